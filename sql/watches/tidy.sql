@@ -69,27 +69,30 @@ declare
   w record;
   predictions bigint;
   runs record;
-  total bigint := 0;
 begin
-  for w in select x.watch_id, x.keep_history, x.pruned_run, t.key_columns, format('target_%s_g0', t.target_id) as superseded,
-                  format('target_%s_g%s', t.target_id, coalesce(x.generation, t.current_generation)) as newest
+  select x.watch_id, x.keep_history, x.pruned_run, t.key_columns, format('target_%s_g0', t.target_id) as superseded,
+         format('target_%s_g%s', t.target_id, coalesce(x.generation, t.current_generation)) as newest into w
     from pgscore_data.watch x join pgscore_data.target t using (target_id)
-   where coalesce(x.prune_after <= clock_timestamp(), true) for no key update of x skip locked loop
-    predictions := pgscore_data._prune_predictions(w, most);
-    runs := pgscore_data._prune_runs(w, most);
-    total := total + predictions + runs.pruned;
-    update pgscore_data.watch x
-       set pruned_run = case when predictions = most then x.pruned_run
-             when runs.last_end < clock_timestamp() - least(coalesce(w.keep_history, interval '0'), interval '25 hours')
-               then runs.last_run end,
-           prune_after = case when predictions + runs.pruned < most / 2 then clock_timestamp() + interval '1 minute' end
-     where x.watch_id = w.watch_id;
-  end loop;
-  return total;
+   where coalesce(x.prune_after <= clock_timestamp(), true) order by x.prune_after nulls first limit 1;
+  if not found then
+    return null;
+  end if;
+  predictions := pgscore_data._prune_predictions(w, most);
+  runs := pgscore_data._prune_runs(w, most);
+  -- Locked last, as no keys of a watch are claimed while it is locked. Two services may do the same twice.
+  update pgscore_data.watch x
+     set pruned_run = case when predictions = most then x.pruned_run
+           when runs.last_end < clock_timestamp() - least(coalesce(w.keep_history, interval '0'), interval '25 hours')
+             then runs.last_run end,
+         prune_after = clock_timestamp()
+           + case when predictions + runs.pruned < most / 2 then interval '1 minute' else interval '5 seconds' end
+   where x.watch_id = w.watch_id;
+  return w.watch_id;
 end
 $$;
 comment on function pgscore_data._prune_watches(int) is
-  'Deletes what is kept no longer of watches: replaced predictions, and runs without any. It looks at some runs of each at a time.';
+'Deletes what is kept no longer of a watch whose turn it is: replaced predictions, and runs without any. It looks at some runs at a time.
+Returns the watch; NULL where none is due.';
 
 create or replace function pgscore_data._drop_idle_changes() returns bigint
 language sql volatile security definer

@@ -1,5 +1,5 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
-import { statement } from '../postgres/statement.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 
 /** Polls from one look at what can be dropped to the next: nobody waits for it, and it takes five statements. */
 export const TIDY_EVERY = 3;
@@ -10,11 +10,22 @@ const forgetWorkers = statement<[]>(
   `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
 
-/** Runs of a watch that are looked at at once. */
+/** Runs of a watch that are looked at at once, and watches. */
 const MOST_PRUNED = 20_000;
+const MOST_WATCHES = 100;
 
-/** Deletes replaced predictions of watches that are kept no longer, and runs that have none any more. */
-const pruneWatches = statement<[most: number]>('prune_watches', 'select pgscore_data._prune_watches($1)');
+/** Deletes replaced predictions of a watch that are kept no longer, and runs that have none any more. */
+const pruneWatch = statement<[most: number], { watch: string | null }>(
+  'prune_watch',
+  'select pgscore_data._prune_watches($1) as watch',
+);
+
+async function pruneWatches(client: Queryable): Promise<void> {
+  for (let left = MOST_WATCHES; left > 0; left -= 1) {
+    const [pruned] = await pruneWatch(client, MOST_PRUNED);
+    if (!pruned?.watch) return;
+  }
+}
 
 /** Deletes queued changes of watches that are paused or failing, once they fill the queue. */
 const dropIdleChanges = statement<[]>('drop_idle_changes', 'select pgscore_data._drop_idle_changes()');
@@ -27,7 +38,7 @@ export async function tidy(connection: DatabaseConnection): Promise<void> {
     await dropGenerations(client);
     await dropHandles(client);
     await forgetWorkers(client);
-    await pruneWatches(client, MOST_PRUNED);
+    await pruneWatches(client);
     await dropIdleChanges(client);
   });
 }
