@@ -122,7 +122,7 @@ describe('with a service', () => {
     await json(['unwatch', 'bouquets_scores']);
     const unknown = await runCli(['unwatch', 'bouquets_scores'], alice);
     expect(unknown.stderr).toMatch(
-      /target "bouquets_scores" is not watched, or not yours\n.*\n {2}\[statement_failed, SQLSTATE 42704\]/,
+      /target "bouquets_scores" is not watched, or not by you\n.*\n {2}\[statement_failed, SQLSTATE 42704\]/,
     );
   });
 });
