@@ -53,7 +53,7 @@ comment on column pgscore_data.watch.generation is
   'the current one, which the latest view shows.';
 comment on column pgscore_data.watch.alias is
   'The alias whose version scores; champion for a bare model name. NULL where a version is named.';
-comment on column pgscore_data.watch.arguments is 'What a plan is made of: key, event_time, column_map, rls, time_zone, on_change_of.';
+comment on column pgscore_data.watch.arguments is 'What a plan is made of: key, event_time, column_map, rls, time_zone.';
 comment on column pgscore_data.watch.tables is 'The tables whose triggers queue changes, with the columns that hold the key.';
 comment on column pgscore_data.watch.handle is 'Function of the owner in pgscore_sources by which the service plans the watch again.';
 comment on column pgscore_data.watch.version_id is 'The version that the plan was made for.';

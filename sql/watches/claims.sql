@@ -123,7 +123,7 @@ begin
     update pgscore_data.watch x set claimed_at = clock_timestamp() where x.watch_id = w.watch_id;
     -- What is wrong with the keys of one watch stops no other.
     begin
-      -- Few at a time of what can wait, so that a row that changes just now is not held up.
+      -- Few at a time of what can wait, so that a row that changes just now is not held up. MOST_KEYS in src/runs/claim.ts is the other.
       taken := pgscore_data._take_keys(w.watch_id, w.is_backlog, case when w.is_backlog then 5000 else 10000 end);
     exception
       when program_limit_exceeded then

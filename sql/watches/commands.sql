@@ -52,6 +52,12 @@ begin
          cross join lateral pgscore._relations_of(pgscore._relation_named(t ->> 'table')) r));
       update pgscore_data.watch x set shape = pgscore_data._shape_of(w) where x.watch_id = w.watch_id;
     when 'drop' then
+      if w.generation is null and exists (
+        select from pgscore_data.watch x where x.target_id = w.target_id and x.watch_id <> w.watch_id)
+      then
+        raise exception 'other versions are watched beside this watch, which the target shows' using
+          errcode = 'object_in_use', hint = 'End theirs first: select pgscore.unwatch(target, model => …).';
+      end if;
       perform pgscore_data._drop_captures('watch', w.watch_id, '{}');
       insert into pgscore_data.cancellation (run_id, requested_by)
       select r.run_id, new.requested_by from pgscore_data.run r where r.watch_id = w.watch_id and r.keys is not null;

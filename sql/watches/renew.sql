@@ -113,6 +113,11 @@ begin
   perform pgscore._plan_watch(w);
   perform set_config('TimeZone', zone, true);
   if w.capture = 'triggers' then
+    select t ->> 'table' into refused from jsonb_array_elements(w.tables) t where to_regclass(t ->> 'table') is null limit 1;
+    if found then
+      raise exception 'table % of the watch does not exist any more', refused using
+        errcode = 'undefined_table', hint = 'Create it again, or name others: select pgscore.watch(…, on_change_of => …).';
+    end if;
     refused := pgscore._may_capture(w.tables);
     if refused is not null then
       raise exception 'changes cannot be captured: %', refused using errcode = 'insufficient_privilege',

@@ -34,8 +34,9 @@ declare
   new_alias constant text := case when wanted ~ '^[0-9]+$' then null else coalesce(wanted, 'champion') end;
   new_number constant int := case when wanted ~ '^[0-9]+$' then wanted::int end;
   stored pgscore_data.target;
-  shown pgscore_data.watch;
+  published pgscore_data.watch;
   known pgscore_data.watch;
+  storage name;
   key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
   -- Nobody need come by watch(), and what cannot be read here would stop the watches of all.
@@ -67,21 +68,25 @@ begin
     raise exception 'a schedule writes to the target' using
       errcode = 'object_in_use', hint = 'Choose another target, or end the schedule: select pgscore.unschedule(name);';
   end if;
-  select * into shown from pgscore_data.watch w where w.target_id = stored.target_id and w.generation is null for update;
+  select * into published from pgscore_data.watch w where w.target_id = stored.target_id and w.generation is null for update;
   select * into known from pgscore_data.watch w
    where w.target_id = stored.target_id and w.model_id = version.model_id and w.alias is not distinct from new_alias
      and w.version_number is not distinct from new_number for update;
-  if known.watch_id is null and (shown.model_id = version.model_id and shown.alias = 'champion' and new_alias is distinct from 'champion')
-    is not true
+  if known.watch_id is null and (
+    published.model_id = version.model_id and published.alias = 'champion' and new_alias is distinct from 'champion') is not true
   then
-    known := shown;
+    -- The target goes on with another model or version.
+    known := published;
+    if known.watch_id is not null then
+      raise notice 'the watch of %.% goes on with %', stored.view_schema, stored.view_name, new.model;
+    end if;
   end if;
   if known.watch_id is null then
     insert into pgscore_data.watch (owner, model_id, alias, version_number, target_id, source, arguments, capture, poll_every, on_promote,
                                     handle, guard_key, generation)
     values (new.owner, version.model_id, new_alias, new_number, stored.target_id, new.source, new.arguments, new.capture, new.poll_every,
             new.on_promote, 'w_' || replace(gen_random_uuid()::text, '-', ''), key,
-            case when shown.watch_id is not null then pgscore_data._own_generation(stored) end)
+            case when published.watch_id is not null then pgscore_data._own_generation(stored) end)
     returning * into known;
   end if;
   update pgscore_data.watch w set
@@ -93,10 +98,11 @@ begin
   new.watch_id := known.watch_id;
   new.handle := known.handle;
   new.guard_hash := encode(sha256(convert_to(known.guard_key, 'UTF8')), 'hex');
-  -- Its runs are many and small, and each is looked for when it is counted.
-  execute (
-    select format('create index if not exists %1$I on pgscore_predictions.%2$I (run_id)', p.name || '_run', p.name)
-      from (select format('target_%s_g%s', stored.target_id, coalesce(known.generation, stored.current_generation)) as name) p);
+  storage := format('target_%s_g%s', stored.target_id, coalesce(known.generation, stored.current_generation));
+  if to_regclass(format('pgscore_predictions.%I', storage || '_run')) is null then
+    -- Its runs are many and small, and each is looked for when it is counted.
+    execute format('create index %I on pgscore_predictions.%I (run_id)', storage || '_run', storage);
+  end if;
   return new;
 end
 $$;
@@ -139,8 +145,9 @@ begin
     select * from (values ('poll_every', poll_every, interval '1 second'), ('rescore_every', rescore_every, interval '1 minute'),
       ('keep_history', keep_history, interval '0')) x (name, value, least) where x.value < x.least or x.value > interval '100 years'
   loop
-    raise exception '% => % is too short or too long', given.name, quote_literal(given.value) using
-      errcode = 'invalid_parameter_value', hint = format('At least %s.', given.least);
+    raise exception '% => % is too %', given.name, quote_literal(given.value),
+      case when given.value < given.least then 'short' else 'long' end using
+      errcode = 'invalid_parameter_value', hint = format('At least %s, at most 100 years.', given.least);
   end loop;
   if poll_every is null then
     raise exception 'poll_every is NULL' using errcode = 'null_value_not_allowed', hint = 'Give an interval: poll_every => ''30 s''.';
@@ -236,7 +243,9 @@ begin
       raise exception 'on_change_of => %: % is not the key (%) of %', quote_literal(on_change_of), given.value,
         array_to_string(key, ', '), source
         using errcode = 'datatype_mismatch',
-          hint = format('Name the columns of %s that hold it, with the same types: "%s": "%s".', given.key, given.key, key[1]);
+          hint = format('Name the columns of %s that hold it, with the same types. It has %s.', given.key,
+                        (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
+                          where a.attrelid = relation and a.attnum between 1 and 30 and not a.attisdropped));
     end if;
     tables := tables || jsonb_build_object('table', (select format('%I.%I', n.nspname, c.relname) from pg_class c
       join pg_namespace n on n.oid = c.relnamespace where c.oid = relation), 'key', columns);

@@ -137,7 +137,7 @@ const CONTROLS: readonly Control[] = [
     name: 'unwatch',
     called: 'pgscore.unwatch',
     summary: 'end a watch; the target stays with its predictions',
-    told: 'is dropped',
+    told: 'has ended',
   },
 ];
 

@@ -220,7 +220,8 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   watches: {
     text: `select model, source, target, capture, state, pending, rows_scored, error_code, error, remedy,
             round(extract(epoch from clock_timestamp() - oldest_pending), 1)::float8 as oldest_seconds,
-            extract(epoch from delay_p50)::float8 as delay_p50_seconds, extract(epoch from delay_p95)::float8 as delay_p95_seconds
+            extract(epoch from delay_p50)::float8 as delay_p50_seconds, extract(epoch from delay_p95)::float8 as delay_p95_seconds,
+            extract(epoch from poll_every)::float8 as poll_seconds
              from pgscore.watches order by error is null, target, model limit 200`,
     parameters: [],
   },

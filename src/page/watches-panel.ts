@@ -31,7 +31,7 @@ export const watchesPanel = (model?: string): Panel<undefined> =>
       ...['Scored', 'Pending', 'Oldest', 'Delay p50', 'Delay p95'].map(numeric),
       'Model',
       'Source',
-      'By',
+      'Capture',
     ],
     cells: (row) => [
       text(row, 'target'),
@@ -41,7 +41,7 @@ export const watchesPanel = (model?: string): Panel<undefined> =>
       ...['oldest_seconds', 'delay_p50_seconds', 'delay_p95_seconds'].map((column) => duration(number(row, column))),
       el('a', { href: modelLink(modelOf(row)) }, text(row, 'model')),
       text(row, 'source'),
-      text(row, 'capture'),
+      text(row, 'capture') === 'poll' ? `poll, every ${duration(number(row, 'poll_seconds'))}` : text(row, 'capture'),
     ],
   });
 

@@ -59,9 +59,11 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
 
 /** What to do about a watch that an SQLSTATE stops: nobody submits its runs, and it is tried again by itself. */
 export function remedyOfWatch(state: string | undefined): string {
-  return state === '42501'
-    ? "Grant the owner of the watch SELECT, or, where a row-level policy hides rows, watch again with rls => 'filter'."
-    : 'Correct the source, and the watch goes on by itself; or change it: select pgscore.watch(…) with the same target.';
+  if (state === '42501')
+    return "Grant the owner of the watch SELECT, or, where a row-level policy hides rows, watch again with rls => 'filter'.";
+  if (state === '23505')
+    return 'Remove the row that is double; or end the watch, and watch into another target with a key that identifies a row: key => ...';
+  return 'Correct the source, and the watch goes on by itself; or change it: select pgscore.watch(…) with the same target.';
 }
 
 /** A failure of a run in the words of its requester: what failed, why, what to do, and whether trying again can help. */

@@ -11,7 +11,7 @@ import { codeOfState, remedyOfWatch } from '../runs/failure.ts';
 import { FireSession } from '../schedules/submit-fire.ts';
 
 /** Sources are spelled as the triggers spell them, and may not be read for as long as the lease of the work. */
-const SPELLING = { TimeZone: 'UTC', lock_timeout: '2s', statement_timeout: '9min' };
+const READER_SETTINGS = { TimeZone: 'UTC', lock_timeout: '2s', statement_timeout: '9min' };
 
 /** What a watch needs: to be planned anew as its owner, to be compared whole, or another look at once. */
 type DueWatch = {
@@ -171,7 +171,7 @@ async function compare(
   if (scan === undefined) return;
   if (scan.handle === null) throw new Error('its read handle was dropped or altered');
   await service.query('begin');
-  const reader = await connect({ url: readerUrl, applicationName: 'pgscore watch', settings: SPELLING });
+  const reader = await connect({ url: readerUrl, applicationName: 'pgscore watch', settings: READER_SETTINGS });
   try {
     await reader.query('begin isolation level read committed read only');
     await reader.query(`select set_config('row_security', $1, false), set_config('pgscore.guard', $2, false)`, [

@@ -129,6 +129,10 @@ test('the same version again changes its watch, and ends it without the other', 
     `select pgscore.watch('iris@2', 'flowers', target => 'live', capture => 'poll', poll_every => '1 s')`,
   );
   expect(await count(`select from pgscore.watches where model = 'iris@2' and capture = 'poll'`)).toBe(1);
+  expect(await refusal(alice, `select pgscore.unwatch('live', model => 'iris')`)).toMatchObject({
+    code: '55006',
+    hint: expect.stringContaining('End theirs first'),
+  });
   await alice.query(`select pgscore.unwatch('live', model => 'iris@2')`);
   expect((await watches()).map(({ model }) => model)).toEqual(['iris']);
   await alice.query(`select pgscore.pause_watch('live')`);

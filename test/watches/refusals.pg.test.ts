@@ -29,6 +29,15 @@ beforeAll(async () => {
   await alice.query(`create view of_live as select id, score::real as x from live`);
 });
 
+test('watch() again is told of nothing, but of another model or version that its target goes on with', async () => {
+  await addReadyModel(superuser, 'other');
+  const notices: unknown[] = [];
+  alice.on('notice', ({ message }) => notices.push(message));
+  for (const model of ['line', 'line', 'other', 'line'])
+    await alice.query(`select pgscore.watch($1, 'rows', target => 'live')`, [model]);
+  expect(notices).toEqual(['the watch of alice.live goes on with other', 'the watch of alice.live goes on with line']);
+});
+
 describe('watch() refuses', () => {
   test.each([
     ['a table without a key', `'loose'`, '22023', /no primary key/, /key =>/],
@@ -58,7 +67,7 @@ describe('watch() refuses', () => {
       `'joined', key => 'id', on_change_of => '{"rows": "no"}'`,
       '42804',
       /"no" is not the key \(id\)/,
-      /same types/,
+      /same types. It has id, x, owner_id/,
     ],
     [
       'a column of another type',
