@@ -40,6 +40,7 @@ as $$
 declare
   body text;
   columns text[];
+  settings text;
   former text;
 begin
   case new.purpose
@@ -51,11 +52,16 @@ begin
       body := pgscore_data._label_capture(new.id, new.relation);
   end case;
   new.function_name := pgscore_data._capture_name(new.purpose, new.id, new.relation);
-  select p.prosrc into former from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name;
+  settings := pgscore_data._capture_settings(new.relation, columns);
+  -- Its settings are part of what it does, and change with the types of the columns.
+  body := format('-- with search_path%s', settings) || body;
+  select p.prosrc into former from pg_proc p
+   where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname = new.function_name and p.pronargs = 0
+     and p.proowner = 'pgscore_owner'::regrole;
   if former is distinct from body then
     execute format('create or replace function pgscore_sources.%I() returns trigger language plpgsql security definer '
                    'set search_path = pg_catalog, pg_temp%s as %L', new.function_name,
-                   pgscore_data._capture_settings(new.relation, columns), body);
+                   settings, body);
     -- Who writes just now may do so by the former body: the comparison waits for them.
     if former is not null and new.purpose = 'watch' then
       insert into pgscore_data.watch_mark (watch_id) values (new.id);

@@ -274,11 +274,14 @@ as $$
       when c.oid is null then format('%s does not exist', t ->> 'table')
       when c.relkind not in ('r', 'p') then format('%s is no table', t ->> 'table')
       when not has_table_privilege(r, 'trigger') then format('you may put no trigger on %s', r::regclass)
+      when i.inhparent is not null then format('%s is a part of %s, and what is written through that fires no trigger of a part',
+        t ->> 'table', i.inhparent::regclass)
       else format('a column of the key of %s is computed as it is read', t ->> 'table') end
     from jsonb_array_elements(tables) t
     left join pg_class c on c.oid = to_regclass(t ->> 'table')
     left join lateral pgscore._relations_of(c.oid) r on true
-   where c.oid is null or c.relkind not in ('r', 'p') or not has_table_privilege(r, 'trigger')
+    left join pg_inherits i on i.inhrelid = c.oid
+   where c.oid is null or i.inhparent is not null or c.relkind not in ('r', 'p') or not has_table_privilege(r, 'trigger')
      or exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 'v' and t -> 'key' ? a.attname::text)
    limit 1
 $$;

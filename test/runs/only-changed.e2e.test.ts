@@ -31,9 +31,11 @@ async function scoreChanged(source: string, more = ''): Promise<[string, string 
 async function differences(source: string): Promise<unknown[]> {
   const text = `select pgscore.score_table('iris', '${source}', key => array['a', 'b'], target => 'whole') as run`;
   expect(await endOfRun(alice, (await alice.query(text)).rows[0].run)).toMatchObject({ state: 'done' });
+  // ONNX Runtime's last bits depend on where a row stands in its batch.
   const { rows } = await alice.query(
-    `(select a, b, score, label, error_code from scores except all select a, b, score, label, error_code from whole)
-      union all (select a, b, score, label, error_code from whole except all select a, b, score, label, error_code from scores)`,
+    `with here as (select a, b, round(score::numeric, 4), label, error_code from scores),
+          whole as (select a, b, round(score::numeric, 4), label, error_code from whole)
+     (table here except all table whole) union all (table whole except all table here)`,
   );
   return rows;
 }

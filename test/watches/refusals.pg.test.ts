@@ -119,6 +119,18 @@ describe('watch() refuses', () => {
     expect((await bob.query(call, ['auto'])).rows).toEqual([{ capture: 'poll' }]);
   });
 
+  test('triggers on a part of another table, whose writers may name that, and polls it where the choice is free', async () => {
+    await alice.query(`create table whole (id bigint primary key, x real) partition by range (id);
+      create table part partition of whole for values from (0) to (1000)`);
+    const call = `select pgscore.watch('line', 'part', target => 'of_part', capture => $1) as capture`;
+    expect(await refusal(alice, call, ['triggers'])).toMatchObject({
+      code: '22023',
+      message: expect.stringContaining('alice.part is a part of alice.whole'),
+    });
+    expect((await alice.query(call, ['auto'])).rows).toEqual([{ capture: 'poll' }]);
+    expect((await alice.query(call.replace(`'part'`, `'whole'`), ['auto'])).rows).toEqual([{ capture: 'triggers' }]);
+  });
+
   test(`the target of another role, and a name that something else has`, async () => {
     await superuser.query('grant create on schema alice to bob');
     const call = `select pgscore.watch('line', 'alice.rows', target => $1, target_schema => 'alice')`;
