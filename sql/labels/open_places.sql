@@ -51,8 +51,8 @@ comment on function pgscore_data._apply_open() is 'Adds the changes that refresh
 create or replace function pgscore_data._count_arrivals() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- Places are looked up in lateral joins, which can only loop. Before PostgreSQL 18 forbidden loops would cost no more than these.
 set enable_hashjoin = on
-set enable_nestloop = off
 as $$
 begin
   if not exists (select from pgscore_data.refresh_arrival) then
