@@ -51,8 +51,8 @@ comment on function pgscore_data._apply_open() is 'Adds the changes that refresh
 create or replace function pgscore_data._count_arrivals() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Places are looked up in lateral joins, which can only loop. Before PostgreSQL 18 forbidden loops would cost no more than these.
 set enable_hashjoin = on
+set enable_nestloop = off
 as $$
 begin
   if not exists (select from pgscore_data.refresh_arrival) then
@@ -62,75 +62,68 @@ begin
   delete from pgscore_data.refresh_arrival a using pgscore_data.version v, pgscore_data.monitor m
    where v.version_id = a.version_id and m.model_id = v.model_id and a.event_time < m.sealed_before;
   with arrived as materialized (
-    select x.*, row_number() over (partition by x.entity order by x.event_time) = 1 as is_first
-      from (
-        select y.*, dense_rank() over (order by y.version_id, y.hash, y.key) as entity
-          from (
-            select distinct on (a.version_id, hash_array(a.key), a.key, a.event_time)
-                   a.version_id, hash_array(a.key) as hash, a.key, a.event_time, a.segments, v.model_id, m.pairing, m.label_delay,
-                   m.time_zone, pgscore_data._precedence(m.pairing, a.made_at, a.run_id) as precedence
-              from pgscore_data.refresh_arrival a
-              join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-             order by a.version_id, hash_array(a.key), a.key, a.event_time,
-                      pgscore_data._precedence(m.pairing, a.made_at, a.run_id) desc) y) x
+    select a.version_id, v.model_id, a.key, a.event_time, m.pairing, m.label_delay, m.time_zone
+      from (select distinct x.version_id, x.key, x.event_time from pgscore_data.refresh_arrival x) a
+      join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
   ), known as materialized (
-    select a.entity, a.version_id, a.model_id, a.key, a.pairing, a.label_delay, a.time_zone, n.event_time as newest
-      from (select * from arrived x where x.is_first) a
-     cross join lateral pgscore_data._newest_place(a.version_id, a.key) n
+    select e.version_id, e.key, n.event_time as newest
+      from (select distinct a.version_id, a.key from arrived a) e
+     cross join lateral pgscore_data._newest_place(e.version_id, e.key) n
   ), around as materialized (
-    select a.entity, a.event_time, a.segments, a.precedence, k.newest >= a.event_time as may_be_there, a.pairing,
+    select a.*,
            case when k.newest < a.event_time then k.newest
              when k.newest is not null
-               then (select l.event_time from pgscore_data._last_place(k.version_id, k.key, a.event_time - interval '1 microsecond') l)
+               then (select l.event_time from pgscore_data._last_place(a.version_id, a.key, a.event_time - interval '1 microsecond') l)
            end as earlier,
            case when k.newest > a.event_time
-             then (select l.event_time from pgscore_data._next_place(k.version_id, k.key, a.event_time) l) end as later
-      from arrived a join known k using (entity)
-  ), place as (
-    select x.entity, x.event_time, bool_or(x.may_be_there) as may_be_there, bool_or(x.matters) as matters, min(x.segments) as segments,
-           min(x.precedence) as precedence
-      from (select a.entity, a.event_time, a.may_be_there, true as matters, a.segments, a.precedence from around a
+             then (select l.event_time from pgscore_data._next_place(a.version_id, a.key, a.event_time) l) end as later
+      from arrived a join known k using (version_id, key)
+  ), place as materialized (
+    select x.version_id, x.model_id, x.key, x.event_time, x.pairing, x.label_delay, x.time_zone, bool_or(x.matters) as matters
+      from (select a.version_id, a.model_id, a.key, a.event_time, a.pairing, a.label_delay, a.time_zone, true as matters from around a
             union all
-            select a.entity, a.earlier, true, true, null, null from around a where a.earlier is not null
+            select a.version_id, a.model_id, a.key, a.earlier, a.pairing, a.label_delay, a.time_zone, true
+              from around a where a.earlier is not null
             union all
-            select a.entity, a.later, true, a.pairing = 'first', null, null from around a where a.later is not null) x
-     group by x.entity, x.event_time
+            select a.version_id, a.model_id, a.key, a.later, a.pairing, a.label_delay, a.time_zone, a.pairing = 'first'
+              from around a where a.later is not null) x
+     group by x.version_id, x.model_id, x.key, x.event_time, x.pairing, x.label_delay, x.time_zone
   ), said as (
-    select p.entity, p.event_time, p.may_be_there, p.matters, k.version_id, k.model_id, k.key, k.pairing, k.label_delay, k.time_zone,
-           o.precedence is not null as was_there, o.segments as old_segments,
-           case when p.precedence is null or o.precedence > p.precedence then o.segments else p.segments end as new_segments
+    select p.*, o.made_at is not null as was_there, o.segments as old_segments,
+           case when a.made_at is null
+               or o.made_at is not null
+                 and pgscore_data._precedence(p.pairing, o.made_at, o.run_id) > pgscore_data._precedence(p.pairing, a.made_at, a.run_id)
+             then o.segments else a.segments end as new_segments
       from place p
-      join known k using (entity)
-      -- Nothing is there yet when the place is later than all that is kept.
       left join lateral (
-        select x.segments, pgscore_data._precedence(k.pairing, x.made_at, x.run_id) as precedence
-          from pgscore_data._predictions_at(k.version_id, k.key, p.event_time) x where p.may_be_there
-         order by pgscore_data._precedence(k.pairing, x.made_at, x.run_id) desc limit 1) o on true
+        select x.* from pgscore_data._predictions_at(p.version_id, p.key, p.event_time) x
+         order by pgscore_data._precedence(p.pairing, x.made_at, x.run_id) desc limit 1) o on true
+      left join (
+        select distinct on (x.version_id, x.key, x.event_time) x.*
+          from pgscore_data.refresh_arrival x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+         order by x.version_id, x.key, x.event_time, pgscore_data._precedence(m.pairing, x.made_at, x.run_id) desc) a
+        on a.version_id = p.version_id and a.key = p.key and a.event_time = p.event_time
   ), ordered as (
-    select s.*, lag(s.event_time) over upwards as earlier, lead(s.event_time) over upwards as later,
-           max(s.event_time) filter (where s.was_there) over (upwards rows between unbounded preceding and 1 preceding) as old_earlier,
-           -- From the last one down: a frame that loses rows is added up anew for each of them.
-           min(s.event_time) filter (where s.was_there) over (downwards rows between unbounded preceding and 1 preceding) as old_later
-      from said s
-    window upwards as (partition by s.entity order by s.event_time), downwards as (partition by s.entity order by s.event_time desc)
+    select s.*, lag(s.event_time) over later as earlier, lead(s.event_time) over later as later,
+           max(s.event_time) filter (where s.was_there) over (later rows between unbounded preceding and 1 preceding) as old_earlier,
+           min(s.event_time) filter (where s.was_there) over (later rows between 1 following and unbounded following) as old_later
+      from said s window later as (partition by s.version_id, s.key order by s.event_time)
   ), waiting as (
     select o.* from ordered o
       left join lateral (
         select true as is_labeled from pgscore_data.evaluation e
-         where o.may_be_there and e.model_id = o.model_id and hash_array(e.key) = hash_array(o.key) and e.key = o.key
+         where e.model_id = o.model_id and hash_array(e.key) = hash_array(o.key) and e.key = o.key
            and e.version_id = o.version_id and e.event_time = o.event_time limit 1) e on true
      where o.matters and e.is_labeled is null
   )
   insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
-  select x.version_id, x.segments, x.day, x.closes_at, sum(x.n)
-    from waiting w
-   cross join lateral (
-     select w.version_id, w.new_segments as segments, date_trunc('day', w.event_time, w.time_zone) as day,
-            pgscore_data._closes_at(w.pairing, w.label_delay, w.earlier, w.later) as closes_at, 1 as n
-     union all
-     select w.version_id, w.old_segments, date_trunc('day', w.event_time, w.time_zone),
-            pgscore_data._closes_at(w.pairing, w.label_delay, w.old_earlier, w.old_later), -1 where w.was_there) x
-   group by x.version_id, x.segments, x.day, x.closes_at having sum(x.n) <> 0;
+  select w.version_id, w.old_segments, date_trunc('day', w.event_time, w.time_zone),
+         pgscore_data._closes_at(w.pairing, w.label_delay, w.old_earlier, w.old_later), -1
+    from waiting w where w.was_there
+  union all
+  select w.version_id, w.new_segments, date_trunc('day', w.event_time, w.time_zone),
+         pgscore_data._closes_at(w.pairing, w.label_delay, w.earlier, w.later), 1
+    from waiting w;
 end
 $$;
 comment on function pgscore_data._count_arrivals() is
