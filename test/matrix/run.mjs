@@ -25,6 +25,9 @@ const IGNORED = [
   'test/scorer/(batch-rows|models|publication|reading-again|together)\\.',
   'test/security/canaries\\.',
   'test/runs/conductor-lost\\.',
+  'test/watches/(many|server-crash|two-services)\\.',
+  // What scorers compare; watches/challenger and watches/following publish the same way.
+  'test/runs/only-changed\\.',
   'test/http/http\\.',
   // What the command line prints, what Node programs call, the demo and the bench, which bring their own server, and the psql of this machine; commands/care and commands/sql look into the catalogues, story tells the same.
   'test/bench/',
