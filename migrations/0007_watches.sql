@@ -27,7 +27,7 @@ create table pgscore_data.watch (
   rows_scored bigint not null default 0,
   rows_unchanged bigint not null default 0,
   compare_after timestamptz default clock_timestamp(),
-  compare_when_past xid8,
+  compare_until xid8,
   compared_at timestamptz,
   rows_compared bigint,
   is_complete boolean not null default false,
@@ -61,8 +61,9 @@ comment on column pgscore_data.watch.plan_id is 'How rows are read by their keys
 comment on column pgscore_data.watch.scan_handle_id is 'How the keys of the whole source are read, with a hash of each row.';
 comment on column pgscore_data.watch.shape is 'Digest of what the catalogue said of source and tables when the plan was made.';
 comment on column pgscore_data.watch.compare_after is 'When the whole source is to be compared next.';
-comment on column pgscore_data.watch.compare_when_past is
-  'The comparison waits until every transaction before this one has ended: such a one may have left a change out, as a mark stood there.';
+comment on column pgscore_data.watch.compare_until is
+  'The source is compared again until every transaction before this one has ended: it may have left out a change, as the watch was to be '
+  'compared anyway.';
 comment on column pgscore_data.watch.is_complete is
   'Whether the source was once compared whole, so that no row of before the watch is left.';
 comment on column pgscore_data.watch.busy_until is 'How long a service has its planning or comparison in hand, if its session lives.';
@@ -89,9 +90,10 @@ comment on table pgscore_data.watch_change is
   'key nor index.';
 comment on column pgscore_data.watch_change.is_backlog is 'Whether a comparison found them: rows that change just now go first.';
 
-create table pgscore_data.watch_mark (watch_id int not null);
-alter table pgscore_data.watch_mark replica identity full;
-comment on table pgscore_data.watch_mark is 'Watches whose whole source is to be compared: after a TRUNCATE, or since the queue is full.';
+create table pgscore_data.watch_to_compare (watch_id int not null);
+alter table pgscore_data.watch_to_compare replica identity full;
+comment on table pgscore_data.watch_to_compare is
+  'Watches whose whole source is to be compared: after a TRUNCATE, or since the queue is full.';
 
 create unlogged table pgscore_data.seen_row (
   watch_id int not null,

@@ -183,7 +183,7 @@ grant execute on function pgscore_data._alert_sentence(text, text, text, text, t
 grant execute on function
   pgscore_data._evaluate_alerts(timestamptz, boolean),
   pgscore_data._claim_alerts(int),
-  pgscore_data._settle_alerts(bigint[], text)
+  pgscore_data._note_delivery(bigint[], text)
   to pgscore_service;
 grant select (outcome), insert (model, action, settings) on pgscore._baseline_request to pgscore_deployer;
 revoke execute on function
@@ -206,7 +206,7 @@ grant select on pgscore.watches to pgscore_service;
 grant insert, delete on pgscore_data.seen_row to pgscore_service;
 grant execute on function
   pgscore_data._claim_watches(uuid, bigint, int),
-  pgscore_data._key_lists(text[], int),
+  pgscore_data._keys_by_column(text[], int),
   pgscore_data._is_of_watch(bigint),
   pgscore_data._finish_keys(bigint, timestamptz, bigint, bigint, bigint, bigint, float8),
   pgscore_data._due_watches(name[]),

@@ -41,7 +41,7 @@ comment on function pgscore_data._claim_alerts(int) is
   'Takes the events of one model, or the digest of all, that are to be told now, for a minute: who has not told them by then is taken to '
   'be gone.';
 
-create or replace function pgscore_data._settle_alerts(events bigint[], failure text) returns void
+create or replace function pgscore_data._note_delivery(events bigint[], failure text) returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -52,5 +52,5 @@ begin atomic
                                                        interval '5 seconds' * 2 ^ least(e.attempts - 1, 20)) * (0.8 + 0.4 * random()) end
    where e.event_id = any (events) and e.delivered_at is null;
 end;
-comment on function pgscore_data._settle_alerts(bigint[], text) is
+comment on function pgscore_data._note_delivery(bigint[], text) is
   'Notes that events were told, or why not: then they are tried again after 5 seconds, and twice as long each time, up to an hour.';

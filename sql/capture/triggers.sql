@@ -64,7 +64,7 @@ begin
                    settings, body);
     -- Who writes just now may do so by the former body: the comparison waits for them.
     if former is not null and new.purpose = 'watch' then
-      insert into pgscore_data.watch_mark (watch_id) values (new.id);
+      insert into pgscore_data.watch_to_compare (watch_id) values (new.id);
     end if;
     execute format('comment on function pgscore_sources.%I() is %L', new.function_name,
                    format('Queues what a statement changed in %s, for %s %s.', new.relation, new.purpose, new.id));

@@ -27,7 +27,7 @@ as $$
   select format(case when t.typnamespace = 'pg_catalog'::regnamespace then 'pg_typeof(%1$s) = any (%2$L::oid[])'
                   else '(pg_typeof(%1$s) = any (%2$L::oid[]) or pg_typeof(%1$s)::text = %3$L)' end,
     expression, array(select x.oid from pg_type x where x.typnamespace = 'pg_catalog'::regnamespace
-                         and pgscore._label_key(x.oid) = any (families || pgscore._label_key(pgscore._base_type(t.oid))) order by x.oid),
+                         and pgscore._key_family(x.oid) = any (families || pgscore._key_family(pgscore._base_type(t.oid))) order by x.oid),
     t.oid::regtype)
     from pg_attribute a join pg_type t on t.oid = a.atttypid
    where a.attrelid = relation and a.attname = column_name and not a.attisdropped
@@ -52,7 +52,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select pgscore_data._type_is_as_before('r.t', relation, s.known_at_column,
-    array(select pgscore._label_key(x) from unnest('{date,timestamp,timestamptz}'::regtype[]) x))
+    array(select pgscore._key_family(x) from unnest('{date,timestamp,timestamptz}'::regtype[]) x))
 $$;
 comment on function pgscore_data._known_at_is(pgscore_data.label_source, regclass) is 'The condition that known_at is a time.';
 

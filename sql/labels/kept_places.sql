@@ -28,7 +28,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return case
   -- A cast gives the same text for these types, in a fourth of the time.
-  when jsonb_array_length(keys) = 1 and pgscore._label_key(to_regtype(keys -> 0 ->> 'sql_type')) in ('bigint', 'text', 'uuid')
+  when jsonb_array_length(keys) = 1 and pgscore._key_family(to_regtype(keys -> 0 ->> 'sql_type')) in ('bigint', 'text', 'uuid')
     then format('p.%I::text', keys -> 0 ->> 'name')
   else format('pgscore_data._key_code(%s)', pgscore_data._key_text(keys)) end;
 comment on function pgscore_data._code_text(jsonb) is 'The expression of the key of a prediction p, as blocks store it.';

@@ -127,13 +127,14 @@ begin
     raise exception 'permission denied for column "%" of %', label, source
       using errcode = 'insufficient_privilege', hint = format('grant select on %s to %I;', source, current_user);
   end if;
-  select k ->> 'name' into strange from jsonb_array_elements(keys) k where pgscore._label_key(to_regtype(k ->> 'sql_type')) is null limit 1;
+  select k ->> 'name' into strange
+    from jsonb_array_elements(keys) k where pgscore._key_family(to_regtype(k ->> 'sql_type')) is null limit 1;
   if strange is not null then
     raise exception 'labels cannot be keyed by "%"', strange using
       errcode = 'datatype_mismatch', hint = 'A key of labels is an integer, text, uuid, date, timestamp, numeric or boolean. Set labels '
                                             'from a view that casts it.';
   end if;
-  families := array(select pgscore._label_key(to_regtype(k ->> 'sql_type'))
+  families := array(select pgscore._key_family(to_regtype(k ->> 'sql_type'))
                       from jsonb_array_elements(keys) with ordinality as x (k, n) order by n);
   plan := plan || jsonb_build_object('kind', 'stream', 'columns', (plan -> 'columns')
                                      || jsonb_build_object('name', label, 'role', 'label', 'type', 'raw', 'width', 1,

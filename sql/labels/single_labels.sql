@@ -112,7 +112,8 @@ begin
         using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer to record it.', source.set_by);
   end if;
   if families is null then
-    select array_agg(pgscore._label_key(to_regtype(k ->> 'sql_type')) order by n), array_agg(k ->> 'name' order by n) into families, columns
+    select array_agg(pgscore._key_family(to_regtype(k ->> 'sql_type')) order by n), array_agg(k ->> 'name' order by n)
+      into families, columns
       from (select t.key_columns from pgscore_data.target t join pgscore_data.run r on r.target_id = t.target_id
               join pgscore_data.version v using (version_id)
              where v.model_id = family.model_id order by r.run_id limit 1) t

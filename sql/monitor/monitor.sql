@@ -130,7 +130,7 @@ return (case when age <= interval '1 day' then 0 when age <= interval '7 days' t
           when age <= interval '90 days' then 3 else 4 end)::smallint;
 comment on function pgscore_data._age_band(interval) is 'How old a prediction was when its label became known, in bands.';
 
-create or replace function pgscore._label_key(type oid) returns text
+create or replace function pgscore._key_family(type oid) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 return case
@@ -139,7 +139,7 @@ return case
   when type in ('bpchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'numeric'::regtype, 'timestamptz'::regtype, 'timestamp'::regtype,
                 'bool'::regtype) then format_type(type, -1)
 end;
-comment on function pgscore._label_key(oid) is
+comment on function pgscore._key_family(oid) is
   'The type that a key column of this type is compared in where labels meet predictions; NULL for a type that labels cannot be keyed by.';
 
 create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[])

@@ -90,7 +90,7 @@ begin
     execute format('comment on function pgscore_data.%I is %L', '_binding_' || this.binding_id,
                    'Never called. What it takes is the table of a binding.');
   end if;
-  perform pgscore_data._settle_binding(this);
+  perform pgscore_data._renew_binding(this);
   select b.* into this from pgscore_data.binding b where b.binding_id = this.binding_id;
   if this.set_aside is not null then
     raise exception 'model "%" cannot be bound to %: %', base, relation, this.set_aside using errcode = 'object_not_in_prerequisite_state',

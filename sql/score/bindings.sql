@@ -59,7 +59,7 @@ $$;
 comment on function pgscore_data._bind_champion(pgscore_data.binding, text, regclass, text) is
   'Points the typed function of the champion at its version, or, with a problem, at nothing.';
 
-create or replace function pgscore_data._settle_binding(b pgscore_data.binding) returns void
+create or replace function pgscore_data._renew_binding(b pgscore_data.binding) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 -- To check a body would open the table, and wait for whoever has locked it. Who is dropping it has its functions locked.
@@ -96,7 +96,7 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._settle_binding(pgscore_data.binding) is
+comment on function pgscore_data._renew_binding(pgscore_data.binding) is
   'Creates the typed functions of a model for the rows of a table, or sets the binding aside where the table does not fit the champion.';
 
 create or replace function pgscore_data._lock_bound(relation regclass) returns void
@@ -203,7 +203,7 @@ begin
     if pgscore_data._bound_relation(b) is null then
       perform pgscore_data._forget_binding(b.binding_id);
     else
-      perform pgscore_data._settle_binding(b);
+      perform pgscore_data._renew_binding(b);
       perform pgscore_data._renew_score_unless_held(pgscore_data._bound_relation(b));
     end if;
   end loop;

@@ -179,7 +179,7 @@ begin
   for b in select x.* from pgscore_data.binding x where x.model_id = this_model order by pgscore_data._bound_relation(x) loop
     if pgscore_data._may_use_type(pgscore_data._bound_relation(b)) is false then
       -- Its functions cannot be named, and stay until the owner unbinds them.
-      perform pgscore_data._settle_binding(b);
+      perform pgscore_data._renew_binding(b);
     else
       perform pgscore_data._unbind(b, base);
     end if;

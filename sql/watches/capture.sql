@@ -5,7 +5,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return least(coalesce(pg_size_bytes(nullif(current_setting('pgscore.watch_queue_bytes', true), '')), 268435456), 1073741824);
 comment on function pgscore_data._watch_queue_limit() is
-  'Bytes of queued changes, of all watches, past which a table no longer queues keys but a mark: the whole source is compared then.';
+  'Bytes of queued changes, of all watches, past which a table no longer queues keys but ask for a comparison of the whole source.';
 
 create or replace function pgscore_data._check_watch_capture(this_watch int, owner name, relation regclass, key_columns text[])
   returns text[]
@@ -250,11 +250,11 @@ begin
     is_lost := found;
   end if;
   if is_lost then
-    -- An old snapshot may show a mark that was taken long ago.
-    if not exists (select from pgscore_data.watch_mark m where m.watch_id = %8$s)
+    -- An old snapshot may still show a row that was deleted long ago.
+    if not exists (select from pgscore_data.watch_to_compare m where m.watch_id = %8$s)
       or current_setting('transaction_isolation') <> 'read committed'
     then
-      insert into pgscore_data.watch_mark (watch_id) values (%8$s);
+      insert into pgscore_data.watch_to_compare (watch_id) values (%8$s);
     end if;
   end if;
   return null;

@@ -6,7 +6,7 @@ comment on view pgscore._watch_command is
   'Where the functions that change watches hand their request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._watch_command alter column requested_by set default current_user;
 
-create or replace function pgscore_data._shape_of(w pgscore_data.watch) returns text
+create or replace function pgscore_data._source_digest(w pgscore_data.watch) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -23,7 +23,7 @@ begin atomic
              from pgscore._relations_of(pgscore._relation_named(x.name)) r join pg_class c on c.oid = r)), ' ' order by x.name))
     from (select w.source as name union select t ->> 'table' from jsonb_array_elements(w.tables) t) x;
 end;
-comment on function pgscore_data._shape_of(pgscore_data.watch) is
+comment on function pgscore_data._source_digest(pgscore_data.watch) is
   'A digest of what the catalogue says of source, views below it, tables and triggers of a watch: where it changes, it is planned anew.';
 
 create or replace function pgscore_data._control_watch() returns trigger
@@ -50,7 +50,7 @@ begin
       perform pgscore_data._drop_captures('watch', w.watch_id, array(
         select r from jsonb_array_elements(w.tables) t
          cross join lateral pgscore._relations_of(pgscore._relation_named(t ->> 'table')) r));
-      update pgscore_data.watch x set shape = pgscore_data._shape_of(w) where x.watch_id = w.watch_id;
+      update pgscore_data.watch x set shape = pgscore_data._source_digest(w) where x.watch_id = w.watch_id;
     when 'drop' then
       if w.generation is null and exists (
         select from pgscore_data.watch x where x.target_id = w.target_id and x.watch_id <> w.watch_id)
@@ -63,7 +63,7 @@ begin
       select r.run_id, new.requested_by from pgscore_data.run r where r.watch_id = w.watch_id and r.keys is not null;
       delete from pgscore_data.watch x where x.watch_id = w.watch_id;
       delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;
-      delete from pgscore_data.watch_mark m where m.watch_id = w.watch_id;
+      delete from pgscore_data.watch_to_compare m where m.watch_id = w.watch_id;
   end case;
   perform pgscore_data._wake('watch');
   return new;

@@ -15,18 +15,19 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- A mark is taken first; the comparison waits for every transaction that may have seen it and left a change out.
+  -- The row that asks for a comparison is deleted first. A transaction that saw it may have left out a change: the source is compared
+  -- again until all of them have ended.
   with marked as (
-    delete from pgscore_data.watch_mark m
+    delete from pgscore_data.watch_to_compare m
      where m.watch_id in (select w.watch_id from pgscore_data.watch w for no key update skip locked)
         or not exists (select from pgscore_data.watch w where w.watch_id = m.watch_id)
     returning m.watch_id
   )
-  update pgscore_data.watch w set compare_after = clock_timestamp(), compare_when_past = '9223372036854775807'::xid8
+  update pgscore_data.watch w set compare_after = clock_timestamp(), compare_until = '9223372036854775807'::xid8
    where w.watch_id in (select m.watch_id from marked m);
   if not found then
-    update pgscore_data.watch w set compare_when_past = pg_snapshot_xmax(pg_current_snapshot())
-     where w.compare_when_past = '9223372036854775807'::xid8;
+    update pgscore_data.watch w set compare_until = pg_snapshot_xmax(pg_current_snapshot())
+     where w.compare_until = '9223372036854775807'::xid8;
   end if;
   -- What is written here is itself a transaction that has not ended.
   if found then
@@ -40,8 +41,8 @@ begin
         from pgscore_data.watch w
        cross join lateral (
          select w.plan_id is null or w.scan_handle_id is null or w.error is not null
-             or w.version_id is distinct from pgscore_data._watched_version(w) or not pgscore._may_score(w.owner, w.version_id)
-             or w.shape is distinct from pgscore_data._shape_of(w) as is_stale offset 0) d
+             or w.version_id is distinct from pgscore_data._version_of_watch(w) or not pgscore._may_score(w.owner, w.version_id)
+             or w.shape is distinct from pgscore_data._source_digest(w) as is_stale offset 0) d
        where not w.paused and not pgscore_data._stands_by(w) and coalesce(w.retry_at <= clock_timestamp(), true)
          and not pgscore_data._is_in_hand(w)
          and w.owner <> all (busy_owners) and (d.is_stale or w.compare_after <= clock_timestamp())
@@ -49,9 +50,8 @@ begin
     )
     update pgscore_data.watch w
        set busy_until = clock_timestamp() + interval '10 minutes', busy_pid = pg_backend_pid(), tried_at = clock_timestamp(),
-           -- While somebody writes who may have seen the mark, it is compared again and again.
-           compare_when_past = case when d.work = 'renew' or w.compare_when_past > pg_snapshot_xmin(pg_current_snapshot())
-                                 then w.compare_when_past end
+           compare_until = case when d.work = 'renew' or w.compare_until > pg_snapshot_xmin(pg_current_snapshot())
+                                 then w.compare_until end
       from due d where w.watch_id = d.watch_id
     returning w.watch_id, d.work, w.handle, w.owner, w.guard_key;
 end
@@ -110,14 +110,14 @@ begin
          where s.key is null or p.key is null or p.hash is distinct from s.hash
             or $2 = 'rescore' and p.version_id is distinct from $3) x
      group by x.n / 1000$q$,
-    pgscore_data._one_key_text(t.key_columns), format('target_%s_g%s', t.target_id, coalesce(w.generation, t.current_generation)))
+    pgscore_data._key_text_sql(t.key_columns), format('target_%s_g%s', t.target_id, coalesce(w.generation, t.current_generation)))
   using this_watch, w.on_promote, w.version_id;
   delete from pgscore_data.seen_row y where y.watch_id = this_watch;
   get diagnostics compared = row_count;
   update pgscore_data.watch x
      set compared_at = clock_timestamp(), rows_compared = compared, is_complete = true,
          compare_after = clock_timestamp() + case
-           when x.compare_when_past is not null then greatest(interval '1 second', 5 * (clock_timestamp() - x.tried_at)) else
+           when x.compare_until is not null then greatest(interval '1 second', 5 * (clock_timestamp() - x.tried_at)) else
            case x.capture when 'poll' then least(x.poll_every, x.rescore_every) else coalesce(x.rescore_every, interval '1 hour') end end
    where x.watch_id = this_watch;
   return compared;
@@ -127,7 +127,7 @@ comment on function pgscore_data._compare_watch(int) is
 'Queues the keys of rows that are not in the target as they are in the source: new, changed, gone, or of another version. Returns how many
 rows the source had.';
 
-create or replace function pgscore_data._one_key_text(key_columns jsonb) returns text
+create or replace function pgscore_data._key_text_sql(key_columns jsonb) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -135,4 +135,4 @@ as $$
            else format('array[%s]::text', string_agg(format('concat(p.%I)', k ->> 'name'), ', ' order by n)) end
     from jsonb_array_elements(key_columns) with ordinality as x (k, n)
 $$;
-comment on function pgscore_data._one_key_text(jsonb) is 'The expression that makes one text of the key of a prediction p, as triggers do.';
+comment on function pgscore_data._key_text_sql(jsonb) is 'The expression that makes one text of the key of a prediction p, as triggers do.';

@@ -78,7 +78,8 @@ begin
   plan := pgscore._plan_source(source, version.signature, array(select jsonb_array_elements_text(w.arguments -> 'key')),
     w.arguments ->> 'event_time', nullif(w.arguments -> 'column_map', 'null'), pgscore._segments_of(version.version_id));
   keys := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")');
-  select k ->> 'name' into strange from jsonb_array_elements(keys) k where pgscore._label_key(to_regtype(k ->> 'sql_type')) is null limit 1;
+  select k ->> 'name' into strange
+    from jsonb_array_elements(keys) k where pgscore._key_family(to_regtype(k ->> 'sql_type')) is null limit 1;
   if strange is not null then
     raise exception 'a watch cannot be keyed by "%"', strange using errcode = 'datatype_mismatch',
       hint = 'A key of a watch is an integer, text, uuid, date, timestamp, numeric or boolean. Watch a view that casts it.';

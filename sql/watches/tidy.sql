@@ -20,7 +20,8 @@ begin
                         where (%5$s) = (%4$s) and n.run_id > o.run_id and y.watch_id = r.watch_id))
         limit $3))$q$,
     w.superseded, w.newest,
-    pgscore_data._key_list(w.key_columns, 'c'), pgscore_data._key_list(w.key_columns, 'o'), pgscore_data._key_list(w.key_columns, 'n'))
+    pgscore_data._key_columns_sql(w.key_columns, 'c'), pgscore_data._key_columns_sql(w.key_columns, 'o'),
+    pgscore_data._key_columns_sql(w.key_columns, 'n'))
   using w.watch_id, coalesce(w.pruned_run, 0), most, w.keep_history;
   get diagnostics pruned = row_count;
   return pruned;
@@ -116,11 +117,11 @@ comment on function pgscore_data._drop_idle_changes() is
 'Once the queue is an eighth full, deletes the changes of watches that rest or fail: a comparison of their whole source finds them
 when they go on. Else one of them would fill the queue for all.';
 
-create or replace function pgscore_data._key_list(key_columns jsonb, alias text) returns text
+create or replace function pgscore_data._key_columns_sql(key_columns jsonb, alias text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(format('%s.%I', alias, k ->> 'name'), ', ' order by n)
     from jsonb_array_elements(key_columns) with ordinality as x (k, n)
 $$;
-comment on function pgscore_data._key_list(jsonb, text) is 'The columns of the key of a target, of a table with this alias.';
+comment on function pgscore_data._key_columns_sql(jsonb, text) is 'The columns of the key of a target, of a table with this alias.';

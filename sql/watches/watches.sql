@@ -238,7 +238,7 @@ begin
       select from unnest(columns, key) as x (here, there)
         left join pg_attribute h on h.attrelid = relation and h.attname = x.here and h.attnum > 0 and not h.attisdropped
         left join pg_attribute t on t.attrelid = source and t.attname = x.there and t.attnum > 0
-       where pgscore._label_key(pgscore._base_type(h.atttypid)) is distinct from pgscore._label_key(pgscore._base_type(t.atttypid)))
+       where pgscore._key_family(pgscore._base_type(h.atttypid)) is distinct from pgscore._key_family(pgscore._base_type(t.atttypid)))
     then
       raise exception 'on_change_of => %: % is not the key (%) of %', quote_literal(on_change_of), given.value,
         array_to_string(key, ', '), source

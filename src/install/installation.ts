@@ -22,7 +22,7 @@ export const adoptInstallation = statement<[]>(
   `with theirs as (delete from pgscore_data.gateway),
         keys as (update pgscore_data.signing_keys set inner_key = default, outer_key = default),
         watches as (update pgscore_data.watch
-                       set compare_after = clock_timestamp(), compare_when_past = null, busy_until = null, busy_pid = null)
+                       set compare_after = clock_timestamp(), compare_until = null, busy_until = null, busy_pid = null)
    update pgscore_data.installation
       set system_identifier = (select system_identifier from pg_control_system()),
           database_oid = (select oid from pg_database where datname = current_database()),

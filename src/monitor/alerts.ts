@@ -78,7 +78,7 @@ const claimAlerts = statement<[], AlertEvent>('claim_alerts', 'select * from pgs
 /** Ends their claim; with a failure they are tried again later. */
 const recordDeliveries = statement<[events: string[], failure: string | null]>(
   'settle_alerts',
-  'select pgscore_data._settle_alerts($1, $2)',
+  'select pgscore_data._note_delivery($1, $2)',
 );
 
 type Texts = Readonly<Record<string, string>>;

@@ -129,7 +129,7 @@ export const RUN_COLUMNS = `
     where n.nspname = c.source_schema and s.relname = c.source_name and pgscore._runs_code_when_planned(s.oid)) as runs_code,
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
     'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', coalesce(w.generation, t.current_generation), 'currentRows', t.current_rows) end as target,
-  pgscore_data._key_lists(c.keys, jsonb_array_length(t.key_columns)) as key_lists,
+  pgscore_data._keys_by_column(c.keys, jsonb_array_length(t.key_columns)) as key_lists,
   case when c.only_changed then md5(concat_ws(' ', ${HASH_FORM}, c.version_id, coalesce(c.plan, k.plan) -> 'columns')) end as hashed_as, t.hashed_as as target_hashed_as,
   coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
 

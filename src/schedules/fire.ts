@@ -3,7 +3,7 @@ import { isConnectionLoss } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { breakSchedule, dueSchedules, type DueSchedule, advanceSchedule, dueFires, type Due } from './due.ts';
-import { FireSession, submitFire } from './submit-fire.ts';
+import { OwnerSession, submitFire } from './submit-fire.ts';
 import { transaction, statement } from '../postgres/statement.ts';
 
 type FireOptions = {
@@ -26,7 +26,7 @@ const MOST_WAITS = 4;
  * @throws where one of the two connections is lost or cannot be made; what is undecided then is decided the next time
  */
 export async function fireDue({ service, openReader, log }: FireOptions): Promise<FireCounts> {
-  const session = new FireSession(openReader);
+  const session = new OwnerSession(openReader);
   const counts: FireCounts[] = [];
   const waits = new Map<string, number>();
   try {
@@ -46,7 +46,7 @@ export async function fireDue({ service, openReader, log }: FireOptions): Promis
 async function fireOrExplain(
   schedule: DueSchedule,
   service: pg.ClientBase,
-  session: FireSession,
+  session: OwnerSession,
   log: Logger,
 ): Promise<FireCounts> {
   try {
@@ -82,7 +82,7 @@ const LATE = 'no service submitted it in time';
 async function fireSchedule(
   schedule: DueSchedule,
   service: pg.ClientBase,
-  session: FireSession,
+  session: OwnerSession,
   log: Logger,
 ): Promise<FireCounts> {
   const due = dueFires({ ...schedule, paused: false }, schedule.now);

@@ -22,7 +22,7 @@ const CHANGED =
  * did is committed only if it was still that version after the call.
  */
 export async function submitFire(
-  session: FireSession,
+  session: OwnerSession,
   service: Queryable,
   schedule: DueSchedule,
   at: Date,
@@ -77,7 +77,7 @@ const ENTER = `select set_config('pgscore.guard', $1, true), set_config('stateme
  * A session of pgscore_reader that submits fires, each in a transaction of its own as the owner of its schedule. The guard
  * key goes with the transaction, and whatever an owner's function left in the session goes before the next owner's turn.
  */
-export class FireSession {
+export class OwnerSession {
   readonly #open: () => Promise<pg.Client>;
   #client: pg.Client | undefined;
   #owner: string | undefined;

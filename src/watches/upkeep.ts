@@ -8,7 +8,7 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import { codeOfState, remedyOfWatch } from '../runs/failure.ts';
-import { FireSession } from '../schedules/submit-fire.ts';
+import { OwnerSession } from '../schedules/submit-fire.ts';
 
 /** Sources are spelled as the triggers spell them, and may not be read for as long as the lease of the work. */
 const READER_SETTINGS = { TimeZone: 'UTC', lock_timeout: '2s', statement_timeout: '9min' };
@@ -128,7 +128,7 @@ async function renew(service: pg.Client, readerUrl: string | undefined, due: Due
   const version = async (): Promise<string | null> => (await watchFunction(service, due.watch_id))[0]?.version ?? null;
   const before = await version();
   if (before === null) throw new Error('its function in pgscore_sources was changed or dropped');
-  const session = new FireSession(() => connect({ url: readerUrl, applicationName: 'pgscore watch' }));
+  const session = new OwnerSession(() => connect({ url: readerUrl, applicationName: 'pgscore watch' }));
   try {
     await session.prepare(due.owner);
     await session.submit({ handle: due.handle, guardKey: due.guard_key }, new Date(), async () => {

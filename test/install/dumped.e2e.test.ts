@@ -160,7 +160,7 @@ async function dumpAndRestore(): Promise<void> {
     expect(await installationState(owner)).toBe('copy');
     // A mark that waits for a transaction of the other server, which had more of them.
     await owner.query(
-      `update pgscore_data.watch set compare_when_past = '9000000000000', busy_until = now() + '1 hour', busy_pid = pg_backend_pid()`,
+      `update pgscore_data.watch set compare_until = '9000000000000', busy_until = now() + '1 hour', busy_pid = pg_backend_pid()`,
     );
     expect(await adopt(owner)).toBe('copy');
     await startTestService(copy);

@@ -17,12 +17,12 @@ async function queued(): Promise<string[]> {
 }
 
 async function marks(): Promise<number> {
-  return (await superuser.query('delete from pgscore_data.watch_mark')).rowCount ?? 0;
+  return (await superuser.query('delete from pgscore_data.watch_to_compare')).rowCount ?? 0;
 }
 
 beforeEach(async () => {
   await alice.query('drop table if exists rows cascade');
-  await superuser.query('truncate pgscore_data.watch_change, pgscore_data.watch_mark');
+  await superuser.query('truncate pgscore_data.watch_change, pgscore_data.watch_to_compare');
 });
 
 /** A table with one feature, a column that nobody reads, and whatever else is to be read. */
@@ -156,7 +156,7 @@ test('of a table with values that nothing compares, rows are compared as bytes',
 
 test('a mark that an old snapshot shows is left again, as it may have been taken since', async () => {
   await watched();
-  await superuser.query('insert into pgscore_data.watch_mark select watch_id from pgscore_data.watch');
+  await superuser.query('insert into pgscore_data.watch_to_compare select watch_id from pgscore_data.watch');
   await alice.query('begin isolation level repeatable read');
   await alice.query('select count(*) from rows');
   await marks();

@@ -29,7 +29,7 @@ test('a queue that is full while no service runs becomes a mark, and fills again
     for i in 100..3000 loop insert into crowded values (i, 5, 3, i % 7, 1); end loop;
   end $$`);
   const { rows } = await superuser.query<{ bytes: number; marks: number }>(
-    `select pg_relation_size('pgscore_data.watch_change')::int as bytes, (select count(*)::int from pgscore_data.watch_mark) as marks`,
+    `select pg_relation_size('pgscore_data.watch_change')::int as bytes, (select count(*)::int from pgscore_data.watch_to_compare) as marks`,
   );
   expect(rows[0]?.marks).toBe(1);
   expect(rows[0]?.bytes).toBeLessThan(65536 + 3 * 8192);

@@ -15,7 +15,7 @@ export async function atRest(client: Client, target: string): Promise<void> {
       if (rows[0]?.state !== 'following') throw new Error(JSON.stringify(rows[0]));
       return true;
     },
-    { message: `${target} to be at rest`, timeout: 10_000 },
+    { message: `${target} to be at rest`, timeout: 60_000 },
   );
 }
 
