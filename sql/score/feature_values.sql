@@ -185,6 +185,11 @@ begin
     if found = '{}' then
       found := array(select k from jsonb_object_keys(given) k where lower(k) = lower(feature));
     end if;
+    -- As skl2onnx rewrites names: Weight in (lbs) becomes Weight_in__lbs_.
+    if found = '{}' then
+      found := array(select k from jsonb_object_keys(given) k
+                      where length(k) = length(feature) and lower(regexp_replace(k, '[^\w+]', '_', 'g')) = lower(feature));
+    end if;
     -- As _apart() names two columns of one name; one such name alone is of a column of its own.
     if found = '{}' and (select count(*) from jsonb_object_keys(given) k
       where lower(k) in (lower(feature) || ' (1 of 2)', lower(feature) || ' (2 of 2)')) > 1 then
@@ -197,8 +202,7 @@ begin
         detail = 'The row has: '
           || coalesce((select string_agg(k, ', ') from (select k from jsonb_object_keys(given) k limit 50) x), 'nothing') || '.',
         hint = case when unnamed then naming
-          else coalesce(pgscore._rewritten_hint(feature, array(select jsonb_object_keys(given))),
-            format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature)) end;
+          else format('Name it so in a subquery: select score(''model'', r) from (select ... as %I) r.', feature) end;
     end if;
     renamed := renamed || jsonb_build_object(feature, given -> found[1]);
   end loop;
@@ -206,4 +210,5 @@ begin
 end
 $$;
 comment on function pgscore_models._match_features(text[], jsonb) is
-'A row with its keys as the model names its features: exact, else case-insensitive where unique; raises for what is missing.';
+'A row with its keys as the model names its features: exact, else case-insensitive, else as skl2onnx rewrites them, where unique; raises '
+'for what is missing.';

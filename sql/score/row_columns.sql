@@ -89,15 +89,20 @@ create or replace function pgscore_models._mistyped_column(version_id int, colum
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  lowered constant text[] := array(select lower(c) from unnest(columns) c);
 begin
   select f.name, f.type, c.name, c.type into feature, feature_type, column_name, column_type
     from pgscore._feature_types v
    cross join lateral unnest(v.features, v.types) with ordinality f (name, type, n)
-    join unnest(columns, column_types) c (name, type) on lower(c.name) = lower(f.name) and (c.name = f.name or f.name <> all (columns))
+    join (select u.name, u.type, k.key from unnest(columns, column_types) u (name, type)
+           cross join lateral (select lower(u.name) union select lower(regexp_replace(u.name, '[^\w+]', '_', 'g'))) k (key)) c
+      on c.key = lower(f.name) and (c.name = f.name or f.name <> all (columns) and (c.key = lower(c.name) or c.key <> all (lowered)))
    where v.version_id = _mistyped_column.version_id and f.type is not null and not pgscore_models._may_be(f.type, c.type)
    order by f.n limit 1;
   -- Which of several is meant is said first.
-  if column_name <> feature and (select count(*) from unnest(columns) c where lower(c) = lower(feature)) > 1 then
+  if column_name <> feature and (select count(*) from unnest(columns) c where lower(feature)
+    in (lower(c), case when lower(feature) <> all (lowered) then lower(regexp_replace(c, '[^\w+]', '_', 'g')) end)) > 1 then
     feature := null;
   end if;
 end
@@ -176,7 +181,8 @@ declare
 begin
   -- Most rows have their texts in columns that are plain texts.
   if exists (select from unnest(names, types) u (name, type)
-              where u.type <> all ('{text,varchar,bpchar,name}'::regtype[]) and lower(u.name) = any (texts)
+              where u.type <> all ('{text,varchar,bpchar,name}'::regtype[])
+                and (lower(u.name) = any (texts) or lower(regexp_replace(u.name, '[^\w+]', '_', 'g')) = any (texts))
                 and jsonb_typeof(given -> u.name) = 'string' and not pgscore_models._may_be('string', u.type))
     or given @? '$.* ? (@ like_regex "^NaN$|^-?Infinity$")'
   then

@@ -107,24 +107,19 @@ begin atomic
     left join pg_attribute exact
       on exact.attrelid = source and exact.attname = w.wanted and exact.attnum > 0 and not exact.attisdropped
     left join lateral (
-      select min(a.attname::text)::name as attname, min(a.atttypid::bigint)::oid as atttypid, count(*)::int as candidates
-        from pg_attribute a where exact.attname is null and a.attrelid = source and lower(a.attname) = lower(w.wanted) and a.attnum > 0
-          and not a.attisdropped
+      select min(x.attname)::name as attname, min(x.atttypid::bigint)::oid as atttypid, count(*)::int as candidates
+        from (select a.attname::text, a.atttypid, lower(a.attname) <> lower(w.wanted) as rewritten,
+                     bool_and(lower(a.attname) <> lower(w.wanted)) over () as all_rewritten
+                from pg_attribute a
+               where exact.attname is null and a.attrelid = source and a.attnum > 0 and not a.attisdropped
+                 and (lower(a.attname) = lower(w.wanted) or length(a.attname) = length(w.wanted)
+                      and lower(regexp_replace(a.attname::text collate "default", '[^\w+]', '_', 'g')) = lower(w.wanted))) x
+       where x.rewritten = x.all_rewritten
     ) loose on true;
 end;
 comment on function pgscore._matched_features(regclass, jsonb, jsonb) is
-'The column of a source for each feature of a signature: by column_map, else by exact name, else by name without regard to case; '
-'candidates says how many columns are so called then.';
-
-create or replace function pgscore._rewritten_hint(feature text, columns text[]) returns text
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select format('skl2onnx writes "%s" so: deploy the model with features => array[…], the names of training in their order.', c)
-    from unnest(columns) c where regexp_replace(c, '[^\w+]', '_', 'g') = feature limit 1
-$$;
-comment on function pgscore._rewritten_hint(text, text[]) is
-'What to do where a feature is one of some columns as skl2onnx rewrote its name, Weight in (lbs) as Weight_in__lbs_; else NULL.';
+'The column of a source for each feature of a signature: by column_map, else by exact name, else by name without regard to case, '
+'else as skl2onnx rewrites it, Weight in (lbs) as Weight_in__lbs_; candidates says how many columns are so called then.';
 
 create or replace function pgscore._refuse_columns(source regclass, signature jsonb, column_map jsonb) returns void
 language plpgsql stable security invoker
@@ -155,10 +150,7 @@ begin
       errcode = 'undefined_column',
       detail = 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a
                                     where a.attrelid = source and a.attnum > 0 and not a.attisdropped),
-      hint = coalesce(
-        pgscore._rewritten_hint(missing[1],
-          array(select a.attname::text from pg_attribute a where a.attrelid = source and a.attnum > 0 and not a.attisdropped)),
-        format('Where a column has another name: column_map => ''{"%s": "<column>"}''; else score a view that has it.', missing[1]));
+      hint = format('Where a column has another name: column_map => ''{"%s": "<column>"}''; else score a view that has it.', missing[1]);
   end if;
 end
 $$;

@@ -5,10 +5,10 @@ import { producerBehind, type Outline } from '../onnx/outline.ts';
 import type { Signature, Task } from '../inference/signature.ts';
 
 /** The half of a signature that says what the outputs mean. */
-type OutputMeaning = Pick<Signature, 'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold'>;
+export type OutputMeaning = Pick<Signature, 'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold'>;
 
 /** What is known when the meaning of the outputs is checked. */
-type Evidence = {
+export type Evidence = {
   readonly outline: Outline;
   readonly observed: readonly ObservedOutput[];
   /** As the model or the deployer names them; [] where nobody does. */

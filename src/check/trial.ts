@@ -1,12 +1,13 @@
 import { classLabelsOf } from './class-labels.ts';
 import type { DeployOptions } from './deploy-options.ts';
+import type { RunOutput } from '../inference/graph.ts';
 import { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow, type JsonBatch } from '../inference/json-rows.ts';
 import type { Normalised } from '../onnx/normalise.ts';
 import { checkTensorsOnly, outputReader, observedOutputs, type ObservedOutput } from '../inference/outputs.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { ModelSession } from '../inference/session.ts';
-import { outputMeaning } from './output-meaning.ts';
+import { outputMeaning, type Evidence, type OutputMeaning } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
 import { checkOwnLabels, checkPredictions } from './check-predictions.ts';
 import { paddedRowsOf } from '../inference/feed.ts';
@@ -34,12 +35,12 @@ export type Preparation = Pick<Signature, 'inputs' | 'features'> & {
 export async function tryModel(model: Normalised, preparation: Preparation): Promise<Trial> {
   const { inputs, features, samples, options } = preparation;
   const { outline, batch } = model;
-  checkTensorsOnly(outline);
   const graph = await GraphSession.load(outline.bytes, 1);
-  const observed = await observe(graph, { inputs, features, batch }, batchOfRows(features, samples));
+  if (graph.outputs.length === 0) checkTensorsOnly(outline);
   const warnings: string[] = [];
+  const observed = await observe(graph, { inputs, features, batch }, batchOfRows(features, samples), warnings);
   const classLabels = classLabelsOf(model, options);
-  const meaning = outputMeaning({ outline, observed, classLabels, options }, warnings);
+  const meaning = meaningOfTensors({ outline, observed, classLabels, options }, warnings);
   const signature = { inputs, features, ...meaning, batch };
   const asReturned = new ModelSession(
     graph,
@@ -59,23 +60,54 @@ export async function predictRows(session: ModelSession, rows: readonly JsonRow[
 }
 
 /**
+ * What the tensors among the outputs mean. Maps and sequences are left out only where probabilities or numbers stay.
+ * @throws PgscoreError model_outputs_unsupported, and what outputMeaning() throws
+ */
+function meaningOfTensors(evidence: Evidence, warnings: string[]): OutputMeaning {
+  try {
+    const meaning = outputMeaning(evidence, warnings);
+    if (Object.keys(meaning.outputs).every((output) => output === 'label')) checkTensorsOnly(evidence.outline);
+    return meaning;
+  } catch (error) {
+    checkTensorsOnly(evidence.outline);
+    throw error;
+  }
+}
+
+/**
  * Runs the graph on sample rows, one at a time, until it takes one, and returns what came back: real types and shapes.
+ * Outputs without a value for each of two rows are left out, as long as one stays.
  * @throws PgscoreError model_run_failed where it takes none, model_output_rows
  */
 async function observe(
   graph: GraphSession,
   { inputs, features, batch }: Pick<Signature, 'inputs' | 'features' | 'batch'>,
   samples: JsonBatch,
+  warnings: string[],
 ): Promise<ObservedOutput[]> {
   const { rows, feeds } = buildFeeds(samples.batch, { inputs, features }, new TextCache(), samples.unread);
   const size = batch ?? 1;
+  const runOn = (row: number, copies: number): Promise<RunOutput[]> => {
+    const taken = feeds.map((feed) => ({ input: feed.input, data: paddedRowsOf(feed, row, row + 1, copies) }));
+    return graph.run(taken, copies, graph.outputs);
+  };
   let failure: unknown;
   for (let row = 0; row < rows; row += 1) {
-    const taken = feeds.map((feed) => ({ input: feed.input, data: paddedRowsOf(feed, row, row + 1, size) }));
-    const outputs = await graph.run(taken, size, graph.outputs).catch((error: unknown) => {
+    const outputs = await runOn(row, size).catch((error: unknown) => {
       failure = error;
     });
-    if (outputs !== undefined) return observedOutputs(outputs, size);
+    if (outputs === undefined) continue;
+    const observed = observedOutputs(outputs, size);
+    return batch === null ? withRowEach(observed, await runOn(row, 2).catch(() => []), warnings) : observed;
   }
   throw runFailure(failure);
+}
+
+/** Those outputs that a run on two rows gave two of. */
+function withRowEach(observed: ObservedOutput[], outputs: readonly RunOutput[], warnings: string[]): ObservedOutput[] {
+  const kept = observed.filter(({ name }) => outputs.some((output) => output.name === name && output.dims[0] === 2));
+  if (kept.length === 0) return observed;
+  const left = observed.filter((output) => !kept.includes(output) && !output.type.startsWith('float'));
+  for (const { name } of left) warnings.push(`output '${name}' has no value for each row, and is not read`);
+  return kept;
 }

@@ -20,10 +20,11 @@ export function columnsOf(rows: readonly JsonRow[]): string[] {
 }
 
 /**
- * Finds the column of every feature: the one that `columnMap` (feature -> column) names, else of the same name, else of
- * the same name but for case where there is only one.
+ * Finds the column of every feature: the one that `columnMap` (feature -> column) names, else of the same name, else the
+ * only one of the same name but for case, else the only one whose name skl2onnx rewrites so. pgscore._matched_features()
+ * and pgscore_models._match_features() do the same.
  * @returns column names in the order of the features
- * @throws PgscoreError feature_column_missing naming every feature without a column
+ * @throws PgscoreError feature_column_missing naming every feature without a column, or one of several
  */
 export function matchColumns(
   features: readonly string[],
@@ -33,22 +34,22 @@ export function matchColumns(
   const present = new Set(columns);
   const found = features.map((feature) => {
     const wanted = Object.hasOwn(columnMap, feature) ? (columnMap[feature] ?? feature) : feature;
-    if (present.has(wanted)) return wanted;
-    const alike = columns.filter((column) => column.toLowerCase() === wanted.toLowerCase());
-    return alike.length === 1 ? alike[0] : undefined;
+    return present.has(wanted) ? wanted : alikeColumn(wanted, columns);
   });
   const missing = features.filter((_, index) => found[index] === undefined);
   if (missing.length > 0) throw columnsMissing(missing, columns);
   return found.filter((column) => column !== undefined);
 }
 
-function columnsMissing(missing: readonly string[], columns: readonly string[]): PgscoreError {
-  const names = missing.map((name) => `'${name}'`).join(', ');
-  const trained = columns.find((column) => missing.includes(exportedName(column)));
-  const rename = trained === undefined ? 'Rename a column or map one with column_map.' : rewritten(trained);
-  return new PgscoreError('feature_column_missing', `no column for ${names} of the model`, {
-    remedy: `${rename} There are: ${columns.slice(0, 50).join(', ')}.`,
-  });
+const RULES: ((column: string) => string)[] = [(column) => column, exportedName];
+
+function alikeColumn(wanted: string, columns: readonly string[]): string | undefined {
+  for (const rule of RULES) {
+    const alike = columns.filter((column) => rule(column).toLowerCase() === wanted.toLowerCase());
+    if (alike.length > 1) throw columnsAlike(wanted, alike);
+    if (alike.length === 1) return alike[0];
+  }
+  return undefined;
 }
 
 /** A column as skl2onnx names the input for it. */
@@ -56,6 +57,22 @@ function exportedName(column: string): string {
   return column.replaceAll(/[^\p{L}\p{N}_+]/gu, '_');
 }
 
-function rewritten(column: string): string {
-  return `skl2onnx writes '${column}' so: deploy the model with the names of training, in their order (features).`;
+function columnsMissing(missing: readonly string[], columns: readonly string[]): PgscoreError {
+  return new PgscoreError('feature_column_missing', `no column for ${quoted(missing)} of the model`, {
+    remedy: `Rename a column or map one with column_map. There are: ${columns.slice(0, 50).join(', ')}.`,
+  });
+}
+
+function columnsAlike(feature: string, columns: readonly string[]): PgscoreError {
+  return new PgscoreError(
+    'feature_column_missing',
+    `feature '${feature}' matches more than one column: ${quoted(columns)}`,
+    {
+      remedy: 'Leave all but one out, or deploy the model with the names of training, in their order (features).',
+    },
+  );
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(', ');
 }

@@ -13,6 +13,12 @@ test('a column is found whatever its case where only one is alike', () => {
   );
 });
 
+test('a column is found by the name that skl2onnx gives it where only one is alike', () => {
+  expect(matchColumns(['Größe_in__m_', 'a_b'], ['größe in (m)', 'A-B', 'x'])).toEqual(['größe in (m)', 'A-B']);
+  expect(matchColumns(['a_b'], ['a b', 'A_B'])).toEqual(['A_B']);
+  expect(caught(() => matchColumns(['a_b'], ['a b', 'a-b'])).message).toContain("more than one column: 'a b', 'a-b'");
+});
+
 test('a column is found by the map, which goes before the name', () => {
   expect(matchColumns(['a', 'b'], ['a', 'c', 'b'], { a: 'c' })).toEqual(['c', 'b']);
 });

@@ -47,10 +47,7 @@ def main() -> None:
     save_with_labels_alone('sgd_hinge', without_maps(SGDClassifier(random_state=1).fit(X, IS_HIGH), X))
     save('sgd_hinge_calibrated', without_maps(CalibratedClassifierCV(SGDClassifier(), cv=2).fit(X, IS_HIGH), X))
 
-    quadratic = without_maps(QuadraticDiscriminantAnalysis().fit(X, IS_HIGH), X)
-    save('quadratic', quadratic)
-    del quadratic.graph.output[0]
-    save('quadratic_probabilities', quadratic)
+    save('quadratic', without_maps(QuadraticDiscriminantAnalysis().fit(X, IS_HIGH), X))
 
     some_missing = np.where(random.random(X.shape) < 0.2, np.nan, X).astype(np.float32)
     imputed = make_pipeline(KNNImputer(n_neighbors=2), LogisticRegression()).fit(some_missing, IS_HIGH)
