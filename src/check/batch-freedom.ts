@@ -1,4 +1,5 @@
 import { PgscoreError } from '../errors.ts';
+import { usedOperators } from '../onnx/local-functions.ts';
 import { withAnyBatch, type Normalised } from '../onnx/normalise.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { predictRows, tryModel, type Preparation, type Trial } from './trial.ts';
@@ -6,12 +7,36 @@ import { predictRows, tryModel, type Preparation, type Trial } from './trial.ts'
 /** Kernels for one row and for many add up in another order: this much is rounding, not another row's influence. */
 const ROUNDING = 1e-3;
 
+/** Operators that round by the range of the numbers of all rows of a run. */
+const BY_RANGE = [':DynamicQuantizeLinear', 'com.microsoft:DynamicQuantizeMatMul', 'com.microsoft:DynamicQuantizeLSTM'];
+
+/**
+ * Tries a model with as many rows at a time as it takes: those that quantise dynamically get one.
+ * @throws PgscoreError model_rows_mixed, and what tryModel() throws
+ */
+export async function tryBatches(model: Normalised, preparation: Preparation): Promise<Trial> {
+  const used = usedOperators(model.outline.bytes);
+  const byRange = BY_RANGE.find((operator) => used.has(operator));
+  if (byRange !== undefined) return tryRowByRow(model, preparation, byRange.slice(byRange.indexOf(':') + 1));
+  return model.batch === null ? tryOpenBatch(model, preparation) : tryFixedBatch(model, preparation);
+}
+
+async function tryRowByRow(model: Normalised, preparation: Preparation, operator: string): Promise<Trial> {
+  const open = model.batch === null || model.batch === 1 ? model : withAnyBatch(model);
+  const trial = await tryModel({ ...open, batch: 1 }, preparation);
+  trial.warnings.push(
+    `the model is quantised dynamically (${operator} rounds by the range of all rows of a run): it is run row by row, ` +
+      'which is slow; quantise it statically to run many at once',
+  );
+  return trial;
+}
+
 /**
  * Tries a model that is said to take any number of rows. Each sample must score alone as it does among the others. Where
  * the graph holds a number of rows after all, they go one by one.
  * @throws PgscoreError model_rows_mixed
  */
-export async function tryOpenBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
+async function tryOpenBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
   const trial = await tryModel(model, preparation);
   if (!(await runsTogether(trial, preparation))) return slow(await tryModel({ ...model, batch: 1 }, preparation), 1);
   for (const [row, sample] of preparation.samples.entries()) {
@@ -25,7 +50,7 @@ export async function tryOpenBatch(model: Normalised, preparation: Preparation):
  * Tries a model that is fixed to a number of rows, as PyTorch exports it by default, with that number taken away. It is
  * served so where every sample scores as before; else in batches of its own size.
  */
-export async function tryFixedBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
+async function tryFixedBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
   const fixed = await tryModel(model, preparation);
   const open = await tryModel(withAnyBatch(model), preparation).catch(unlessOurs);
   if (open !== undefined && (await runsTogether(open, preparation)) && scoresAlike(open, fixed)) {

@@ -11,7 +11,7 @@ import type { Outline } from '../onnx/outline.ts';
 import { decideNulls } from './null-handling.ts';
 import type { Signature } from '../inference/signature.ts';
 import { trainingBaseline, type FeatureBaseline } from './training-baseline.ts';
-import { tryFixedBatch, tryOpenBatch } from './batch-freedom.ts';
+import { tryBatches } from './batch-freedom.ts';
 import { compareExpected, type ExpectationReport } from './expectation.ts';
 import { knownDifferences } from './known-differences.ts';
 import { referenceFor, type Reference, sampleRows } from './reference.ts';
@@ -59,7 +59,7 @@ export async function checkModel(
   gate(bytes);
   const model = normalise(bytes);
   const preparation = prepare(model.outline, options);
-  const trial = await (model.batch === null ? tryOpenBatch : tryFixedBatch)(model, preparation);
+  const trial = await tryBatches(model, preparation);
   const { outline, changed } = trial.model;
   const { metadata, opset, producer } = outline;
   const { signature } = trial.session;

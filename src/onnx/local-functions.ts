@@ -28,13 +28,23 @@ export function localFunctions(bytes: Uint8Array): Set<string> {
   return new Set(calls.keys());
 }
 
+/** Every operator of a model, in bodies and functions too, as `domain:name`. */
+export function usedOperators(bytes: Uint8Array): Set<string> {
+  return new Set(operators('model', whole(bytes)));
+}
+
 /** Every operator below a message, as `domain:name`. */
 function operators(kind: MessageKind, message: Span): string[] {
-  const own = kind === 'node' ? [`${textField(message, NODE.domain)}:${textField(message, NODE.opType)}`] : [];
+  const own = kind === 'node' ? [operatorName(message)] : [];
   const below = Object.entries(CHILDREN[kind]).flatMap(([number, child]) =>
     parts(message, Number(number)).flatMap(({ payload }) => operators(child, payload)),
   );
   return [...own, ...below];
+}
+
+function operatorName(node: Span): string {
+  const domain = textField(node, NODE.domain);
+  return `${domain === 'ai.onnx' ? '' : domain}:${textField(node, NODE.opType)}`;
 }
 
 class Unfolding {
