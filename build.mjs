@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { main as assemble } from 'assemblyscript/asc';
 import { build } from 'esbuild';
 import licences from 'spdx-license-list/full.js';
 
@@ -25,6 +26,7 @@ rmSync('dist', { recursive: true, force: true });
 compile('tsconfig.build.json');
 compile('src/page');
 takeOnnxRuntime(join('dist', 'onnxruntime'));
+await compileTreeWalk(join('src', 'inference', 'trees', 'tree-walk.as'), join('dist', 'tree-walk.wasm'));
 const { metafile } = await build({
   entryPoints: entries(),
   outdir: 'dist',
@@ -54,6 +56,17 @@ function compile(project) {
   execFileSync(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', project], {
     stdio: 'inherit',
   });
+}
+
+/** AssemblyScript to WebAssembly. Its compiler wants a file called .ts, for which other tools would take it, too. */
+async function compileTreeWalk(source, place) {
+  const entry = 'tree-walk.ts';
+  const options = '-O3 --converge --noAssert --runtime stub --importMemory --initialMemory 1'.split(' ');
+  const { error } = await assemble([entry, '--outFile', place, ...options], {
+    readFile: (name) => (name === entry ? readFileSync(source, 'utf8') : null),
+    stderr: process.stderr,
+  });
+  if (error !== null) throw error;
 }
 
 /** The package without its install script, and without what is for other systems: 170 of its 288 MB. */

@@ -1,12 +1,15 @@
 import type { Branch, Ensemble } from './ensemble.ts';
 
-/** Bytes of a slot: threshold, offset of the column in a row, address of the slot for low (that for high comes next), flags. */
-export const SLOT = 16;
-export const [THRESHOLD, COLUMN, NEXT, FLAGS] = [0, 4, 8, 12] as const;
+/**
+ * Bytes of a slot: threshold, offset of the column in a row, address of the slot for low (that for high comes next), flags.
+ * tree-walk.as reads them.
+ */
+const SLOT = 16;
+const [THRESHOLD, COLUMN, NEXT, FLAGS] = [0, 4, 8, 12] as const;
 /** NaN goes on to low. */
 const MISSING_IS_LOW = 1;
 /** The row has arrived. Both slots that a leaf leads on to are that leaf again, and in place of the threshold it has its weight, or where its weights are. */
-export const ARRIVED = 2;
+const ARRIVED = 2;
 
 /** A tree as it lies in a table: where its root is, and how many tests a row takes at most. */
 type Rooted = { readonly address: number; readonly depth: number };

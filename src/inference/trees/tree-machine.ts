@@ -71,11 +71,11 @@ function walkBlock(walks: Walks, table: NodeTable, kind: Kind, { rows, cellsAt, 
   const { trees, rootsAt, depth } = table;
   const [stride, width] = [4 * table.columns, 4 * table.sums];
   const eights = rows <= FEW ? trees.length - (trees.length % ABREAST) : 0;
-  const { rowsAbreast, treesAbreast } = walks[kind];
+  const [walkRows, walkTrees] = [walks[`rows${kind}` as const], walks[`trees${kind}` as const]];
   for (let row = 0; eights > 0 && row < rows; row += 1)
-    treesAbreast(rootsAt, stepsOf(depth), cellsAt + stride * row, 0, sumsAt + width * row, rootsAt + 4 * eights, width);
+    walkTrees(rootsAt, stepsOf(depth), cellsAt + stride * row, sumsAt + width * row, rootsAt + 4 * eights, width);
   for (const tree of eights === 0 ? trees : trees.slice(eights))
-    rowsAbreast(tree.address, stepsOf(tree.depth), cellsAt, stride, sumsAt, sumsAt + width * abreast(rows), width);
+    walkRows(tree.address, stepsOf(tree.depth), cellsAt, stride, sumsAt, sumsAt + width * abreast(rows), width);
 }
 
 function stepsOf(depth: number): number {
@@ -88,8 +88,8 @@ function abreast(rows: number): number {
 
 /** NaN fails every test by itself; only where a test wants it on its other side do the slower walks matter. */
 function kindOf({ sums, treatsMissing }: NodeTable, cells: Float32Array): Kind {
-  if (treatsMissing && holdNaN(cells)) return sums === 1 ? 'oneMissing' : 'severalMissing';
-  return sums === 1 ? 'one' : 'several';
+  if (treatsMissing && holdNaN(cells)) return sums === 1 ? 'OneMissing' : 'SeveralMissing';
+  return sums === 1 ? 'One' : 'Several';
 }
 
 function holdNaN(cells: Float32Array): boolean {
