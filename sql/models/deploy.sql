@@ -78,7 +78,8 @@ create or replace function pgscore.deploy(
   nulls text default null,
   null_values jsonb default null,
   expect jsonb default null,
-  native boolean default null
+  native boolean default null,
+  logits boolean default null
 ) returns text
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -117,13 +118,14 @@ begin
   insert into pgscore._deployment (model, bytes, options, expect)
   values (deploy.model, deploy.bytes,
     jsonb_strip_nulls(jsonb_build_object('features', features, 'class_labels', class_labels, 'positive_class', positive_class,
-      'threshold', threshold, 'task', task, 'nulls', nulls, 'null_values', null_values, 'native', native)),
+      'threshold', threshold, 'task', task, 'nulls', nulls, 'null_values', null_values, 'native', native,
+      'logits', logits)),
     deploy.expect)
   returning version into deployed;
   return deployed;
 end
 $$;
-comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean) is
+comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean) is
 'Deploys an ONNX model and returns its version, such as churn@1, in state checking.
 model: the name to deploy under.  bytes: the ONNX file.  features: names of the columns of a matrix input, in order, where the file does '
 'not say (metadata key pgscore.features).
@@ -136,6 +138,7 @@ nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row 
 expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version '
 'that differs.
 native: false compiles it to no function, whose source whoever may connect could read (default: compiled where that can be).
+logits: true where the numbers of a classifier are logits or log-probabilities, of which a sigmoid or a softmax makes probabilities.
 The first ready version of a model becomes its champion.';
 
 create or replace procedure pgscore.wait_for_version(model text, timeout interval default '5 minutes')

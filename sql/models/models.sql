@@ -100,6 +100,7 @@ select
     when 'regression' then 'value'
     else case when v.signature -> 'outputs' ? 'probabilities' then 'label, probability of ' else 'label without probabilities: ' end
       || (select string_agg(c, ', ' order by n) from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (c, n))
+      || coalesce(format(' (%s of its logits)', v.signature ->> 'activation'), '')
   end as outputs,
   case when v.state = 'ready' then 'batch, online' || case when e.native then ', native' else '' end end as execution,
   v.sha256,

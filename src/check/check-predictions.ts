@@ -1,6 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { runFailure } from '../inference/ort-errors.ts';
 import type { Predictions } from '../inference/predictions.ts';
+import { LOGITS } from './logits.ts';
 import { LABELS_ALONE } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
 import type { GraphSession } from '../inference/graph-session.ts';
@@ -29,11 +30,20 @@ export function checkPredictions(signature: Signature, predictions: Predictions,
   if (outside !== undefined) throw notProbability(signature.outputs, outside);
   const sums = rows.map((row) => row.reduce((sum, value) => sum + value, 0));
   const worst = sums.find((sum) => Math.abs(sum - 1) > 100 * SLACK);
+  if (worst !== undefined && signature.activation !== undefined) throw notAlong(signature, worst);
   if (worst !== undefined) {
     warnings.push(
       `the class probabilities of a row add up to ${worst.toFixed(3)}, not to 1: is it a multi-label model?`,
     );
   }
+}
+
+function notAlong({ outputs, activation }: Signature, sum: number): PgscoreError {
+  return new PgscoreError(
+    'model_outputs_unsupported',
+    `the ${activation} of the logits adds up to ${sum} in a row: '${outputs.probabilities?.name}' is not one row of classes each`,
+    { remedy: 'Export the logits as [rows, classes].' },
+  );
 }
 
 function nothingScored({ errors, rows }: Predictions): PgscoreError {
@@ -60,8 +70,8 @@ function notProbability({ probabilities, label }: Signature['outputs'], value: n
     {
       remedy:
         label === undefined
-          ? "Export probabilities: end a network with Softmax or Sigmoid. Where the number is the prediction itself: task => 'regression'."
-          : `Export probabilities: end a network with Softmax or Sigmoid, wrap another classifier in CalibratedClassifierCV; or ${LABELS_ALONE}.`,
+          ? `Deploy it with ${LOGITS}. Where the number is the prediction itself: task => 'regression'.`
+          : `Deploy it with ${LOGITS}. Else export probabilities: end a network with Softmax or Sigmoid, wrap another classifier in CalibratedClassifierCV; or ${LABELS_ALONE}.`,
     },
   );
 }

@@ -15,4 +15,6 @@ export type DeployOptions = {
   classLabels?: readonly string[] | undefined;
   positiveClass?: string | undefined;
   threshold?: number | undefined;
+  /** The numbers of a classifier are logits or log-probabilities. */
+  logits?: boolean | undefined;
 };

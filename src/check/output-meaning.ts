@@ -1,5 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import type { DeployOptions } from './deploy-options.ts';
+import { LOGITS } from './logits.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import { producerBehind, type Outline } from '../onnx/outline.ts';
 import type { Signature, Task } from '../inference/signature.ts';
@@ -61,12 +62,24 @@ function labelsFor({ outline, observed, classLabels, options }: Evidence, warnin
   const scores = observed.filter(isFloat);
   const [only] = scores;
   if (scores.length !== 1 || only === undefined || observed.some(isLabel)) return namesNoLabels(observed, options);
-  const ending = producerBehind(outline, only.name, new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']))?.op;
-  const classifies = options.task !== undefined || (ending === 'Sigmoid' && only.width === 1) || ending === 'Softmax';
-  if (!classifies) return [];
+  if (options.task === undefined && options.logits !== true && !endsInProbabilities(outline, only)) return [];
   const labels = Array.from({ length: Math.max(2, only.width) }, (_, index) => String(index));
   warnings.push(`the model names no class labels: ${labels.join(', ')} are assumed, in the order of its columns`);
   return labels;
+}
+
+/** @throws PgscoreError model_output_not_probability */
+function endsInProbabilities(outline: Outline, output: ObservedOutput): boolean {
+  const passing = new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']);
+  const ending = producerBehind(outline, output.name, passing)?.op;
+  if (ending === 'LogSoftmax') throw logProbabilities(output);
+  return ending === 'Softmax' || (ending === 'Sigmoid' && output.width === 1);
+}
+
+function logProbabilities({ name }: ObservedOutput): PgscoreError {
+  return new PgscoreError('model_output_not_probability', `output '${name}' holds log-probabilities, of a LogSoftmax`, {
+    remedy: `Deploy it with ${LOGITS}.`,
+  });
 }
 
 /** How a classifier without probabilities is deployed. */

@@ -10,6 +10,7 @@ import { ModelSession } from '../inference/session.ts';
 import { outputMeaning, type Evidence, type OutputMeaning } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
 import { checkOwnLabels, checkPredictions } from './check-predictions.ts';
+import { activated } from './logits.ts';
 import { paddedRowsOf } from '../inference/feed.ts';
 import { buildFeeds, TextCache } from '../inference/feeds.ts';
 import { runFailure } from '../inference/ort-errors.ts';
@@ -42,16 +43,37 @@ export async function tryModel(model: Normalised, preparation: Preparation): Pro
   const classLabels = classLabelsOf(model, options);
   const meaning = meaningOfTensors({ outline, observed, classLabels, options }, warnings);
   const signature = { inputs, features, ...meaning, batch };
-  const asReturned = new ModelSession(
-    graph,
-    signature,
-    outputReader(signature, (probability) => probability),
-  );
-  const returned = await predictRows(asReturned, samples);
+  const returned = await predictRows(asReturned(graph, signature), samples);
+  if (options.logits !== true) return tryMeant(graph, { model, signature, returned }, samples, warnings);
+  const made = activated(model, signature, returned);
+  await graph.release();
+  const activatedGraph = await GraphSession.load(made.model.outline.bytes, 1);
+  const probable = await predictRows(asReturned(activatedGraph, made.signature), samples);
+  return tryMeant(activatedGraph, { ...made, returned: probable }, samples, warnings);
+}
+
+/** A model of which it is known what its outputs mean, and what they were for the samples. */
+type Meant = { readonly model: Normalised; readonly signature: Signature; readonly returned: Predictions };
+
+async function tryMeant(
+  graph: GraphSession,
+  { model, signature, returned }: Meant,
+  samples: readonly JsonRow[],
+  warnings: string[],
+): Promise<Trial> {
   checkPredictions(signature, returned, warnings);
   await checkOwnLabels(graph, signature, samples, returned, warnings);
   const session = new ModelSession(graph, signature);
   return { model, session, predictions: await predictRows(session, samples), warnings };
+}
+
+/** Gives the numbers of a model as they are. */
+function asReturned(graph: GraphSession, signature: Signature): ModelSession {
+  return new ModelSession(
+    graph,
+    signature,
+    outputReader(signature, (number) => number),
+  );
 }
 
 export async function predictRows(session: ModelSession, rows: readonly JsonRow[]): Promise<Predictions> {

@@ -15,6 +15,8 @@ export type DeployOptions = WaitOptions & {
   readonly positiveClass?: string | undefined;
   /** Probability from which the positive class is predicted; by default the model's own label. */
   readonly threshold?: number | undefined;
+  /** `true`: the model returns logits or log-probabilities, of which pgscore makes probabilities. */
+  readonly logits?: boolean | undefined;
   readonly task?: 'binary' | 'multiclass' | 'regression' | undefined;
   /** What a NULL in a number feature becomes: `auto` (default), `error` or `nan`. */
   readonly nulls?: 'auto' | 'error' | 'nan' | undefined;
@@ -78,6 +80,7 @@ function deployArguments(bytes: Buffer, options: DeployOptions): Argument[] {
     ['positive_class', 'text', options.positiveClass],
     ['threshold', 'float8', options.threshold],
     ['task', 'text', options.task],
+    ['logits', 'boolean', options.logits],
     ['nulls', 'text', options.nulls],
     ['null_values', 'jsonb', options.nullValues],
     ['native', 'boolean', options.native === false ? false : undefined],

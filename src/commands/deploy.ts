@@ -45,6 +45,7 @@ export function addDeploy(program: Command): void {
       "probability from which the positive class is predicted (default: the model's own label)",
       numberOption('--threshold'),
     )
+    .option('--logits', 'the model returns logits or log-probabilities: make probabilities of them')
     .option('--task <task>', 'binary, multiclass or regression (default: found by the check)')
     .option('--nulls <rule>', 'auto, error or nan: what a NULL in a number feature becomes (default: auto)')
     .option('--null-values <json>', 'values in place of NULL: {"feature": value}', jsonOption('--null-values'))

@@ -42,6 +42,8 @@ export type Signature = {
   };
   /** In the order of the probability columns; none for a regression. */
   classLabels: string[];
+  /** What makes probabilities of the logits that the model returned as deployed; the served graph ends in it. */
+  activation?: 'sigmoid' | 'softmax';
   /** For binary models. */
   positiveClass?: string;
   /** As the deployer gave it: a row is positive where P(positiveClass) >= threshold. Without it the label is the model's own. */

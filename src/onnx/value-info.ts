@@ -88,6 +88,11 @@ export function withOpenBatch(value: GraphValue): Uint8Array {
   return exchanged(value.part.payload, [VALUE_INFO.type, TYPE.tensorType, TENSOR_TYPE.shape, SHAPE.dimension], OPEN);
 }
 
+/** The same value under another name, as the payload of a ValueInfoProto. */
+export function renamed(value: GraphValue, name: string): Uint8Array {
+  return exchanged(value.part.payload, [VALUE_INFO.name], Buffer.from(name));
+}
+
 /** A message with another payload of the first field at the end of this path; the same where there is none. */
 function exchanged(message: Span, [number, ...path]: readonly number[], payload: Uint8Array): Uint8Array {
   if (number === undefined) return payload;

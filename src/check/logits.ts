@@ -1,0 +1,46 @@
+import { PgscoreError } from '../errors.ts';
+import type { Predictions } from '../inference/predictions.ts';
+import type { Signature } from '../inference/signature.ts';
+import { withActivation } from '../onnx/activation.ts';
+import type { Normalised } from '../onnx/normalise.ts';
+
+/** A remedy for a model whose numbers are no probabilities. */
+export const LOGITS = 'logits => true (--logits) where the numbers are logits or log-probabilities';
+
+type Activated = { readonly model: Normalised; readonly signature: Signature };
+
+/**
+ * A model that returns logits or log-probabilities, as one that returns probabilities. One number a row gets a sigmoid, others a
+ * softmax, of which a log-softmax beforehand makes no difference. scikit-learn's m and -m of two classes get a sigmoid each.
+ * `returned` is what the model said of the samples.
+ * @throws PgscoreError model_options_wrong
+ */
+export function activated(model: Normalised, signature: Signature, returned: Predictions): Activated {
+  const { probabilities } = signature.outputs;
+  if (probabilities === undefined) {
+    const of = signature.task === 'regression' ? 'a regression' : 'a model that returns labels alone';
+    throw new PgscoreError('model_options_wrong', `${of} has no logits`, {
+      remedy: 'Leave logits out, or name the classes in the order of the logits (class_labels).',
+    });
+  }
+  const { name, width } = probabilities;
+  const activation = width === 1 || isMirrored(returned, width) ? 'sigmoid' : 'softmax';
+  const changed = withActivation(model, name, activation);
+  const renamed = changed.outline.outputs.at(outputPlace(model, name))?.name ?? name;
+  const outputs = { ...signature.outputs, probabilities: { name: renamed, width } };
+  return { model: changed, signature: { ...signature, activation, outputs } };
+}
+
+function outputPlace({ outline }: Normalised, output: string): number {
+  return outline.outputs.findIndex(({ name }) => name === output);
+}
+
+/** Whether two columns are m and -m in all rows, and not 0. */
+function isMirrored({ probabilities, rows, errors }: Predictions, width: number): boolean {
+  if (probabilities === null || width !== 2) return false;
+  const scored = Array.from({ length: rows }, (_, row) => row).filter((row) => !errors.has(row));
+  return (
+    scored.every((row) => probabilities[2 * row] === -(probabilities[2 * row + 1] ?? 0)) &&
+    scored.some((row) => probabilities[2 * row] !== 0)
+  );
+}
