@@ -1,26 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { checkModel, type ProbeOptions } from '../../src/check/check-model.ts';
-
-/** Real exports with the frameworks' own answers, of make_outputs.py. */
-type Case = {
-  options: { class_labels?: string[]; logits?: boolean };
-  rows: Record<string, number | string>[];
-};
-
-const at = (name: string) => readFileSync(new URL(`../models/outputs/${name}`, import.meta.url));
-const cases = JSON.parse(gunzipSync(at('outputs.json.gz')).toString()) as Record<string, Case>;
+import { outputCase } from '../models/output-kinds.ts';
 
 async function check(name: string, more: ProbeOptions = {}) {
-  const { options, rows } = cases[name] ?? { options: {}, rows: [] };
+  const { options, rows, bytes } = outputCase(name);
   const { class_labels: classLabels, logits } = options;
-  const { signature, expectation } = await checkModel(at(`${name}.onnx`), {
-    classLabels,
-    logits,
-    ...more,
-    expect: rows,
-  });
+  const { signature, expectation } = await checkModel(bytes, { classLabels, logits, ...more, expect: rows });
   return { ...signature, compared: expectation?.rows };
 }
 
