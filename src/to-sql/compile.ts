@@ -1,6 +1,5 @@
 import { type GraphNode, type Outline, readOutline } from '../onnx/outline.ts';
 import { isStandardDomain } from '../onnx/operators.ts';
-import { neededOutputs } from '../inference/outputs.ts';
 import type { Signature } from '../inference/signature.ts';
 import { answersOf, type Answers } from './answers.ts';
 import { graphConstants, nodeConstant, NodeAttributes } from './node-attributes.ts';
@@ -26,7 +25,7 @@ const MAX_WEIGHTS_BYTES = 1_000_000;
  */
 export function compileNative(bytes: Uint8Array, signature: Signature): NativeProgram {
   const outline = readOutline(bytes);
-  const nodes = neededNodes(outline, neededOutputs(signature));
+  const nodes = neededNodes(outline, outputsRead(signature));
   if (nodes.length > MAX_NODES) {
     throw new NativeRefusal(`${nodes.length} operators are more than the ${MAX_NODES} that a function may have`);
   }
@@ -34,6 +33,12 @@ export function compileNative(bytes: Uint8Array, signature: Signature): NativePr
   const graph = new Compilation(outline, signature);
   nodes.forEach((node) => graph.compile(node));
   return { answers: answersOf(signature, (name) => graph.tensor(name), graph.demands), critical: graph.critical };
+}
+
+/** Of a model that gives probabilities, labels follow from them. */
+function outputsRead({ outputs: { value, probabilities, label } }: Signature): string[] {
+  const read = value ?? probabilities ?? label;
+  return read === undefined ? [] : [read.name];
 }
 
 /** The nodes that the outputs depend on, in the order of the file, which is one of computing them. */

@@ -57,7 +57,7 @@ function asFloat64(term: Term): Term {
 function asInteger(term: Term): Term {
   if (term.kind === 'bool') return build('int64')`${term}::integer::bigint`;
   if (term.kind === 'string') throw new NativeRefusal('a cast from string to int64 is not compiled');
-  return truncated(term, 63);
+  return following(truncated(term, 63), term, Math.trunc);
 }
 
 /** As an integer of 32 bits: of one of 64, the lower half. */

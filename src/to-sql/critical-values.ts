@@ -1,9 +1,12 @@
 import { firstDouble } from '../lib/float32.ts';
 import type { Constant, Term, Traits } from './term.ts';
 
+export type Range = readonly [low: number, high: number];
+
 /** Where a model's answer may change: the thresholds and categories that each column of a feature meets. */
 export class CriticalValues {
   readonly #limits = new Map<Term, Set<Constant>>();
+  readonly #ranges = new Map<string, Range[]>();
   #places: ReadonlyMap<string, ReadonlySet<Constant>> | undefined;
 
   /** Notes what a term is compared with. It counts where the term is the column of a feature, or follows one. */
@@ -12,6 +15,28 @@ export class CriticalValues {
     const known = this.#limits.get(term) ?? new Set();
     for (const value of values) known.add(value);
     this.#limits.set(term, known);
+  }
+
+  /** Notes about where a term lies in most rows, as the model scales it. */
+  addRange(term: Term, low: number, high: number): void {
+    if (!(low < high)) return;
+    const [column, ends] = traced(term, [low, high]);
+    if (column === undefined) return;
+    const found = [...ends].map(Number).filter(Number.isFinite);
+    const range = [Math.min(...found), Math.max(...found)] as const;
+    const key = keyOf(column.feature, column.element);
+    if (range[0] < range[1]) this.#ranges.set(key, [...(this.#ranges.get(key) ?? []), range]);
+  }
+
+  /** The same where nothing says so yet: a weight tells less than what scales a column. */
+  addLikelyRange(term: Term, low: number, high: number): void {
+    const column = columnOf(term);
+    if (column !== undefined && this.rangesOf(column.feature, column.element).length === 0)
+      this.addRange(term, low, high);
+  }
+
+  rangesOf(feature: number, element = 0): readonly Range[] {
+    return this.#ranges.get(keyOf(feature, element)) ?? [];
   }
 
   of(feature: number, element = 0): Constant[] {
@@ -29,6 +54,10 @@ function placesOf(limits: ReadonlyMap<Term, ReadonlySet<Constant>>): Map<string,
     places.set(key, new Set([...(places.get(key) ?? []), ...where]));
   }
   return places;
+}
+
+function columnOf({ traits: { column, follows } }: Term): Traits['column'] {
+  return column ?? (follows && columnOf(follows.term));
 }
 
 /** The column that a term comes from, and its values where the term meets its limits. */

@@ -50,7 +50,7 @@ function scalar(feature: Feature, column: Term): Term {
 function int32Feature(feature: Feature, column: Term): Term {
   const [least, most] = [constant('int64', -(2n ** 31n)), constant('int64', 2n ** 31n - 1n)];
   const past = {
-    ...build('int64')`${column}`,
+    ...build('int64', { raises: true })`${column}`,
     pieces: ['pgscore_models._past_int32(', `, ${quoteText(feature.name)})`],
   };
   return build(
@@ -78,7 +78,8 @@ function float32Feature(feature: Feature, column: Term): Term {
 
 /** Raises, as the cast to real would, but with the name. */
 function overflowing({ name }: Feature, column: Term): Term {
-  return { ...build('float64')`${column}`, pieces: ['pgscore_models._past_float32(', `, ${quoteText(name)})`] };
+  const pieces = ['pgscore_models._past_float32(', `, ${quoteText(name)})`];
+  return { ...build('float64', { raises: true })`${column}`, pieces };
 }
 
 /** What a version says of NULL, and of NaN in a float column. */
@@ -117,7 +118,7 @@ function refused({ name, type }: Feature, column: Term): Term {
     'pgscore_models._null_feature(case when ',
     ` is null then ${text} else ${text} end${isFloat(type) ? '' : ', false'})${end}`,
   ];
-  return { ...build(column.kind)`${column}`, pieces: call(RESULT[column.kind]) };
+  return { ...build(column.kind, { raises: true })`${column}`, pieces: call(RESULT[column.kind]) };
 }
 
 /** The array, counted from 1, where it is NULL or has its elements, each of them; any other makes the row bad. */

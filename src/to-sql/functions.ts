@@ -1,4 +1,4 @@
-import { exactly } from './reproducible.ts';
+import { exactly, nearestFloat } from './reproducible.ts';
 import { approximate, build, constant, over, type Kind, type Term } from './term.ts';
 import { balanced } from './sums.ts';
 
@@ -70,8 +70,20 @@ export function softmax(kind: Kind, row: readonly Term[]): Term[] {
 
 export function logSoftmax(kind: Kind, row: readonly Term[]): Term[] {
   const top = largest(row);
-  const log = approximate(build(kind)`pg_catalog.ln(${totalOf(kind, powersOf(kind, row))})`, 'a logarithm');
+  const log = logOfTotal(kind, row);
   return row.map((value) => build(kind)`${value} - ${top} - ${log}`);
+}
+
+/** The logarithm of a sum of exponentials: an infinity where that is the largest of them. */
+export function logSumExp(kind: Kind, row: readonly Term[]): Term {
+  const top = largest(row);
+  const sum = build(kind)`${top} + ${logOfTotal(kind, row)}`;
+  return build(kind)`case when ${top} < ${INFINITY} and ${top} > -${INFINITY} then ${sum} else ${top} end`;
+}
+
+/** Of exponentials of how far each is below the largest. */
+function logOfTotal(kind: Kind, row: readonly Term[]): Term {
+  return approximate(build(kind)`pg_catalog.ln(${totalOf(kind, powersOf(kind, row))})`, 'a logarithm');
 }
 
 function powersOf(kind: Kind, row: readonly Term[]): Term[] {
@@ -96,6 +108,13 @@ export function largest(row: readonly Term[]): Term {
     operands: row,
     traits: { picks: true, ...finite },
   };
+}
+
+/** Of two values of the row, rounded: the product of many could leave the range of doubles, where PostgreSQL raises. */
+export function product(a: Term, b: Term): Term {
+  const made = build(a.kind, { propagates: true })`${a} * ${b}`;
+  const safe = a.constant !== undefined || b.constant !== undefined || a.kind === 'float64';
+  return safe ? made : nearestFloat(build('float64')`${exactly(a)} * ${exactly(b)}`);
 }
 
 /** The quotient of IEEE 754, where PostgreSQL's raises for a divisor of zero. */

@@ -25,8 +25,15 @@ export type Operator = (call: OperatorCall) => Tensor[];
 
 export type Operators = Readonly<Record<string, Operator>>;
 
+/** @throws NativeRefusal where the input is left out, or rows are not its first dimension */
+export function inputOf(call: OperatorCall, index: number): Tensor {
+  const input = anyInputOf(call, index);
+  if ((input.rowsAt ?? 0) > 0) throw unsupported(call, 'of rows that are not the first dimension');
+  return input;
+}
+
 /** @throws NativeRefusal where the input is left out */
-export function inputOf({ op, inputs }: OperatorCall, index: number): Tensor {
+export function anyInputOf({ op, inputs }: OperatorCall, index: number): Tensor {
   const input = inputs[index];
   if (input === undefined) throw new NativeRefusal(`operator ${op} without input ${index} is not compiled`);
   return input;

@@ -17,7 +17,8 @@ export function power(x: Term, y: Term): Term {
 function square(x: Term): Term {
   const value = exactly(x);
   const squared = build('float64')`${value} * ${value}`;
-  return x.kind === 'float32' ? nearestFloat(squared) : squared;
+  const made = x.kind === 'float32' ? nearestFloat(squared) : squared;
+  return { ...made, traits: { ...made.traits, squares: x } };
 }
 
 function general(kind: Kind, x: Term, exponent: number): Term {

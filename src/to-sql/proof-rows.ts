@@ -3,6 +3,7 @@ import type { Signature, Feature } from '../inference/signature.ts';
 import type { NativeProgram } from './compile.ts';
 import { NativeRefusal } from './literal.ts';
 import { mulberry32, type Random } from '../lib/random.ts';
+import type { Range } from './critical-values.ts';
 import type { Constant } from './term.ts';
 import { lastRoundedTo, nextDouble, nextFloat, previousDouble, previousFloat } from '../lib/float32.ts';
 
@@ -60,7 +61,12 @@ const MOST_CELLS = 2_000_000;
 const MOST_ODD = 400;
 
 /** One element of a feature, and what it is compared with. */
-type Element = { readonly feature: Feature; readonly critical: readonly Constant[] };
+type Element = {
+  readonly feature: Feature;
+  readonly critical: readonly Constant[];
+  /** Where its values mostly lie. */
+  readonly ranges: readonly Range[];
+};
 
 /**
  * Rows to prove a compiled function equal to ONNX Runtime with, the same at each call: ordinary ones; ones that hit every
@@ -71,7 +77,11 @@ type Element = { readonly feature: Feature; readonly critical: readonly Constant
 export function proofRows({ critical }: NativeProgram, { features }: Signature): JsonRow[] {
   const random = mulberry32(7);
   const elements = features.map((feature, index) =>
-    Array.from({ length: feature.width }, (_, element) => ({ feature, critical: critical.of(index, element) })),
+    Array.from({ length: feature.width }, (_, element) => ({
+      feature,
+      critical: critical.of(index, element),
+      ranges: critical.rangesOf(index, element),
+    })),
   );
   const all = elements.flat();
   const row = (cellOf: (element: Element, index: number) => Cell): JsonRow => {
@@ -79,7 +89,7 @@ export function proofRows({ critical }: NativeProgram, { features }: Signature):
     const valueOf = (own: readonly Element[]) => own.map((element) => cellOf(element, index++));
     return Object.fromEntries(elements.map((own) => entryOf(own, valueOf(own))));
   };
-  const ordinary = (element: Element) => ordinaryValue(element.feature, element.critical, random);
+  const ordinary = (element: Element) => ordinaryValue(element, random);
   return [
     ...Array.from({ length: ORDINARY }, () => row(ordinary)),
     ...edgeRows(all, random).map((cells) => row((element, index) => cells[index] ?? ordinary(element))),
@@ -165,13 +175,30 @@ function oddValuesOf({ type, nulls }: Feature): Cell[] {
   return nulls === 'error' ? numbers : [null, 'NaN', ...numbers];
 }
 
-/** An ordinary value: a known category mostly, or a number about where the thresholds are. */
-function ordinaryValue({ type }: Feature, critical: readonly Constant[], random: Random): Cell {
+/** Past it a limit is none that rows come near, such as the largest number of float32. */
+const FAR = 1e30;
+
+/** An ordinary value: a known category mostly, or a number. */
+function ordinaryValue(element: Element, random: Random): Cell {
+  const { feature, critical } = element;
+  if (feature.type === 'bool') return random() < 0.5;
+  if (feature.type !== 'string') return ordinaryNumber(element, random);
   const known = critical[Math.floor(random() * critical.length)];
-  if (type === 'bool') return random() < 0.5;
-  if (type === 'string') return known === undefined || random() < 0.05 ? 'pgscore: no category' : String(known);
-  const center = known === undefined || !Number.isFinite(Number(known)) ? 0 : Number(known);
-  if (type === 'int32' || type === 'int64') return inRange(type, Math.round(center + random() * 8 - 4));
+  return known === undefined || random() < 0.05 ? 'pgscore: no category' : String(known);
+}
+
+/** About where the thresholds are, or where the model's own scale says that values lie. */
+function ordinaryNumber({ feature: { type }, critical, ranges }: Element, random: Random): Cell {
+  const near = critical.filter((value) => Math.abs(Number(value)) < FAR);
+  const known = near[Math.floor(random() * near.length)];
+  const isWhole = type === 'int32' || type === 'int64';
+  const range = ranges[Math.floor(random() * ranges.length)];
+  if (range !== undefined && (known === undefined || random() < 0.5)) {
+    const value = range[0] + random() * (range[1] - range[0]);
+    return isWhole ? inRange(type, Math.round(value)) : written(value);
+  }
+  const center = Number(known ?? 0);
+  if (isWhole) return inRange(type, Math.round(center + random() * 8 - 4));
   const spread = center === 0 ? 10 ** Math.floor(random() * 4) : Math.abs(center);
   return written(center + (random() - 0.5) * spread);
 }

@@ -182,7 +182,9 @@ function sharedTerms(
 ): Term[] {
   const uses = [...distinctTerms(roots, names)];
   return uses.flatMap(([term, count]) =>
-    (count > 1 || wanted.has(term)) && term.operands.length > 0 && !names.has(term) ? [term] : [],
+    (count > 1 || wanted.has(term)) && term.operands.length > 0 && term.traits.raises !== true && !names.has(term)
+      ? [term]
+      : [],
   );
 }
 

@@ -8,8 +8,10 @@ export type Tensor = {
   /** Without the dimension of the rows. */
   readonly shape: readonly number[];
   readonly cells: readonly Term[];
-  /** Whether a dimension of rows comes before the shape. */
+  /** Whether it has a dimension of rows. */
   readonly perRow: boolean;
+  /** How many dimensions of the shape come before that of the rows, where there are any. */
+  readonly rowsAt?: number;
 };
 
 export function perRow(kind: Kind, shape: readonly number[], cells: readonly Term[]): Tensor {
@@ -29,13 +31,27 @@ export function constantsOf({ cells }: Tensor): Constant[] | undefined {
 }
 
 /** An axis of the whole tensor, rows included, as one of the shape; -1 is the dimension of the rows. */
-export function axisOf({ shape, perRow: rows }: Tensor, axis: number): number {
-  const own = rows ? 1 : 0;
-  return (axis < 0 ? axis + shape.length + own : axis) - own;
+export function axisOf({ shape, perRow: rows, rowsAt = 0 }: Tensor, axis: number): number {
+  const at = axis < 0 ? axis + shape.length + (rows ? 1 : 0) : axis;
+  if (!rows || at < rowsAt) return at;
+  return at === rowsAt ? -1 : at - 1;
 }
 
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
+}
+
+/** The place of a cell along each axis of the shape. */
+export function placeOf(shape: readonly number[], index: number): number[] {
+  let rest = index;
+  return shape
+    .toReversed()
+    .map((size) => {
+      const at = rest % size;
+      rest = Math.floor(rest / size);
+      return at;
+    })
+    .toReversed();
 }
 
 type Reader = {
@@ -113,24 +129,37 @@ export function elementwise(
   apply: (...cells: Term[]) => Term,
   as?: Kind,
 ): Tensor {
-  const rows = inputs.some(({ perRow }) => perRow);
   const rank = Math.max(...inputs.map(({ shape, perRow }) => shape.length + (perRow ? 1 : 0)));
-  const shapes = inputs.map((input) => alignedShape(op, input, rows, rank));
+  const places = new Set(
+    inputs.flatMap(({ shape, perRow, rowsAt = 0 }) => (perRow ? [rank - 1 - shape.length + rowsAt] : [])),
+  );
+  if (places.size > 1) throw acrossRows(op);
+  const [rowsAt] = places;
+  const shapes = inputs.map((input) => alignedShape(op, input, rowsAt, rank));
   const shape = shapes.reduce((left, right) => stretched(op, left, right));
   const cells = Array.from({ length: sizeOf(shape) }, (_, index) =>
     apply(...inputs.flatMap((input, number) => input.cells[positionIn(shapes[number] ?? [], shape, index)] ?? [])),
   );
-  return { kind: as ?? cells[0]?.kind ?? inputs[0]?.kind ?? 'float32', shape, cells, perRow: rows };
+  const kind = as ?? cells[0]?.kind ?? inputs[0]?.kind ?? 'float32';
+  return { kind, shape, cells, perRow: rowsAt !== undefined, ...(rowsAt !== undefined && { rowsAt }) };
+}
+
+function acrossRows(op: string): NativeRefusal {
+  return new NativeRefusal(`operator ${op} across rows is not compiled`);
 }
 
 /** The shape without the dimension of the rows, with as many dimensions as the others have. */
-function alignedShape(op: string, { shape, perRow }: Tensor, rows: boolean, rank: number): readonly number[] {
-  const full = perRow ? [0, ...shape] : shape;
+function alignedShape(
+  op: string,
+  { shape, perRow, rowsAt: own = 0 }: Tensor,
+  rowsAt: number | undefined,
+  rank: number,
+): readonly number[] {
+  const full = perRow ? shape.toSpliced(own, 0, 1) : shape;
   const padded = [...Array.from({ length: rank - full.length }, () => 1), ...full];
-  if (!rows) return padded;
-  const [first = 1, ...rest] = padded;
-  if (first !== (perRow ? 0 : 1)) throw new NativeRefusal(`operator ${op} across rows is not compiled`);
-  return rest;
+  if (rowsAt === undefined) return padded;
+  if (padded[rowsAt] !== 1) throw acrossRows(op);
+  return padded.toSpliced(rowsAt, 1);
 }
 
 function stretched(op: string, left: readonly number[], right: readonly number[]): readonly number[] {

@@ -1,4 +1,4 @@
-import { quoteText, typedNumber } from './literal.ts';
+import { NativeRefusal, quoteText, typedNumber } from './literal.ts';
 
 /** What a term holds. Both floats are double precision in SQL, an int32 is a bigint, and floats are an array. */
 export type Kind = 'float32' | 'float64' | 'int64' | 'bool' | 'string' | 'floats';
@@ -35,6 +35,8 @@ export type Traits = {
   readonly sharper?: Term;
   /** Never NaN. */
   readonly ordered?: boolean;
+  /** Raises: it is written where it is used, behind its condition, and never computed ahead. */
+  readonly raises?: boolean;
   /** A column that this is, unless it raises for what the column holds. */
   readonly guards?: Term;
   /** A condition that holds where this one does not. */
@@ -55,12 +57,24 @@ export type Traits = {
   readonly column?: { readonly feature: number; readonly element: number };
   /** Another term that this one rises with throughout, or falls with, and what makes its numbers of the other's. */
   readonly follows?: { readonly term: Term; readonly as: (value: number) => number };
+  /** What it is the square of. */
+  readonly squares?: Term;
   /** Finite or not together with every other term of this origin. */
   readonly origin?: Term;
   /** What it is, where ONNX Runtime rounds it by the order, the instructions or the approximation that it chose. */
   readonly approximate?: string;
   /** One of several, by which of some numbers is the largest, or by the sign of one. */
   readonly chosen?: boolean;
+};
+
+/** The number of rows in a shape of the graph, which no function knows: it may only shape other tensors. */
+export const ROWS: Term = {
+  kind: 'int64',
+  get pieces(): readonly string[] {
+    throw new NativeRefusal('a number that depends on how many rows there are is not compiled');
+  },
+  operands: [],
+  traits: {},
 };
 
 /** A tag for templates: float32`${a} + ${b}`. Every term is put in parentheses where it is used. */

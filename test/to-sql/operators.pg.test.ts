@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { NodeProto } from 'onnx-buf';
 import { cloneDatabase } from '../support/database.ts';
 import { clientAmongTraps } from '../support/operators-in-wait.ts';
-import { floats, integers, node, strings } from '../support/onnx-builder.ts';
+import { classic, floats, integers, node, strings } from '../support/onnx-builder.ts';
 import { difference as differenceOf, FLOAT } from './graphs.ts';
 import type { Graph } from './graphs.ts';
 
@@ -107,30 +107,141 @@ describe('comparisons and choices', () => {
 describe('reductions', () => {
   test.each([
     ...['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceL1', 'ReduceL2', 'ReduceSumSquare'].map(reduction),
+    ...['ReduceLogSumExp', 'ReduceProd'].map(reduction),
     [
       'ArgMax',
       {
-        nodes: [
-          node('Clip', ['X', 'lowest', 'highest'], ['c']),
-          node('IsNaN', ['c'], ['m']),
-          node('Where', ['m', 'marker', 'c'], ['Z']),
-          node('ArgMax', ['Z'], ['y'], { axis: 1 }),
-        ],
+        nodes: [node('Clip', ['X', 'lowest', 'highest'], ['Z']), node('ArgMax', ['Z'], ['y'], { axis: 1 })],
         width: 1,
       },
     ] as [string, Graph],
     [
       'ArgMin',
       {
-        nodes: [
-          node('IsNaN', ['X'], ['m']),
-          node('Where', ['m', 'marker', 'X'], ['Z']),
-          node('ArgMin', ['Z'], ['y'], { axis: -1 }),
-        ],
+        nodes: [node('ArgMin', ['X'], ['y'], { axis: -1 })],
         width: 1,
       },
     ] as [string, Graph],
   ])('%s', async (_, graph) => {
     expect(await difference(graph)).toBeUndefined();
+  });
+});
+
+const TABLE = floats('table', [4, 2], [0.5, -1, 2, 3, -0.25, 7, 1, 0]);
+const SHAPES: [string, Graph][] = [
+  [
+    'the mean of models that are stacked before the rows',
+    {
+      nodes: [
+        node('Mul', ['X', 'W'], ['Z']),
+        node('Reshape', ['X', 'first'], ['a']),
+        node('Reshape', ['Z', 'first'], ['b']),
+        node('Concat', ['a', 'b'], ['both'], { axis: 0 }),
+        node('ReduceMean', ['both'], ['y'], { axes: [0], keepdims: 0 }),
+      ],
+      tensors: [W, integers('first', [3], [1, -1, 3])],
+    },
+  ],
+  [
+    'rows that are turned to the end and back',
+    {
+      nodes: [
+        node('Transpose', ['X'], ['turned'], { perm: [1, 0] }),
+        node('Add', ['turned', 'column'], ['s']),
+        node('Transpose', ['s'], ['y']),
+      ],
+      tensors: [floats('column', [3, 1], [1, 2, 3])],
+    },
+  ],
+  [
+    'columns that are transposed',
+    {
+      nodes: [
+        node('Concat', ['X', 'X'], ['six'], { axis: 1 }),
+        node('Mul', ['six', 'V'], ['scaled']),
+        node('Reshape', ['scaled', 'wide'], ['w']),
+        node('Transpose', ['w'], ['turned'], { perm: [0, 2, 1] }),
+        node('Flatten', ['turned'], ['y']),
+      ],
+      tensors: [floats('V', [6], [1, 2, 3, 4, 5, 6]), integers('wide', [3], [-1, 2, 3])],
+      width: 6,
+    },
+  ],
+  [
+    'as many constants as there are rows',
+    {
+      nodes: [
+        node('Shape', ['X'], ['shape']),
+        node('ConstantOfShape', ['shape'], ['zeros']),
+        node('Expand', ['W', 'shape'], ['wide']),
+        node('Add', ['zeros', 'wide'], ['sum']),
+        node('Add', ['sum', 'X'], ['y']),
+      ],
+      tensors: [W],
+    },
+  ],
+  [
+    'a shape put together from the number of rows',
+    {
+      nodes: [
+        node('Shape', ['X'], ['shape']),
+        node('Gather', ['shape', 'none'], ['rows']),
+        node('Concat', ['rows', 'three'], ['wanted'], { axis: 0 }),
+        node('Reshape', ['X', 'wanted'], ['y']),
+      ],
+      tensors: [integers('none', [1], [0]), integers('three', [1], [3])],
+    },
+  ],
+  [
+    'a product with a column, raised',
+    {
+      nodes: [node('MatMul', ['X', 'W'], ['s']), node('Reshape', ['s', 'one'], ['y'])],
+      tensors: [W, integers('one', [2], [-1, 1])],
+      width: 1,
+    },
+  ],
+  [
+    'constants that are computed from constants',
+    {
+      nodes: [
+        node('Exp', ['W'], ['e']),
+        node('ReduceSum', ['e'], ['s'], { axes: [0] }),
+        node('Mul', ['X', 's'], ['y']),
+      ],
+      tensors: [W],
+      opset: 11,
+    },
+  ],
+  [
+    'a row of a table, by a column that says which',
+    {
+      nodes: [node('Gather', ['table', 'n'], ['e']), node('Flatten', ['e'], ['y'])],
+      tensors: [TABLE],
+      width: 2,
+    },
+  ],
+  [
+    'a place in each list of a table',
+    {
+      nodes: [classic('ArrayFeatureExtractor', ['table', 'n'], ['l']), node('Transpose', ['l'], ['y'])],
+      tensors: [floats('table', [2, 4], [0.5, -1, 2, 3, -0.25, 7, 1, 0])],
+      width: 2,
+    },
+  ],
+];
+
+describe('shapes of the graph', () => {
+  test.each(SHAPES)('%s', async (_, graph) => {
+    expect(await difference(graph)).toBeUndefined();
+  });
+
+  test('a feature that is imputed, in a sum and against a threshold', async () => {
+    const nodes = [
+      classic('Imputer', ['X'], ['Z'], { imputed_value_floats: [1, 2, 3], replaced_value_float: Number.NaN }),
+      node('Greater', ['Z', 'W'], ['is']),
+      node('Cast', ['is'], ['high'], FLOAT),
+      node('Add', ['Z', 'high'], ['y']),
+    ];
+    expect(await difference({ nodes, tensors: [W] })).toBeUndefined();
   });
 });

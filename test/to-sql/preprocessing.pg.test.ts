@@ -25,6 +25,7 @@ describe('preprocessing', () => {
     ['Scaler', { offset: [0.5, 0, -3], scale: [2, 0.1, 1e-3] }],
     ['Imputer', { imputed_value_floats: [1, 2, 3], replaced_value_float: Number.NaN }],
     ['Imputer', { imputed_value_floats: [7], replaced_value_float: 0 }],
+    ['Imputer', { imputed_value_floats: [7], replaced_value_float: Infinity }],
     ['Binarizer', {}],
   ])('%s %j', async (op, attributes) => {
     expect(await difference({ nodes: [classic(op, ['X'], ['y'], attributes as never)] })).toBeUndefined();
@@ -116,6 +117,10 @@ const MOVES: [string, Graph][] = [
   [
     'ArrayFeatureExtractor',
     { nodes: [classic('ArrayFeatureExtractor', ['X', 'i'], ['y'])], tensors: [integers('i', [2], [2, 0])], width: 2 },
+  ],
+  [
+    'ArrayFeatureExtractor of one index',
+    { nodes: [classic('ArrayFeatureExtractor', ['X', 'i'], ['y'])], tensors: [integers('i', [], [1])], width: 1 },
   ],
   [
     'Slice',

@@ -1,6 +1,6 @@
 import { elementwise, axisOf, type Tensor } from '../tensor.ts';
 import { exponential, largest, logarithm, logSoftmax, quotient, absolute, sigmoid, softmax } from '../functions.ts';
-import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
+import { anyInputOf, inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { rounded, exactly } from '../reproducible.ts';
 import { approximate, build, constant, isFloat, type Kind, type Term } from '../term.ts';
 import { compareTo, isNaNTerm } from '../comparison.ts';
@@ -23,7 +23,7 @@ export const activations: Operators = {
 
 function each(activation: Activation) {
   return (call: OperatorCall): Tensor[] => {
-    const input = inputOf(call, 0);
+    const input = anyInputOf(call, 0);
     if (!isFloat(input.kind)) throw unsupported(call, `of ${input.kind}`);
     return [elementwise(call.op, [input], (x) => activation(rounded(x), call), input.kind)];
   };
@@ -61,7 +61,7 @@ function alongLast(call: OperatorCall, rowwise: (kind: Kind, row: readonly Term[
 export const clipping: Operators = { Clip };
 
 function Clip(call: OperatorCall): Tensor[] {
-  const input = inputOf(call, 0);
+  const input = anyInputOf(call, 0);
   if (!isFloat(input.kind)) throw unsupported(call, `of ${input.kind}`);
   const low = bound(call, 1, 'min') ?? -Infinity;
   const high = bound(call, 2, 'max') ?? Infinity;

@@ -1,8 +1,8 @@
 import { elementwise, type Tensor } from '../tensor.ts';
-import { absolute, exponential, largest, logarithm, negated, quotient, squareRoot } from '../functions.ts';
-import { inputOf, unsupported, type Operator, type OperatorCall, type Operators } from '../operator.ts';
+import { absolute, exponential, largest, logarithm, negated, product, quotient, squareRoot } from '../functions.ts';
+import { anyInputOf, unsupported, type Operator, type OperatorCall, type Operators } from '../operator.ts';
 import { power } from '../power.ts';
-import { reproducible, exactly, nearestFloat, rounded } from '../reproducible.ts';
+import { reproducible, exactly, rounded } from '../reproducible.ts';
 import { sum } from '../sums.ts';
 import { build, constant, following, isFloat, type Kind, type Term } from '../term.ts';
 
@@ -47,9 +47,12 @@ function whole(apply: (x: Term) => Term): Operator {
 }
 
 /** `as`: the same of numbers, where it rises or falls with each of them. */
-function binary(apply: (a: Term, b: Term) => Term, as?: (a: number, b: number) => number): Operator {
-  return variadic(([a, b]) => {
-    const made = apply(a as Term, b as Term);
+function binary(
+  apply: (a: Term, b: Term, call: OperatorCall) => Term,
+  as?: (a: number, b: number) => number,
+): Operator {
+  return variadic(([a, b], call) => {
+    const made = apply(a as Term, b as Term, call);
     return as === undefined ? made : followingOne(made, a as Term, b as Term, as);
   });
 }
@@ -62,9 +65,12 @@ function followingOne(made: Term, a: Term, b: Term, as: (a: number, b: number) =
 }
 
 /** It follows what is divided, and not what it is divided by, which may be on either side of zero. */
-function ratio(a: Term, b: Term): Term {
+function ratio(a: Term, b: Term, { critical }: OperatorCall): Term {
   const made = quotient(a.kind, a, b);
   if (b.constant === undefined) return made;
+  // A square over a variance.
+  const deviation = Math.sqrt(Number(b.constant));
+  if (a.traits.squares !== undefined) critical.addRange(a.traits.squares, -2 * deviation, 2 * deviation);
   const round = nearest(a.kind);
   return following(made, a, (value) => round(value / Number(b.constant)));
 }
@@ -76,22 +82,37 @@ function nearest(kind: Kind): (value: number) => number {
 function variadic(apply: (row: Term[], call: OperatorCall) => Term): Operator {
   return (call) => {
     const inputs = floats(call);
-    return [elementwise(call.op, inputs, (...row) => apply(row.map(rounded), call), inputs[0]?.kind)];
+    const made = (...row: Term[]) => folded(call.op, row) ?? apply(row.map(rounded), call);
+    return [elementwise(call.op, inputs, made, inputs[0]?.kind)];
   };
 }
 
+const OF_NUMBERS: Readonly<Record<string, (...values: number[]) => number>> = {
+  Add: (a = 0, b = 0) => a + b,
+  Sub: (a = 0, b = 0) => a - b,
+  Mul: (a = 0, b = 0) => a * b,
+  Div: (a = 0, b = 0) => a / b,
+  Pow: (a = 0, b = 0) => a ** b,
+  Neg: (a = 0) => -a,
+  Sqrt: (a = 0) => Math.sqrt(a),
+  Exp: (a = 0) => Math.exp(a),
+  Log: (a = 0) => Math.log(a),
+};
+
+/** What constants come to; undefined where one depends on the row. */
+function folded(op: string, row: readonly Term[]): Term | undefined {
+  const values = row.flatMap(({ constant: value }) => (value === undefined ? [] : [Number(value)]));
+  const of = OF_NUMBERS[op];
+  if (of === undefined || values.length !== row.length) return undefined;
+  const kind = row[0]?.kind ?? 'float32';
+  return constant(kind, nearest(kind)(of(...values)));
+}
+
 function floats(call: OperatorCall): Tensor[] {
-  const inputs = call.inputs.map((_, index) => inputOf(call, index));
+  const inputs = call.inputs.map((_, index) => anyInputOf(call, index));
   const other = inputs.find(({ kind }) => !isFloat(kind));
   if (other !== undefined) throw unsupported(call, `of ${other.kind}`);
   return inputs;
-}
-
-/** Of two values of the row, rounded: the product of many could leave the range of doubles, where PostgreSQL raises. */
-function product(a: Term, b: Term): Term {
-  const made = build(a.kind, { propagates: true })`${a} * ${b}`;
-  const safe = a.constant !== undefined || b.constant !== undefined || a.kind === 'float64';
-  return safe ? made : nearestFloat(build('float64')`${exactly(a)} * ${exactly(b)}`);
 }
 
 /** NaN where one of them is, which PostgreSQL's least() would pass over. */

@@ -1,16 +1,18 @@
 import { asFloat32 } from '../conversion.ts';
 import { lookup } from '../lookup.ts';
-import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
+import { anyInputOf, inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { axisOf, constantsOf, perRow, sizeOf, type Tensor } from '../tensor.ts';
+import { bool, constant, type Term } from '../term.ts';
 
 /** Operators that pick columns, or put them side by side. */
 export const columnOperators: Operators = { Concat, FeatureVectorizer, ArrayFeatureExtractor, Gather, Slice, Split };
 
 function Concat(call: OperatorCall): Tensor[] {
-  const inputs = call.inputs.map((_, index) => inputOf(call, index));
+  const inputs = call.inputs.map((_, index) => anyInputOf(call, index));
   const [first] = inputs;
   if (first === undefined || inputs.some((input) => input.perRow !== first.perRow))
     throw unsupported(call, 'with constants');
+  if (inputs.some(({ rowsAt = 0 }) => rowsAt !== (first.rowsAt ?? 0))) throw unsupported(call, 'across rows');
   const axis = axisOf(first, call.attributes.integer('axis') ?? 1);
   if (axis < 0) throw unsupported(call, 'of rows');
   const outer = sizeOf(first.shape.slice(0, axis));
@@ -32,15 +34,29 @@ function FeatureVectorizer(call: OperatorCall): Tensor[] {
   return [perRow('float32', [cells.length], cells)];
 }
 
+/** One index counts as a list of one. */
 function ArrayFeatureExtractor(call: OperatorCall): Tensor[] {
   const [data, indices] = [inputOf(call, 0), inputOf(call, 1)];
-  return data.perRow ? [picked(call, data, data.shape.length - 1, indices)] : [chosen(call, data, indices)];
+  if (constantsOf(indices) === undefined) return [chosenColumns(call, data, indices)];
+  return [picked(call, data, data.shape.length - 1, { ...indices, shape: [indices.cells.length] })];
 }
 
 function Gather(call: OperatorCall): Tensor[] {
   const [data, indices] = [inputOf(call, 0), inputOf(call, 1)];
   const axis = axisOf(data, call.attributes.integer('axis') ?? 0);
-  return data.perRow ? [picked(call, data, axis, indices)] : [chosen(call, data, indices)];
+  return constantsOf(indices) === undefined ? [chosen(call, data, indices)] : [picked(call, data, axis, indices)];
+}
+
+/** Of a table of constants, each of its lists gives one value a row. */
+function chosenColumns(call: OperatorCall, data: Tensor, indices: Tensor): Tensor {
+  const [lists, size] = data.shape;
+  if (size === undefined || lists === undefined) return chosen(call, data, indices);
+  if (data.shape.length !== 2 || indices.cells.length !== 1) throw unsupported(call, 'of a table');
+  const cells = Array.from({ length: lists }, (_, list) => {
+    const own = { ...data, shape: [size], cells: data.cells.slice(list * size, (list + 1) * size) };
+    return chosen(call, own, indices).cells;
+  });
+  return { kind: data.kind, shape: [lists], cells: cells.flat(), perRow: true, rowsAt: 1 };
 }
 
 /** Columns by constant numbers. */
@@ -66,15 +82,40 @@ function take(call: OperatorCall, data: Tensor, axis: number, numbers: readonly 
   return { ...data, shape: data.shape.with(axis, numbers.length), cells };
 }
 
-/** One constant of a list, by a number that is computed: the label of a class. */
+/** A constant of a list, by a number that is computed: the label of a class; or one from each column of a table. */
 function chosen(call: OperatorCall, data: Tensor, indices: Tensor): Tensor {
   const values = constantsOf(data);
-  if (values === undefined || values.length !== data.shape.at(-1)) throw unsupported(call, 'of a table');
-  const cells = indices.cells.map((index) => {
-    const entries = values.map((value, number) => [BigInt(number), value] as const);
-    return lookup(data.kind, index, entries.slice(1), values[0] ?? 0);
+  const [size = 0, ...inner] = data.shape;
+  if (values === undefined || size === 0) throw unsupported(call, 'of a table');
+  const width = sizeOf(inner);
+  const cells = indices.cells.flatMap((index) => {
+    const places = placesFor(call, index, size);
+    return Array.from({ length: width }, (_, column) => {
+      const entries = places.map(
+        (place) => [BigInt(place), values[modulo(place, size) * width + column] ?? 0] as const,
+      );
+      return lookup(data.kind, index, entries, values[column] ?? 0);
+    });
   });
-  return perRow(data.kind, indices.shape, cells);
+  return perRow(data.kind, [...indices.shape, ...inner], cells);
+}
+
+function modulo(place: number, size: number): number {
+  return place < 0 ? place + size : place;
+}
+
+/**
+ * The numbers that name a place: of Gather, those before zero count from the end. ONNX Runtime refuses a row with any
+ * other; the place of the largest number always is one.
+ */
+function placesFor(call: OperatorCall, index: Term, size: number): number[] {
+  const isSure = index.traits.chosen === true;
+  const first = isSure || call.op !== 'Gather' ? 0 : -size;
+  const places = Array.from({ length: size - first }, (_, number) => first + number);
+  if (isSure) return places;
+  call.critical.add(index, places.map(BigInt));
+  call.demand(bool`${index} >= ${constant('int64', BigInt(first))} and ${index} < ${constant('int64', BigInt(size))}`);
+  return places;
 }
 
 function Slice(call: OperatorCall): Tensor[] {

@@ -163,7 +163,8 @@ function Imputer(call: OperatorCall): Tensor[] {
 
 function imputation(call: OperatorCall, cell: Term, missing: Constant, value: Constant): Term {
   if (Number.isNaN(missing) && cell.traits.filled !== undefined) return cell.traits.filled(Number(value));
-  if (!Number.isNaN(missing)) reproducible(call, cell);
+  // Rounding decides whether a number is past float32 at 3.4e38 only.
+  if (Number.isFinite(Number(missing))) reproducible(call, cell);
   const isMissing = bool`${exactly(cell)} = ${constant(cell.kind, missing)}`;
   const imputed = build(cell.kind, {
     picks: true,

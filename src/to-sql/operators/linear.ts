@@ -40,6 +40,16 @@ function LinearRegressor(call: OperatorCall) {
   return [columns(scores.length > 1 || name === 'PROBIT' ? transform(scores) : scores)];
 }
 
+/** A column that is weighed by w mostly moves a sum by no more than some units. */
+const MOST_MOVED = 2;
+
+function noteWeights({ critical }: OperatorCall, cells: readonly Term[], weights: readonly number[][]): void {
+  cells.forEach((cell, index) => {
+    const most = MOST_MOVED / Math.max(...weights.map((own) => Math.abs(own[index] ?? 0)));
+    if (Number.isFinite(most)) critical.addLikelyRange(cell, -most, most);
+  });
+}
+
 function linearScores(call: OperatorCall, targets: number): Term[] {
   const { cells } = inputOf(call, 0);
   const coefficients = call.attributes.floats('coefficients');
@@ -48,6 +58,7 @@ function linearScores(call: OperatorCall, targets: number): Term[] {
   const rows = Array.from({ length: targets }, (_, target) =>
     coefficients.slice(target * cells.length, (target + 1) * cells.length),
   );
+  noteWeights(call, cells, rows);
   const [first = [], second = []] = rows;
   const mirrored =
     targets === 2 &&
@@ -76,20 +87,19 @@ function Gemm(call: OperatorCall): Tensor[] {
   return [elementwise(call.op, [made, added], (a, b) => sum(a.kind, [a, b]))];
 }
 
-/** A row of columns times a constant matrix. */
+/** A row of columns times a constant matrix, or a constant column. */
 function product(call: OperatorCall, scale: number, transposed: boolean): Tensor {
   const [rows, matrix] = [inputOf(call, 0), inputOf(call, 1)];
   const weights = constantsOf(matrix)?.map(Number);
-  const [first = 0, second = 0] = matrix.shape;
+  const [first = 0, second = 1] = matrix.shape;
   const [inner, outer] = transposed ? [second, first] : [first, second];
-  const fits = rows.perRow && rows.shape.length === 1 && matrix.shape.length === 2 && rows.cells.length === inner;
+  const fits = rows.perRow && rows.shape.length === 1 && matrix.shape.length <= 2 && rows.cells.length === inner;
   if (weights === undefined || !fits || !isFloat(rows.kind))
     throw unsupported(call, 'of other than a row and a constant matrix');
-  const cells = Array.from({ length: outer }, (_, column) => {
-    const own = rows.cells.map(
-      (__, row) => scale * (weights[transposed ? column * inner + row : row * outer + column] ?? 0),
-    );
-    return weightedSum(rows.kind, rows.cells.map(rounded), own, 0);
-  });
-  return perRow(rows.kind, [outer], cells);
+  const ofEach = Array.from({ length: outer }, (_, column) =>
+    rows.cells.map((__, row) => scale * (weights[transposed ? column * inner + row : row * outer + column] ?? 0)),
+  );
+  noteWeights(call, rows.cells, ofEach);
+  const cells = ofEach.map((own) => weightedSum(rows.kind, rows.cells.map(rounded), own, 0));
+  return perRow(rows.kind, matrix.shape.length === 1 ? [] : [outer], cells);
 }

@@ -1,6 +1,6 @@
 import { elementwise } from '../tensor.ts';
 import { compare, compareTo, isNaNTerm, type Comparison } from '../comparison.ts';
-import { inputOf, type Operator, type OperatorCall, type Operators } from '../operator.ts';
+import { anyInputOf, type Operator, type OperatorCall, type Operators } from '../operator.ts';
 import { reproducible, exactly } from '../reproducible.ts';
 import { bool, build, constant, isFloat, type Term } from '../term.ts';
 
@@ -21,7 +21,7 @@ export const logic: Operators = {
 
 function of(apply: (a: Term, b: Term, c: Term, call: OperatorCall) => Term): Operator {
   return (call) => {
-    const inputs = call.inputs.map((_, index) => inputOf(call, index));
+    const inputs = call.inputs.map((_, index) => anyInputOf(call, index));
     return [
       elementwise(call.op, inputs, (...cells) => {
         noteConstants(call, cells);

@@ -1,16 +1,16 @@
-import { compare } from '../comparison.ts';
-import { absolute, largest, negated, squareRoot } from '../functions.ts';
+import { compare, isNaNTerm, lowered } from '../comparison.ts';
+import { absolute, largest, logSumExp, negated, product, squareRoot } from '../functions.ts';
 import { chosen, firstEqual } from '../labels.ts';
-import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
-import { exactly } from '../reproducible.ts';
+import { anyInputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
+import { exactly, rounded } from '../reproducible.ts';
 import { sum, SUM_OF_COLUMNS } from '../sums.ts';
-import { axisOf, constantsOf, perRow, type Tensor } from '../tensor.ts';
+import { axisOf, constantsOf, placeOf, type Tensor } from '../tensor.ts';
 import { approximate, build, constant, isFloat, type Kind, type Term } from '../term.ts';
 
 type Reduction = (kind: Kind, row: readonly Term[]) => Term;
 
 export const reductions: Operators = {
-  ReduceSum: reducing(sum),
+  ReduceSum: reducing((kind, row) => sumOfConstants(kind, row) ?? sum(kind, row)),
   ReduceMean: reducing(
     (kind, row) => build(kind, { propagates: true })`${sum(kind, row)} / ${constant('float64', row.length)}`,
   ),
@@ -19,9 +19,18 @@ export const reductions: Operators = {
   ReduceL1: reducing((kind, row) => sum(kind, row.map(absolute))),
   ReduceSumSquare: reducing(squares),
   ReduceL2: reducing((kind, row) => squareRoot(kind, squares(kind, row))),
+  ReduceLogSumExp: reducing(logSumExp),
+  ReduceProd: reducing((_, row) => row.map(rounded).reduce(product)),
   ArgMax: (call) => [position(call, (row) => row)],
   ArgMin: (call) => [position(call, (row) => row.map(negated))],
 };
+
+function sumOfConstants(kind: Kind, row: readonly Term[]): Term | undefined {
+  const values = row.flatMap(({ constant: value }) => (value === undefined ? [] : [Number(value)]));
+  if (values.length !== row.length) return undefined;
+  const total = values.reduce((a, b) => a + b, 0);
+  return constant(kind, kind === 'float32' ? Math.fround(total) : total);
+}
 
 function squares(kind: Kind, row: readonly Term[]): Term {
   const squared = row.map((value) => build(kind, { propagates: true })`${exactly(value)} * ${exactly(value)}`);
@@ -41,41 +50,53 @@ function choice(condition: Term, value: Term, best: Term): Term {
 
 function reducing(reduction: Reduction) {
   return (call: OperatorCall): Tensor[] => {
-    const input = inputOf(call, 0);
+    const input = anyInputOf(call, 0);
     if (!isFloat(input.kind)) throw unsupported(call, `of ${input.kind}`);
-    const axes = axesOf(call, input);
-    const { rows, shape } = grouped(call, input, axes);
-    return [{ ...input, shape, cells: rows.map((row) => reduction(input.kind, row)) }];
+    const { rows, ...rest } = grouped(call, input, axesOf(call, input));
+    return [{ ...input, ...rest, cells: rows.map((row) => reduction(input.kind, row)) }];
   };
 }
 
-/** All axes but the rows' where none are named, which would reduce the rows too. */
+/** Where none are named, all are reduced: those of the rows too. */
 function axesOf(call: OperatorCall, input: Tensor): number[] {
   const given = call.inputs[1];
   const listed = given === undefined ? call.attributes.integers('axes') : (constantsOf(given) ?? []).map(Number);
-  if (listed.length === 0) throw unsupported(call, 'over all rows');
-  return listed.map((axis) => axisOf(input, axis));
+  if (listed.length > 0) return listed.map((axis) => axisOf(input, axis));
+  if (input.perRow) throw unsupported(call, 'over all rows');
+  return input.shape.map((_, axis) => axis);
 }
 
-/** The cells that are reduced to one, for each cell of the result: the last axes only. */
-function grouped(call: OperatorCall, { shape, cells }: Tensor, axes: readonly number[]) {
-  const first = shape.length - axes.length;
-  if (axes.some((axis) => axis < first || axis < 0)) throw unsupported(call, 'over other axes than the last');
-  const size = shape.slice(first).reduce((product, length) => product * length, 1);
-  const rows = Array.from({ length: cells.length / size }, (_, row) => cells.slice(row * size, (row + 1) * size));
-  const kept = call.attributes.integer('keepdims') === 0 ? [] : axes.map(() => 1);
-  return { rows, shape: [...shape.slice(0, first), ...kept] };
+/** The cells that are reduced to one, for each cell of the result, in their order. */
+function grouped(call: OperatorCall, { shape, cells, rowsAt = 0, perRow: rows }: Tensor, axes: readonly number[]) {
+  if (axes.some((axis) => axis < 0)) throw unsupported(call, 'over all rows');
+  const groups = new Map<string, Term[]>();
+  cells.forEach((cell, index) => {
+    const key = placeOf(shape, index).filter((_, axis) => !axes.includes(axis));
+    const group = groups.get(String(key));
+    if (group === undefined) groups.set(String(key), [cell]);
+    else group.push(cell);
+  });
+  const keeps = call.attributes.integer('keepdims') !== 0;
+  const left = shape.flatMap((size, axis) => (axes.includes(axis) ? (keeps ? [1] : []) : [size]));
+  const at = keeps ? rowsAt : rowsAt - axes.filter((axis) => axis < rowsAt).length;
+  return { rows: [...groups.values()], shape: left, ...(rows && { rowsAt: at }) };
+}
+
+/** Of the largest. ONNX Runtime takes the first where that is NaN, and passes over any other. */
+function firstPlace(values: readonly Term[]): Term {
+  const numbers = values.map(lowered);
+  const places = values.map((_, index) => constant('int64', BigInt(index)));
+  const place = firstEqual('int64', places, numbers, largest(numbers));
+  const [first] = values;
+  if (first === undefined || numbers[0] === first) return place;
+  return build('int64', { picks: true })`case when ${isNaNTerm(first)} then ${constant('int64', 0n)} else ${place} end`;
 }
 
 function position(call: OperatorCall, ordered: (row: readonly Term[]) => readonly Term[]): Tensor {
-  const input = inputOf(call, 0);
+  const input = anyInputOf(call, 0);
   if (call.attributes.integer('select_last_index') === 1) throw unsupported(call, 'that takes the last of equals');
   const axis = axisOf(input, call.attributes.integer('axis') ?? 0);
-  const { rows, shape } = grouped(call, input, [axis]);
-  const cells = rows.map((row) => {
-    const values = ordered(row.map(exactly));
-    const places = row.map((_, index) => constant('int64', BigInt(index)));
-    return chosen(firstEqual('int64', places, values, largest(values)));
-  });
-  return perRow('int64', shape, cells);
+  const { rows, ...rest } = grouped(call, input, [axis]);
+  const cells = rows.map((row) => chosen(firstPlace(ordered(row.map(exactly)))));
+  return { ...input, ...rest, kind: 'int64', cells };
 }

@@ -1,13 +1,17 @@
 import { lowered } from '../comparison.ts';
 import { absolute, largest, quotient, squareRoot } from '../functions.ts';
+import { VANISHES } from '../../lib/float32.ts';
 import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { asFloat32 } from '../conversion.ts';
-import { nearestFloat } from '../reproducible.ts';
+import { nearestFloat, rounded } from '../reproducible.ts';
 import { sum, SUM_OF_COLUMNS } from '../sums.ts';
 import { perRow, type Tensor } from '../tensor.ts';
 import { approximate, build, constant, following, type Term } from '../term.ts';
 
 export const scaling: Operators = { Scaler, Normalizer };
+
+/** Within so many standard deviations most values lie. */
+const USUAL = 2;
 
 const float32 = build('float32', { propagates: true });
 
@@ -20,6 +24,7 @@ function Scaler(call: OperatorCall): Tensor[] {
   const scaled = cells.map((cell, column) => {
     const offset = offsets[offsets.length === 1 ? 0 : column] ?? 0;
     const scale = scales[scales.length === 1 ? 0 : column] ?? 1;
+    call.critical.addRange(cell, offset - USUAL / Math.abs(scale), offset + USUAL / Math.abs(scale));
     return cell.kind === 'float64' ? scaledInDouble(cell, offset, scale) : scaledBy(asFloat32(cell), offset, scale);
   });
   return [perRow('float32', shape, scaled)];
@@ -45,8 +50,15 @@ function fits(values: readonly number[], cells: readonly Term[]): boolean {
 const NORMS: Readonly<Record<string, (row: readonly Term[]) => Term>> = {
   MAX: largestNumber,
   L1: (row) => approximate(sum('float32', row.map(absolute)), SUM_OF_COLUMNS),
-  L2: (row) => squareRoot('float32', squares(row)),
+  L2: (row) => squareRoot('float32', vanishing(squares(row))),
 };
+
+/** Squares that float32 takes for zero. */
+function vanishing(squared: Term): Term {
+  const [least, zero] = [constant('float64', VANISHES), constant('float32', 0)];
+  const traits = squared.traits.range === 'finite' ? { range: 'finite' as const } : {};
+  return build('float32', traits)`case when ${squared} <= ${least} then ${zero} else ${squared} end`;
+}
 
 function squares(row: readonly Term[]): Term {
   const squared = row.map((value) => float32`${value} * ${value}`);
@@ -62,7 +74,7 @@ function Normalizer(call: OperatorCall): Tensor[] {
   const { shape, cells } = inputOf(call, 0);
   const norm = NORMS[call.attributes.text('norm') ?? 'MAX'];
   if (norm === undefined || shape.length !== 1) throw unsupported(call, 'of this kind');
-  const row = cells.map(asFloat32);
+  const row = cells.map((cell) => rounded(asFloat32(cell)));
   return [perRow('float32', shape, normalised(row, norm(row)))];
 }
 

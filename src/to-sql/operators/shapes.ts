@@ -1,14 +1,17 @@
 import { asInt32, converted } from '../conversion.ts';
-import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
+import { anyInputOf, inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { reproducible } from '../reproducible.ts';
-import { axisOf, constantsOf, sizeOf, type Tensor } from '../tensor.ts';
-import { isFloat, type Kind, type Term } from '../term.ts';
+import { axisOf, constantsOf, elementwise, placeOf, sizeOf, type Tensor } from '../tensor.ts';
+import { constant, isFloat, ROWS, type Kind, type Term } from '../term.ts';
 
 /** Operators that change the shape of a row, or the type of its values, and leave the values where they are. */
 export const shapes: Operators = {
-  Identity: (call) => [inputOf(call, 0)],
-  Dropout: (call) => [inputOf(call, 0)],
+  Identity: (call) => [anyInputOf(call, 0)],
+  Dropout: (call) => [anyInputOf(call, 0)],
   Cast,
+  ConstantOfShape,
+  Expand,
+  Shape,
   Reshape,
   Flatten,
   Squeeze,
@@ -27,7 +30,7 @@ const KINDS: Readonly<Record<number, Kind>> = {
 };
 
 function Cast(call: OperatorCall): Tensor[] {
-  const input = inputOf(call, 0);
+  const input = anyInputOf(call, 0);
   const to = call.attributes.integer('to') ?? 0;
   if (to === INT32)
     return [{ ...input, kind: 'int64', cells: input.cells.map((cell) => asInt32(rounded(call, cell))) }];
@@ -44,18 +47,79 @@ function rounded(call: OperatorCall, cell: Term): Term {
 }
 
 function Reshape(call: OperatorCall): Tensor[] {
-  const input = inputOf(call, 0);
-  const given = call.inputs[1];
-  const wanted = given === undefined ? call.attributes.integers('shape') : constantsOf(given)?.map(Number);
-  if (wanted === undefined || !input.perRow) throw unsupported(call, 'to a shape that is computed');
-  const [rows = -1, ...rest] = wanted;
-  const open = rest.indexOf(-1);
-  const sizes = rest.map((size, axis) => (size === 0 ? (input.shape[axis] ?? 0) : size));
+  const input = anyInputOf(call, 0);
+  const wanted = wantedShape(call);
+  if (!input.perRow) return [{ ...input, shape: filled(call, input, wanted.map(Number)) }];
+  if (sizeOf(input.shape.slice(0, input.rowsAt ?? 0)) !== 1) throw unsupported(call, 'across rows');
+  const rowsAt = placeOfRows(wanted, input);
+  const rest = wanted.toSpliced(rowsAt, 1);
+  if (rest.includes(ROWS)) throw unsupported(call, 'across rows');
+  // A file that fixes the number of rows names it here; it is one row that is compiled.
+  if (wanted[rowsAt] === -1 && rest.includes(-1)) throw unsupported(call, 'across rows');
+  return [{ ...input, shape: filled(call, input, rest.map(Number)), rowsAt }];
+}
+
+/** Where the new shape has the rows: where it says so, or leaves as many open as there are; else first. */
+function placeOfRows(wanted: readonly Size[], { cells }: Tensor): number {
+  const named = wanted.findIndex((size) => size === ROWS || size === -1);
+  if (named <= 0) return 0;
+  const leads = wanted.slice(0, named).every((size) => size === 1);
+  return leads && (wanted[named] === ROWS || sizeOf(wanted.slice(named + 1).map(Number)) === cells.length) ? named : 0;
+}
+
+/** -1 stands for what is left, 0 for the size that the axis has. */
+function filled(call: OperatorCall, input: Tensor, wanted: readonly number[]): number[] {
+  const sizes = wanted.map((size, axis) => (size === 0 ? (input.shape[axis] ?? 0) : size));
+  const open = sizes.indexOf(-1);
   const known = sizeOf(sizes.filter((size) => size !== -1));
   const shape = open === -1 ? sizes : sizes.with(open, input.cells.length / known);
-  // A file that fixes the number of rows names it here; it is one row that is compiled.
-  if ((rows === -1 && open !== -1) || sizeOf(shape) !== input.cells.length) throw unsupported(call, 'across rows');
-  return [{ ...input, shape }];
+  if (sizeOf(shape) !== input.cells.length) throw unsupported(call, 'across rows');
+  return shape;
+}
+
+type Size = number | typeof ROWS;
+
+function wantedShape(call: OperatorCall): Size[] {
+  const given = call.inputs[1];
+  if (given === undefined) return call.attributes.integers('shape');
+  return sizesOf(call, given);
+}
+
+/** The sizes that a shape of the graph holds. */
+function sizesOf(call: OperatorCall, { cells }: Tensor): Size[] {
+  return cells.map((cell) => {
+    if (cell === ROWS) return ROWS;
+    if (cell.constant === undefined) throw unsupported(call, 'to a shape that is computed');
+    return Number(cell.constant);
+  });
+}
+
+/** The shape of a tensor, in which the number of rows stands for itself. */
+function Shape(call: OperatorCall): Tensor[] {
+  const { shape, perRow: rows, rowsAt = 0 } = anyInputOf(call, 0);
+  const sizes = shape.map((size) => constant('int64', BigInt(size)));
+  const full = rows ? sizes.toSpliced(rowsAt, 0, ROWS) : sizes;
+  const cells = full.slice(call.attributes.integer('start') ?? 0, call.attributes.integer('end'));
+  return [{ kind: 'int64', shape: [cells.length], cells, perRow: false }];
+}
+
+function ConstantOfShape(call: OperatorCall): Tensor[] {
+  const value = call.attributes.tensor('value')?.cells[0] ?? constant('float32', 0);
+  return [fullOf(call, anyInputOf(call, 0), value)];
+}
+
+function fullOf(call: OperatorCall, wanted: Tensor, value: Term): Tensor {
+  const sizes = sizesOf(call, wanted);
+  const rowsAt = sizes.indexOf(ROWS);
+  const shape = (rowsAt === -1 ? sizes : sizes.toSpliced(rowsAt, 1)).map(Number);
+  const cells = Array.from({ length: sizeOf(shape) }, () => value);
+  return { kind: value.kind, shape, cells, perRow: rowsAt !== -1, ...(rowsAt !== -1 && { rowsAt }) };
+}
+
+function Expand(call: OperatorCall): Tensor[] {
+  const input = anyInputOf(call, 0);
+  const to = fullOf(call, anyInputOf(call, 1), constant('float32', 0));
+  return [elementwise(call.op, [input, to], (cell) => cell, input.kind)];
 }
 
 function Flatten(call: OperatorCall): Tensor[] {
@@ -89,10 +153,20 @@ function Unsqueeze(call: OperatorCall): Tensor[] {
 }
 
 function Transpose(call: OperatorCall): Tensor[] {
-  const input = inputOf(call, 0);
-  const order = call.attributes.integers('perm');
-  const moves = order.filter((axis) => (input.shape[axis - 1] ?? 1) !== 1);
-  const kept = order[0] === 0 && moves.every((axis, index) => index === 0 || axis > (moves[index - 1] ?? 0));
-  if (!kept || !input.perRow) throw unsupported(call, 'that moves values');
-  return [{ ...input, shape: order.slice(1).map((axis) => input.shape[axis - 1] ?? 1) }];
+  const input = anyInputOf(call, 0);
+  const { perRow: rows, rowsAt = 0, shape, cells } = input;
+  const rank = shape.length + (rows ? 1 : 0);
+  const given = call.attributes.integers('perm');
+  const order = given.length > 0 ? given : Array.from({ length: rank }, (_, axis) => rank - 1 - axis);
+  const own = order.map((axis) => axisOf(input, axis)).filter((axis) => axis >= 0);
+  const made = own.map((axis) => shape[axis] ?? 1);
+  const moved = cells.map((_, index) => {
+    const place = placeOf(made, index);
+    return cells[own.reduce((at, axis, position) => at + (place[position] ?? 0) * strideOf(shape, axis), 0)] as Term;
+  });
+  return [{ ...input, shape: made, cells: moved, ...(rows && { rowsAt: order.indexOf(rowsAt) }) }];
+}
+
+function strideOf(shape: readonly number[], axis: number): number {
+  return sizeOf(shape.slice(axis + 1));
 }
