@@ -1,0 +1,90 @@
+-- Dropping a version, or a model with all of its own.
+
+create or replace function pgscore_data._drop_version(this_version int, model_and_number text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  used text;
+begin
+  select string_agg(a.alias, ', ') into used from pgscore_data.alias a where a.version_id = this_version;
+  if used is not null then
+    raise exception 'version "%" is in use by alias %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist',
+      hint = 'Promote another version or point the alias elsewhere first; drop_model drops a whole model.';
+  end if;
+  select string_agg(quote_literal(s.name), ', ') into used from pgscore_data.schedule s
+   where s.model = model_and_number;
+  if used is not null then
+    raise exception 'version "%" is in use by schedule %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); or schedule another version first.';
+  end if;
+  select string_agg(format('%I.%I', t.view_schema, t.view_name), ', ') into used
+    from pgscore_data.watch w join pgscore_data.target t using (target_id) join pgscore_data.version v on v.model_id = w.model_id
+   where v.version_id = this_version and v.number = w.version_number;
+  if used is not null then
+    raise exception 'version "%" is in use by the watch of %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unwatch(target); or watch with another version first.';
+  end if;
+  if exists (select from pgscore_data.run r where r.version_id = this_version and r.state in ('queued', 'running')) then
+    raise exception 'version "%" is in use by a run that has not ended', model_and_number using
+      errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
+  end if;
+  -- These go with the transaction's end, which is too late to refuse it.
+  select string_agg(distinct pg_describe_object(d.classid, d.objid, 0), ', ') into used
+    from pg_proc p join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.deptype = 'n'
+   where p.pronamespace = 'pgscore_models'::regnamespace
+     and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_'));
+  if used is not null then
+    raise exception 'version "%" is in use by %', model_and_number, used using
+      errcode = 'dependent_objects_still_exist', hint = 'Drop these first: they call functions of pgscore that are for score() alone.';
+  end if;
+  delete from pgscore_data.promotion p where p.version_id = this_version;
+  delete from pgscore_data.artifact a where a.version_id = this_version;
+  insert into pgscore_data.dropped_version (version_id, task, class_labels, positive_class, threshold, probabilities)
+  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities
+    from pgscore_data.execution e where e.version_id = this_version;
+  delete from pgscore_data.execution e where e.version_id = this_version;
+  perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v
+    where v.version_id = this_version;
+  update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
+end
+$$;
+comment on function pgscore_data._drop_version(int, text) is
+  'Drops a version that no alias, schedule or open run uses: its bytes go; its row stays for the runs that it made, and its accuracy.';
+
+create or replace function pgscore_data._drop_model(this_model int, base text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  version record;
+  used text := (select string_agg(quote_literal(s.name), ', ') from pgscore_data.schedule s where split_part(s.model, '@', 1) = base);
+begin
+  if used is not null then
+    raise exception 'model "%" is in use by schedule %', base, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); first.';
+  end if;
+  used := (select string_agg(format('%I.%I', t.view_schema, t.view_name), ', ')
+             from pgscore_data.watch w join pgscore_data.target t using (target_id) where w.model_id = this_model);
+  if used is not null then
+    raise exception 'model "%" is in use by the watch of %', base, used using
+      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unwatch(target); first.';
+  end if;
+  delete from pgscore_data.alias a where a.model_id = this_model;
+  perform pgscore_data._unbind_all(this_model, base);
+  for version in select v.version_id, v.number from pgscore_data.version v where v.model_id = this_model and v.state <> 'dropped' loop
+    perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
+  end loop;
+end
+$$;
+comment on function pgscore_data._drop_model(int, text) is
+  'Drops every version and alias of a model; its name may be deployed to again, with the next number.';
+
+create or replace function pgscore_data._outdate_snapshots(this_model int) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$ update pgscore_data.model m set created_by = m.created_by where m.model_id = this_model $$;
+comment on function pgscore_data._outdate_snapshots(int) is
+  'Has commands on the model fail in transactions whose snapshot is from before, and does not show what is dropped, bound or unbound '
+  'here: they would make its functions as they were.';
