@@ -117,6 +117,30 @@ create table pgscore_data.promotion (
 comment on table pgscore_data.promotion is 'Every champion a model has had, in order; rollback goes down this list.';
 create index promotion_of_model on pgscore_data.promotion (model_id, promotion_id);
 
+create table pgscore_data.gate (
+  gate_id int generated always as identity primary key,
+  model_id int not null references pgscore_data.model on delete cascade,
+  name text not null check (name ~ '^[[:alpha:]_][[:alnum:]_.-]*$' and octet_length(name) <= 63),
+  kind text not null check (kind in ('golden', 'not_worse', 'no_segment_worse')),
+  metric text,
+  against text check (against in ('champion', 'predecessor')),
+  margin double precision check (margin >= 0),
+  minimum_labels bigint check (minimum_labels > 0),
+  by_column text,
+  source text,
+  expected text,
+  tolerance double precision check (tolerance >= 0),
+  golden jsonb check (jsonb_typeof(golden) = 'array'),
+  set_by name not null,
+  set_at timestamptz not null default clock_timestamp(),
+  unique (model_id, name),
+  check (case kind when 'golden' then golden is not null else num_nulls(metric, against, margin, minimum_labels) = 0 end)
+);
+comment on table pgscore_data.gate is 'What a version must hold before it becomes the champion of its model.';
+comment on column pgscore_data.gate.by_column is 'segments, or one column of them.';
+comment on column pgscore_data.gate.source is 'The table that the golden rows were copied from.';
+comment on column pgscore_data.gate.golden is 'The golden rows: of each its features, row, and what is expected, a number or a text.';
+
 create table pgscore_data.model_grant (
   model_id int not null references pgscore_data.model,
   grantee name not null,

@@ -699,14 +699,17 @@ create table pgscore_data.compared_pair (
   n_days bigint not null,
   first_day timestamptz,
   last_day timestamptz,
+  by_segment boolean not null,
   primary key (version_id, other_id)
 );
 comment on table pgscore_data.compared_pair is 'Versions that were compared, over the labels that judge both.';
 comment on column pgscore_data.compared_pair.first_day is 'First day that has predictions of version_id among them.';
+comment on column pgscore_data.compared_pair.by_segment is 'Whether they were also compared segment by segment, as a gate asks for it.';
 
 create table pgscore_data.compared_metric (
   version_id int not null,
   other_id int not null,
+  segment_id int not null,
   metric text not null,
   value double precision,
   value_low double precision,
@@ -718,13 +721,15 @@ create table pgscore_data.compared_metric (
   other_n bigint not null,
   correlation double precision not null,
   is_enough boolean not null,
-  primary key (version_id, other_id, metric),
+  primary key (version_id, other_id, segment_id, metric),
   foreign key (version_id, other_id) references pgscore_data.compared_pair on delete cascade
 );
 comment on table pgscore_data.compared_metric is 'What each of two versions came to over the same labels, with its 95 % interval.';
+comment on column pgscore_data.compared_metric.segment_id is 'The segment of the predictions; 0: all of them.';
 comment on column pgscore_data.compared_metric.correlation is 'Of both values, less its standard error where it is above 0.';
 
 create unlogged table pgscore_data.compared_prediction (
+  segment_id int not null,
   is_other boolean not null,
   entity bigint not null,
   day timestamptz not null,

@@ -18,7 +18,12 @@ grant execute on all procedures in schema pgscore to pgscore_user;
 revoke execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean),
   pgscore._run_command(text, text, text),
-  pgscore.promote(text),
+  pgscore.promote(text, boolean, text),
+  pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text),
+  pgscore.drop_gate(text, text),
+  pgscore.check_gates(text),
+  pgscore._gate_verdicts(text, name),
+  pgscore._golden_rows(text, regclass, text),
   pgscore.rollback(text),
   pgscore.set_alias(text, text),
   pgscore.drop_version(text),
@@ -32,7 +37,12 @@ revoke execute on function
 grant execute on function
   pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean),
   pgscore._run_command(text, text, text),
-  pgscore.promote(text),
+  pgscore.promote(text, boolean, text),
+  pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text),
+  pgscore.drop_gate(text, text),
+  pgscore.check_gates(text),
+  pgscore._gate_verdicts(text, name),
+  pgscore._golden_rows(text, regclass, text),
   pgscore.rollback(text),
   pgscore.set_alias(text, text),
   pgscore.drop_version(text),
@@ -55,6 +65,7 @@ grant select on
   pgscore.schedule_history,
   pgscore.feature_casts,
   pgscore.bindings,
+  pgscore.gates,
   pgscore.online_predictions,
   pgscore.recorded_labels
   to pgscore_user;
@@ -63,7 +74,7 @@ grant select on pgscore._feature_types to pgscore_user, pgscore_service;
 
 grant select (outcome), insert (model, relation, bound) on pgscore._binding_request to pgscore_user;
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
-grant select (outcome), insert (action, model, argument) on pgscore._command to pgscore_deployer;
+grant select (outcome), insert (action, model, argument, options) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
 grant select, insert (view_schema, view_name, task, key_columns, class_labels) on pgscore._target_request to pgscore_user;
 grant

@@ -1,7 +1,8 @@
 -- Changing which version serves, names, and what there is.
 
 create or replace view pgscore._command as
-select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as actor where false;
+select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as actor, null::jsonb as options
+ where false;
 comment on view pgscore._command is
   'Where the functions that change models hand their request over: actor is the caller, and nobody can write it.';
 alter view pgscore._command alter column actor set default current_user;
@@ -121,6 +122,7 @@ begin
   case new.action
     when 'promote' then
       perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
+      new.options := pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.actor, new.options);
       perform pgscore_data._set_alias(version.version_id, 'champion');
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
@@ -131,6 +133,7 @@ begin
       end if;
       if new.argument = 'champion' then
         perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
+        perform pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.actor, null);
       end if;
       perform pgscore_data._set_alias(version.version_id, new.argument);
       perform pgscore_data._renew_bindings(this_model);
@@ -146,6 +149,10 @@ begin
       new.outcome := new.argument;
     when 'drop_model' then
       perform pgscore_data._drop_model(this_model, base);
+    when 'set_gate' then
+      new.argument := pgscore_data._set_gate(base, new.argument, new.options, new.actor);
+    when 'drop_gate' then
+      perform pgscore_data._drop_gate(this_model, base, new.argument);
     when 'grant_model' then
       perform pgscore_data._change_grant(this_model, base, new.argument, new.actor, true);
     when 'revoke_model' then
@@ -159,8 +166,11 @@ begin
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
   select new.actor, new.action, base, number,
          (select v.sha256 from pgscore_data.version v where v.model_id = this_model and v.number = n.number),
-         jsonb_strip_nulls(jsonb_build_object('argument', new.argument))
+         jsonb_strip_nulls(jsonb_build_object('argument', new.argument)) || coalesce(new.options - 'golden', '{}')
     from (select nullif(split_part(new.outcome, '@', 2), '')::int as number) n;
+  if new.action in ('set_gate', 'drop_gate') then
+    new.outcome := new.argument;
+  end if;
   return new;
 end
 $$;
@@ -175,23 +185,40 @@ set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._command (action, model, argument) values ($1, $2, $3) returning outcome $$;
 comment on function pgscore._run_command(text, text, text) is 'Hands a change of a model over as the caller.';
 
-create or replace function pgscore.promote(version text) returns text
-language sql volatile security invoker set search_path = pg_catalog, pg_temp
-as $$ select pgscore._run_command('promote', version, null) $$;
-comment on function pgscore.promote(text) is
-  'Makes a ready version, such as churn@2, the champion of its model: the one that a bare model name means. Returns the version.';
+create or replace function pgscore.promote(version text, force boolean default false, reason text default null) returns text
+language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$
+declare
+  promoted text;
+begin
+  if force and coalesce(reason, '') = '' then
+    raise exception 'a promotion that is forced needs a reason' using errcode = 'invalid_parameter_value',
+      hint = format('select pgscore.promote(%L, force => true, reason => ''…''); writes it to pgscore.audit.', version);
+  end if;
+  insert into pgscore._command (action, model, options)
+  values ('promote', version, jsonb_strip_nulls(jsonb_build_object('force', nullif(force, false), 'reason', reason)))
+  returning outcome into promoted;
+  return promoted;
+end
+$$;
+comment on function pgscore.promote(text, boolean, text) is
+'Makes a ready version, such as churn@2, the champion of its model: the one that a bare model name means. Returns the version.
+Refused where it does not pass the gates of the model (pgscore.check_gates).  force: promote it all the same.
+reason: why, for pgscore.audit; needed with force.';
 
 create or replace function pgscore.rollback(model text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('rollback', model, null) $$;
 comment on function pgscore.rollback(text) is
-  'Makes the champion before the present one champion again; called again, it goes further back. Returns the version.';
+  'Makes the champion before the present one champion again, whatever the gates say; called again, it goes further back. '
+  'Returns the version.';
 
 create or replace function pgscore.set_alias(version text, alias text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('set_alias', version, alias) $$;
 comment on function pgscore.set_alias(text, text) is
-  'Points an alias, such as challenger, at a ready version; it is then known as churn@challenger. Returns the version.';
+  'Points an alias, such as challenger, at a ready version; it is then known as churn@challenger. Returns the version. '
+  'champion is refused as by promote().';
 
 create or replace function pgscore.drop_version(version text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -1,239 +1,32 @@
--- Which version is better: two of them over the labels that judge both, with an interval of the difference.
+-- Which version is better, and by how much.
 
-create or replace view pgscore_data.version_pair as
-with ready as (
-  select v.version_id, v.model_id, e.task, lag(v.version_id) over (partition by v.model_id order by v.number) as predecessor
-    from pgscore_data.version v join pgscore_data.execution e using (version_id) where v.state = 'ready'
-), pair as (
-  select r.version_id, a.version_id as other_id, 'champion' as compared_with, r.task from ready r
-    join pgscore_data.alias a on a.model_id = r.model_id and a.alias = 'champion' where a.version_id <> r.version_id
-  union all
-  select r.version_id, r.predecessor, 'predecessor', r.task from ready r where r.predecessor is not null
-)
-select p.version_id, p.other_id, p.compared_with, p.task from pair p join ready o on o.version_id = p.other_id and o.task = p.task;
-comment on view pgscore_data.version_pair is
-  'Which versions are compared: each one with the champion of its model and with the one before it.';
+create or replace view pgscore_data.compared_kind as
+select * from (values
+  ('binary', 'accuracy'), ('binary', 'precision_score'), ('binary', 'recall_score'), ('binary', 'f1_score'), ('binary', 'roc_auc'),
+  ('multiclass', 'accuracy'), ('regression', 'mae'), ('regression', 'rmse')) x (task, metric);
+comment on view pgscore_data.compared_kind is 'By which metrics versions are compared.';
 
-create or replace view pgscore_data.comparison_due as
-select v.version_id, v.other_id, p.compared_at, p.compare_seconds
-  from pgscore_data.version_pair v
-  left join pgscore_data.compared_pair p using (version_id, other_id)
-  join pgscore_data.calibration_check a on a.version_id = v.version_id
-  join pgscore_data.calibration_check b on b.version_id = v.other_id
- where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at;
-comment on view pgscore_data.comparison_due is 'Pairs of versions whose labels changed since they were compared.';
-
-create or replace function pgscore_data._find_common_labels(this_version int, other int) returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-set enable_nestloop = off
-begin atomic
-  with judged as materialized (
-    -- 64 bits stand for the key.
-    select e.version_id = other as is_other, hash_array_extended(e.key, 0) as entity, e.known_at, e.day,
-           e.actual_class = e.predicted_class as is_hit,
-           e.actual_class + 1 = x.positive_class as is_positive, e.predicted_class + 1 = x.positive_class as said_positive,
-           e.score - e.actual as error, e.bin
-      from pgscore_data.evaluation e join pgscore_data.execution x using (version_id)
-     where e.version_id in (this_version, other) and e.run_id is not null
-  )
-  insert into pgscore_data.compared_prediction (is_other, entity, day, is_hit, is_positive, said_positive, error, bin)
-  select j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin
-    from judged j
-   where exists (select from judged o where o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
-end;
-comment on function pgscore_data._find_common_labels(int, int) is 'Notes the predictions of two versions whose label judges both.';
-
-do $do$
-begin
-  execute format($q$
-    create or replace function pgscore_data._effective_share(n double precision, hits double precision, sum_m2 double precision,
-      sum_cm double precision, sum_c2 double precision) returns double precision
-    language sql immutable
-    set search_path = pg_catalog, pg_temp
-    return %s$q$, pgscore_data._n_effective('n', 'hits', 'sum_m2', 'sum_cm', 'sum_c2'));
-end
-$do$;
-comment on function pgscore_data._effective_share(double precision, double precision, double precision, double precision, double precision)
-is 'How many independent pairs tell as much of the share hits / n, as _n_effective() has it.';
-
-create or replace view pgscore_data.compared_part as
-with entity as (
-  select p.is_other, p.entity,
-         array[count(*), sum(p.is_hit::int), sum((p.said_positive and p.is_positive)::int), sum(p.said_positive::int),
-               sum(p.is_positive::int), sum((p.said_positive or p.is_positive)::int),
-               sum(abs(p.error)), sum(p.error ^ 2), sum(p.error ^ 4)]::float8[] as sums
-    from pgscore_data.compared_prediction p group by p.is_other, p.entity
-), alike as (
-  -- Entities of classifiers are all of a few kinds.
-  select a.sums as a, b.sums as b, count(*)::float8 as entities
-    from entity a join entity b on b.entity = a.entity and b.is_other where not a.is_other group by a.sums, b.sums
-)
-select x.metric, k.entities, k.a[x.part] as part, k.a[x.whole] as whole, k.a[x.squares] as squares,
-       k.b[x.part] as other_part, k.b[x.whole] as other_whole, k.b[x.squares] as other_squares
-  from alike k
- cross join (values
-   ('accuracy', 2, 1, null), ('precision_score', 3, 4, null), ('recall_score', 3, 5, null), ('f1_score', 3, 6, null),
-   ('mae', 7, 1, 8), ('rmse', 8, 1, 9)) x (metric, part, whole, squares)
- where k.a[x.part] is not null;
-comment on view pgscore_data.compared_part is
-'What so many entities each add to the metrics that are part / whole, of both versions: accuracy, precision, recall, the share '
-'TP / (TP + FP + FN) that F1 is made of, and means of errors and of their squares.';
-
-create or replace function pgscore_data._compare_parts()
-returns table (is_other boolean, metric text, value double precision, low double precision, high double precision, n double precision,
-  n_effective double precision, is_enough boolean, correlation double precision)
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  with part as materialized (
-    select * from pgscore_data.compared_part
-  ), total as materialized (
-    select v.is_other, p.metric, sum(p.entities * v.part) as part, sum(p.entities * v.whole) as whole,
-           sum(p.entities * v.squares) as squares,
-           sum(p.entities * v.whole ^ 2) as whole2, sum(p.entities * v.whole * v.part) as part_whole, sum(p.entities * v.part ^ 2) as part2
-      from part p
-     cross join lateral (
-       values (false, p.part, p.whole, p.squares), (true, p.other_part, p.other_whole, p.other_squares)) v (is_other, part, whole, squares)
-     group by v.is_other, p.metric having sum(p.entities * v.whole) > 0
-  ), together as (
-    select a.metric, sum(p.entities * x.added * x.other_added)
-             / nullif(sqrt(sum(p.entities * x.added ^ 2) * sum(p.entities * x.other_added ^ 2)), 0) as correlation
-      from total a join total b on b.metric = a.metric and b.is_other join part p on p.metric = a.metric
-     cross join lateral (
-       select p.part - a.part / a.whole * p.whole as added, p.other_part - b.part / b.whole * p.other_whole as other_added) x
-     where not a.is_other group by a.metric
-  )
-  select t.is_other, t.metric,
-         case t.metric when 'f1_score' then 2 * x.value / (1 + x.value) when 'rmse' then sqrt(x.value) else x.value end,
-         case t.metric when 'f1_score' then 2 * x.low / (1 + x.low) else x.low end,
-         case t.metric when 'f1_score' then 2 * x.high / (1 + x.high) else x.high end,
-         t.whole, e.n, t.whole >= 30 and x.low is not null, c.correlation
-    from total t left join together c using (metric)
-   cross join lateral (
-     select case when t.squares is null then pgscore_data._effective_share(t.whole, t.part, t.whole2, t.part_whole, t.part2)
-              else t.whole ^ 2 / t.whole2 end as n offset 0) e
-   cross join lateral (
-     select t.part / t.whole as value, i.low, i.high from pgscore_data._share_interval(t.part, t.whole, e.n) i where t.squares is null
-     union all
-     select t.part / t.whole, i.* from pgscore_data._mae_interval(t.whole, t.part, t.squares, e.n) i where t.metric = 'mae'
-     union all
-     select t.part / t.whole, i.* from pgscore_data._rmse_interval(t.whole, t.part, t.squares, e.n) i where t.metric = 'rmse') x;
-end;
-comment on function pgscore_data._compare_parts() is
-'The metrics that are part / whole, of both versions, with the correlation of both: that of what entities add to one and to the other.';
-
-create or replace view pgscore_data.compared_bin as
-with bin as (
-  select p.is_other, p.bin, (count(*) filter (where p.is_positive))::float8 as p, (count(*) filter (where not p.is_positive))::float8 as n
-    from pgscore_data.compared_prediction p where p.bin is not null group by p.is_other, p.bin
-), ranked as (
-  select b.*, sum(b.p) over w as pos, sum(b.n) over w as neg, sum(b.n) over (w order by b.bin) - b.n / 2 as n_below,
-         sum(b.p) over (w order by b.bin desc) - b.p / 2 as p_above
-    from bin b window w as (partition by b.is_other)
-)
-select r.is_other, r.bin, r.p, r.n, r.pos, r.neg, r.n_below / r.neg as beats, r.p_above / r.pos as loses,
-       sum(r.p * r.n_below) over (partition by r.is_other) / r.pos / r.neg as auc
-  from ranked r where r.pos > 0 and r.neg > 0;
-comment on view pgscore_data.compared_bin is
-'Positives and negatives by score, with the share of negatives below a positive of that score, and of positives above a negative.';
-
-create or replace function pgscore_data._compare_ranking()
-returns table (is_other boolean, metric text, value double precision, low double precision, high double precision, n double precision,
-  n_effective double precision, is_enough boolean, correlation double precision)
-language sql stable
-set search_path = pg_catalog, pg_temp
-set enable_nestloop = off
-begin atomic
-  with bin as materialized (
-    select * from pgscore_data.compared_bin
-  ), entity as materialized (
-    select p.is_other, p.entity, count(*) filter (where p.is_positive) as positives, count(*) filter (where not p.is_positive) as negatives,
-           sum(case when p.is_positive then (b.beats - b.auc) / b.pos else (b.loses - b.auc) / b.neg end) as added
-      from pgscore_data.compared_prediction p join bin b using (is_other, bin) group by p.is_other, p.entity
-  ), total as (
-    select b.is_other, b.auc, b.pos, b.neg, sum(b.p * (b.beats - b.auc) ^ 2) / b.pos as beats_variance,
-           sum(b.n * (b.loses - b.auc) ^ 2) / b.neg as loses_variance
-      from bin b group by b.is_other, b.auc, b.pos, b.neg
-  ), effective as (
-    select e.is_other, sum(e.positives)::float8 ^ 2 / sum(e.positives ^ 2) as positives,
-           sum(e.negatives)::float8 ^ 2 / sum(e.negatives ^ 2) as negatives
-      from entity e group by e.is_other
-  ), together as (
-    select corr(a.added, b.added) as correlation from entity a join entity b on b.entity = a.entity and b.is_other where not a.is_other
-  )
-  select t.is_other, 'roc_auc', t.auc, i.low, i.high, t.pos + t.neg, e.positives + e.negatives,
-         least(t.pos, t.neg) >= 10 and t.pos + t.neg >= 30 and i.low is not null, c.correlation
-    from total t join effective e using (is_other) cross join together c
-   cross join lateral pgscore_data._auc_interval(t.auc, e.positives, e.negatives, t.beats_variance, t.loses_variance) i;
-end;
-comment on function pgscore_data._compare_ranking() is
-'ROC AUC of both versions, with the correlation of both (DeLong, DeLong and Clarke-Pearson 1988).';
-
-create or replace function pgscore_data._compare_pair(this_version int, other int) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  began timestamptz := clock_timestamp();
-begin
-  delete from pgscore_data.compared_pair p where p.version_id = this_version and p.other_id = other;
-  perform pgscore_data._find_common_labels(this_version, other);
-  insert into pgscore_data.compared_pair (version_id, other_id, compared_at, compare_seconds, n_days, first_day, last_day)
-  select this_version, other, began, 0, count(distinct c.day), min(c.day), max(c.day)
-    from pgscore_data.compared_prediction c where not c.is_other;
-  insert into pgscore_data.compared_metric
-    (version_id, other_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough, correlation)
-  with found as materialized (
-    select * from pgscore_data._compare_parts() union all select * from pgscore_data._compare_ranking()
-  )
-  select this_version, other, metric, a.value, a.low, a.high, coalesce(a.n, 0), b.value, b.low, b.high, coalesce(b.n, 0),
-         coalesce(a.is_enough and b.is_enough, false),
-         case when a.correlation > 0 then greatest(0, least(1, a.correlation) - 1 / sqrt(least(a.n_effective, b.n_effective)))
-           else coalesce(a.correlation, 0) end
-    from (select * from found f where not f.is_other) a full join (select * from found f where f.is_other) b using (metric);
-  truncate pgscore_data.compared_prediction;
-  update pgscore_data.compared_pair p set compare_seconds = extract(epoch from clock_timestamp() - began)
-   where p.version_id = this_version and p.other_id = other;
-end
-$$;
-comment on function pgscore_data._compare_pair(int, int) is 'Compares two versions over the labels that judge both.';
-
-create or replace function pgscore_data._compare_versions(patient boolean) returns boolean
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-set jit = off
-set work_mem = '64MB'
-as $$
-declare
-  pair record;
-begin
-  -- All labels of two versions are read, half a million in common in 5 s: at most a twentieth of the time goes into that.
-  select d.version_id, d.other_id into pair
-    from pgscore_data.comparison_due d
-   where d.compared_at is null or not patient or clock_timestamp() > d.compared_at + d.compare_seconds * interval '20 seconds'
-   order by d.compared_at nulls first limit 1;
-  if not found or not pgscore_data._take_turn('cells') then
-    return false;
-  end if;
-  perform pgscore_data._compare_pair(pair.version_id, pair.other_id);
-  return true;
-end
-$$;
-comment on function pgscore_data._compare_versions(boolean) is
-  'Compares one pair of versions whose labels changed since they were compared; true where another may wait. patient: not before twenty '
-  'times as long has passed as it took.';
+create or replace view pgscore_data.compared_difference as
+select x.version_id, x.other_id, x.segment_id, x.metric, x.value, x.other_value, x.n, x.other_n, x.is_enough,
+       x.value - x.other_value as difference, x.value - x.other_value - b.below as low, x.value - x.other_value + b.above as high
+  from pgscore_data.compared_metric x
+ cross join lateral (
+   select sqrt(greatest(0, l.a ^ 2 - 2 * x.correlation * l.a * l.b + l.b ^ 2)) as below,
+          sqrt(greatest(0, h.a ^ 2 - 2 * x.correlation * h.a * h.b + h.b ^ 2)) as above
+     from (values (x.value - x.value_low, x.other_high - x.other_value)) l (a, b),
+          (values (x.value_high - x.value, x.other_value - x.other_low)) h (a, b)) b;
+comment on view pgscore_data.compared_difference is
+  'How far two versions are apart by a metric, with the 95 % interval of the difference.';
 
 create or replace view pgscore_bi.version_comparison with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, p.compared_with, o.number::bigint as other_version, k.metric,
        (c.first_day at time zone mo.time_zone)::date as first_date, (c.last_day at time zone mo.time_zone)::date as last_date,
        coalesce(c.n_days, 0) as n_days,
-       x.value as value_a, x.other_value as value_b, x.value - x.other_value as difference,
-       x.value - x.other_value - b.below as ci_low, x.value - x.other_value + b.above as ci_high,
+       x.value as value_a, x.other_value as value_b, x.difference, x.low as ci_low, x.high as ci_high,
        coalesce(x.n, 0) as n_a, coalesce(x.other_n, 0) as n_b,
        case when not coalesce(x.is_enough, false) then 'insufficient_data'
-         when x.value - x.other_value > b.below then case when k.task = 'regression' then 'worse' else 'better' end
-         when x.other_value - x.value > b.above then case when k.task = 'regression' then 'better' else 'worse' end
+         when x.low > 0 then case when k.task = 'regression' then 'worse' else 'better' end
+         when x.high < 0 then case when k.task = 'regression' then 'better' else 'worse' end
          else 'no_difference' end as verdict,
        c.compared_at,
        case when x.value is null
@@ -249,16 +42,10 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
   join pgscore_data.version v using (model_id)
   join pgscore_data.version_pair p using (version_id)
   join pgscore_data.version o on o.version_id = p.other_id
-  join (values ('binary', 'accuracy'), ('binary', 'precision_score'), ('binary', 'recall_score'), ('binary', 'f1_score'),
-        ('binary', 'roc_auc'), ('multiclass', 'accuracy'), ('regression', 'mae'), ('regression', 'rmse')) k (task, metric)
-          on k.task = p.task
+  join pgscore_data.compared_kind k on k.task = p.task
   left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
-  left join pgscore_data.compared_metric x on x.version_id = p.version_id and x.other_id = p.other_id and x.metric = k.metric
- cross join lateral (
-   select sqrt(greatest(0, l.a ^ 2 - 2 * x.correlation * l.a * l.b + l.b ^ 2)) as below,
-          sqrt(greatest(0, h.a ^ 2 - 2 * x.correlation * h.a * h.b + h.b ^ 2)) as above
-     from (values (x.value - x.value_low, x.other_high - x.other_value)) l (a, b),
-          (values (x.value_high - x.value, x.other_value - x.other_low)) h (a, b)) b;
+  left join pgscore_data.compared_difference x
+    on x.version_id = p.version_id and x.other_id = p.other_id and x.segment_id = 0 and x.metric = k.metric;
 comment on view pgscore_bi.version_comparison is
 'Whether a version is better than the champion and than the one before it, by each metric, over the labels that judge a prediction of '
 'both. Other labels count for neither. The 95 % interval of the difference is made of the intervals of both values and of their '

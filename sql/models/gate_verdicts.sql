@@ -1,0 +1,276 @@
+-- Whether a version passes the gates of its model.
+
+create or replace function pgscore_data._figure(x double precision) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return case when x = 0 or abs(x) >= 1e15 then x::text
+  else trim_scale(round(x::numeric, greatest(0, 3 - floor(log(abs(x)))::int)))::text end;
+comment on function pgscore_data._figure(double precision) is 'A number with four digits that count.';
+
+create or replace function pgscore_data._judge_difference(g pgscore_data.gate, d pgscore_data.compared_difference, other text,
+  out passed boolean, out is_worse boolean, out needs text, out reason text)
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  n constant bigint := coalesce(least(d.n, d.other_n), 0);
+  enough constant bigint := greatest(30, g.minimum_labels);
+  low_is_better constant boolean := g.metric in ('mae', 'rmse');
+  worse constant double precision := case when low_is_better then d.difference else - d.difference end;
+  at_least constant double precision := case when low_is_better then d.low else - d.high end;
+  at_most constant double precision := case when low_is_better then d.high else - d.low end;
+begin
+  passed := false;
+  is_worse := coalesce(n >= enough and d.is_enough and at_least > g.margin, false);
+  reason := format('%s is %s, that of %s %s', g.metric, pgscore_data._figure(d.value), other, pgscore_data._figure(d.other_value));
+  if n < enough or not d.is_enough or at_most is null then
+    needs := case when n < enough then format('%s more labels', enough - n) when g.metric = 'roc_auc' then 'more labels of each class'
+               else 'more labels' end;
+    reason := format('%s counts %s labels that judge both versions', g.metric, n);
+  elsif at_most <= g.margin then
+    passed := true;
+    reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._figure(at_most)) end;
+  elsif worse < g.margin then
+    -- The width of an interval goes with 1 / sqrt(n).
+    needs := format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n);
+    reason := reason || format(': it may be %s worse', pgscore_data._figure(at_most));
+  else
+    reason := reason || format(': %s worse', pgscore_data._figure(worse));
+  end if;
+end
+$$;
+comment on function pgscore_data._judge_difference(pgscore_data.gate, pgscore_data.compared_difference, text) is
+  'Whether a difference of two versions is within the margin of a gate, by the bound of its interval. is_worse: all of the interval is '
+  'beyond the margin.';
+
+create or replace function pgscore_data._golden_native(this pgscore_models._version, golden jsonb) returns pgscore_models._prediction[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  setting constant text := coalesce(current_setting('pgscore.execution', true), '');
+  predictions pgscore_models._prediction[] := '{}';
+  r record;
+begin
+  -- An error undoes it.
+  perform set_config('pgscore.execution', 'native', true);
+  for r in select x.e -> 'row' as features, x.n from jsonb_array_elements(golden) with ordinality as x (e, n) order by x.n loop
+    predictions := predictions || (pgscore_models._predict(this, r.features)).prediction;
+  end loop;
+  perform set_config('pgscore.execution', setting, true);
+  return predictions;
+exception when others then
+  raise exception 'row %: %', r.n, sqlerrm using errcode = sqlstate;
+end
+$$;
+comment on function pgscore_data._golden_native(pgscore_models._version, jsonb) is
+  'What the compiled functions of a version say of golden rows.';
+
+create or replace function pgscore_data._golden_online(this_version int, golden jsonb, asked_by name) returns pgscore_models._prediction[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  names constant text[] := (select e.features from pgscore_data.execution e where e.version_id = this_version);
+  -- Without "log": they are no predictions to be counted.
+  request text := format('score {"version":%s,"reply":"rows","role":%s%s}', this_version, to_json(asked_by::text),
+    pgscore_data._settings(coalesce(current_setting('pgscore.deadline', true), ''),
+                           coalesce(current_setting('pgscore.request_id', true), ''))) || E'\n'
+    || (select '[' || string_agg(case when r.row ?& names then r.row else r.row || pgscore_models._match_features(names, r.row) end::text,
+                                 ',' order by r.n) || ']'
+          from (select x.e -> 'row' as row, x.n from jsonb_array_elements(golden) with ordinality as x (e, n)) r);
+begin
+  if asked_by is distinct from session_user and asked_by is distinct from current_setting('role') then
+    request := pgscore_data._asked_for(asked_by, request);
+  end if;
+  return pgscore_data._ask(request);
+end
+$$;
+comment on function pgscore_data._golden_online(int, jsonb, name) is
+  'What the service says of golden rows by a version, asked in the name of the caller.';
+
+create or replace function pgscore_data._judge_golden(g pgscore_data.gate, this_version int, asked_by name,
+  out passed boolean, out value double precision, out needs text, out reason text)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this constant pgscore_models._version := pgscore_models._version(array[this_version]);
+  predictions pgscore_models._prediction[];
+  found record;
+begin
+  passed := false;
+  begin
+    predictions := case when this.native then pgscore_data._golden_native(this, g.golden)
+                     else pgscore_data._golden_online(this_version, g.golden, asked_by) end;
+  exception when others then
+    reason := sqlerrm;
+    needs := case when sqlstate ~ '^08' or sqlstate in ('0A000', '53300', '55000', '57P01') then 'a running service' end;
+    return;
+  end;
+  with compared as (
+    select x.n, x.e, case jsonb_typeof(x.e -> 'expected') when 'number' then p.score::text else p.label end as predicted,
+           coalesce(case jsonb_typeof(x.e -> 'expected')
+             when 'number' then abs(p.score - (x.e ->> 'expected')::float8) / greatest(1, abs((x.e ->> 'expected')::float8))
+             else (pgscore_data._label_form(p.label) <> pgscore_data._label_form(x.e ->> 'expected'))::int end, 'infinity') as off
+      from jsonb_array_elements(g.golden) with ordinality as x (e, n)
+      left join unnest(predictions) with ordinality as p (score, label, probabilities, n) using (n)
+  )
+  select count(*) as n, count(*) filter (where c.off > g.tolerance) as wrong, max(c.off) as off,
+         (array_agg(format('%s instead of %s for %s', coalesce(c.predicted, 'NULL'), c.e ->> 'expected', left(c.e ->> 'row', 200))
+                    order by c.off desc, c.n))[1] as worst into found
+    from compared c;
+  passed := found.wrong = 0;
+  value := found.off;
+  reason := case when passed then format('%s rows are as expected', found.n)
+              else format('%s of %s rows differ: %s', found.wrong, found.n, found.worst) end;
+end
+$$;
+comment on function pgscore_data._judge_golden(pgscore_data.gate, int, name) is
+  'Whether a version says what is expected of golden rows. value: how far the worst prediction is off; of labels 1, or 0 where none is.';
+
+create or replace function pgscore_data._judge_segments(g pgscore_data.gate, this_version int, other int, other_name text,
+  out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  worst record;
+begin
+  -- By the predictions of the other version: a segment that this one never scored is not to be overlooked.
+  with volume as (
+    select s.segment_id, s.column_name, s.value, sum(c.n_predictions) as n,
+           sum(sum(c.n_predictions)) over (partition by s.column_name) as total
+      from pgscore_data.monitor m
+      join pgscore_data.segment s on s.model_id = m.model_id and s.column_name = any (m.segments)
+      join pgscore_data.cell_volume c on c.version_id = other and c.segment_id = s.segment_id
+     where m.model_id = g.model_id and g.by_column in ('segments', s.column_name) group by s.segment_id
+  ), judged as (
+    select format('%s = %s', v.column_name, v.value) as segment, d.difference, d.low, d.high, j.*,
+           case when j.passed or v.n < 0.01 * v.total and not j.is_worse then 2 when j.needs is null then 0 else 1 end as rank
+      from volume v
+      left join pgscore_data.compared_difference d
+        on d.version_id = this_version and d.other_id = other and d.segment_id = v.segment_id and d.metric = g.metric
+     cross join lateral pgscore_data._judge_difference(g, d, other_name) j
+  ), placed as (
+    select j.*, row_number() over (order by j.rank, case when g.metric in ('mae', 'rmse') then - j.high else j.low end, j.segment) as place
+      from judged j
+  )
+  select count(*) as n, count(*) filter (where p.rank = 2 and not p.passed) as small, count(*) filter (where p.rank < 2) as failed,
+         string_agg(p.segment || ': ' || p.reason, '; ' order by p.place) filter (where p.rank < 2 and p.place <= 5) as reasons,
+         string_agg(p.needs || ' in ' || p.segment, '; ' order by p.place) filter (where p.rank = 1 and p.place <= 5) as needs,
+         (array_agg(p.difference order by p.place))[1] as difference, (array_agg(p.low order by p.place))[1] as low,
+         (array_agg(p.high order by p.place))[1] as high into worst
+    from placed p;
+  passed := worst.n > 0 and worst.failed = 0;
+  value := worst.difference;
+  low := worst.low;
+  high := worst.high;
+  needs := case when worst.n = 0 then 'runs since the model has segments' else worst.needs end;
+  reason := case when worst.n = 0 then format('%s has no predictions by segment', other_name)
+    when worst.failed = 0 then format('none of %s segments is worse', worst.n)
+      || case worst.small when 0 then '' else format('; %s have few predictions', worst.small) end
+    else worst.reasons || case when worst.failed > 5 then format('; and %s more segments', worst.failed - 5) else '' end end;
+end
+$$;
+comment on function pgscore_data._judge_segments(pgscore_data.gate, int, int, text) is
+  'Whether a version is within the margin of a gate in every segment. The value is that of the worst one.';
+
+create or replace function pgscore_data._judge_comparison(g pgscore_data.gate, this_version int,
+  out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  other int;
+  pair record;
+  d pgscore_data.compared_difference;
+begin
+  passed := false;
+  other := case g.against
+    when 'champion' then (select a.version_id from pgscore_data.alias a where a.model_id = g.model_id and a.alias = 'champion')
+    else (select v.version_id from pgscore_data.version v join pgscore_data.version t using (model_id)
+           where t.version_id = this_version and v.number < t.number and v.state = 'ready' order by v.number desc limit 1) end;
+  if other is null or other = this_version then
+    passed := true;
+    reason := case when other is null then format('there is no %s', g.against) else 'it is the champion' end;
+    return;
+  end if;
+  select c.compared_at, c.n_days, c.by_segment, exists (select from pgscore_data.version_pair p
+                                                         where p.version_id = this_version and p.other_id = other) as is_alike into pair
+    from (values (true)) x left join pgscore_data.compared_pair c on c.version_id = this_version and c.other_id = other;
+  if not pair.is_alike then
+    reason := format('its task is another one than that of %s', pgscore_models._version_name(other));
+  elsif pair.compared_at is null or pair.n_days = 0 or g.kind = 'no_segment_worse' and not pair.by_segment then
+    needs := 'labels that judge both versions';
+    reason := format('it is not compared with %s yet', pgscore_models._version_name(other));
+  elsif g.kind = 'no_segment_worse' then
+    select j.* into passed, value, low, high, needs, reason
+      from pgscore_data._judge_segments(g, this_version, other, pgscore_models._version_name(other)) j;
+  else
+    select * into d from pgscore_data.compared_difference x
+     where x.version_id = this_version and x.other_id = other and x.segment_id = 0 and x.metric = g.metric;
+    select d.difference, d.low, d.high, j.passed, j.needs, j.reason into value, low, high, passed, needs, reason
+      from pgscore_data._judge_difference(g, d, pgscore_models._version_name(other)) j;
+  end if;
+end
+$$;
+comment on function pgscore_data._judge_comparison(pgscore_data.gate, int) is
+  'Whether a version is within the margin of a gate, by what versions were last compared to.';
+
+create or replace function pgscore._gate_verdicts(version text, asked_by name default current_user)
+returns table (gate text, passed boolean, value double precision, low double precision, high double precision, needs text, reason text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this constant record := pgscore._ready_version(version);
+  g pgscore_data.gate;
+begin
+  for g in
+    select x.* from pgscore_data.gate x join pgscore_data.version v using (model_id) where v.version_id = this.version_id order by x.name
+  loop
+    if g.kind = 'golden' then
+      return query select g.name, j.passed, j.value, null::double precision, null::double precision, j.needs, j.reason
+        from pgscore_data._judge_golden(g, this.version_id, asked_by) j;
+    else
+      return query select g.name, j.* from pgscore_data._judge_comparison(g, this.version_id) j;
+    end if;
+  end loop;
+end
+$$;
+comment on function pgscore._gate_verdicts(text, name) is
+  'What check_gates() says; asked_by is the caller, in whose name the service is asked.';
+
+create or replace function pgscore.check_gates(version text)
+returns table (gate text, passed boolean, value double precision, low double precision, high double precision, needs text, reason text)
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select v.* from pgscore._gate_verdicts($1) v $$;
+comment on function pgscore.check_gates(text) is
+'Whether a version, such as churn@4, passes the gates of its model: a row for each gate.
+value: of golden how far the worst prediction is off; else how much higher the metric is than that of the other version, or in the worst '
+'segment.  low, high: the 95 % interval of value.  needs: what is lacking, where there is too little data; that counts as not passed.';
+
+create or replace function pgscore_data._pass_gates(this_version int, this_name text, actor name, options jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  failed text[];
+begin
+  if exists (select from pgscore_data.alias a where a.version_id = this_version and a.alias = 'champion') then
+    return options;
+  end if;
+  failed := array(select format('%s: %s%s.', v.gate, v.reason, ' (needs ' || v.needs || ')')
+                    from pgscore._gate_verdicts(this_name, actor) v where not v.passed);
+  if failed <> '{}' and coalesce((options ->> 'force')::boolean, false) is false then
+    raise exception 'version "%" does not pass the gates of its model', this_name using errcode = 'object_not_in_prerequisite_state',
+      detail = array_to_string(failed, E'\n'),
+      hint = format('select * from pgscore.check_gates(%1$L); or select pgscore.promote(%1$L, force => true, reason => ''…'');', this_name);
+  end if;
+  return case when failed = '{}' then options else options || jsonb_build_object('failed', failed) end;
+end
+$$;
+comment on function pgscore_data._pass_gates(int, text, name, jsonb) is
+  'Raises where a version that is to be champion does not pass the gates, unless that is forced; returns what the audit says of it.';

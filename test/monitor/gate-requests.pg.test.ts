@@ -1,0 +1,88 @@
+import { expect, test } from '@jest/globals';
+
+import { cloneDatabase } from '../support/database.ts';
+import { refusal } from '../support/refusal.ts';
+import { addMonitoredModel, addVersion } from './monitored-model.ts';
+
+const database = await cloneDatabase();
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+
+await addVersion(superuser, await addMonitoredModel(superuser, 'few', 'binary'), 3);
+await addMonitoredModel(superuser, 'tiny', 'binary');
+await ada.query(`select pgscore.monitor('tiny', segments => '{region}')`);
+await ada.query(
+  `select pgscore.set_gate('few', 'not_worse', metric => 'accuracy', margin => 0.05, minimum_labels => 500)`,
+);
+
+test('gates are set in place of those of their name, listed for users, dropped, and written to the audit', async () => {
+  await ada.query(`select pgscore.set_gate('few', 'not_worse', metric => 'f1', margin => 0.1)`);
+  const list = `select gate, kind, metric, against, margin, minimum_labels::int, set_by from pgscore.gates where model = 'few' order by gate`;
+  const same = { kind: 'not_worse', against: 'champion', set_by: 'ada' };
+  const accuracy = { gate: 'not_worse_accuracy', metric: 'accuracy', margin: 0.05, minimum_labels: 500, ...same };
+  const f1 = { gate: 'not_worse_f1_score', metric: 'f1_score', margin: 0.1, minimum_labels: 30, ...same };
+  expect((await alice.query(list)).rows).toEqual([accuracy, f1]);
+  const drop = await ada.query(`select pgscore.drop_gate('few', 'not_worse_f1_score') as gate`);
+  expect(drop.rows).toEqual([{ gate: 'not_worse_f1_score' }]);
+  expect((await alice.query(list)).rows).toEqual([accuracy]);
+  const audit = `select actor, action, detail from pgscore.audit where model = 'few' and action like '%gate' order by at desc limit 2`;
+  expect((await ada.query(audit)).rows).toEqual([
+    { actor: 'ada', action: 'drop_gate', detail: { argument: 'not_worse_f1_score' } },
+    {
+      actor: 'ada',
+      action: 'set_gate',
+      detail: { argument: 'not_worse_f1_score', kind: 'not_worse', metric: 'f1', margin: 0.1 },
+    },
+  ]);
+});
+
+test('gates are for those who may promote', async () => {
+  for (const call of [
+    `pgscore.set_gate('few', 'not_worse', metric => 'accuracy', margin => 0.1)`,
+    `pgscore.drop_gate('few', 'not_worse_accuracy')`,
+    `pgscore.check_gates('few@1')`,
+  ]) {
+    expect((await refusal(alice, `select ${call}`)).code).toBe('42501');
+  }
+});
+
+test.each([
+  [`'few', 'better', metric => 'accuracy', margin => 0`, 'there is no such kind', 'Kinds are golden'],
+  [`'few', 'not_worse', metric => 'accuracy'`, 'it needs margin', 'It needs metric and margin'],
+  [`'few', 'not_worse', margin => 0.1`, 'it needs metric', 'It needs metric and margin'],
+  [`'few', 'not_worse', metric => 'accuracy', margin => 0.1, by => 'x'`, 'it takes no by', 'against, minimum_labels'],
+  [`'few', 'not_worse', metric => 'mae', margin => 0.1`, `versions are not compared by 'mae'`, 'Use one of accuracy,'],
+  [`'few', 'not_worse', metric => 'accuracy', margin => -1`, 'margin is a number from 0 on', 'Leave out'],
+  [`'few', 'not_worse', metric => 'accuracy', margin => 'NaN'`, 'margin is a number from 0 on', 'Leave out'],
+  [`'few', 'not_worse', metric => 'accuracy', margin => 0, against => 'x'`, 'against is champion', 'Leave out'],
+  [`'few', 'not_worse', metric => 'accuracy', margin => 0, minimum_labels => 0`, 'minimum_labels is 1', 'Leave out'],
+  [`'few', 'not_worse', metric => 'accuracy', margin => 0, name => '1 x'`, 'a name begins with', 'Leave out'],
+  [`'few', 'no_segment_worse', metric => 'accuracy', margin => 0`, 'the model has no segments', 'pgscore.monitor'],
+  [`'tiny', 'no_segment_worse', metric => 'accuracy', margin => 0, by => 'x'`, 'x is no segment column', 'region.'],
+])('a gate with %s is refused', async (call, message, hint) => {
+  expect(await refusal(ada, `select pgscore.set_gate(${call})`)).toMatchObject({
+    code: '22023',
+    message: expect.stringContaining(message),
+    hint: expect.stringContaining(hint),
+  });
+});
+
+test('of a version, a model or a gate that is not there, they say so', async () => {
+  expect(await refusal(ada, `select pgscore.drop_gate('few', 'x')`)).toMatchObject({
+    code: '42704',
+    hint: `It has 'not_worse_accuracy'.`,
+  });
+  expect(
+    await refusal(ada, `select pgscore.set_gate('few@2', 'not_worse', metric => 'accuracy', margin => 0)`),
+  ).toMatchObject({
+    code: '22023',
+    hint: `Name the model: 'few'.`,
+  });
+  await ada.query(`select pgscore.drop_version('few@3')`);
+  for (const version of ['few@3', 'nobody']) {
+    expect((await refusal(ada, `select * from pgscore.check_gates('${version}')`)).code).toBe('42704');
+  }
+});
