@@ -14,7 +14,7 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when width > 1 then 'double precision[]'
+    when width <> 1 then 'double precision[]'
     when tensor_type in ('float32', 'float64') then 'double precision'
     when tensor_type in ('int32', 'int64') then 'bigint'
     when tensor_type = 'bool' then 'boolean'
@@ -144,7 +144,8 @@ as $$
          (v.signature ->> 'threshold')::double precision,
          v.signature -> 'outputs' ? 'probabilities',
          array(select f ->> 'name' from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
-         array(select f ->> 'type' || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end
+         array(select coalesce(f ->> 'element', f ->> 'type') || case (f ->> 'width')::int when 1 then '' when 0 then '[]'
+                   else '[' || (f ->> 'width') || ']' end
                  from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
          coalesce(v.facts -> 'native' ? 'parts', false),
          array(select jsonb_array_elements_text(v.facts -> 'native' -> 'parts')),

@@ -93,8 +93,10 @@ select
   v.state,
   v.reason,
   v.signature ->> 'task' as task,
-  (select string_agg(f ->> 'name' || ' ' || (f ->> 'type')
-                       || case when (f ->> 'width')::int > 1 then '[' || (f ->> 'width') || ']' else '' end, ', ' order by n)
+  (select string_agg(f ->> 'name' || ' ' || coalesce(f ->> 'element', f ->> 'type') || case when (f ->> 'width')::int = 1 then ''
+      else coalesce((select string_agg('[' || coalesce(size, '') || ']', '' order by place)
+                       from jsonb_array_elements_text(f -> 'shape') with ordinality s (size, place)), '[' || (f ->> 'width') || ']') end,
+      ', ' order by n)
      from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as inputs,
   case v.signature ->> 'task'
     when 'regression' then 'value'

@@ -31,6 +31,7 @@ begin
          coalesce(c ->> 'role' = 'segment' and (c ->> 'name') is not null and (c ->> 'segment') is not null, false) else coalesce(
            c ->> 'role' = 'feature' and (c ->> 'name') is not null and c ->> 'feature' = features -> (n - before - 1)::int ->> 'name'
            and c ->> 'width' = features -> (n - before - 1)::int ->> 'width'
+           and c -> 'shape' is not distinct from features -> (n - before - 1)::int -> 'shape'
            and pgscore._cast_allowed(c ->> 'type', features -> (n - before - 1)::int ->> 'type', (c ->> 'width')::int), false) end)
          from jsonb_array_elements(columns) with ordinality as x (c, n) where n > before),
      false);

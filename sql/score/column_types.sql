@@ -56,7 +56,10 @@ begin
       ('_text_column', 'bpchar', 'text', '$1::pg_catalog.text'),
       ('_text_column', 'name', 'text', '$1::pg_catalog.text'),
       ('_array_column', 'double precision[]', 'double precision[]', '$1'),
-      ('_array_column', 'real[]', 'double precision[]', '$1::double precision[]')
+      ('_array_column', 'real[]', 'double precision[]', '$1::double precision[]'),
+      ('_array_column', 'smallint[]', 'double precision[]', '$1::double precision[]'),
+      ('_array_column', 'integer[]', 'double precision[]', '$1::double precision[]'),
+      ('_array_column', 'bigint[]', 'double precision[]', '$1::double precision[]')
     ) x (name, type, result, value)
   loop
     execute format('create or replace function pgscore_models.%I(value %s, place varchar) returns %s language sql immutable parallel safe '
@@ -71,9 +74,8 @@ begin
       ('_small_whole_column', 'bigint', 'a whole number of 32 bits', '{anyelement}'),
       ('_flag_column', 'boolean', 'a boolean', '{anyelement}'),
       ('_text_column', 'text', 'a text', '{anyelement}'),
-      -- PostgreSQL could make either of the two above of these arrays, and would not choose.
-      ('_array_column', 'double precision[]', 'an array of real or double precision',
-       '{anyelement,smallint[],integer[],bigint[],numeric[]}')
+      -- PostgreSQL could make several of those above of this array, and would not choose.
+      ('_array_column', 'double precision[]', 'an array of numbers', '{anyelement,numeric[]}')
     ) x (name, result, wanted, types) cross join unnest(x.types) type
   loop
     execute format('create or replace function pgscore_models.%I(value %s, place %s) returns %s language plpgsql immutable parallel safe '
@@ -101,7 +103,7 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when width > 1 then '_array_column'
+    when width <> 1 then '_array_column'
     when tensor_type in ('float32', 'float64') then '_number_column'
     when tensor_type = 'int64' then '_whole_column'
     when tensor_type = 'int32' then '_small_whole_column'

@@ -14,7 +14,7 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select format(case
-      when width > 1 then 'pgscore_models._numbers(f operator(pg_catalog.->) %1$L, %1$L, ' || width || ')'
+      when width <> 1 then 'pgscore_models._numbers(f operator(pg_catalog.->) %1$L, %1$L, ' || width || ')'
       when tensor_type in ('float32', 'float64')
         then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''number'' then (f operator(pg_catalog.->) %1$L)::double '
              'precision else pgscore_models._other_number(f operator(pg_catalog.->) %1$L, %1$L) end'

@@ -70,6 +70,9 @@ declare
   base constant oid := case when type < 10000 then type else pgscore._base_type(type) end;
 begin
   return case
+    when feature_type like 'string[%' then exists (
+      select from pg_type t where t.oid = base and t.typcategory = 'A'
+         and pgscore._base_type(t.typelem) = any ('{text,varchar,bpchar,name}'::regtype[]))
     when feature_type like '%]' then coalesce(pgscore._wire_type(base) = 'vector', false) or exists (
       select from pg_type t where t.oid = base and t.typcategory = 'A'
          and pgscore._base_type(t.typelem) = any ('{boolean,smallint,integer,bigint,real,double precision,numeric}'::regtype[]))

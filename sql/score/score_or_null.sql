@@ -24,7 +24,7 @@ as $$
 declare
   kind constant text := jsonb_typeof(value);
   wanted constant text := case
-    when width > 1 then format('an array of %s numbers', width)
+    when width <> 1 then format('an array of %s numbers', width)
     when type in ('float32', 'float64') then 'a number'
     when type in ('int32', 'int64') then 'a whole number'
     when type = 'bool' then 'a boolean'
@@ -33,7 +33,7 @@ declare
 begin
   return case
     when value is null or kind = 'null' then case when nulls = 'error' then feature || ' is NULL' end
-    when width > 1 and kind = 'array' and jsonb_array_length(value) = width then (
+    when width <> 1 and kind = 'array' and jsonb_array_length(value) = width then (
       select min(pgscore_models._value_problem(e, feature, type, 1, case when e = 'null' then 'error' else nulls end))
         from jsonb_array_elements(value) e)
     when kind = 'string' and wanted = 'a text' or kind = 'boolean' and width = 1 and wanted <> 'a text' then null
@@ -53,7 +53,7 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select format(case
-      when width > 1 then 'false'
+      when width <> 1 then 'false'
       when type = 'string' then 'jsonb_typeof(%s) = ''string'''
       when type = 'bool' then 'jsonb_typeof(%s) = ''boolean'''
       when type in ('float32', 'float64') then 'jsonb_typeof(%1$s) = ''number'' and abs((%1$s)::numeric) < ''1e38'''

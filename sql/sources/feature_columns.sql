@@ -9,7 +9,10 @@ select * from (values
   ('double precision', 'float32, float64', 'float32 rounds to nearest; a value beyond its range makes a failed row'),
   ('numeric', 'float32, float64', 'rounds to nearest; a value beyond the range makes a failed row'),
   ('text, varchar, char, name, enum', 'string', 'the text as it is; char(n) without its padding'),
-  ('real[], double precision[], vector', 'float32, float64', 'one array is one matrix input; a wrong length makes a failed row')
+  ('real[], double precision[], vector', 'float32, float64', 'one array is one matrix input; a wrong length makes a failed row'),
+  ('smallint[], integer[]', 'float32, float64, int32, int64', 'the same'),
+  ('bigint[]', 'float32, float64, int64', 'the same'),
+  ('text[], varchar[]', 'string', 'the same')
 ) as c (sql_type, tensor_types, rule);
 comment on view pgscore.feature_casts is
   'Which SQL types a feature may have for each tensor type. Decided once a column; all other pairs are refused before a run starts. A '
@@ -42,6 +45,8 @@ as $$
     when t.typtype = 'e' then 'enum'
     when t.oid = 'float4[]'::regtype then '_float4'
     when t.oid = 'float8[]'::regtype then '_float8'
+    when t.oid in ('int2[]'::regtype, 'int4[]'::regtype, 'int8[]'::regtype) then t.typname::text
+    when t.oid in ('text[]'::regtype, 'varchar[]'::regtype) then '_text'
     when t.typname = 'vector' and t.typtype = 'b'
       and exists (select from pg_depend d where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e') then 'vector'
   end
@@ -53,7 +58,12 @@ comment on function pgscore._wire_type(oid) is
 create or replace function pgscore._cast_allowed(wire_type text, tensor_type text, width int) returns boolean
 language sql immutable security invoker
 return case
-    when width > 1 then wire_type in ('_float4', '_float8', 'vector') and tensor_type in ('float32', 'float64')
+    when width <> 1 then case
+      when wire_type in ('_float4', '_float8', 'vector') then tensor_type in ('float32', 'float64')
+      when wire_type in ('_int2', '_int4') then tensor_type in ('int32', 'int64', 'float32', 'float64')
+      when wire_type = '_int8' then tensor_type in ('int64', 'float32', 'float64')
+      else wire_type = '_text' and tensor_type = 'string'
+    end
     when wire_type = 'bool' then tensor_type in ('bool', 'int32', 'int64', 'float32', 'float64')
     when wire_type in ('int2', 'int4') then tensor_type in ('int32', 'int64', 'float32', 'float64')
     when wire_type = 'int8' then tensor_type in ('int64', 'float32', 'float64')
@@ -68,8 +78,8 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select 'Score a view that gives ' || case
-    when width > 1 and t.typcategory = 'A' then format('%I as real[]: %I::real[] as %I', wanted, column_name, wanted)
-    when width > 1 then format('%I as an array: array[...]::real[] as %I', wanted, wanted)
+    when width <> 1 and t.typcategory = 'A' then format('%I as %s[]: %I::%s[] as %I', wanted, x.type, column_name, x.type, wanted)
+    when width <> 1 then format('%I as an array: array[...]::%s[] as %I', wanted, x.type, wanted)
     when t.typname in ('json', 'jsonb') then format('one field: (%I ->> ''field'')::%s as %I', column_name, x.type, wanted)
     when tensor_type = 'string' then format('%I::text as %I', column_name, wanted)
     when t.typcategory = 'A' then format('one element: %I[1] as %I', column_name, wanted)
@@ -84,8 +94,9 @@ as $$
     else format('%I as the number that the model was trained on', wanted)
   end || '; select * from pgscore.feature_casts; lists what is taken.'
   from pg_type t
-  cross join lateral (select case tensor_type when 'string' then 'text' when 'bool' then 'boolean' when 'int32' then 'integer'
-                               when 'int64' then 'bigint' when 'float64' then 'double precision' else 'real' end) y (type)
+  cross join lateral (select case when tensor_type = 'string' then 'text' when tensor_type = 'bool' then 'boolean'
+                               when tensor_type in ('int64', 'uint32', 'uint64') then 'bigint' when tensor_type ~ 'int' then 'integer'
+                               when tensor_type = 'float64' then 'double precision' else 'real' end) y (type)
   cross join lateral (select y.type, case tensor_type when 'bool' then ' <> 0' else '::' || y.type end) x (type, conversion)
   where t.oid = base
 $$;
@@ -94,15 +105,15 @@ comment on function pgscore._cast_remedy(text, text, text, int, oid) is
 
 create or replace function pgscore._matched_features(
   source regclass, signature jsonb, column_map jsonb,
-  out n bigint, out feature text, out tensor_type text, out width int, out wanted text, out column_name name, out type oid,
+  out n bigint, out feature text, out tensor_type text, out width int, out shape jsonb, out wanted text, out column_name name, out type oid,
   out candidates int
 ) returns setof record
 language sql stable security invoker
 begin atomic
-  select f.n, f.name, f.type, f.width, w.wanted, coalesce(exact.attname, loose.attname), coalesce(exact.atttypid, loose.atttypid),
+  select f.n, f.name, f.type, f.width, f.shape, w.wanted, coalesce(exact.attname, loose.attname), coalesce(exact.atttypid, loose.atttypid),
          coalesce(loose.candidates, 0)
-    from rows from (jsonb_to_recordset(signature -> 'features') as (name text, type text, width int)) with ordinality
-      as f (name, type, width, n)
+    from rows from (jsonb_to_recordset(signature -> 'features') as (name text, type text, width int, shape jsonb))
+                   with ordinality as f (name, type, width, shape, n)
     cross join lateral (select coalesce(column_map ->> f.name, f.name) as wanted) w
     left join pg_attribute exact
       on exact.attrelid = source and exact.attname = w.wanted and exact.attnum > 0 and not exact.attisdropped
@@ -139,7 +150,8 @@ begin
       missing := missing || m.wanted;
     elsif not coalesce(pgscore._cast_allowed(pgscore._wire_type(m.base), m.tensor_type, m.width), false) then
       raise exception 'column "%" of % is %, and feature "%" is %', m.column_name, source, format_type(m.type, null), m.feature,
-        case when m.width > 1 then format('%s numbers (%s)', m.width, m.tensor_type) else m.tensor_type end using
+        case m.width when 1 then m.tensor_type when 0 then format('an array of any length (%s)', m.tensor_type)
+          else format('%s %s (%s)', m.width, case m.tensor_type when 'string' then 'texts' else 'numbers' end, m.tensor_type) end using
         errcode = 'datatype_mismatch', hint = pgscore._cast_remedy(m.wanted, m.column_name, m.tensor_type, m.width, m.base);
     end if;
   end loop;
@@ -184,7 +196,8 @@ begin
       from (select distinct m.type from matched m) k cross join lateral (select pgscore._base_type(k.type) as base offset 0) b
   )
   select jsonb_agg(jsonb_build_object('name', m.column_name, 'role', 'feature', 'feature', m.feature, 'type', k.wire, 'width', m.width,
-                                      'sql_type', k.sql_type) order by m.n)
+                                      'sql_type', k.sql_type)
+                   || case when m.shape is null then '{}' else jsonb_build_object('shape', m.shape) end order by m.n)
     into planned
     from matched m left join kinds k on k.type = m.type
   having bool_and(m.candidates <= 1 and coalesce(pgscore._cast_allowed(k.wire, m.tensor_type, m.width), false));

@@ -35,7 +35,7 @@ function inputFlows(features: readonly MappedFeature[]): Map<string, Flow> {
   const columns = new Map<string, number[]>();
   features.forEach(({ input, width }, index) => {
     const own = columns.get(input) ?? [];
-    for (let column = 0; column < width; column += 1) own.push(index);
+    for (let column = 0; column < Math.max(1, width); column += 1) own.push(index);
     columns.set(input, own);
   });
   return new Map([...columns].map(([input, own]) => [input, known(own)]));

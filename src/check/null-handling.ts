@@ -5,6 +5,7 @@ import type { DeployOptions } from './deploy-options.ts';
 import type { MappedFeature } from './features.ts';
 import { isStandardDomain } from '../onnx/operators.ts';
 import type { Outline } from '../onnx/outline.ts';
+import { isInRange } from '../inference/narrow.ts';
 import { isFloat, type Feature, type TensorType } from '../inference/signature.ts';
 
 type Default = number | string | boolean;
@@ -61,8 +62,14 @@ const FITS: Record<TensorType, (value: Default) => boolean> = {
   string: (value) => typeof value === 'string',
 };
 
-function checked({ name, type }: MappedFeature, value: Default): Default {
-  if (FITS[type](value)) return value;
+function checked({ name, type: wide, element, width }: MappedFeature, value: Default): Default {
+  const type = element ?? wide;
+  if (width === 0) {
+    throw new PgscoreError('model_null_values_wrong', `'${name}' is an array of any length: no default can be one`, {
+      remedy: `Leave the default of '${name}' out.`,
+    });
+  }
+  if (FITS[wide](value) && (element === undefined || isInRange(element, Number(value)))) return value;
   throw new PgscoreError(
     'model_null_values_wrong',
     `the default for NULL in '${name}' is ${JSON.stringify(value)}, but the model takes ${type} there`,

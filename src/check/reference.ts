@@ -1,7 +1,7 @@
 import type { JsonRow } from '../inference/json-rows.ts';
 import type { Predictions, RowErrorCode } from '../inference/predictions.ts';
 import type { ModelSession } from '../inference/session.ts';
-import type { Signature, TensorType } from '../inference/signature.ts';
+import { stepOf, type Signature } from '../inference/signature.ts';
 import { predictRows } from './trial.ts';
 import { mulberry32 } from '../lib/random.ts';
 import type { MappedFeature } from './features.ts';
@@ -88,17 +88,26 @@ export function sampleRows(features: readonly MappedFeature[], categories: reado
   const random = mulberry32(1);
   return DRAWS.map((draw, row) =>
     Object.fromEntries(
-      features.map(({ name, type, width }, index) => {
+      features.map((feature, index) => {
         const known = categories[index] ?? [];
-        const cell = () => (known.length > 0 ? known[row % known.length] : cellOf(type, draw(random), row));
-        return [name, width === 1 ? cell() : Array.from({ length: width }, cell)];
+        const cell = () => (known.length > 0 ? known[row % known.length] : cellOf(feature, draw(random), row));
+        return [feature.name, feature.width === 1 ? cell() : Array.from({ length: lengthOf(feature, row) }, cell)];
       }),
     ),
   );
 }
 
-function cellOf(type: TensorType, number: number, row: number): unknown {
+/** Arrays of any length differ in it from row to row, and agree in it within a row. */
+function lengthOf({ width, shape = [width || null] }: MappedFeature, row: number): number {
+  return width === 0 ? (STEPS + (row % 3)) * stepOf(shape) : width;
+}
+
+const STEPS = 4;
+
+function cellOf({ type, element }: MappedFeature, number: number, row: number): unknown {
   if (type === 'string') return 'abc'.charAt(row % 3);
   if (type === 'bool') return row % 2 === 1;
-  return type === 'int32' || type === 'int64' ? Math.round(number) : number;
+  if (type !== 'int32' && type !== 'int64') return number;
+  const whole = Math.round(number);
+  return element?.startsWith('u') === true ? Math.abs(whole) : whole;
 }

@@ -11,6 +11,7 @@ import { outputMeaning, type Evidence, type OutputMeaning } from './output-meani
 import type { Signature } from '../inference/signature.ts';
 import { checkOwnLabels, checkPredictions } from './check-predictions.ts';
 import { activated } from './logits.ts';
+import { takenRows } from '../inference/arrays.ts';
 import { paddedRowsOf } from '../inference/feed.ts';
 import { buildFeeds, TextCache } from '../inference/feeds.ts';
 import { runFailure } from '../inference/ort-errors.ts';
@@ -110,7 +111,10 @@ async function observe(
   const { rows, feeds } = buildFeeds(samples.batch, { inputs, features }, new TextCache(), samples.unread);
   const size = batch ?? 1;
   const runOn = (row: number, copies: number): Promise<RunOutput[]> => {
-    const taken = feeds.map((feed) => ({ input: feed.input, data: paddedRowsOf(feed, row, row + 1, copies) }));
+    const taken = feeds.map((feed) => {
+      const one = takenRows(feed, [row]);
+      return { input: one.input, data: paddedRowsOf(one, 0, 1, copies) };
+    });
     return graph.run(taken, copies, graph.outputs);
   };
   let failure: unknown;

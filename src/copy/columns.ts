@@ -10,7 +10,9 @@ import {
   type Utf8,
   Field,
   FixedSizeList,
+  List,
 } from 'apache-arrow';
+import type { RowError } from '../inference/predictions.ts';
 import { Validity } from '../inference/record-batch.ts';
 import { copyBytes, viewed, type ViewedBytes } from '../lib/bytes.ts';
 
@@ -27,6 +29,16 @@ export interface ColumnBuilder {
   setNull(row: number): void;
   /** The first `rows` rows as Arrow data that shares the arrays. */
   finish(rows: number): Data;
+}
+
+/** How the values of one column are read, decided once. */
+export interface ValueReader {
+  readonly column: ColumnBuilder;
+  /**
+   * Reads the `length` bytes at `at` as the value of `row`. Returns why that row can't be scored, where it can't; raises
+   * `copy_protocol` for bytes that are no value of the column's type.
+   */
+  read(chunk: ViewedBytes, at: number, length: number, row: number): RowError | undefined;
 }
 
 export type NumberType = Uint8 | Int32 | Int64 | Float32 | Float64;
@@ -126,7 +138,7 @@ export class BytesColumn<T extends Binary | Utf8> implements ColumnBuilder {
 }
 
 /** A column of vectors of one width, held as a row-major matrix [rows, width]. */
-export class ListColumn<T extends Float32 | Float64> implements ColumnBuilder {
+export class ListColumn<T extends NumberType> implements ColumnBuilder {
   readonly width: number;
   readonly #type: FixedSizeList<T>;
   readonly #validity = new Validity();
@@ -155,3 +167,64 @@ export class ListColumn<T extends Float32 | Float64> implements ColumnBuilder {
     return makeData({ type: this.#type, length: rows, child, ...this.#validity.take(rows) });
   }
 }
+
+/** A column of arrays of any length: their elements one behind the other, and where each row ends among them. */
+export class AnyLengthColumn implements ColumnBuilder {
+  readonly #elements: NumberColumn<NumberType> | BytesColumn<Utf8>;
+  readonly #validity = new Validity();
+  #lists = new Int32Array(0);
+  #room = 0;
+  #used = 0;
+
+  constructor(elements: NumberColumn<NumberType> | BytesColumn<Utf8>) {
+    this.#elements = elements;
+  }
+
+  /** Elements so far. */
+  get used(): number {
+    return this.#used;
+  }
+
+  begin(rows: number): void {
+    this.#lists = new Int32Array(rows + 1);
+    this.#room = ELEMENTS_A_ROW * rows;
+    this.#used = 0;
+    this.#elements.begin(this.#room);
+  }
+
+  grow(rows: number): void {
+    const lists = new Int32Array(rows + 1);
+    lists.set(this.#lists);
+    this.#lists = lists;
+  }
+
+  /** The place of one more element, for which there is room. */
+  next(): number {
+    if (this.#used === this.#room) {
+      this.#room *= 2;
+      this.#elements.grow(this.#room);
+    }
+    this.#used += 1;
+    return this.#used - 1;
+  }
+
+  /** The array of `row` ends at the element `used`, and with it all elements. */
+  end(row: number, used: number): void {
+    this.#used = used;
+    this.#lists[row + 1] = used;
+  }
+
+  setNull(row: number): void {
+    this.#validity.setNull(row);
+    this.#lists[row + 1] = this.#used;
+  }
+
+  finish(rows: number): Data<List> {
+    const child = this.#elements.finish(this.#used);
+    const type = new List(new Field('item', child.type, false));
+    const valueOffsets = this.#lists.subarray(0, rows + 1);
+    return makeData({ type, length: rows, valueOffsets, child, ...this.#validity.take(rows) });
+  }
+}
+
+const ELEMENTS_A_ROW = 16;

@@ -14,6 +14,10 @@ const SQL_TYPES = [
   'enum',
   '_float4',
   '_float8',
+  '_int2',
+  '_int4',
+  '_int8',
+  '_text',
   'vector',
 ] as const;
 
@@ -27,8 +31,15 @@ export function isSqlType(name: string): name is SqlType {
 /** A column whose bytes pass through undecoded, whatever its type. */
 type PassedColumn = { name: string; role: 'key' | 'event_time' | 'segment' | 'hash' };
 
-/** A column that the model reads. `width` is the number of elements of a vector, 1 for a scalar. */
-export type FeatureColumn = { name: string; role: 'feature'; type: SqlType; width: number };
+/** A column that the model reads. `width` is the number of elements of an array, 1 for a scalar, 0 for any. */
+export type FeatureColumn = {
+  name: string;
+  role: 'feature';
+  type: SqlType;
+  width: number;
+  /** Of an array of several dimensions: their sizes, null for any. */
+  shape?: readonly (number | null)[];
+};
 
 /** One column of the COPY stream, in the order of its select list. */
 export type SourceColumn = PassedColumn | FeatureColumn;

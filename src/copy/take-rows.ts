@@ -1,4 +1,4 @@
-import { Binary, type Data, FixedSizeList, makeData, Utf8 } from 'apache-arrow';
+import { Binary, type Data, FixedSizeList, List, makeData, Utf8 } from 'apache-arrow';
 import { recordBatch, Validity } from '../inference/record-batch.ts';
 import type { RowError } from '../inference/predictions.ts';
 import { viewed } from '../lib/bytes.ts';
@@ -40,10 +40,27 @@ function takeValues(column: Data, rows: readonly number[]): Data {
     const places = rows.flatMap((row) => Array.from({ length: width }, (_, at) => row * width + at));
     return makeData({ type: column.type, ...parts, child: takeValues(elements, places) });
   }
+  if (column.type instanceof List) return takeArrays(column as Data<List>, rows, parts);
   const values: ArrayLike<unknown> & { constructor: unknown } = column.values;
   const taken = new (values.constructor as new (length: number) => Record<number, unknown>)(rows.length);
   for (const [at, row] of rows.entries()) taken[at] = values[row];
   return makeData({ type: column.type, ...parts, data: taken } as Parameters<typeof makeData>[0]);
+}
+
+function takeArrays(
+  { type, children, valueOffsets }: Data<List>,
+  rows: readonly number[],
+  parts: { length: number; nullCount: number; nullBitmap: Uint8Array | null },
+): Data {
+  const [elements] = children;
+  if (elements === undefined) throw new Error('a column of arrays has no elements');
+  const places: number[] = [];
+  const offsets = new Int32Array(rows.length + 1);
+  rows.forEach((row, at) => {
+    for (let place = valueOffsets[row] ?? 0; place < (valueOffsets[row + 1] ?? 0); place += 1) places.push(place);
+    offsets[at + 1] = places.length;
+  });
+  return makeData({ type, ...parts, valueOffsets: offsets, child: takeValues(elements, places) });
 }
 
 function isBinary(column: Data): column is Data<Binary> {

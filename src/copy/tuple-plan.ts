@@ -3,8 +3,8 @@ import type { ViewedBytes } from '../lib/bytes.ts';
 import type { RowError } from '../inference/predictions.ts';
 import { MAX_VALUE_BYTES, NULL_LENGTH, protocolError } from './format.ts';
 import type { SourceColumn, SqlType } from './source-column.ts';
-import { type ValueReader, bytesReader, featureReader, type RunType } from './readers.ts';
-import { NumberColumn, type NumberType, type ColumnBuilder } from './columns.ts';
+import { bytesReader, featureReader, type RunType } from './readers.ts';
+import { NumberColumn, type NumberType, type ColumnBuilder, type ValueReader } from './columns.ts';
 
 /** Reads one column of a tuple, or a run of neighbours, into the column builders behind it. */
 export interface TupleStep {

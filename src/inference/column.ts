@@ -5,7 +5,7 @@ import type { Feature, TensorType } from './signature.ts';
 type NumberValues = Uint8Array | Int32Array | BigInt64Array | Float32Array | Float64Array;
 
 /** The column of a batch behind a feature, as the bare arrays that Arrow holds. */
-type Column = NumberColumn | TextColumn;
+type Column = NumberColumn | TextColumn | ArrayColumn;
 
 /** `values` are row-major, `width` to a row. */
 export type NumberColumn = ColumnRows & { readonly kind: Exclude<ColumnKind, 'text'>; readonly values: NumberValues };
@@ -15,6 +15,14 @@ export type TextColumn = ColumnRows & {
   readonly bytes: Uint8Array;
   /** Row i is bytes[offsets[i] .. offsets[i + 1]]. */
   readonly offsets: Int32Array;
+};
+
+/** Arrays of any length, or of texts. Row i has the elements lists[i] .. lists[i + 1]. */
+export type ArrayColumn = {
+  readonly kind: 'array';
+  readonly elements: NumberColumn | TextColumn;
+  readonly lists: Int32Array;
+  readonly nulls: readonly number[];
 };
 
 type ColumnRows = {
@@ -41,6 +49,17 @@ export function columnOf(batch: RecordBatch, feature: Feature): Column {
 
 function readColumn(data: Data, feature: Feature): Column {
   const nulls = nullRows(data);
+  if (DataType.isList(data.type)) return arrayColumn(data, feature, nulls);
+  return elementColumn(data, feature, nulls);
+}
+
+function arrayColumn(data: Data, feature: Feature, nulls: readonly number[]): ArrayColumn {
+  const [child] = data.children;
+  if (child === undefined) throw noFeature(feature);
+  return { kind: 'array', elements: elementColumn(child, feature, []), lists: data.valueOffsets, nulls };
+}
+
+function elementColumn(data: Data, feature: Feature, nulls: readonly number[]): NumberColumn | TextColumn {
   if (data.typeId === Type.Utf8) {
     return { kind: 'text', width: 1, nulls, bytes: data.values, offsets: data.valueOffsets };
   }
@@ -48,12 +67,14 @@ function readColumn(data: Data, feature: Feature): Column {
   const list = DataType.isFixedSizeList(type);
   const elements = list ? data.children[0] : data;
   const kind = elements === undefined ? undefined : numberKind(elements);
-  if (elements === undefined || kind === undefined) {
-    throw new PgscoreError('feature_column_mistyped', `the column of '${feature.name}' holds no numbers or texts`, {
-      remedy: 'Features are numbers, booleans, texts, or arrays of real or double precision.',
-    });
-  }
+  if (elements === undefined || kind === undefined) throw noFeature(feature);
   return { kind, width: list ? type.listSize : 1, nulls, values: elements.values };
+}
+
+function noFeature({ name }: Feature): PgscoreError {
+  return new PgscoreError('feature_column_mistyped', `the column of '${name}' holds no numbers or texts`, {
+    remedy: 'Features are numbers, booleans, texts, or arrays of numbers or texts.',
+  });
 }
 
 /** A boolean comes as Uint8, 0 or 1, which is how a bool tensor lies in memory. */
@@ -94,19 +115,19 @@ export const CASTS: Record<TensorType, Partial<Record<ColumnKind, Cast>>> = {
 };
 
 /**
- * The cast of a column of `kind` with `width` elements a row to a feature.
+ * The cast of a column of `kind` with `width` elements a row, 0 for any number, to a feature.
  * @throws PgscoreError feature_column_mistyped
  */
 export function castOf(feature: Feature, kind: ColumnKind, width: number): Cast {
   const cast = CASTS[feature.type][kind];
   if (cast === undefined) throw mistyped(feature, `is ${kind}`, remedyFor(feature, kind));
   if (width === feature.width) return cast;
-  const shape = width === 1 ? 'is a single value' : `is an array of ${width}`;
+  const shape = width === 1 ? 'is a single value' : `is an array of ${width === 0 ? 'any length' : width}`;
   throw mistyped(feature, shape, 'Name a column of that shape for the feature.');
 }
 
 function mistyped({ name, type, width }: Feature, is: string, remedy: string): PgscoreError {
-  const takes = width === 1 ? type : `an array of ${width} ${type}`;
+  const takes = width === 1 ? type : `an array of ${width === 0 ? 'any number of' : width} ${type}`;
   return new PgscoreError(
     'feature_column_mistyped',
     `the column of feature '${name}' ${is}, the model takes ${takes}`,

@@ -2,7 +2,12 @@ import type { ModelInput, TensorType } from './signature.ts';
 import type { NumberColumn } from './column.ts';
 
 /** The tensor of one input for a whole batch: row-major, `input.width` elements to a row. */
-export type Feed = { readonly input: ModelInput; readonly data: FeedData };
+export type Feed = {
+  readonly input: ModelInput;
+  readonly data: FeedData;
+  /** Of an input of any length: row i is data[offsets[i] .. offsets[i + 1]]. */
+  readonly offsets?: Int32Array;
+};
 
 export type FeedData = NumberData | string[];
 

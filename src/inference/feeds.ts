@@ -1,5 +1,6 @@
 import type { RecordBatch } from 'apache-arrow';
-import { castOf, columnOf, type NumberColumn, type TextColumn } from './column.ts';
+import { anyLengthFeed, elementsOf } from './arrays.ts';
+import { castOf, columnOf, type ArrayColumn, type NumberColumn, type TextColumn } from './column.ts';
 import {
   copyRow,
   emptyFeed,
@@ -9,8 +10,9 @@ import {
   type NumberData,
   type NumberTensorType,
 } from './feed.ts';
+import { isInRange } from './narrow.ts';
 import type { RowError } from './predictions.ts';
-import type { Signature, Feature } from './signature.ts';
+import type { Feature, ModelInput, Signature } from './signature.ts';
 
 /**
  * The tensors of a batch, one an input, and the rows that can't be scored. Those rows hold the values of a good one, so
@@ -35,6 +37,7 @@ export function buildFeeds(
     if (!errors.has(row)) errors.set(row, error);
   };
   const feeds = inputs.map((input) => {
+    if (input.width === 0) return anyLength(batch, input, features, texts, reject);
     const feed = emptyFeed(input, rows);
     for (const feature of features) {
       if (feature.input === input.name) fill(batch, { feature, feed, rows, reject }, texts);
@@ -45,9 +48,36 @@ export function buildFeeds(
   return { rows, feeds, errors };
 }
 
+function anyLength(
+  batch: RecordBatch,
+  input: ModelInput,
+  features: readonly Feature[],
+  texts: TextCache,
+  reject: FeatureSlot['reject'],
+): Feed {
+  const feature = features.find((one) => one.input === input.name);
+  if (feature === undefined) throw new Error(`no feature feeds ${input.name}`);
+  const column = columnOf(batch, feature);
+  if (column.kind !== 'array') {
+    castOf(feature, column.kind, column.width);
+    throw new Error(`the column of ${feature.name} is no array of any length`);
+  }
+  castOf(feature, column.elements.kind, 0);
+  return anyLengthFeed(column, feature, input, { decode: decoder(texts), reject });
+}
+
+function decoder(texts: TextCache) {
+  return (bytes: Uint8Array, start: number, end: number): string => texts.decode(bytes, start, end);
+}
+
 function fill(batch: RecordBatch, slot: FeatureSlot, texts: TextCache): void {
   const { feature } = slot;
   const column = columnOf(batch, feature);
+  if (column.kind === 'array') {
+    castOf(feature, column.elements.kind, feature.width === 1 ? 0 : feature.width);
+    fillArrays(column, slot, texts);
+    return;
+  }
   castOf(feature, column.kind, column.width);
   if (column.kind === 'text') fillTexts(column, slot, texts);
   else if (feature.type !== 'string') fillNumbers(column, slot, feature.type);
@@ -58,7 +88,9 @@ export function coverBadRows(feeds: readonly Feed[], rows: number, errors: Reado
   if (errors.size === 0 || errors.size >= rows) return;
   let good = 0;
   while (errors.has(good)) good += 1;
-  for (const feed of feeds) for (const row of errors.keys()) copyRow(feed, good, feed, row);
+  for (const feed of feeds) {
+    if (feed.offsets === undefined) for (const row of errors.keys()) copyRow(feed, good, feed, row);
+  }
 }
 
 /** The place of one feature inside of a feed, and where its bad rows are noted. */
@@ -86,10 +118,13 @@ function cellOf({ type, default: value = 0 }: Feature): number | bigint | string
 /** Casts a number column into the tensor of its feature, and settles its NULLs, NaNs and what does not fit. */
 function fillNumbers(column: NumberColumn, slot: FeatureSlot, type: NumberTensorType): void {
   const misfits: number[] = [];
-  scatter(
-    castNumbers(column, type, (index) => misfits.push(index)),
-    slot,
-  );
+  const cast = castNumbers(column, type, (index) => misfits.push(index));
+  scatter(cast, slot);
+  const { element } = slot.feature;
+  if (element !== undefined) {
+    for (let index = 0; index < cast.length; index += 1)
+      if (!isInRange(element, Number(cast[index]))) misfits.push(index);
+  }
   const { width } = column;
   for (const row of column.nulls) {
     for (let element = 0; element < width; element += 1) fillMissing(slot, row, element, 'NULL');
@@ -124,11 +159,29 @@ function fillNaNs({ kind, values, width, nulls }: NumberColumn, slot: FeatureSlo
 
 function rejectMisfits(misfits: readonly number[], { values, width, nulls }: NumberColumn, slot: FeatureSlot): void {
   const isNull = new Set(nulls);
-  const { name, type } = slot.feature;
+  const { name, type, element } = slot.feature;
   for (const index of misfits) {
     const row = Math.floor(index / width);
     if (isNull.has(row) || Number.isNaN(values[index])) continue;
-    slot.reject(row, { code: 'out_of_range', message: `${name} is a number that ${type} can not hold`, feature: name });
+    slot.reject(row, {
+      code: 'out_of_range',
+      message: `${name} is a number that ${element ?? type} can not hold`,
+      feature: name,
+    });
+  }
+}
+
+/** Copies arrays of the feature's width; a row whose array has another is bad already. */
+function fillArrays(column: ArrayColumn, slot: FeatureSlot, texts: TextCache): void {
+  const { feature, feed, rows, reject } = slot;
+  const data = elementsOf(column, feature, { decode: decoder(texts), reject });
+  const cells: Cells = feed.data;
+  for (let row = 0; row < rows; row += 1) {
+    const [from = 0, to = 0] = column.lists.subarray(row, row + 2);
+    for (let at = from; at < to; at += 1) cells[row * feed.input.width + feature.position + at - from] = data[at] ?? 0;
+  }
+  for (const row of column.nulls) {
+    for (let element = 0; element < feature.width; element += 1) fillMissing(slot, row, element, 'NULL');
   }
 }
 

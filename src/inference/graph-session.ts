@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor, env } from 'onnxruntime-node';
 import type { Graph, RunInput, RunOutput } from './graph.ts';
+import { narrowed, widened } from './narrow.ts';
 import { loadFailure } from './ort-errors.ts';
 
 const FATAL = 4;
@@ -44,7 +45,7 @@ export class GraphSession implements Graph {
     const results = await this.#session.run(feeds, [...outputs], { logSeverityLevel: FATAL });
     return outputs.flatMap((name) => {
       const tensor = results[name];
-      return tensor === undefined ? [] : [{ name, type: tensor.type, dims: tensor.dims, data: tensor.data }];
+      return tensor === undefined ? [] : [widened({ name, type: tensor.type, dims: tensor.dims, data: tensor.data })];
     });
   }
 
@@ -54,5 +55,7 @@ export class GraphSession implements Graph {
 }
 
 function tensorOf({ input, data }: RunInput, rows: number): Tensor {
-  return new Tensor(input.type, data, [rows, ...input.shape.slice(1).map((size) => size ?? input.width)]);
+  const dims = [rows, ...input.shape.slice(1).map((size) => size ?? input.width)];
+  if (input.element === undefined) return new Tensor(input.type, data, dims);
+  return new Tensor(input.element, narrowed(input.element, data as Float32Array | Int32Array | BigInt64Array), dims);
 }

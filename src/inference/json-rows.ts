@@ -1,7 +1,8 @@
-import { Field, FixedSizeList, Float64, makeData, Uint8, Utf8, type Data, type RecordBatch } from 'apache-arrow';
+import { Field, FixedSizeList, Float64, List, makeData, Uint8, Utf8, type Data, type RecordBatch } from 'apache-arrow';
+import { arrayOf, flattened } from './json-arrays.ts';
 import { recordBatch, Validity } from './record-batch.ts';
 import type { RowError } from './predictions.ts';
-import type { Feature } from './signature.ts';
+import { arrayInWords, type Feature } from './signature.ts';
 
 /** A row as JSON or CSV has it: feature name -> value, where null, undefined and a blank number are NULL. */
 export type JsonRow = Readonly<Record<string, unknown>>;
@@ -31,24 +32,36 @@ export function readRow(features: readonly Feature[], row: JsonRow): JsonRow {
 }
 
 function plain({ type, width }: Feature, parsed: Parsed): unknown {
-  if (!Array.isArray(parsed) || width > 1) return parsed ?? null;
+  if (!Array.isArray(parsed) || width !== 1) return parsed ?? null;
   return type === 'bool' ? parsed[0] === 1 : parsed[0];
 }
 
-/** Numbers of a feature (one, or its whole array), a text, or null; undefined for what can't be read. */
-type Parsed = number[] | string | null | undefined;
+/** Numbers of a feature (one, or its whole array), a text or an array of texts, or null; undefined for what can't be read. */
+type Parsed = number[] | string[] | string | null | undefined;
 
-function parse({ type, width }: Feature, value: unknown): Parsed {
+function parse(feature: Feature, value: unknown): Parsed {
+  const { type, width } = feature;
   if (value === null || value === undefined) return null;
-  if (type === 'string') return typeof value === 'object' ? undefined : String(value as string | number | boolean);
+  if (width !== 1) return value === '' ? null : parseArray(feature, value);
+  if (type === 'string') return textOf(value);
   if (value === '') return null;
-  if (width > 1) return numbers(elementsOf(value), width);
-  return numbers([type === 'bool' ? truth(value) : value], 1);
+  return numbers([type === 'bool' ? truth(value) : value]);
 }
 
-function numbers(values: readonly unknown[], width: number): number[] | undefined {
+function parseArray(feature: Feature, value: unknown): number[] | string[] | undefined {
+  const items = flattened(arrayOf(value), feature);
+  if (items === undefined || feature.type !== 'string') return items && numbers(items);
+  const texts = items.map(textOf).filter((text) => text !== undefined);
+  return texts.length === items.length ? texts : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'object' ? undefined : String(value as string | number | boolean);
+}
+
+function numbers(values: readonly unknown[]): number[] | undefined {
   const parsed = values.map(numberOf).filter((value) => value !== undefined);
-  return parsed.length === width && values.length === width ? parsed : undefined;
+  return parsed.length === values.length ? parsed : undefined;
 }
 
 function numberOf(value: unknown): number | undefined {
@@ -72,13 +85,6 @@ function truth(value: unknown): boolean | undefined {
   return TRUTHS[String(value as string).toLowerCase()];
 }
 
-/** An array of JSON, or PostgreSQL's and pgvector's ways to write one as text. */
-function elementsOf(value: unknown): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  const inside = typeof value === 'string' ? /^\s*[[{](.*)[\]}]\s*$/s.exec(value)?.[1] : undefined;
-  return inside === undefined ? [] : inside.split(',');
-}
-
 function columnOf({ type, width }: Feature, parsed: readonly Parsed[]): Data {
   const validity = new Validity();
   parsed.forEach((value, row) => {
@@ -86,25 +92,54 @@ function columnOf({ type, width }: Feature, parsed: readonly Parsed[]): Data {
   });
   const nulls = validity.take(parsed.length);
   const { length } = parsed;
-  if (type === 'string') return makeData({ type: new Utf8(), length, ...texts(parsed), ...nulls });
-  const cells = parsed.flatMap((value) => (Array.isArray(value) ? value : Array.from({ length: width }, () => 0)));
+  if (width === 0 || (width > 1 && type === 'string')) {
+    const child =
+      type === 'string' ? textData(parsed.flatMap(itemsOf)) : numberData(parsed.flatMap(itemsOf).map(Number));
+    const list = new List(new Field('item', child.type, false));
+    return makeData({
+      type: list,
+      length,
+      child,
+      valueOffsets: offsetsOf(parsed.map((value) => itemsOf(value).length)),
+      ...nulls,
+    });
+  }
+  if (type === 'string') return textData(parsed, nulls);
+  const none = Array.from({ length: width }, () => 0);
+  const cells = parsed.flatMap((value) => (Array.isArray(value) ? (value as number[]) : none));
   if (type === 'bool') return makeData({ type: new Uint8(), length, data: Uint8Array.from(cells), ...nulls });
-  const values = makeData({ type: new Float64(), length: cells.length, data: Float64Array.from(cells) });
+  const values = numberData(cells);
   if (width === 1) return makeData({ type: new Float64(), length, data: values.values, ...nulls });
   const list = new FixedSizeList(width, new Field('item', new Float64(), false));
   return makeData({ type: list, length, child: values, ...nulls });
 }
 
-function texts(parsed: readonly Parsed[]): { valueOffsets: Int32Array; data: Uint8Array } {
-  const encoded = parsed.map((value) => Buffer.from(typeof value === 'string' ? value : ''));
-  const valueOffsets = new Int32Array(encoded.length + 1);
-  encoded.forEach((bytes, row) => {
-    valueOffsets[row + 1] = (valueOffsets[row] ?? 0) + bytes.length;
-  });
-  return { valueOffsets, data: Buffer.concat(encoded) };
+function itemsOf(value: Parsed): readonly (number | string)[] {
+  return Array.isArray(value) ? value : [];
 }
 
-function mistyped({ name, type, width }: Feature): RowError {
-  const wanted = width === 1 ? type : `an array of ${width} numbers`;
+function numberData(values: readonly number[]): Data<Float64> {
+  return makeData({ type: new Float64(), length: values.length, data: Float64Array.from(values) });
+}
+
+type Nulls = { readonly nullCount: number; readonly nullBitmap: Uint8Array | null };
+
+function textData(values: readonly unknown[], nulls?: Nulls): Data<Utf8> {
+  const encoded = values.map((value) => Buffer.from(typeof value === 'string' ? value : ''));
+  const valueOffsets = offsetsOf(encoded.map(({ length }) => length));
+  return makeData({ type: new Utf8(), length: values.length, valueOffsets, data: Buffer.concat(encoded), ...nulls });
+}
+
+function offsetsOf(lengths: readonly number[]): Int32Array {
+  const offsets = new Int32Array(lengths.length + 1);
+  lengths.forEach((length, row) => {
+    offsets[row + 1] = (offsets[row] ?? 0) + length;
+  });
+  return offsets;
+}
+
+function mistyped(feature: Feature): RowError {
+  const { name, type, width } = feature;
+  const wanted = width === 1 ? type : arrayInWords(feature);
   return { code: 'mistyped_value', message: `${name} is not ${wanted}`, feature: name };
 }

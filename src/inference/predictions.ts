@@ -39,6 +39,17 @@ export function blankErrors({ score, label, probabilities, errors, rows }: Predi
   }
 }
 
+/** Copies what is predicted for row `from` over row `to` of other predictions of the same version. */
+export function copyPrediction(source: Predictions, from: number, into: Predictions, to: number): void {
+  into.score[to] = source.score[from] ?? Number.NaN;
+  if (into.label !== null) into.label[to] = source.label?.[from] ?? -1;
+  const classes = source.probabilities === null ? 0 : source.probabilities.length / source.rows;
+  const probabilities = source.probabilities?.subarray(from * classes, (from + 1) * classes);
+  if (probabilities !== undefined) into.probabilities?.set(probabilities, to * classes);
+  const error = source.errors.get(from);
+  if (error !== undefined) into.errors.set(to, error);
+}
+
 /** Why a row has no prediction, as a stable code. */
 export const ROW_ERRORS = {
   null_feature: 'a feature is NULL or NaN, and the version takes no missing value there',

@@ -1,10 +1,13 @@
 import { OVERFLOWS } from '../lib/float32.ts';
+import { checkLength } from './arrays.ts';
 import { type FeatureSlot, fillMissing, coverBadRows, type Feeds } from './feeds.ts';
 import { emptyFeed, type Cells, type Feed } from './feed.ts';
+import { flattened } from './json-arrays.ts';
 import type { JsonRow } from './json-rows.ts';
+import { isInRange } from './narrow.ts';
 import { NumberRows, type FeatureRows } from './number-rows.ts';
 import type { RowError } from './predictions.ts';
-import type { Feature, Signature, TensorType } from './signature.ts';
+import { arrayInWords, stepOf, type Feature, type ModelInput, type Signature, type TensorType } from './signature.ts';
 
 const NO_ERRORS: ReadonlyMap<number, RowError> = new Map();
 
@@ -13,19 +16,20 @@ const NO_ERRORS: ReadonlyMap<number, RowError> = new Map();
  * compiled functions are: a text is no number and a number no text. Past the detour by way of Arrow, which costs a single
  * row more than its model.
  *
- * @param feeds for so many rows, whose values are written over
+ * @param given for so many rows, whose values are written over
  */
 export function rowFeeds(
   rows: FeatureRows,
   { inputs, features }: Pick<Signature, 'inputs' | 'features'>,
-  feeds = inputs.map((input) => emptyFeed(input, rows.length)),
+  given = inputs.map((input) => emptyFeed(input, rows.length)),
 ): Feeds {
   let errors: Map<number, RowError> | undefined;
   const reject = (row: number, error: RowError): void => {
     errors ??= new Map();
     if (!errors.has(row)) errors.set(row, error);
   };
-  for (const feed of feeds) {
+  const feeds = given.map((feed) => {
+    if (feed.input.width === 0) return anyLength(rows, features, feed.input, reject);
     let index = -1;
     for (const feature of features) {
       index += 1;
@@ -33,7 +37,8 @@ export function rowFeeds(
       if (rows instanceof NumberRows) fillColumn(rows, index, feature, feed, reject);
       else fill(rows, { feature, feed, rows: rows.length, reject });
     }
-  }
+    return feed;
+  });
   coverBadRows(feeds, rows.length, errors ?? NO_ERRORS);
   return { rows: rows.length, feeds, errors: errors ?? NO_ERRORS };
 }
@@ -41,8 +46,46 @@ export function rowFeeds(
 function fill(rows: readonly JsonRow[], slot: FeatureSlot): void {
   const { feature, feed } = slot;
   const cells: Cells = feed.data;
-  const put = feature.type === 'string' ? putText : feature.width > 1 ? putArray : putNumber;
+  const put = feature.width !== 1 ? putArray : feature.type === 'string' ? putText : putNumber;
   rows.forEach((row, index) => put(slot, cells, index, row[feature.name]));
+}
+
+/** An input of any length, from the arrays of one feature. */
+function anyLength(
+  rows: FeatureRows,
+  features: readonly Feature[],
+  input: ModelInput,
+  reject: FeatureSlot['reject'],
+): Feed {
+  const feature = features.find((one) => one.input === input.name);
+  if (feature === undefined || rows instanceof NumberRows) throw new Error(`no array feeds ${input.name}`);
+  const arrays = rows.map((row, index) =>
+    arrayFeed(feature, input, row[feature.name], (error) => reject(index, error)),
+  );
+  const offsets = new Int32Array(rows.length + 1);
+  arrays.forEach(({ data }, row) => {
+    offsets[row + 1] = (offsets[row] ?? 0) + data.length;
+  });
+  const all = emptyFeed({ ...input, width: offsets.at(-1) ?? 0 }, 1);
+  const cells: Cells = all.data;
+  let at = 0;
+  for (const { data } of arrays) for (const value of data) cells[at++] = value;
+  return { input, data: all.data, offsets };
+}
+
+/** The array of one row as a feed of its own; of a row that can't be scored it holds anything. */
+function arrayFeed(feature: Feature, input: ModelInput, value: unknown, reject: (error: RowError) => void): Feed {
+  const items = flattened(value, feature);
+  const feed = emptyFeed({ ...input, width: items?.length ?? 0 }, 1);
+  if (value === null || value === undefined) {
+    reject({ code: 'null_feature', message: `${feature.name} is NULL`, feature: feature.name });
+  } else if (items === undefined) {
+    reject(mistyped(feature, value));
+  } else {
+    checkLength(items.length, stepOf(feature.shape ?? [null]), feature, reject);
+    putItems({ feature, feed, rows: 1, reject: (_row, error) => reject(error) }, feed.data, 0, items);
+  }
+  return feed;
 }
 
 function fillColumn(
@@ -56,18 +99,15 @@ function fillColumn(
   const { width } = feed.input;
   const limit = feature.type === 'float32' ? OVERFLOWS : 0;
   for (let row = 0; row < rows.length; row += 1) {
-    if (rows.isWithin(row, column, limit)) cells[row * width + feature.position] = rows.at(row, column);
+    if (feature.element === undefined && rows.isWithin(row, column, limit))
+      cells[row * width + feature.position] = rows.at(row, column);
     else putValue({ feature, feed, rows: rows.length, reject }, cells, row, 0, rows.get(row, column));
   }
 }
 
 type Put = (slot: FeatureSlot, cells: Cells, row: number, value: unknown) => void;
 
-const putText: Put = (slot, cells, row, value) => {
-  if (typeof value === 'string') cells[row * slot.feed.input.width + slot.feature.position] = value;
-  else if (value === null || value === undefined) fillMissing(slot, row, 0, 'NULL');
-  else slot.reject(row, mistyped(slot.feature, value));
-};
+const putText: Put = (slot, cells, row, value) => putTextElement(slot, cells, row, 0, value);
 
 const putNumber: Put = (slot, cells, row, value) => putElement(slot, cells, row, 0, value);
 
@@ -75,12 +115,24 @@ const putArray: Put = (slot, cells, row, value) => {
   const { width } = slot.feature;
   if (value === null || value === undefined) {
     for (let element = 0; element < width; element += 1) fillMissing(slot, row, element, 'NULL');
-  } else if (Array.isArray(value) && value.length === width) {
-    value.forEach((item: unknown, element) => putElement(slot, cells, row, element, item));
-  } else {
-    slot.reject(row, mistyped(slot.feature, value));
+    return;
   }
+  const items = flattened(value, slot.feature);
+  if (items === undefined) slot.reject(row, mistyped(slot.feature, value));
+  else putItems(slot, cells, row, items);
 };
+
+function putItems(slot: FeatureSlot, cells: Cells, row: number, items: readonly unknown[]): void {
+  const put = slot.feature.type === 'string' ? putTextElement : putElement;
+  items.forEach((item, element) => put(slot, cells, row, element, item));
+}
+
+function putTextElement(slot: FeatureSlot, cells: Cells, row: number, element: number, value: unknown): void {
+  const { feature, feed } = slot;
+  if (typeof value === 'string') cells[row * feed.input.width + feature.position + element] = value;
+  else if (value === null || value === undefined) fillMissing(slot, row, element, 'NULL');
+  else slot.reject(row, mistyped(feature, value));
+}
 
 /** Of JSON: there an infinity is a text, and a number that reads as one is past what it can hold. */
 function putElement(slot: FeatureSlot, cells: Cells, row: number, element: number, value: unknown): void {
@@ -95,7 +147,7 @@ function putValue(slot: FeatureSlot, cells: Cells, row: number, element: number,
   const number = numberOf(feature.type, value);
   if (number === undefined) return slot.reject(row, mistyped(feature, value));
   if (Number.isNaN(number) && feature.nulls !== 'nan') return fillMissing(slot, row, element, 'NaN');
-  if (!holds(feature.type, number)) return slot.reject(row, outOfRange(feature));
+  if (!holds(feature, number)) return slot.reject(row, outOfRange(feature));
   cells[row * feed.input.width + feature.position + element] = feature.type === 'int64' ? BigInt(number) : number;
 }
 
@@ -115,7 +167,8 @@ function numberOf(type: TensorType, value: unknown): number | undefined {
 }
 
 /** JSON.parse has rounded a whole number beyond 2^53 already. */
-function holds(type: TensorType, value: number): boolean {
+function holds({ type, element }: Feature, value: number): boolean {
+  if (element !== undefined && !isInRange(element, value)) return false;
   if (type === 'float32') return Math.abs(value) < OVERFLOWS || !Number.isFinite(value);
   if (type === 'int32') return (value | 0) === value;
   return type === 'int64' ? Number.isSafeInteger(value) : true;
@@ -135,15 +188,16 @@ function mistyped(feature: Feature, value: unknown): RowError {
 }
 
 /** `shown`: the value, as far as it is told. */
-export function mistypedAs({ name, type, width }: Feature, shown: string): RowError {
-  const wanted = width > 1 ? `an array of ${width} numbers` : WANTED[type];
+export function mistypedAs(feature: Feature, shown: string): RowError {
+  const { name, type, width } = feature;
+  const wanted = width === 1 ? WANTED[type] : arrayInWords(feature);
   return { code: 'mistyped_value', message: `feature ${name} is ${shown}, not ${wanted}`, feature: name };
 }
 
-function outOfRange({ name, type }: Feature): RowError {
+function outOfRange({ name, type, element }: Feature): RowError {
   const says =
-    type === 'int64'
+    type === 'int64' && element === undefined
       ? 'a whole number past 2^53, which the service can not be asked about exactly'
-      : `a number that ${type} can not hold`;
+      : `a number that ${element ?? type} can not hold`;
   return { code: 'out_of_range', message: `${name} is ${says}`, feature: name };
 }

@@ -1,11 +1,12 @@
 import type { RecordBatch } from 'apache-arrow';
+import { rowsAtOnce, rowsByLength, takenRows } from './arrays.ts';
 import { emptyFeed, paddedRowsOf, rowsOf, type Feed } from './feed.ts';
 import { buildFeeds, type Feeds, TextCache } from './feeds.ts';
 import { type Graph, type RunOutput, GraphLost } from './graph.ts';
 import { fastestGraph } from './fastest-graph.ts';
 import { checkRows, neededOutputs, outputReader, type OutputReader } from './outputs.ts';
 import { reasonOf } from './ort-errors.ts';
-import { blankErrors, emptyPredictions, type Predictions, type RowError } from './predictions.ts';
+import { blankErrors, copyPrediction, emptyPredictions, type Predictions, type RowError } from './predictions.ts';
 import type { FeatureRows } from './number-rows.ts';
 import { rowFeeds } from './row-feeds.ts';
 import type { Signature } from './signature.ts';
@@ -102,9 +103,19 @@ export class ModelSession {
 
   async #predict({ rows, feeds, errors }: Feeds): Promise<Predictions> {
     const predictions = emptyPredictions(this.signature, rows, new Map(errors));
-    if (errors.size < rows) await this.#score(feeds, 0, rows, predictions);
+    if (feeds.some(({ offsets }) => offsets !== undefined)) await this.#scoreByLength(feeds, predictions);
+    else if (errors.size < rows) await this.#score(feeds, 0, rows, predictions);
     blankErrors(predictions);
     return predictions;
+  }
+
+  async #scoreByLength(feeds: readonly Feed[], into: Predictions): Promise<void> {
+    for (const rows of rowsByLength(feeds, into.rows, into.errors)) {
+      const some = emptyPredictions(this.signature, rows.length, new Map());
+      const equallyLong = feeds.map((feed) => takenRows(feed, rows));
+      await this.#score(equallyLong, 0, rows.length, some);
+      rows.forEach((row, from) => copyPrediction(some, from, into, row));
+    }
   }
 
   /** Runs that the model refused so far, of one row or of many. */
@@ -118,9 +129,9 @@ export class ModelSession {
 
   /** Scores rows `from` to `to`; where the model refuses them, halves them until the rows at fault stand alone. */
   async #score(feeds: readonly Feed[], from: number, to: number, into: Predictions): Promise<void> {
-    const { batch } = this.signature;
-    if (batch !== null && to - from > batch) {
-      for (let at = from; at < to; at += batch) await this.#score(feeds, at, Math.min(at + batch, to), into);
+    const most = this.signature.batch ?? rowsAtOnce(feeds);
+    if (to - from > most) {
+      for (let at = from; at < to; at += most) await this.#score(feeds, at, Math.min(at + most, to), into);
       return;
     }
     const outputs = await this.#run(feeds, from, to);

@@ -1,6 +1,6 @@
-import type { TensorType } from '../onnx/value-info.ts';
+import type { NarrowType, TensorType } from '../onnx/value-info.ts';
 
-export type { TensorType } from '../onnx/value-info.ts';
+export type { NarrowType, TensorType } from '../onnx/value-info.ts';
 
 export type Task = 'binary' | 'multiclass' | 'regression';
 
@@ -13,8 +13,12 @@ export type Feature = {
   /** Column inside of that input's matrix. */
   position: number;
   type: TensorType;
-  /** 1 is a scalar column; more is an array column (real[], float8[], vector) of so many elements. */
+  /** What the graph declares, where it is fed by way of a wider type. */
+  element?: NarrowType;
+  /** 1 is a scalar column; more is an array column of so many elements; 0 is one of any length. */
   width: number;
+  /** Of an array of any length or of several dimensions: their sizes, null for any. */
+  shape?: (number | null)[];
   /** What a NULL, or a NaN in a float column, becomes. */
   nulls: 'nan' | 'error' | 'default';
   default?: number | string | boolean | undefined;
@@ -23,9 +27,10 @@ export type Feature = {
 export type ModelInput = {
   name: string;
   type: TensorType;
-  /** Columns of the matrix: the product of the dimensions after the first. */
+  element?: NarrowType;
+  /** Columns of the matrix: the product of the dimensions after the first; 0 for any number. */
   width: number;
-  /** null stands for the rows. */
+  /** null stands for the rows; of width 0, a second one for the dimension that is open. */
   shape: (number | null)[];
 };
 
@@ -54,6 +59,17 @@ export type Signature = {
 
 export function isFloat(type: TensorType): boolean {
   return type === 'float32' || type === 'float64';
+}
+
+/** Elements of an array of any length come in multiples of this. */
+export function stepOf(shape: readonly (number | null)[]): number {
+  return shape.reduce<number>((product, size) => product * (size ?? 1), 1);
+}
+
+/** What an array feature is to be, in words. */
+export function arrayInWords({ type, width, shape = [width || null] }: Omit<Feature, 'nulls'>): string {
+  const sizes = width === 0 && shape.length === 1 ? '' : `${shape.map((size) => size ?? 'any').join(' x ')} `;
+  return `an array of ${sizes}${type === 'string' ? 'texts' : 'numbers'}`;
 }
 
 const MOST_WATCHED = 200;

@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import { GraphLost } from '../inference/graph.ts';
 import { WireError } from './protocol/wire-error.ts';
 import type { ModelSession } from '../inference/session.ts';
-import type { Feature } from '../inference/signature.ts';
+import { stepOf, type Feature } from '../inference/signature.ts';
 
 /** A version that made gateways die. */
 export function notTriedAgain(versionId: number): WireError {
@@ -61,8 +61,9 @@ export async function warmUp(session: ModelSession): Promise<void> {
   }
 }
 
-function sample({ type, width }: Feature): unknown {
-  if (width > 1) return Array.from({ length: width }, () => 0);
+function sample({ type, width, shape = [width || null] }: Feature): unknown {
+  const filling = type === 'string' ? '' : 0;
+  if (width !== 1) return Array.from({ length: width === 0 ? stepOf(shape) : width }, () => filling);
   if (type === 'bool') return false;
-  return type === 'string' ? '' : 0;
+  return filling;
 }

@@ -1,6 +1,7 @@
 /** A runner: computes models for the gateway, one run after the other, and ends with it. It knows no database. */
 import { toPgscoreError } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
+import { sizedInput } from '../inference/arrays.ts';
 import { fastestGraph } from '../inference/fastest-graph.ts';
 import type { Graph } from '../inference/graph.ts';
 import type { Signature } from '../inference/signature.ts';
@@ -32,7 +33,10 @@ async function load({ id, versionId, bytes, signature }: LoadGraph): Promise<Fro
 async function run({ id, versionId, feeds, rows, outputs }: RunGraph): Promise<FromRunner> {
   try {
     const { graph, signature } = keptOf(versionId);
-    const inputs = signature.inputs.map((input) => ({ input, data: feeds[input.name] ?? [] }));
+    const inputs = signature.inputs.map((declared) => {
+      const data = feeds[declared.name] ?? [];
+      return { input: declared.width === 0 ? sizedInput(declared, data.length / rows) : declared, data };
+    });
     return { id, outputs: await graph.run(inputs, rows, outputs) };
   } catch (error) {
     return { id, refused: error instanceof Error ? error.message : String(error) };

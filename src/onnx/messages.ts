@@ -33,7 +33,21 @@ const DATA_TYPES = [
 ];
 
 /** Numbers of the element types that pgscore knows. */
-export const DATA_TYPE = { FLOAT: 1, INT32: 6, INT64: 7, STRING: 8, BOOL: 9, DOUBLE: 11 } as const;
+export const DATA_TYPE = {
+  FLOAT: 1,
+  UINT8: 2,
+  INT8: 3,
+  UINT16: 4,
+  INT16: 5,
+  INT32: 6,
+  INT64: 7,
+  STRING: 8,
+  BOOL: 9,
+  FLOAT16: 10,
+  DOUBLE: 11,
+  UINT32: 12,
+  UINT64: 13,
+} as const;
 
 /** An element type as messages name it. */
 export function dataTypeName(type: number): string {

@@ -17,11 +17,27 @@ import {
 /** The element types that a feature or an input can have. */
 export type TensorType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
 
+/** Element types that are fed by way of a wider one, which holds all of their values. */
+export type NarrowType = 'float16' | 'uint8' | 'int8' | 'uint16' | 'int16' | 'uint32' | 'uint64';
+
+/** The type that each is fed by. */
+const WIDENED = {
+  float16: 'float32',
+  uint8: 'int32',
+  int8: 'int32',
+  uint16: 'int32',
+  int16: 'int32',
+  uint32: 'int64',
+  uint64: 'int64',
+} as const satisfies Record<NarrowType, TensorType>;
+
 /** An input or output as the graph declares it. A shape of null, or a dimension of null, is left open there. */
 export type GraphValue = {
   readonly name: string;
   /** undefined for sequences, maps and element types that pgscore does not feed. */
   readonly type: TensorType | undefined;
+  /** The declared type, where `type` is the wider one that it is fed by. */
+  readonly element?: NarrowType;
   /** The declared type in words, for messages. */
   readonly declared: string;
   readonly shape: (number | null)[] | null;
@@ -37,6 +53,16 @@ const TENSOR_TYPES: Readonly<Record<number, TensorType>> = {
   [DATA_TYPE.STRING]: 'string',
 };
 
+const NARROW_TYPES: Readonly<Record<number, NarrowType>> = {
+  [DATA_TYPE.FLOAT16]: 'float16',
+  [DATA_TYPE.UINT8]: 'uint8',
+  [DATA_TYPE.INT8]: 'int8',
+  [DATA_TYPE.UINT16]: 'uint16',
+  [DATA_TYPE.INT16]: 'int16',
+  [DATA_TYPE.UINT32]: 'uint32',
+  [DATA_TYPE.UINT64]: 'uint64',
+};
+
 export function readValueInfo(part: Part): GraphValue {
   const name = textField(part.payload, VALUE_INFO.name);
   const { kind, type } = kindOf(part.payload);
@@ -45,9 +71,11 @@ export function readValueInfo(part: Part): GraphValue {
   }
   const element = integerField(type, TENSOR_TYPE.elementType);
   const shape = parts(type, TENSOR_TYPE.shape).at(-1);
+  const narrow = NARROW_TYPES[element];
   return {
     name,
-    type: TENSOR_TYPES[element],
+    type: narrow === undefined ? TENSOR_TYPES[element] : WIDENED[narrow],
+    ...(narrow === undefined ? {} : { element: narrow }),
     declared: `tensor(${dataTypeName(element)})`,
     shape: shape === undefined ? null : parts(shape.payload, SHAPE.dimension).map(({ payload }) => dimension(payload)),
     part,

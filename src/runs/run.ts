@@ -4,6 +4,7 @@ export type PlannedColumn = {
   readonly role: 'key' | 'event_time' | 'feature' | 'segment' | 'hash';
   readonly type: string;
   readonly width: number;
+  readonly shape?: readonly (number | null)[];
   readonly sql_type: string;
   readonly feature?: string;
   readonly segment?: string;

@@ -168,9 +168,9 @@ export function sourceColumns(run: Run): SourceColumn[] {
 }
 
 function sourceColumn(column: PlannedColumn): SourceColumn {
-  const { role, type, width } = column;
+  const { role, type, width, shape } = column;
   if (role !== 'feature') return { name: column.segment ?? column.name, role };
   if (!isSqlType(type))
     throw new PgscoreError('internal', `column "${column.name}" has the unknown wire type "${type}"`);
-  return { name: column.feature ?? column.name, role, type, width };
+  return { name: column.feature ?? column.name, role, type, width, ...(shape === undefined ? {} : { shape }) };
 }

@@ -1,6 +1,6 @@
 import { isFloat, type Feature } from '../inference/signature.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
-import { quoteText } from './literal.ts';
+import { NativeRefusal, quoteText } from './literal.ts';
 import { nearestFloat } from './reproducible.ts';
 import { argument, build, constant, type Kind, type Term } from './term.ts';
 
@@ -19,6 +19,12 @@ export function kindOf(type: Feature['type']): Kind {
 
 /** The values of one feature as the model gets them, its missing ones settled. */
 export function featureTerms(feature: Feature, index: number): Term[] {
+  if (feature.element !== undefined) throw new NativeRefusal(`a feature of ${feature.element} is not compiled`);
+  if (feature.width !== 1 && (!isFloat(feature.type) || feature.shape !== undefined)) {
+    throw new NativeRefusal(
+      'arrays of whole numbers, of texts, of any length or of several dimensions are not compiled',
+    );
+  }
   if (feature.width === 1) return [named(scalar(feature, argument(columnKind(feature), index)), index, 0)];
   const array = wholeArray(feature, index);
   return Array.from({ length: feature.width }, (_, element) => {

@@ -38,10 +38,52 @@ describe('features', () => {
     ]);
   });
 
-  test.each(['int64', 'bool', 'string'] as const)('are no array column where the matrix takes %s', (type) => {
-    const error = caught(() => map([{ ...input('X', 3), type }], ['tokens']));
+  test('are no array column where the matrix takes booleans', () => {
+    const error = caught(() => map([{ ...input('X', 3), type: 'bool' }], ['flags']));
     expect(error.code).toBe('model_feature_names_wrong');
-    expect(error.message).toContain(`3 values of ${type}`);
+    expect(error.message).toContain('3 values of bool');
+  });
+
+  test.each(['int64', 'string'] as const)('are one array column where a matrix of %s has one name', (type) => {
+    expect(map([{ ...input('X', 3), type }], ['tokens'])).toEqual([['tokens', 'X', 0, 3]]);
+  });
+
+  test('are arrays of any length where whole numbers have an open width, and no names are given', () => {
+    const tokens = (name: string): DeclaredInput => ({ ...input(name, null), type: 'int64' });
+    expect(mapFeatures([tokens('ids'), tokens('mask')], undefined)).toEqual({
+      inputs: ['ids', 'mask'].map((name) => ({ name, type: 'int64', width: 0, shape: [null, null] })),
+      features: ['ids', 'mask'].map((name) => ({
+        name,
+        input: name,
+        position: 0,
+        type: 'int64',
+        width: 0,
+        shape: [null],
+      })),
+    });
+    expect(caught(() => map([input('X', null)])).code).toBe('model_feature_names_missing');
+  });
+
+  test('are whole inputs where [] follows the name, of any length where the file leaves it open', () => {
+    expect(map([input('X', null)], ['x[]'])).toEqual([['x', 'X', 0, 0]]);
+    expect(map([input('X', 3), input('Y', 2), input('Z', 1)], ['x[]', 'a', 'b', 'z'])).toEqual([
+      ['x', 'X', 0, 3],
+      ['a', 'Y', 0, 1],
+      ['b', 'Y', 1, 1],
+      ['z', 'Z', 0, 1],
+    ]);
+    expect(caught(() => map([input('X', 3)], ['x[]', 'y'])).code).toBe('model_feature_names_wrong');
+  });
+
+  test('are one array of several dimensions where an input has them', () => {
+    const steps = (shape: (number | null)[], width: number | null): DeclaredInput => ({ ...input('X', width), shape });
+    const shapeOf = (declared: DeclaredInput) => mapFeatures([declared], undefined).features[0]?.shape;
+    expect(shapeOf(steps([null, 12, 3], 36))).toEqual([12, 3]);
+    expect(shapeOf(steps([null, null, 3], null))).toEqual([null, 3]);
+    expect(map([steps([null, null, 3], null), input('age', 1)], ['steps', 'age'])).toEqual([
+      ['steps', 'X', 0, 0],
+      ['age', 'age', 0, 1],
+    ]);
   });
 
   test('close a width that the file leaves open', () => {
@@ -120,11 +162,17 @@ describe('declared inputs', () => {
     expect(declare(shape)).toEqual([{ name: 'X', type: 'float32', width, shape: read }]);
   });
 
+  test('of few bits are fed by way of wider ones', () => {
+    expect(declare([null, 1], DataType.FLOAT16)).toMatchObject([{ type: 'float32', element: 'float16' }]);
+    expect(declare([null, 1], DataType.UINT8)).toMatchObject([{ type: 'int32', element: 'uint8' }]);
+    expect(declare([null, 1], DataType.UINT32)).toMatchObject([{ type: 'int64', element: 'uint32' }]);
+  });
+
   test.each<[string, Shape, DataType]>([
-    ['half precision', [null, 1], DataType.FLOAT16],
-    ['bytes', [null, 1], DataType.UINT8],
+    ['bfloat16', [null, 1], DataType.BFLOAT16],
+    ['complex numbers', [null, 1], DataType.COMPLEX64],
     ['a single value', [], DataType.FLOAT],
-    ['two open dimensions', [null, null, 4], DataType.FLOAT],
+    ['three open dimensions', [null, null, null, 4], DataType.FLOAT],
     ['more than a row can hold', [null, 3, 512, 512], DataType.FLOAT],
   ])('%s is refused', (_, shape, type) => {
     expect(caught(() => declare(shape, type)).code).toBe('model_input_unsupported');

@@ -37,6 +37,47 @@ describe('a row that cannot be scored does not stop the others', () => {
     ]);
   });
 
+  test('arrays of any length, of steps and of texts', () => {
+    const [INT4_OID, TEXT_OID] = [23, 25];
+    const ids = (...values: number[]) => array(INT4_OID, values.map(int4));
+    const columns = [
+      feature('ids', '_int4', 0),
+      { ...feature('steps', '_float8', 0), shape: [null, 2] },
+      feature('words', '_text', 2),
+    ];
+    const steps = (count: number, width: number) =>
+      array(
+        FLOAT8_OID,
+        Array.from({ length: count * width }, (_, at) => float8(at)),
+        [count, width],
+      );
+    const words = (...values: (string | null)[]) =>
+      array(
+        TEXT_OID,
+        values.map((value) => (value === null ? null : text(value))),
+      );
+    const stream = copyStream([
+      [ids(7), steps(2, 2), words('a', 'b,c')],
+      [ids(), steps(2, 2), words('a', 'b')],
+      [ids(1, 2), steps(2, 3), words('a', 'b')],
+      [array(INT4_OID, [int4(5), null]), steps(1, 2), words('a', 'b')],
+      [ids(...Array.from({ length: 40 }, (_, at) => at)), steps(3, 2), words('ä', '')],
+      [ids(1), steps(1, 2), words('a', null)],
+    ]);
+    for (let cut = 0; cut <= stream.length; cut += 7) {
+      const [batch] = decodePieces(columns, [stream.subarray(0, cut), stream.subarray(cut)]);
+      expect([...batch!.badRows].map(([row, { code, feature: name }]) => [row, code, name])).toEqual([
+        [1, 'wrong_length', 'ids'],
+        [2, 'wrong_length', 'steps'],
+        [3, 'null_feature', 'ids'],
+        [5, 'null_feature', 'words'],
+      ]);
+      const rows = plainRows(batch!);
+      expect(rows[0]).toEqual([[7], [0, 1, 2, 3], ['a', 'b,c']]);
+      expect(rows[4]).toEqual([Array.from({ length: 40 }, (_, at) => at), [0, 1, 2, 3, 4, 5], ['ä', '']]);
+    }
+  });
+
   test('a vector of another length', () => {
     const [batch] = decodePieces([feature('v', 'vector', 2)], [copyStream([[vector([1])], [vector([1, 2])]])]);
     expect(batch!.badRows.get(0)).toEqual({

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 
-import { deployBytes } from '../support/deploy.ts';
+import { deployBytes, deployModel } from '../support/deploy.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 type Prepare = (you: Client, superuser: Client) => Promise<void>;
@@ -10,6 +10,9 @@ const PAGES: Readonly<Record<string, Prepare>> = {
   'docs/guides/label-horizon.md': async (you) => {
     await deployBytes(you, 'churn', weightedModel({ age: 'float32' }));
     await you.query('create table customers (customer_id bigint primary key, age real, as_of date)');
+  },
+  'docs/reference/casts.md': async (you) => {
+    await deployModel(you, 'tone', 'test/models/arrays/tone.onnx');
   },
   'docs/reference/schedules.md': async (you) => {
     await you.query("select pgscore.unschedule('nightly')");

@@ -19,11 +19,16 @@ const KINDS: Readonly<Record<string, ColumnKind>> = {
   enum: 'text',
   _float4: 'float32',
   _float8: 'float64',
+  _int2: 'int32',
+  _int4: 'int32',
+  _int8: 'int64',
+  _text: 'text',
   vector: 'float32',
 };
-const ARRAYS = ['_float4', '_float8', 'vector'];
+const ARRAYS = ['_float4', '_float8', '_int2', '_int4', '_int8', '_text', 'vector'];
 const TENSORS = Object.keys(CASTS) as TensorType[];
-const WIDTHS = [1, 3];
+/** 0 is any. */
+const WIDTHS = [0, 1, 3];
 
 /** The names of pgscore.feature_casts as wire types; name and char arrive as text. */
 const WIRE_TYPES: Readonly<Record<string, string>> = {
@@ -41,6 +46,11 @@ const WIRE_TYPES: Readonly<Record<string, string>> = {
   enum: 'enum',
   'real[]': '_float4',
   'double precision[]': '_float8',
+  'smallint[]': '_int2',
+  'integer[]': '_int4',
+  'bigint[]': '_int8',
+  'text[]': '_text',
+  'varchar[]': '_text',
   vector: 'vector',
 };
 
@@ -49,12 +59,12 @@ type Pair = { wire: string; tensor: TensorType; width: number };
 const pairs: Pair[] = Object.keys(KINDS).flatMap((wire) =>
   TENSORS.flatMap((tensor) => WIDTHS.map((width) => ({ wire, tensor, width }))),
 );
-const label = ({ wire, tensor, width }: Pair) => `${wire} to ${tensor}${width > 1 ? `[${width}]` : ''}`;
+const label = ({ wire, tensor, width }: Pair) => `${wire} to ${tensor}${width === 1 ? '' : `[${width}]`}`;
 
 /** Whether a scorer takes the column without having to look at each value: neither late errors nor rows lost to a wrong type. */
 function takenUnseen({ wire, tensor, width }: Pair): boolean {
   const isArray = ARRAYS.includes(wire);
-  if (isArray !== width > 1) return false;
+  if (isArray !== (width !== 1)) return false;
   const cast = CASTS[tensor][KINDS[wire] ?? 'text'];
   return cast === 'exact' || cast === 'rounded';
 }
@@ -92,8 +102,9 @@ describe('what score_table() lets through and what a scorer takes', () => {
     const said = rows.flatMap(({ sql_type, tensor_types }) =>
       sql_type.split(', ').flatMap((name) => {
         const wire = WIRE_TYPES[name] ?? name;
-        return tensor_types.split(', ').map((tensor) => {
-          return label({ wire, tensor: tensor as TensorType, width: ARRAYS.includes(wire) ? 3 : 1 });
+        return tensor_types.split(', ').flatMap((tensor) => {
+          const widths = ARRAYS.includes(wire) ? [0, 3] : [1];
+          return widths.map((width) => label({ wire, tensor: tensor as TensorType, width }));
         });
       }),
     );

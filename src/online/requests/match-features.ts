@@ -1,3 +1,4 @@
+import { depthOf } from '../../inference/json-arrays.ts';
 import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../../inference/number-rows.ts';
 import { mistypedAs } from '../../inference/row-feeds.ts';
@@ -52,7 +53,8 @@ function matched(rows: readonly JsonRow[], features: readonly Feature[]): readon
     const fit = fits(row, features) ? row : renamed(row, features, (name) => missingFeature(name, index, rows.length));
     for (const feature of features) {
       const value = fit[feature.name];
-      if (!isFlat(value)) throw rowRefusal(mistypedAs(feature, shown(value)), features, index, rows.length);
+      if (!nestsAtMost(Math.max(0, depthOf(feature) - 1), value))
+        throw rowRefusal(mistypedAs(feature, shown(value)), features, index, rows.length);
     }
     if (fit !== row) renewed ??= [...rows];
     if (renewed !== undefined) renewed[index] = fit;
@@ -80,9 +82,10 @@ function renamed(row: JsonRow, features: readonly Feature[], missing: (name: str
   return Object.fromEntries(entries);
 }
 
-function isFlat(value: unknown): boolean {
+/** Whether arrays stand in an array at most so deep. */
+function nestsAtMost(depth: number, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true;
-  return Array.isArray(value) && value.every((element) => typeof element !== 'object' || element === null);
+  return depth >= 0 && Array.isArray(value) && value.every((element) => nestsAtMost(depth - 1, element));
 }
 
 const ROOM = 4096;
