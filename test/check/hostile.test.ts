@@ -31,7 +31,7 @@ describe('a model with one thing wrong', () => {
     ['infinite_output.onnx', 'model_output_nan'],
     ['wide_output.onnx', 'model_outputs_unsupported'],
     ['sequence_output.onnx', 'model_outputs_unsupported'],
-    ['uint8_input.onnx', 'model_input_unsupported'],
+    ['bfloat16_input.onnx', 'model_input_unsupported'],
     ['unknown_opset.onnx', 'model_load_failed'],
     ['huge_at_run.onnx', 'model_run_failed'],
     ['tree_feature_out_of_range.onnx', 'model_run_failed'],

@@ -77,7 +77,7 @@ def unsupported_opset() -> onnx.ModelProto:
 def cases() -> list[Hostile]:
     node = helper.make_node
     cycle = [node('Add', ['X', 'B'], ['A']), node('Relu', ['A'], ['B']), row_sum('B', 'score')]
-    uint8 = matrix(kind=TensorProto.UINT8)
+    bfloat16 = matrix(kind=TensorProto.BFLOAT16)
     image = [matrix('image', shape=(None, 3, 8, 8))]
     return [
         hostile(
@@ -121,9 +121,9 @@ def cases() -> list[Hostile]:
             ),
         ),
         hostile(
-            'uint8_input',
+            'bfloat16_input',
             'an input type that no column maps to',
-            model([node('Cast', ['X'], ['Y'], to=TensorProto.FLOAT), row_sum('Y', 'score')], inputs=[uint8]),
+            model([node('Cast', ['X'], ['Y'], to=TensorProto.FLOAT), row_sum('Y', 'score')], inputs=[bfloat16]),
         ),
         hostile(
             'unknown_width',
