@@ -18,7 +18,7 @@ const IGNORED = [
   'test/server/',
   'test/faults/(calls-kept-once|cancel|commit-lost|dropped-handle|failed-snapshot|half-open|held-lock|many-services|refilled-source|scorer-death|server-restart|service-death|shutdown|slow-source|snapshot|start|stopped-check|terminated-connections|terminated-links|wake-up)\\.',
   'test/online/(gateway-lost|large-model|runner-bounds|runners|warm)\\.',
-  'test/models/(hostile|slow-check)\\.',
+  'test/models/(corpus|hostile|slow-check)\\.',
   'test/service/rejections\\.',
   'test/monitor/(comparison-oracle|lost-comparison|webhook)\\.',
   'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway|promotion|service-lost)\\.',

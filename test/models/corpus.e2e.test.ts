@@ -1,0 +1,93 @@
+import { afterAll, expect, test } from '@jest/globals';
+import { DatabaseError } from 'pg';
+
+import { expectCommitted } from '../support/committed.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { submitDeploy } from '../support/deploy.ts';
+import { loadRows } from '../support/load-rows.ts';
+import { startTestService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { corpus, corpusBytes, corpusRows, fits, verdicts, type CorpusModel, type Verdict } from './corpus/corpus.ts';
+import { differences, waysOf, WHOLE } from './corpus/ways.ts';
+
+/** All with PGSCORE_CORPUS=all; else one in so many, as a model takes about a second. */
+const SHARE = 8;
+const all = process.env['PGSCORE_CORPUS'] === 'all';
+const asked = all ? corpus : corpus.filter((_, index) => index % SHARE === 0);
+
+const database = await cloneDatabase();
+await startTestService(database);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
+await superuser.query('grant usage on schema alice to pgscore_owner');
+
+type Row = Record<
+  'state' | 'execution' | 'not_native' | 'task' | 'outputs' | 'reason_code' | 'reason' | 'remedy',
+  string
+>;
+
+async function verdictOn(version: string): Promise<Verdict> {
+  const text = `select * from pgscore.models where model || '@' || version = $1 and state <> 'checking'`;
+  const row = await waitFor(async () => (await ada.query<Row>(text, [version])).rows[0], {
+    timeout: 60_000,
+    message: `a verdict on ${version}`,
+  });
+  const { reason_code: code, reason, remedy, task, outputs, not_native: notNative } = row;
+  if (row.state !== 'ready') return { execution: 'refused', code, reason, remedy };
+  if (row.execution.endsWith('native')) return { execution: 'native', task, outputs };
+  return { execution: 'online', task, outputs, notNative };
+}
+
+/** An option that deploy() does not know is refused at once. */
+async function deploy(model: CorpusModel, options: Record<string, unknown>): Promise<Verdict> {
+  try {
+    return await verdictOn(await submitDeploy(ada, model.name, corpusBytes(model), options));
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    const { code = '', message: reason, hint: remedy = '' } = error;
+    return { execution: 'refused', code, reason, remedy };
+  }
+}
+
+/** What each way says otherwise than the framework. */
+async function wrongAnswers(model: CorpusModel, execution: 'native' | 'online'): Promise<Record<string, string[]>> {
+  const rows = corpusRows(model);
+  await loadRows(alice, model.name, [{ name: 'id', type: 'int4' }, ...model.features], rows);
+  const wrong: Record<string, string[]> = {};
+  for (const [way, ask] of Object.entries(waysOf(execution))) {
+    const found = await ask(alice, model, model.name).then(
+      (answers) => differences(answers, rows, WHOLE.has(way)),
+      (error: unknown) => [String(error)],
+    );
+    if (found.length > 0) wrong[way] = [`${found.length} differences`, ...found.slice(0, 3)];
+  }
+  return wrong;
+}
+
+/** Ready, but not yet right: the classes of a vector machine of several are those of predict(); sequences come in real[][]. */
+const PENDING = new Set(['vector_machine', 'nu_vector_machine', 'torch_lstm', 'torch_gru', 'torch_convolution', 'fused_lstm']);
+const found: Record<string, Verdict> = {};
+const known = verdicts();
+const RANK = { refused: 0, online: 1, native: 2 };
+
+test.each(asked.map((model) => [model.name, model] as const))('%s', async (name, model) => {
+  const verdict = await deploy(model, model.deploy);
+  found[name] = verdict;
+  const before = known[name];
+  // What can do more than was written down is judged by its answers; PGSCORE_CORPUS=all with UPDATE_PAGES writes it down.
+  if (before !== undefined) expect(RANK[verdict.execution]).toBeGreaterThanOrEqual(RANK[before.execution]);
+  if (verdict.execution === 'refused' || !fits(model, verdict) || PENDING.has(name)) return;
+  if (model.differs === '') expect(await wrongAnswers(model, verdict.execution)).toEqual({});
+  else {
+    const again = await deploy(model, { ...model.deploy, expect: corpusRows(model) });
+    expect(again).toMatchObject({ execution: 'refused', code: 'model_expectation_failed' });
+  }
+});
+
+afterAll(async () => {
+  if (!all || Object.keys(found).length < corpus.length) return;
+  await expectCommitted('test/models/corpus/verdicts.json', `${JSON.stringify(found, null, 1)}\n`);
+});
