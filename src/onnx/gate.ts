@@ -1,9 +1,11 @@
 import { PgscoreError } from '../errors.ts';
 import { localFunctions } from './local-functions.ts';
-import { CHILDREN, MODEL, NODE, SPARSE, TENSOR, type MessageKind } from './layout.ts';
+import { CHILDREN, GRAPH, MODEL, NODE, SPARSE, TENSOR, type MessageKind } from './layout.ts';
+import { EXTENSIONS, checkExtension } from './extensions.ts';
 import { checkOperator } from './operators.ts';
-import { checkDims, checkInside } from './tensors.ts';
-import { Fields, LENGTH, VARINT, parts, textOf, whole, type Span } from './wire.ts';
+import { type GraphNode, readNode } from './outline.ts';
+import { checkDims, checkInside, dimsOf } from './tensors.ts';
+import { Fields, LENGTH, VARINT, parts, textField, textOf, whole, type Span } from './wire.ts';
 
 /** node-pg dies, past catching, on a bytea of more than this read as text. */
 export const MAX_MODEL_BYTES = 256 * 1024 * 1024;
@@ -23,7 +25,7 @@ const MAX_PARTS = 2_000_000;
 export function gate(bytes: Uint8Array): void {
   checkFile(bytes);
   const model = whole(bytes);
-  new Walk(localFunctions(bytes)).visit('model', model, 0);
+  new Walk(localFunctions(bytes), model).visit('model', model, 0);
 }
 
 /**
@@ -86,10 +88,13 @@ function notOnnx(reason: string): PgscoreError {
 
 class Walk {
   readonly #functions: Set<string>;
+  readonly #model: Span;
+  #weights: Map<string, number[]> | undefined;
   #parts = 0;
 
-  constructor(functions: Set<string>) {
+  constructor(functions: Set<string>, model: Span) {
     this.#functions = functions;
+    this.#model = model;
   }
 
   visit(kind: MessageKind, message: Span, depth: number): void {
@@ -99,7 +104,7 @@ class Walk {
       return;
     }
     if (kind === 'sparse') checkDims(message, SPARSE.dims);
-    if (kind === 'node') this.#checkNode(message);
+    if (kind === 'node') this.#checkNode(message, depth === 1);
     const nesting = kind === 'graph' ? depth + 1 : depth;
     if (nesting > MAX_NESTING) throw tooDeep();
     this.#visitChildren(kind, message, nesting);
@@ -131,15 +136,31 @@ class Walk {
     }
   }
 
-  #checkNode(node: Span): void {
+  #checkNode(node: Span, inMainGraph: boolean): void {
     const [op, second] = parts(node, NODE.opType);
     const [domain, third] = parts(node, NODE.domain);
     // Readers differ in which of two they take.
     if (second !== undefined || third !== undefined) throw notOnnx('a node names its operator twice');
     const names = [domain, op].map((part) => (part === undefined ? '' : textOf(part.payload)));
     const [domainName = '', opName = ''] = names;
-    if (!this.#functions.has(`${domainName}:${opName}`)) checkOperator(domainName, opName);
+    if (this.#functions.has(`${domainName}:${opName}`)) return;
+    if (domainName === EXTENSIONS) this.#checkExtension(readNode({ field: node, payload: node }), inMainGraph);
+    else checkOperator(domainName, opName);
   }
+
+  #checkExtension(node: GraphNode, inMainGraph: boolean): void {
+    this.#weights ??= initializerDims(this.#model);
+    const weights = this.#weights;
+    const constant = (input: number) => (inMainGraph ? weights.get(node.inputs[input] ?? '') : undefined);
+    checkExtension({ node, constant });
+  }
+}
+
+function initializerDims(model: Span): Map<string, number[]> {
+  const tensors = parts(model, MODEL.graph).flatMap(({ payload }) => parts(payload, GRAPH.initializer));
+  return new Map(
+    tensors.map(({ payload }) => [textField(payload, TENSOR.name), dimsOf(payload, TENSOR.dims)] as const),
+  );
 }
 
 function tooDeep(): PgscoreError {

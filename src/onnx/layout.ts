@@ -25,6 +25,7 @@ export const ATTRIBUTE = {
   texts: 9,
   tensors: 10,
   graphs: 11,
+  kind: 20,
   sparse: 22,
   sparses: 23,
 } as const;

@@ -1,6 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import { CHILDREN, FUNCTION, MODEL, NODE, type MessageKind } from './layout.ts';
-import { isStandardDomain } from './operators.ts';
+import { isBuiltInDomain } from './operators.ts';
 import { parts, textField, whole, type Span } from './wire.ts';
 
 /** Calls inside of calls; a function that calls itself passes it too. */
@@ -18,7 +18,7 @@ export function localFunctions(bytes: Uint8Array): Set<string> {
   const calls = new Map<string, string[]>();
   for (const { payload } of parts(model, MODEL.functions)) {
     const [domain, name] = [textField(payload, FUNCTION.domain), textField(payload, FUNCTION.name)];
-    if (isStandardDomain(domain)) throw disguised(name);
+    if (isBuiltInDomain(domain)) throw disguised(name);
     calls.set(`${domain}:${name}`, operators('function', payload));
   }
   if (calls.size > 0) {
@@ -78,7 +78,11 @@ function tooComplex(what: string): PgscoreError {
 }
 
 function disguised(name: string): PgscoreError {
-  return new PgscoreError('model_refused_operator', `the model defines an operator ${name} of ONNX anew`, {
-    remedy: 'Give the function a domain of its own.',
-  });
+  return new PgscoreError(
+    'model_refused_operator',
+    `the model defines an operator ${name} of ONNX or ONNX Runtime anew`,
+    {
+      remedy: 'Give the function a domain of its own.',
+    },
+  );
 }

@@ -1,7 +1,7 @@
 import { readOutline, type Outline, type GraphNode } from './outline.ts';
 import { editGraph, type Edit } from './rewrite.ts';
-import { GRAPH } from './layout.ts';
-import { lengthField } from './wire.ts';
+import { ATTRIBUTE, GRAPH, NODE } from './layout.ts';
+import { lengthField, varintField } from './wire.ts';
 import { withOpenBatch, type GraphValue, floatMatrix } from './value-info.ts';
 import { labelsAttribute } from './attributes.ts';
 
@@ -16,14 +16,15 @@ export type Normalised = {
   readonly batch: number | null;
 };
 
-/** Takes the ZipMap out, so that the class probabilities come back as a matrix. */
+/** Takes the ZipMap out, so that the class probabilities come back as a matrix, and gives texts a locale that every host has. */
 export function normalise(bytes: Uint8Array): Normalised {
   const original = readOutline(bytes);
   const zipMap = findZipMap(original);
-  const outline = zipMap === undefined ? original : readOutline(editGraph(original, zipMap.edits));
+  const edits = [...(zipMap?.edits ?? []), ...original.nodes.flatMap(plainLocale)];
+  const outline = edits.length === 0 ? original : readOutline(editGraph(original, edits));
   return {
     outline,
-    changed: zipMap !== undefined,
+    changed: edits.length > 0,
     zipMapLabels: zipMap?.classLabels ?? [],
     batch: fixedBatch(outline),
   };
@@ -56,6 +57,24 @@ function openBatch(outline: Outline): Edit[] {
     ...outline.outputs.filter(({ type }) => type !== undefined).map(opened(GRAPH.output)),
     ...outline.intermediates.map(({ field }) => ({ field, replacement: null })),
   ];
+}
+
+const STRING_KIND = 3;
+/** The locale of hosts and containers without language packs. It changes case as en_US does. */
+const PLAIN_LOCALE = lengthField(
+  NODE.attribute,
+  Buffer.concat([
+    lengthField(ATTRIBUTE.name, Buffer.from('locale')),
+    lengthField(ATTRIBUTE.text, Buffer.from('C.UTF-8')),
+    varintField(ATTRIBUTE.kind, STRING_KIND),
+  ]),
+);
+
+/** StringNormalizer wants the locale en_US of the host where its node names none. */
+function plainLocale({ op, domain, attributes, part: { field, payload } }: GraphNode): Edit[] {
+  if (op !== 'StringNormalizer' || domain !== '' || attributes.has('locale') || process.platform !== 'linux') return [];
+  const own = payload.bytes.subarray(payload.start, payload.end);
+  return [{ field, replacement: lengthField(GRAPH.node, Buffer.concat([own, PLAIN_LOCALE])) }];
 }
 
 /** ZipMap as scikit-learn's converters add it by default, and what takes it out. */

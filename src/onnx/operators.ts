@@ -2,7 +2,10 @@ import { PgscoreError } from '../errors.ts';
 
 const words = (list: string): Set<string> => new Set(list.trim().split(/\s+/));
 
-/** Operators of the default domain up to opset 26, deprecated ones included, less those REFUSED. */
+/**
+ * Operators of the default domain up to opset 26, deprecated ones included, less those REFUSED.
+ * SimplifiedLayerNormalization is ONNX Runtime's own: its optimiser writes it into that domain.
+ */
 const STANDARD = words(`
   Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool BatchNormalization
   BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow Cast CastLike Ceil Celu CenterCropPad Clip
@@ -17,7 +20,7 @@ const STANDARD = words(`
   RMSNormalization RNN Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
   ReduceProd ReduceSum ReduceSumSquare RegexFullMatch Relu Reshape Resize ReverseSequence RoiAlign RotaryEmbedding
   Round STFT Scan Scatter ScatterElements ScatterND Selu SequenceAt SequenceConstruct SequenceEmpty SequenceErase
-  SequenceInsert SequenceLength SequenceMap Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax
+  SequenceInsert SequenceLength SequenceMap Shape Shrink Sigmoid Sign SimplifiedLayerNormalization Sin Sinh Size Slice Softmax
   SoftmaxCrossEntropyLoss Softplus Softsign SpaceToDepth Split SplitToSequence Sqrt Squeeze StringConcat
   StringNormalizer StringSplit Sub Sum SwiGLU Swish Tan Tanh TensorScatter TfIdfVectorizer ThresholdedRelu Tile TopK
   Transpose Trilu Unique Unsqueeze Upsample Where Xor
@@ -50,6 +53,14 @@ export function isStandardDomain(domain: string): boolean {
   return domain === '' || domain === 'ai.onnx' || domain === 'ai.onnx.ml';
 }
 
+/** Other domains of which ONNX Runtime has kernels: a function of the file that is called so would not be run. */
+const BUILT_IN = /^(?:ai\.onnx\.(?:preview\.)?training|com\.microsoft(?:\..*)?|com\.ms\..*|org\.pytorch\.aten)$/;
+
+/** Whether ONNX Runtime may have a kernel for an operator of a domain. */
+export function isBuiltInDomain(domain: string): boolean {
+  return isStandardDomain(domain) || BUILT_IN.test(domain);
+}
+
 /**
  * Refuses an operator that is not on the list.
  * @throws PgscoreError model_unknown_domain, model_unknown_operator, model_refused_operator
@@ -73,11 +84,10 @@ export function checkOperator(domain: string, op: string): void {
 }
 
 function unknownDomain(domain: string, op: string): PgscoreError {
-  const tokenizer = domain === 'com.microsoft' && op === 'Tokenizer';
   return new PgscoreError(
     'model_unknown_domain',
     `the model uses operator ${op} of domain '${domain}', an extension that is not part of ONNX`,
-    { remedy: tokenizer ? 'Compute the text features before the model: text vectorizers export to it.' : REMEDY },
+    { remedy: REMEDY },
   );
 }
 

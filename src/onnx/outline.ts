@@ -54,7 +54,7 @@ export function readOutline(bytes: Uint8Array): Outline {
   };
 }
 
-function readNode(part: Part): GraphNode {
+export function readNode(part: Part): GraphNode {
   const node = part.payload;
   const domain = textField(node, NODE.domain);
   const attributes = parts(node, NODE.attribute).map(({ payload }) => payload);

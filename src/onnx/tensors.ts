@@ -41,7 +41,8 @@ export function checkDims(message: Span, number: number): void {
   }
 }
 
-function dimsOf(message: Span, number: number): number[] {
+/** @throws PgscoreError model_unreadable for too many */
+export function dimsOf(message: Span, number: number): number[] {
   const dims: number[] = [];
   const fields = new Fields(message);
   while (fields.next()) {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { checkModel } from '../../src/check/check-model.ts';
-import { integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { probeModel } from '../../src/check/probe-model.ts';
+import { floats, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 
 /** Of make_optimised.py: what ONNX Runtime says of each row by itself. */
@@ -42,4 +43,16 @@ describe('a model that is quantised dynamically', () => {
     const { signature } = await checkModel(bytes, { features: ['a', 'b', 'c'], expect: expected });
     expect(signature.batch).toBe(1);
   });
+});
+
+test('a kernel that dies of its shapes kills the check alone', async () => {
+  const bytes = onnxModel({
+    nodes: [
+      node('Unsqueeze', ['X', 'axis'], ['three']),
+      node('SkipSimplifiedLayerNormalization', ['three', 'nothing', 'gamma'], ['n'], {}, 'com.microsoft'),
+      node('ReduceSum', ['n'], ['y'], { keepdims: 0 }),
+    ],
+    tensors: [integers('axis', [1], [1]), floats('nothing', [0, 1, 3], []), floats('gamma', [3], [1, 1, 1])],
+  });
+  await expect(probeModel(bytes, { features: ['a', 'b', 'c'] })).rejects.toMatchObject({ code: 'model_check_crashed' });
 });

@@ -93,7 +93,8 @@ describe('the gate refuses', () => {
     ['LinearRegressor', '', 'model_unknown_operator'],
     ['Relu', 'ai.onnx.ml', 'model_unknown_operator'],
     ['Relu', 'com.example', 'model_unknown_domain'],
-    ['Tokenizer', 'com.microsoft', 'model_unknown_domain'],
+    ['BeamSearch', 'com.microsoft', 'model_refused_operator'],
+    ['Conv', 'com.microsoft.nchwc', 'model_unknown_domain'],
   ])('the operator %s of %p', (op, domain, code) => {
     const error = caught(() => gate(onnxModel({ nodes: [node(op, ['X'], ['y'], {}, domain)] })));
     expect(error.code).toBe(code);
@@ -101,8 +102,10 @@ describe('the gate refuses', () => {
   });
 
   test('a function that takes the name of an operator', () => {
-    const functions = [localFunction('', 'Loop', [node('Identity', ['a'], ['b'])])];
-    expect(refusalOf({ nodes: [node('Loop', ['X'], ['y'])], functions })).toBe('model_refused_operator');
+    for (const domain of ['', 'com.microsoft', 'com.microsoft.nchwc']) {
+      const functions = [localFunction(domain, 'Loop', [node('Identity', ['a'], ['b'])])];
+      expect(refusalOf({ nodes: [node('Loop', ['X'], ['y'], {}, domain)], functions })).toBe('model_refused_operator');
+    }
   });
 
   test('functions that call themselves, or unfold without end', () => {

@@ -192,7 +192,7 @@ export function onnxModel({
   classics = 3,
   ...parts
 }: ModelParts): Uint8Array {
-  const domains = new Set(['', 'ai.onnx.ml', ...functions.map(({ domain }) => domain)]);
+  const domains = new Set(['', 'ai.onnx.ml', 'com.microsoft', ...functions.map(({ domain }) => domain)]);
   const model = create(ModelProtoSchema, {
     irVersion: 8n,
     producerName: 'onnx-builder',
