@@ -18,7 +18,6 @@ test.each(optimised.map(({ name, rows }) => [name, rows] as const))(
   '%s is scored by a run and by score() as it is there',
   async (name, rows) => {
     await deployModel(ada, name, `test/models/optimised/${name}.onnx`);
-    const [first = {}] = rows;
     const table = `of_${name}`;
     await createTable(table, rows);
     await scoreTable(alice, name, table, { key: 'id', target: `${table}_scores` });
