@@ -42,6 +42,7 @@ create table pgscore_data.target (
   current_rows bigint not null default 0,
   hashed_as text,
   next_generation int not null default 2,
+  keep_history interval check (keep_history >= interval '0'),
   created_at timestamptz not null default clock_timestamp(),
   unique (view_schema, view_name)
 );
@@ -53,6 +54,8 @@ comment on column pgscore_data.target.current_generation is
   'The generation that the latest view shows. Publishing a run is an update of this row.';
 comment on column pgscore_data.target.hashed_as is
   'Digest of the version and columns that pgscore_hash of the latest predictions was made for by a run; NULL: by none.';
+comment on column pgscore_data.target.keep_history is
+  'How long the history shows predictions of runs; NULL: 400 days, and of large runs the newest 40.';
 
 create table pgscore_data.generation (
   target_id int not null references pgscore_data.target on delete cascade,

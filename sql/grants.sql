@@ -76,7 +76,8 @@ grant select (outcome), insert (model, relation, bound) on pgscore._binding_requ
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
 grant select (outcome), insert (action, model, argument, options) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
-grant select, insert (view_schema, view_name, task, key_columns, class_labels) on pgscore._target_request to pgscore_user;
+grant select, insert (view_schema, view_name, task, key_columns, class_labels), update (keep_history) on pgscore._target_request to
+  pgscore_user;
 grant
   select (run_id),
   insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls,
@@ -107,6 +108,8 @@ grant execute on function
   pgscore_data._create_generation(bigint, int),
   pgscore_data._index_generation(int, int),
   pgscore_data._drop_generation(int, int),
+  pgscore_data._fold_generation(int, int),
+  pgscore_data._prune_history(int, bigint),
   pgscore_data._drop_handle(bigint),
   pgscore_data._reads_source(name, name, name),
   pgscore_data._wake(text),

@@ -115,6 +115,9 @@ begin
     select distinct x.* from pgscore_data.target x join pgscore_data.run r using (target_id) join pgscore_data.version v using (version_id)
      where v.model_id = this_model and (this_run is null or r.run_id = this_run)
   loop
+    -- Rows that a publication or a fold moves to generation 0 would be seen in neither place.
+    perform from pgscore_data.target x where x.target_id = t.target_id for no key update;
+    execute format('lock table pgscore_predictions.%I in row exclusive mode', 'target_' || t.target_id);
     execute format(
       'delete from pgscore_predictions.%I p using pgscore_data.run r join pgscore_data.version v using (version_id)
         where r.run_id = p.run_id and v.model_id = $1 and %s', 'target_' || t.target_id,

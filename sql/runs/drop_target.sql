@@ -75,16 +75,8 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  parts text[] := parse_ident(nullif(btrim(target), ''));
-  wanted record;
+  wanted record := pgscore._own_target(target, target_schema);
 begin
-  select t.target_id, t.view_schema, t.view_name into wanted from pgscore._target_request t
-   where t.view_name = parts[cardinality(parts)]
-     and t.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end;
-  if wanted.target_id is null then
-    raise exception 'target % does not exist, or is not yours', coalesce('"' || target || '"', 'NULL')
-      using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
-  end if;
   -- Labels can still judge what was predicted.
   insert into pgscore._drop_request (target_id, step) values (wanted.target_id, 'wait');
   execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name);

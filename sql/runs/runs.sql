@@ -242,7 +242,8 @@ create or replace view pgscore.targets with (security_barrier) as
 select t.view_schema || '.' || t.view_name as target, t.task, t.owner,
        (select string_agg(k ->> 'name' || ' ' || (k ->> 'sql_type'), ', ' order by n)
           from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
-       t.current_rows as rows, t.current_snapshot_at as snapshot_at, 'pgscore_predictions.target_' || t.target_id as storage, t.created_at
+       t.current_rows as rows, t.current_snapshot_at as snapshot_at, 'pgscore_predictions.target_' || t.target_id as storage, t.created_at,
+       t.keep_history
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.targets is 'Where your predictions are kept.';
 comment on column pgscore.targets.target is
@@ -254,3 +255,5 @@ comment on column pgscore.targets.rows is 'Keys in the latest view.';
 comment on column pgscore.targets.snapshot_at is 'The instant whose rows the latest view shows.';
 comment on column pgscore.targets.storage is 'The partitioned table behind it.';
 comment on column pgscore.targets.created_at is 'When it was made.';
+comment on column pgscore.targets.keep_history is
+  'How long the history shows predictions, as keep_history() set it; NULL: 400 days, and of large runs the newest 40.';

@@ -195,7 +195,8 @@ call pgscore.wait_for_run(run) waits for it.
 model: churn (its champion), churn@3 or churn@challenger.
 source: a table, partitioned table, view, materialised or foreign table; its columns are matched to the model''s features by name.
 target: name of the view with the latest prediction for each key (default: the source''s name and _scores);
-<target>_history also shows those of earlier runs: of large ones the newest 40, of the last 400 days. Made on first use, owned by you.
+<target>_history also shows those of earlier runs: of large ones the newest 40, of the last 400 days, or as keep_history() says.
+Made on first use, owned by you.
 target_schema: where (default: your current schema).
 key: the column that identifies a row (default: the primary key); a key of several columns is given as an array.
 event_time: the column that says what time a prediction is for (default: the time of the snapshot);

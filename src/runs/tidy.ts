@@ -10,7 +10,7 @@ const forgetWorkers = statement<[]>(
   `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
 
-/** Runs of a watch that are looked at at once, and watches. */
+/** Runs of a watch that are looked at at once, and watches; rows of a history that are deleted at once, and no whole run more. */
 const MOST_PRUNED = 20_000;
 const MOST_WATCHES = 100;
 
@@ -30,12 +30,25 @@ async function pruneWatches(client: Queryable): Promise<void> {
 /** Deletes queued changes of watches that are paused or failing, once they fill the queue. */
 const dropIdleChanges = statement<[]>('drop_idle_changes', 'select pgscore_data._drop_idle_changes()');
 
+/** Large runs that are folded, and targets whose history is looked through, from one look to the next. */
+const MOST_FOLDED = 4;
+const MOST_TARGETS = 20;
+
+async function foldGenerations(client: Queryable): Promise<void> {
+  for (let left = MOST_FOLDED; left > 0; left -= 1) {
+    const [oldest] = await foldGeneration(client);
+    if (oldest?.folded !== true) return;
+  }
+}
+
 /** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
 export async function tidy(connection: DatabaseConnection): Promise<void> {
   await connection.use(async (client) => {
     await dropShards(client);
     await retireGenerations(client);
+    await foldGenerations(client);
     await dropGenerations(client);
+    await pruneHistory(client, MOST_TARGETS, MOST_PRUNED);
     await dropHandles(client);
     await forgetWorkers(client);
     await pruneWatches(client);
@@ -78,23 +91,39 @@ const dropShards = statement<[]>(
 );
 
 /**
- * Takes published generations out of the history of their target, for every snapshot from now on: those of more than 400 days
- * ago, and those beyond the newest 40, since each is a partition that every query plans for. None goes before it is kept for labels.
+ * Published generations that are kept for labels and may leave the history. `age`: 1 is the newest of its target.
+ * Past the 40th they do not stay as they are, since each is a partition that every query plans for.
  */
+const OLD_GENERATIONS = `select g.target_id, g.generation, t.keep_history,
+         row_number() over (partition by g.target_id order by g.generation desc) as age,
+         g.created_at < clock_timestamp() - coalesce(t.keep_history, interval '400 days') as is_past
+    from pgscore_data.generation g join pgscore_data.target t using (target_id)
+   where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation
+     and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)
+     and not exists (select from pgscore_data.watch w where (w.target_id, w.generation) = (g.target_id, g.generation))`;
+
+/** Takes generations out of the history, for every snapshot from now on: by time, or where no time was set past the newest 40. */
 export const retireGenerations = statement<[], { target_id: number; generation: number }>(
   'retire_generations',
   `with old as materialized (
-     select target_id, generation from (
-       select g.target_id, g.generation, row_number() over (partition by g.target_id order by g.generation desc) as age, g.created_at
-         from pgscore_data.generation g join pgscore_data.target t using (target_id)
-        where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation
-          and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)
-          and not exists (select from pgscore_data.watch w where (w.target_id, w.generation) = (g.target_id, g.generation))) x
-      where age > 40 or created_at < clock_timestamp() - interval '400 days'
+     select x.target_id, x.generation from (${OLD_GENERATIONS}) x where x.is_past or x.age > 40 and x.keep_history is null
    )
    update pgscore_data.generation g set state = 'retired', retired_xid = pg_current_xact_id()
      from old where (g.target_id, g.generation) = (old.target_id, old.generation) and g.state = 'published'
    returning g.target_id, g.generation`,
+);
+
+/** Moves the oldest generation past the newest 40 of a target whose history goes by time to generation 0. */
+export const foldGeneration = statement<[], { folded: boolean }>(
+  'fold_generation',
+  `select pgscore_data._fold_generation(o.target_id, o.generation) as folded
+     from (select x.target_id, x.generation from (${OLD_GENERATIONS}) x
+            where x.age > 40 and not x.is_past and x.keep_history is not null order by random() limit 1) o`,
+);
+
+const pruneHistory = statement<[mostTargets: number, mostRows: number]>(
+  'prune_history',
+  'select pgscore_data._prune_history($1, $2)',
 );
 
 /**

@@ -3,8 +3,8 @@ import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { pageConnection } from '../http/page-link.ts';
 import { controlConnection, TIMEOUT_MS } from '../runs/connections.ts';
 
-/** A refresh of many labels, and a comparison of all that a source holds. */
-const MONITOR_TIMEOUT_MS = 600_000;
+/** A refresh of many labels, a comparison of all that a source holds, a large run that is folded into the history. */
+const LONG_TIMEOUT_MS = 600_000;
 /** Claims wait for no lock. */
 const CLAIM_TIMEOUT_MS = 15_000;
 
@@ -35,11 +35,11 @@ export function openConnections({ databaseUrl, leaseMs }: Pick<ServiceConfig, 'd
     // A connection that has died without a word must be replaced while there is still something to renew.
     beat: controlConnection(databaseUrl, 'heartbeat', leaseMs / 3),
     sweep: controlConnection(databaseUrl, 'sweep'),
-    tidy: controlConnection(databaseUrl, 'tidy'),
+    tidy: controlConnection(databaseUrl, 'tidy', LONG_TIMEOUT_MS),
     schedule: controlConnection(databaseUrl, 'schedule'),
     refresh: refreshConnection(databaseUrl),
-    labels: controlConnection(databaseUrl, 'labels', MONITOR_TIMEOUT_MS),
-    alerts: controlConnection(databaseUrl, 'alerts', MONITOR_TIMEOUT_MS),
+    labels: controlConnection(databaseUrl, 'labels', LONG_TIMEOUT_MS),
+    alerts: controlConnection(databaseUrl, 'alerts', LONG_TIMEOUT_MS),
     watches: controlConnection(databaseUrl, 'watches'),
     page: pageConnection(databaseUrl),
   };
@@ -47,7 +47,7 @@ export function openConnections({ databaseUrl, leaseMs }: Pick<ServiceConfig, 'd
 
 /** A connection to plan or compare one watch. */
 export function watchConnection(url: string | undefined): DatabaseConnection {
-  return controlConnection(url, 'watches', MONITOR_TIMEOUT_MS);
+  return controlConnection(url, 'watches', LONG_TIMEOUT_MS);
 }
 
 /**
@@ -68,9 +68,9 @@ function refreshConnection(url: string | undefined): DatabaseConnection {
   return new DatabaseConnection({
     url,
     applicationName: 'pgscore refresh',
-    timeoutMs: MONITOR_TIMEOUT_MS,
+    timeoutMs: LONG_TIMEOUT_MS,
     // Before the timeout of this side, which ends the connection and not the statement with its locks.
-    settings: { ...LOOKING_UP, synchronous_commit: 'off', statement_timeout: `${MONITOR_TIMEOUT_MS - 10_000}ms` },
+    settings: { ...LOOKING_UP, synchronous_commit: 'off', statement_timeout: `${LONG_TIMEOUT_MS - 10_000}ms` },
   });
 }
 

@@ -1,7 +1,7 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { beginPublication, finishRun, createGeneration } from '../../src/runs/publish.ts';
 import { claimRuns } from '../../src/runs/claim.ts';
-import { dropGenerations, retireGenerations } from '../../src/runs/tidy.ts';
+import { dropGenerations, foldGeneration, retireGenerations } from '../../src/runs/tidy.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';
@@ -121,5 +121,84 @@ describe('published generations', () => {
     await sweep();
     expect(await partitions()).toBe(143);
     await reader.query('commit');
+  });
+
+  describe('of a target whose history goes by time', () => {
+    beforeAll(async () => {
+      // The newest 40 of the 159 above stay as they are.
+      await alice.query("select pgscore.keep_history('often', '30 days')");
+      for (let row = 160; row < 165; row += 1) await publish(row);
+      await superuser.query('select pgscore.refresh()');
+    });
+
+    async function shown(client = alice): Promise<number[]> {
+      const { rows } = await client.query<{ score: number }>(HISTORY);
+      return rows.map(({ score }) => score);
+    }
+
+    test('are folded past the newest 40, and each is shown once to every snapshot', async () => {
+      const before = await shown();
+      const reader = await database.client('alice');
+      await reader.query('begin isolation level repeatable read; select');
+      while ((await foldGeneration(service))[0]?.folded === true);
+      expect(await shown()).toEqual(before);
+      expect(await shown(reader)).toEqual(before);
+      await reader.query('commit');
+      await waitFor(async () => {
+        await sweep();
+        return (await partitions()) === 43;
+      });
+      expect(await shown()).toEqual(before);
+      expect(
+        (await alice.query("select keep_history::text from pgscore.targets where target like '%often'")).rows,
+      ).toEqual([{ keep_history: '30 days' }]);
+    });
+
+    test('are forgotten while they are folded', async () => {
+      await superuser.query(
+        'insert into pgscore_data.monitor (model_id) select model_id from pgscore_data.model on conflict do nothing',
+      );
+      await publish(165);
+      await superuser.query('select pgscore.refresh()');
+      const [last] = await shown();
+      await service.query('begin');
+      expect(await foldGeneration(service)).toEqual([{ folded: true }]);
+      const forgotten = superuser.query("select pgscore.forget('model', key => $1)", [String(last)]);
+      await waitFor(
+        async () =>
+          (await alice.query("select from pg_locks where not granted and mode = 'RowExclusiveLock'")).rowCount === 1,
+      );
+      await service.query('commit');
+      await forgotten;
+      expect(await shown()).not.toContain(last);
+    });
+
+    test('are deleted when they are older, once they are kept for labels', async () => {
+      const before = await shown();
+      const old = before.slice(0, 3);
+      await superuser.query(
+        `update pgscore_data.run set finished_at = finished_at - interval '31 days'
+          where run_id in (select run_id from alice.often_history where score = any ($1))`,
+        [old],
+      );
+      await superuser.query(
+        `update pgscore_data.run set kept = false where run_id = (select run_id from alice.often_history where score = $1)`,
+        [old[2]],
+      );
+      await service.query('select pgscore_data._prune_history(20, 1000)');
+      expect(await shown()).toEqual(before.slice(2));
+    });
+  });
+
+  test('keep_history refuses what it cannot do', async () => {
+    await expect(alice.query("select pgscore.keep_history('often', '-1 day')")).rejects.toMatchObject({
+      code: '22023',
+      message: 'keep => -1 days is negative',
+    });
+    const bob = await database.client('bob');
+    await expect(bob.query("select pgscore.keep_history('alice.often', '1 day')")).rejects.toMatchObject({
+      code: '42704',
+      message: 'target "alice.often" does not exist, or is not yours',
+    });
   });
 });

@@ -1,0 +1,119 @@
+-- How long <target>_history shows predictions. Those of large runs are partitions, of which every query opens each: past the newest 40
+-- they are dropped, or folded into generation 0 where the owner wants to keep them.
+
+create or replace function pgscore._own_target(target text, target_schema name, out target_id int, out view_schema name, out view_name name)
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  parts text[] := parse_ident(nullif(btrim(target), ''));
+begin
+  select t.target_id, t.view_schema, t.view_name into _own_target.target_id, _own_target.view_schema, _own_target.view_name
+    from pgscore._target_request t
+   where t.view_name = parts[cardinality(parts)]
+     and t.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end;
+  if _own_target.target_id is null then
+    raise exception 'target % does not exist, or is not yours', coalesce('"' || target || '"', 'NULL')
+      using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
+  end if;
+end
+$$;
+comment on function pgscore._own_target(text, name) is 'A target of the caller, by its name or schema.name.';
+
+create or replace function pgscore_data._set_history() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.keep_history < interval '0' then
+    raise exception 'keep => % is negative', new.keep_history using
+      errcode = 'invalid_parameter_value', hint = 'Say for how long: ''90 days''. NULL goes back to 400 days and the newest 40 large runs.';
+  end if;
+  update pgscore_data.target t set keep_history = new.keep_history where t.target_id = old.target_id;
+  return new;
+end
+$$;
+comment on function pgscore_data._set_history() is 'Stores how long the history of a target of the caller shows predictions.';
+
+create or replace trigger set_history instead of update on pgscore._target_request
+for each row execute function pgscore_data._set_history();
+
+create or replace function pgscore.keep_history(target text, keep interval, target_schema name default current_schema()) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wanted record := pgscore._own_target(target, target_schema);
+begin
+  update pgscore._target_request t set keep_history = keep where t.target_id = wanted.target_id;
+end
+$$;
+comment on function pgscore.keep_history(text, interval, name) is
+'Sets how long <target>_history shows the predictions of runs, however many there are:
+select pgscore.keep_history(''flight_scores'', ''90 days'');
+target: flight_scores or schema.flight_scores.
+keep: counted from the end of each run; NULL goes back to 400 days, and of large runs the newest 40. Older predictions are deleted.
+A row takes about 110 bytes. What a watch replaced goes by keep_history of watch(). Labels do not depend on it.';
+
+create or replace function pgscore_data._fold_generation(this_target int, this_generation int) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  base text := 'target_' || this_target;
+  columns text;
+begin
+  perform from pgscore_data.generation g
+    where g.target_id = this_target and g.generation = this_generation and g.generation > 0 and g.state = 'published'
+      and not exists (select from pgscore_data.target t where t.target_id = this_target and t.current_generation = this_generation)
+      for update skip locked;
+  if not found then
+    return false;
+  end if;
+  -- Whoever forgets an entity waits, and then finds it in generation 0.
+  execute format('lock table only pgscore_predictions.%I in share mode', base || '_g' || this_generation);
+  select string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
+    from pg_attribute a
+   where a.attrelid = format('pgscore_predictions.%I', base)::regclass and a.attnum > 0 and not a.attisdropped
+     and a.attname <> 'generation';
+  execute format('insert into pgscore_predictions.%1$I (generation, %3$s) select 0, %3$s from pgscore_predictions.%2$I',
+    base || '_g0', base || '_g' || this_generation, columns);
+  update pgscore_data.generation g set state = 'retired', retired_xid = pg_current_xact_id()
+   where g.target_id = this_target and g.generation = this_generation;
+  return true;
+end
+$$;
+comment on function pgscore_data._fold_generation(int, int) is
+  'Moves the predictions of a large run to generation 0: each snapshot sees them once. Its own partition is dropped later.';
+
+create or replace function pgscore_data._prune_history(most_targets int, most_rows bigint) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  t record;
+  this_run bigint;
+  n bigint;
+  pruned bigint := 0;
+begin
+  -- In any order, so that each has its turn.
+  for t in select x.target_id, format('target_%s_g0', x.target_id) as storage,
+                  clock_timestamp() - coalesce(x.keep_history, interval '400 days') as until
+    from pgscore_data.target x
+   where not exists (select from pgscore_data.watch w where w.target_id = x.target_id) order by random() limit most_targets loop
+    this_run := 0;
+    loop
+      execute format('select p.run_id from pgscore_predictions.%I p where p.run_id > $1 order by p.run_id limit 1', t.storage)
+         into this_run using this_run;
+      exit when this_run is null or pruned >= most_rows
+        or exists (select from pgscore_data.run r where r.run_id = this_run and (r.finished_at >= t.until or not r.kept));
+      execute format('delete from pgscore_predictions.%I p where p.run_id = $1', t.storage) using this_run;
+      get diagnostics n = row_count;
+      pruned := pruned + n;
+    end loop;
+  end loop;
+  return pruned;
+end
+$$;
+comment on function pgscore_data._prune_history(int, bigint) is
+  'Deletes predictions of generation 0 that are older than the history shows, once they are kept for labels. Returns how many.';
