@@ -258,14 +258,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   failed text[];
+  gates text;
 begin
   if exists (select from pgscore_data.alias a where a.version_id = this_version and a.alias = 'champion') then
     return options;
   end if;
-  failed := array(select format('%s: %s%s.', v.gate, v.reason, ' (needs ' || v.needs || ')')
-                    from pgscore._gate_verdicts(this_name, actor) v where not v.passed);
+  select coalesce(array_agg(format('%s: %s%s.', v.gate, v.reason, ' (needs ' || v.needs || ')')), '{}'), string_agg(v.gate, ', ')
+    into failed, gates from pgscore._gate_verdicts(this_name, actor) v where not v.passed;
   if failed <> '{}' and coalesce((options ->> 'force')::boolean, false) is false then
-    raise exception 'version "%" does not pass the gates of its model', this_name using errcode = 'object_not_in_prerequisite_state',
+    raise exception 'version "%" does not pass the gates of its model: %', this_name, gates using
+      errcode = 'object_not_in_prerequisite_state',
       detail = array_to_string(failed, E'\n'),
       hint = format('select * from pgscore.check_gates(%1$L); or select pgscore.promote(%1$L, force => true, reason => ''…'');', this_name);
   end if;

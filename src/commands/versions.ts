@@ -3,14 +3,21 @@ import { callFunction, type Argument } from '../client/connection.ts';
 import { databaseCommand, invocation } from './invocation.ts';
 import { inDatabase } from './connection.ts';
 
+const PROMOTE = `Makes a ready version the champion of its model: the one that a bare model name means, from now on. It must pass the gates of
+the model: pgscore gates check.`;
+
+type PromoteOptions = { force?: boolean; reason?: string };
+
 /** The commands that change which version of a model serves. */
 export function addVersionCommands(program: Command): void {
   databaseCommand(program, 'promote')
     .summary('make a version the champion of its model')
-    .description('Makes a ready version the champion of its model: the one that a bare model name means, from now on.')
+    .description(PROMOTE)
     .argument('<version>', 'such as churn@2')
-    .action((version: string, _options, command: Command) =>
-      change(command, 'pgscore.promote', [['version', 'text', version]], (name) => `${name} is the champion.`),
+    .option('--force', 'also where it does not pass a gate; needs --reason')
+    .option('--reason <text>', 'why, for the log of changes')
+    .action((version: string, options: PromoteOptions, command: Command) =>
+      change(command, 'pgscore.promote', promoteArguments(version, options), (name) => `${name} is the champion.`),
     );
   databaseCommand(program, 'rollback')
     .summary('go back to the champion before')
@@ -27,6 +34,14 @@ export function addVersionCommands(program: Command): void {
     .action((version: string, alias: string, _options, command: Command) =>
       change(command, 'pgscore.set_alias', aliasArguments(version, alias), (name) => `${name} is now "${alias}".`),
     );
+}
+
+function promoteArguments(version: string, { force, reason }: PromoteOptions): Argument[] {
+  return [
+    ['version', 'text', version],
+    ['force', 'boolean', force],
+    ['reason', 'text', reason],
+  ];
 }
 
 function aliasArguments(version: string, alias: string): Argument[] {

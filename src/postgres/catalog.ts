@@ -35,6 +35,7 @@ type Catalog = {
   'pgscore.watches': WatchRow;
   'pgscore.workers': WorkerRow;
   'pgscore.alerts': AlertRow;
+  'pgscore.gates': GateRow;
 };
 
 type ModelRow = {
@@ -58,6 +59,23 @@ type ModelRow = {
   positive_class: string | null;
   threshold: number | null;
   nulls: string | null;
+};
+
+type GateRow = {
+  model: string;
+  gate: string;
+  kind: 'golden' | 'not_worse' | 'no_segment_worse';
+  metric: string | null;
+  against: 'champion' | 'predecessor' | null;
+  margin: number | null;
+  minimum_labels: number | null;
+  by: string | null;
+  source: string | null;
+  expected: string | null;
+  tolerance: number | null;
+  golden_rows: number | null;
+  set_by: string;
+  set_at: Date;
 };
 
 type AlertRow = {

@@ -44,6 +44,36 @@ describe('with a service', () => {
     ]);
   });
 
+  test('gates are set, checked, listed and dropped, and a version that does not pass is promoted by force only', async () => {
+    const set = [
+      'gates',
+      'set',
+      'iris',
+      'not_worse',
+      '--metric',
+      'accuracy',
+      '--margin',
+      '0.01',
+      '--minimum-labels',
+      '50',
+    ];
+    expect(await json(set, ada)).toEqual({ model: 'iris', gate: 'not_worse_accuracy' });
+    const gate = { model: 'iris', gate: 'not_worse_accuracy', kind: 'not_worse', margin: 0.01, minimum_labels: 50 };
+    expect(await json(['gates', 'list', 'iris'])).toMatchObject([gate]);
+    expect((await runCli(['gates', 'check', 'iris@2'], ada)).stdout).toMatch(
+      /^ *not_worse_accuracy \| false .*labels that judge both versions \| it is not compared with iris@1 yet$/m,
+    );
+    const refused = await runCli(['promote', 'iris@2'], ada);
+    expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('not_worse_accuracy') });
+    const forced = ['promote', 'iris@2', '--force', '--reason', 'a demonstration'];
+    expect(await json(forced, ada)).toEqual({ version: 'iris@2' });
+    expect(await json(['rollback', 'iris'], ada)).toEqual({ version: 'iris@1' });
+    expect((await runCli(['gates', 'drop', 'iris', 'not_worse_accuracy'], ada)).stdout).toBe(
+      'iris no longer has the gate not_worse_accuracy.\n',
+    );
+    expect((await runCli(['gates', 'list'], ada)).stdout).toBe('No gates yet: pgscore gates set MODEL KIND\n');
+  });
+
   test('a model that is rejected ends with status 65, the reason and the remedy', async () => {
     const { exit, stdout, stderr } = await runCli(['deploy', REJECTED, '--model', 'iris'], ada);
     expect({ exit, stdout }).toEqual({ exit: 65, stdout: '' });

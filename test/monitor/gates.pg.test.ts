@@ -101,7 +101,7 @@ describe('a version that is not to be worse', () => {
     await ada.query(`select pgscore.set_gate('worse', 'not_worse', metric => 'roc_auc', margin => 0.01)`);
     expect(await refusal(ada, `select pgscore.promote('worse@2')`)).toEqual({
       code: '55000',
-      message: 'version "worse@2" does not pass the gates of its model',
+      message: 'version "worse@2" does not pass the gates of its model: not_worse_accuracy, not_worse_roc_auc',
       detail: expect.stringMatching(
         /^not_worse_accuracy: accuracy is 0\.5, that of worse@1 0\.9: 0\.4 worse\.\nnot_worse_roc_auc: roc_auc is .*\.$/,
       ),

@@ -1,0 +1,145 @@
+import type { Command } from 'commander';
+import type pg from 'pg';
+import { callFunction, type Argument } from '../client/connection.ts';
+import { catalog, rowsOf } from '../postgres/catalog.ts';
+import { inDatabase, inPersonsDatabase } from './connection.ts';
+import { databaseCommand, invocation } from './invocation.ts';
+import { numberOption } from './options.ts';
+import { tableOf } from './output.ts';
+
+const DESCRIPTION = `Says what a version must hold before it becomes the champion of its model.`;
+
+const SET_DESCRIPTION = `Sets a gate in place of the one of its name.
+
+KIND is golden: the predictions of a small table equal expected ones; not_worse: it is not worse than another version by more than a
+margin; or no_segment_worse: not in any segment of the model.`;
+
+const EXAMPLES = `
+Examples:
+  pgscore gates set churn golden --source churn_golden --expected expected_score
+  pgscore gates set churn not_worse --metric roc_auc --margin 0.005 --minimum-labels 500
+  pgscore gates set churn no_segment_worse --metric recall_score --margin 0.02`;
+
+type SetOptions = {
+  metric?: string;
+  margin?: number;
+  against?: string;
+  minimumLabels?: number;
+  by?: string;
+  source?: string;
+  expected?: string;
+  tolerance?: number;
+  name?: string;
+};
+
+export function addGates(program: Command): void {
+  const gates = program
+    .command('gates')
+    .helpCommand(false)
+    .helpOption('--help', 'print this help')
+    .summary('what a version must hold before it is promoted: list, set, check, drop')
+    .description(DESCRIPTION);
+  addList(gates);
+  addSet(gates);
+  addCheck(gates);
+  addDrop(gates);
+}
+
+function addList(gates: Command): void {
+  databaseCommand(gates, 'list')
+    .summary('list gates')
+    .description('Lists the gates of all models, or of one.')
+    .argument('[model]', 'of one model')
+    .action(async (model: string | undefined, _options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const listed = await inDatabase(flags, (client) => listGates(client, model));
+      output.result(listed, () => tableOf(listed, 'No gates yet: pgscore gates set MODEL KIND'));
+    });
+}
+
+function listGates(client: pg.Client, model: string | undefined) {
+  const query = catalog.selectFrom('pgscore.gates').selectAll().orderBy('model').orderBy('gate');
+  return rowsOf(client, model === undefined ? query : query.where('model', '=', model));
+}
+
+function addSet(gates: Command): void {
+  const number = (flag: string) => [`--${flag} <n>`, numberOption(`--${flag}`)] as const;
+  const [margin, minimum, tolerance] = [number('margin'), number('minimum-labels'), number('tolerance')];
+  const command = databaseCommand(gates, 'set')
+    .summary('set a gate')
+    .description(SET_DESCRIPTION)
+    .argument('<model>', 'such as churn')
+    .argument('<kind>', 'golden, not_worse or no_segment_worse')
+    .option('--metric <metric>', 'the metric of pgscore_bi.version_comparison that it goes by')
+    .option(margin[0], 'how much worse the version may be', margin[1])
+    .option('--against <version>', 'champion or predecessor (default: champion)')
+    .option(minimum[0], 'labels that the metric must count for both versions (default: 30)', minimum[1])
+    .option('--by <column>', 'one segment column (default: all of them)')
+    .option('--source <table>', 'of golden rows, a table or view')
+    .option('--expected <column>', 'the column of it that holds the expected score or label')
+    .option(tolerance[0], 'how far a prediction may be off (default: 1e-5)', tolerance[1])
+    .option('--name <name>', 'default: the kind and the metric')
+    .addHelpText('after', EXAMPLES)
+    .action(async (model: string, kind: string, options: SetOptions) => {
+      const { flags, output } = invocation(command);
+      const args = setArguments(model, kind, options);
+      const gate = await inPersonsDatabase(flags, (client) => callFunction(client, 'pgscore.set_gate', args));
+      output.result({ model, gate }, () => `${model} has the gate ${String(gate)}.`);
+    });
+}
+
+function setArguments(model: string, kind: string, options: SetOptions): Argument[] {
+  return [
+    ['model', 'text', model],
+    ['kind', 'text', kind],
+    ['metric', 'text', options.metric],
+    ['margin', 'float8', options.margin],
+    ['against', 'text', options.against],
+    ['minimum_labels', 'bigint', options.minimumLabels],
+    ['by', 'text', options.by],
+    ['source', 'regclass', options.source],
+    ['expected', 'text', options.expected],
+    ['tolerance', 'float8', options.tolerance],
+    ['name', 'text', options.name],
+  ];
+}
+
+type Verdict = {
+  gate: string;
+  passed: boolean;
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  needs: string | null;
+  reason: string;
+};
+
+function addCheck(gates: Command): void {
+  databaseCommand(gates, 'check')
+    .summary('whether a version passes')
+    .description('Tells whether a version passes the gates of its model, each with the reason.')
+    .argument('<version>', 'such as churn@2')
+    .action(async (version: string, _options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const text = 'select * from pgscore.check_gates($1)';
+      const { rows } = await inDatabase(flags, (client) => client.query<Verdict>(text, [version]));
+      output.result(rows, () => tableOf(rows, 'Its model has no gates: pgscore gates set MODEL KIND'));
+    });
+}
+
+function addDrop(gates: Command): void {
+  databaseCommand(gates, 'drop')
+    .summary('drop a gate')
+    .description('Drops a gate of a model.')
+    .argument('<model>', 'such as churn')
+    .argument('<gate>', 'its name: pgscore gates list')
+    .action(async (model: string, gate: string, _options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const args: Argument[] = [
+        ['model', 'text', model],
+        ['gate', 'text', gate],
+      ];
+      await inDatabase(flags, (client) => callFunction(client, 'pgscore.drop_gate', args));
+      output.result({ model, gate }, () => `${model} no longer has the gate ${gate}.`);
+    });
+}
