@@ -16,6 +16,8 @@ export type NativeProgram = { readonly answers: Answers; readonly critical: Crit
 
 /** Operators of the graph, other than constants, which may each build on the one before. */
 const MAX_NODES = 1000;
+/** Products with a weight in a row, at 18 ns each: past them, a statement of one row takes several times as long as an online call. */
+const MAX_PRODUCTS = 5000;
 /** Weights of a network past this are no thousand operations a row any more, but millions. */
 const MAX_WEIGHTS_BYTES = 1_000_000;
 
@@ -63,6 +65,7 @@ function checkNode(node: GraphNode): void {
 class Compilation {
   readonly critical = new CriticalValues();
   readonly demands: Term[] = [];
+  #products = 0;
   readonly #opset: Outline['opset'];
   readonly #tensors: Map<string, Tensor>;
 
@@ -78,6 +81,13 @@ class Compilation {
     return tensor;
   }
 
+  #spend(products: number): void {
+    this.#products += products;
+    if (this.#products <= MAX_PRODUCTS) return;
+    const [count, most] = [this.#products, MAX_PRODUCTS].map((number) => number.toLocaleString('en-US'));
+    throw new NativeRefusal(`${count} products with weights in a row are more than the ${most} that pay`);
+  }
+
   compile(node: GraphNode): void {
     const { op, outputs, inputs } = node;
     const attributes = new NodeAttributes(node);
@@ -87,6 +97,7 @@ class Compilation {
       inputs: inputs.map((name) => (name === '' ? undefined : this.tensor(name))),
       opset: this.#opset[node.domain] ?? 1,
       critical: this.critical,
+      spend: (products: number) => this.#spend(products),
       demand: (condition: Term) => this.demands.push(condition),
     };
     const made = op === 'Constant' ? [nodeConstant(attributes)] : OPERATORS[op]?.(call);

@@ -1,6 +1,6 @@
 import { exactly, nearestFloat } from './reproducible.ts';
 import { approximate, build, constant, over, type Kind, type Term } from './term.ts';
-import { balanced } from './sums.ts';
+import { balanced, neverNegative } from './sums.ts';
 
 const number = (value: number) => constant('float64', value);
 const ZERO = number(0);
@@ -13,7 +13,8 @@ export function exponential(kind: Kind, x: Term): Term {
   const made = build(
     kind,
   )`case when ${x} < ${high} then pg_catalog.exp(greatest(${x}, ${low})) else ${x} + ${INFINITY} end`;
-  return approximate(made, 'an exponential');
+  const near = approximate(made, 'an exponential');
+  return { ...near, traits: { ...near.traits, exponent: x, atLeast: 0 } };
 }
 
 /** 1 / (1 + e^-x), by the hyperbolic tangent, which neither overflows nor underflows. */
@@ -120,8 +121,9 @@ export function product(a: Term, b: Term): Term {
 /** The quotient of IEEE 754, where PostgreSQL's raises for a divisor of zero. */
 export function quotient(kind: Kind, a: Term, b: Term): Term {
   const divisor = b.constant;
-  if (divisor !== undefined && divisor !== 0) return build(kind, { propagates: true })`${a} / ${b}`;
-  return build(kind)`case when ${b} <> '0' then ${a} / ${b}
+  const positive = neverNegative(a) && neverNegative(b) ? { atLeast: 0 } : {};
+  if (divisor !== undefined && divisor !== 0) return build(kind, { propagates: true, ...positive })`${a} / ${b}`;
+  return build(kind, positive)`case when ${b} <> '0' then ${a} / ${b}
     when ${b}::pg_catalog.text = '-0' then ${a} * -${INFINITY} else ${a} * ${INFINITY} end`;
 }
 

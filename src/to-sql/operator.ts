@@ -13,6 +13,8 @@ export type OperatorCall = {
   /** The version of the operator's domain. */
   readonly opset: number;
   readonly critical: CriticalValues;
+  /** Counts multiplications by a weight. */
+  readonly spend: (products: number) => void;
   /** Notes what must hold of a row, which ONNX Runtime would refuse otherwise: such a row has no prediction. */
   readonly demand: (condition: Term) => void;
 };

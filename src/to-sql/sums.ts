@@ -1,4 +1,5 @@
 import { OVERFLOWS } from '../lib/float32.ts';
+import { constantSum } from './constant-sum.ts';
 import { lookup } from './lookup.ts';
 import { approximate, build, constant } from './term.ts';
 import type { Constant, Kind, Term } from './term.ts';
@@ -25,7 +26,35 @@ export function sum(kind: Kind, terms: readonly Term[]): Term {
     terms.slice(index * RUN, (index + 1) * RUN).reduce(join),
   );
   const total = balanced(runs, join) ?? constant(kind, 0);
-  return terms.length > 2 ? approximate(total, SUM_OF_COLUMNS) : total;
+  const near = terms.length > 2 ? approximate(total, SUM_OF_COLUMNS) : total;
+  const atLeast = leastOf(terms);
+  return atLeast === undefined || near.constant !== undefined ? near : { ...near, traits: { ...near.traits, atLeast } };
+}
+
+export function neverNegative({ constant: value, traits }: Term): boolean {
+  return typeof value === 'number' ? value >= 0 : (traits.atLeast ?? -1) >= 0 || traits.isShare === true;
+}
+
+/** What a sum is never below: exponentials are least where all are equal. */
+function leastOf(terms: readonly Term[]): number | undefined {
+  if (!terms.every(neverNegative)) return undefined;
+  const exponents = terms.flatMap(({ traits }) => traits.exponent ?? []);
+  const total = exponents.length === terms.length ? constantSum(exponents) : undefined;
+  return total === undefined ? 0 : terms.length * Math.exp(total / terms.length);
+}
+
+/** With so many sums of the same columns it takes less time to look at each column once, for all of them. */
+const MANY = 10;
+
+/** Weighted sums of the same row, each with a bias. */
+export function weightedSums(
+  kind: Kind,
+  cells: readonly Term[],
+  weights: readonly (readonly number[])[],
+  biases: readonly number[],
+): Term[] {
+  const sumOf = weights.length < MANY ? weightedSum : checkedSum;
+  return weights.map((own, index) => sumOf(kind, cells, own, biases[index] ?? 0));
 }
 
 /**
@@ -33,6 +62,10 @@ export function sum(kind: Kind, terms: readonly Term[]): Term {
  * were: NULL and NaN show in the result, and only then is each of them looked at.
  */
 export function weightedSum(kind: Kind, cells: readonly Term[], weights: readonly number[], bias: number): Term {
+  return atFirstUnchecked(checkedSum(kind, cells, weights, bias), suspicious(cells, weights));
+}
+
+function checkedSum(kind: Kind, cells: readonly Term[], weights: readonly number[], bias: number): Term {
   const known = new Map<Term, [Constant, number][]>();
   const terms: Term[] = [];
   cells.forEach((cell, index) => {
@@ -44,7 +77,7 @@ export function weightedSum(kind: Kind, cells: readonly Term[], weights: readonl
   for (const [source, entries] of known) terms.push(lookup('float32', source, entries, 0));
   const total = sum(kind, bias === 0 && terms.length > 0 ? terms : [...terms, constant(kind, bias)]);
   // Of two terms, too: a product is not rounded before it is added.
-  return atFirstUnchecked(approximate(total, SUM_OF_COLUMNS), suspicious(cells, weights));
+  return approximate(total, SUM_OF_COLUMNS);
 }
 
 function weighted(kind: Kind, cell: Term, weight: number): Term {

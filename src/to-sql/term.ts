@@ -59,6 +59,12 @@ export type Traits = {
   readonly follows?: { readonly term: Term; readonly as: (value: number) => number };
   /** What it is the square of. */
   readonly squares?: Term;
+  /** What it is e to the power of. */
+  readonly exponent?: Term;
+  /** Never below this; where that is 0, it is 0 only past the range of float32. */
+  readonly atLeast?: number;
+  /** It is one of so many places, counted from 0. */
+  readonly places?: number;
   /** Finite or not together with every other term of this origin. */
   readonly origin?: Term;
   /** What it is, where ONNX Runtime rounds it by the order, the instructions or the approximation that it chose. */
@@ -68,14 +74,19 @@ export type Traits = {
 };
 
 /** The number of rows in a shape of the graph, which no function knows: it may only shape other tensors. */
-export const ROWS: Term = {
-  kind: 'int64',
-  get pieces(): readonly string[] {
-    throw new NativeRefusal('a number that depends on how many rows there are is not compiled');
-  },
-  operands: [],
-  traits: {},
-};
+export const ROWS = unwritten('a number that depends on how many rows there are is not compiled');
+
+/** An integer of which traits alone may be used. */
+export function unwritten(reason: string, traits: Traits = {}): Term {
+  return {
+    kind: 'int64',
+    get pieces(): readonly string[] {
+      throw new NativeRefusal(reason);
+    },
+    operands: [],
+    traits,
+  };
+}
 
 /** A tag for templates: float32`${a} + ${b}`. Every term is put in parentheses where it is used. */
 export type Build = (pieces: TemplateStringsArray, ...operands: readonly Term[]) => Term;

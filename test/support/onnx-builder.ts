@@ -102,6 +102,11 @@ export function integers(name: string, dims: number[], values: number[]): Tensor
   });
 }
 
+/** A single int32. */
+export function int32(name: string, value: number): TensorProto {
+  return create(TensorProtoSchema, { name, dims: [], dataType: DataType.INT32, int32Data: [value] });
+}
+
 export function strings(name: string, values: string[]): TensorProto {
   return create(TensorProtoSchema, {
     name,

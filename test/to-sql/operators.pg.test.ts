@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { NodeProto } from 'onnx-buf';
 import { cloneDatabase } from '../support/database.ts';
 import { clientAmongTraps } from '../support/operators-in-wait.ts';
-import { classic, floats, integers, node, strings } from '../support/onnx-builder.ts';
+import { floats, integers, node, strings } from '../support/onnx-builder.ts';
 import { difference as differenceOf, FLOAT } from './graphs.ts';
 import type { Graph } from './graphs.ts';
 
@@ -55,9 +55,33 @@ describe('activations', () => {
       one(op),
     ),
     one('Clip'),
+    ...['Selu', 'HardSigmoid', 'HardSwish'].map((op) => one(op)),
+    ['PRelu', { nodes: [node('PRelu', ['X', 'W'], ['y'])], tensors: [W] }] as [string, Graph],
     ['Softmax before version 13', { nodes: [node('Softmax', ['X'], ['y'])], opset: 11 }] as [string, Graph],
   ])('%s', async (_, graph) => {
     expect(await difference(graph)).toBeUndefined();
+  });
+});
+
+describe('layers that scale', () => {
+  const TENSORS = [
+    W,
+    floats('shift', [3], [0.5, -1, 2]),
+    floats('mean', [3], [1, 0, -3]),
+    floats('variance', [3], [4, 0.25, 1]),
+  ];
+  test('BatchNormalization', async () => {
+    const nodes = [node('BatchNormalization', ['X', 'W', 'shift', 'mean', 'variance'], ['y'], { epsilon: 0.01 })];
+    expect(await difference({ nodes, tensors: TENSORS })).toBeUndefined();
+  });
+
+  test('LayerNormalization', async () => {
+    const nodes = [
+      node('Clip', ['X', 'least', 'most'], ['Z']),
+      node('LayerNormalization', ['Z', 'W', 'shift'], ['y'], { axis: -1 }),
+    ];
+    const bounds = [floats('least', [], [-1e4]), floats('most', [], [1e4])];
+    expect(await difference({ nodes, tensors: [...TENSORS.slice(0, 2), ...bounds] })).toBeUndefined();
   });
 });
 
@@ -124,124 +148,5 @@ describe('reductions', () => {
     ] as [string, Graph],
   ])('%s', async (_, graph) => {
     expect(await difference(graph)).toBeUndefined();
-  });
-});
-
-const TABLE = floats('table', [4, 2], [0.5, -1, 2, 3, -0.25, 7, 1, 0]);
-const SHAPES: [string, Graph][] = [
-  [
-    'the mean of models that are stacked before the rows',
-    {
-      nodes: [
-        node('Mul', ['X', 'W'], ['Z']),
-        node('Reshape', ['X', 'first'], ['a']),
-        node('Reshape', ['Z', 'first'], ['b']),
-        node('Concat', ['a', 'b'], ['both'], { axis: 0 }),
-        node('ReduceMean', ['both'], ['y'], { axes: [0], keepdims: 0 }),
-      ],
-      tensors: [W, integers('first', [3], [1, -1, 3])],
-    },
-  ],
-  [
-    'rows that are turned to the end and back',
-    {
-      nodes: [
-        node('Transpose', ['X'], ['turned'], { perm: [1, 0] }),
-        node('Add', ['turned', 'column'], ['s']),
-        node('Transpose', ['s'], ['y']),
-      ],
-      tensors: [floats('column', [3, 1], [1, 2, 3])],
-    },
-  ],
-  [
-    'columns that are transposed',
-    {
-      nodes: [
-        node('Concat', ['X', 'X'], ['six'], { axis: 1 }),
-        node('Mul', ['six', 'V'], ['scaled']),
-        node('Reshape', ['scaled', 'wide'], ['w']),
-        node('Transpose', ['w'], ['turned'], { perm: [0, 2, 1] }),
-        node('Flatten', ['turned'], ['y']),
-      ],
-      tensors: [floats('V', [6], [1, 2, 3, 4, 5, 6]), integers('wide', [3], [-1, 2, 3])],
-      width: 6,
-    },
-  ],
-  [
-    'as many constants as there are rows',
-    {
-      nodes: [
-        node('Shape', ['X'], ['shape']),
-        node('ConstantOfShape', ['shape'], ['zeros']),
-        node('Expand', ['W', 'shape'], ['wide']),
-        node('Add', ['zeros', 'wide'], ['sum']),
-        node('Add', ['sum', 'X'], ['y']),
-      ],
-      tensors: [W],
-    },
-  ],
-  [
-    'a shape put together from the number of rows',
-    {
-      nodes: [
-        node('Shape', ['X'], ['shape']),
-        node('Gather', ['shape', 'none'], ['rows']),
-        node('Concat', ['rows', 'three'], ['wanted'], { axis: 0 }),
-        node('Reshape', ['X', 'wanted'], ['y']),
-      ],
-      tensors: [integers('none', [1], [0]), integers('three', [1], [3])],
-    },
-  ],
-  [
-    'a product with a column, raised',
-    {
-      nodes: [node('MatMul', ['X', 'W'], ['s']), node('Reshape', ['s', 'one'], ['y'])],
-      tensors: [W, integers('one', [2], [-1, 1])],
-      width: 1,
-    },
-  ],
-  [
-    'constants that are computed from constants',
-    {
-      nodes: [
-        node('Exp', ['W'], ['e']),
-        node('ReduceSum', ['e'], ['s'], { axes: [0] }),
-        node('Mul', ['X', 's'], ['y']),
-      ],
-      tensors: [W],
-      opset: 11,
-    },
-  ],
-  [
-    'a row of a table, by a column that says which',
-    {
-      nodes: [node('Gather', ['table', 'n'], ['e']), node('Flatten', ['e'], ['y'])],
-      tensors: [TABLE],
-      width: 2,
-    },
-  ],
-  [
-    'a place in each list of a table',
-    {
-      nodes: [classic('ArrayFeatureExtractor', ['table', 'n'], ['l']), node('Transpose', ['l'], ['y'])],
-      tensors: [floats('table', [2, 4], [0.5, -1, 2, 3, -0.25, 7, 1, 0])],
-      width: 2,
-    },
-  ],
-];
-
-describe('shapes of the graph', () => {
-  test.each(SHAPES)('%s', async (_, graph) => {
-    expect(await difference(graph)).toBeUndefined();
-  });
-
-  test('a feature that is imputed, in a sum and against a threshold', async () => {
-    const nodes = [
-      classic('Imputer', ['X'], ['Z'], { imputed_value_floats: [1, 2, 3], replaced_value_float: Number.NaN }),
-      node('Greater', ['Z', 'W'], ['is']),
-      node('Cast', ['is'], ['high'], FLOAT),
-      node('Add', ['Z', 'high'], ['y']),
-    ];
-    expect(await difference({ nodes, tensors: [W] })).toBeUndefined();
   });
 });

@@ -74,6 +74,23 @@ const REFUSED: [string, Parameters<typeof onnxModel>[0]][] = [
     { nodes: [node('MatMul', ['X', 'W'], ['y'])], tensors: [square(100_000)] },
   ],
   [
+    '5,001 products with weights in a row are more than the 5,000 that pay',
+    { nodes: [node('MatMul', ['X', 'W'], ['h']), node('ReduceSum', ['h'], ['y'])], tensors: [square(1667)] },
+  ],
+  [
+    'a number that depends on how many rows there are is not compiled',
+    {
+      nodes: [
+        node('Shape', ['X'], ['s']),
+        node('Cast', ['s'], ['f'], { to: 1 }),
+        node('Gather', ['f', 'first'], ['n']),
+        node('Add', ['X', 'n'], ['z']),
+        node('ReduceMax', ['z'], ['y'], { axes: [1] }),
+      ],
+      tensors: [integers('first', [], [0])],
+    },
+  ],
+  [
     'operator Gemm with a beta other than 1 is not compiled',
     {
       nodes: [node('Gemm', ['X', 'M', 'b'], ['y'], { beta: 0.5 })],
@@ -153,11 +170,12 @@ describe('a model that is not compiled says why', () => {
 
   test('a body that came out too long is refused', () => {
     const nodes = [
-      node('MatMul', ['X', 'W'], ['h']),
+      node('Reshape', ['X', 'shape'], ['Z']),
+      node('Mul', ['Z', 'W'], ['h']),
       node('Tanh', ['h'], ['g']),
-      node('ReduceMean', ['g'], ['y'], { axes: [1] }),
+      node('ReduceMean', ['g'], ['y'], { axes: [1, 2], keepdims: 0 }),
     ];
-    expect(reasonFor({ nodes, tensors: [square(20_000)] })).toMatch(
+    expect(reasonFor({ nodes, tensors: [square(20_000), integers('shape', [3], [-1, 3, 1])] })).toMatch(
       /^a function of \d\.\d MB is longer than the 1.0 MB/,
     );
   });

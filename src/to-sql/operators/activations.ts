@@ -15,6 +15,16 @@ export const activations: Operators = {
   Relu: each((x) => largest([x, constant(x.kind, 0)])),
   LeakyRelu: each((x, { attributes }) => leaking(x, attributes.float('alpha') ?? 0.01)),
   Elu: each((x, { attributes }) => elu(x, attributes.float('alpha') ?? 1)),
+  Selu: each((x, { attributes }) =>
+    scaledBy(attributes.float('gamma') ?? SELU.gamma, elu(x, attributes.float('alpha') ?? SELU.alpha)),
+  ),
+  HardSigmoid: each((x, { attributes }) =>
+    hardSigmoid(x, attributes.float('alpha') ?? 0.2, attributes.float('beta') ?? 0.5),
+  ),
+  HardSwish: each((x) => build(x.kind)`${x} * ${hardSigmoid(x, 1 / 6, 0.5)}`),
+  PRelu: (call) => [
+    elementwise(call.op, [anyInputOf(call, 0), anyInputOf(call, 1)], (x, slope) => sloping(rounded(x), slope)),
+  ],
   Softplus: each(softplus),
   Softsign: each((x) => approximate(quotient(x.kind, x, build(x.kind)`'1' + ${absolute(x)}`), 'a softsign')),
   Softmax: (call) => [alongLast(call, softmax)],
@@ -30,7 +40,25 @@ function each(activation: Activation) {
 }
 
 function leaking(x: Term, alpha: number): Term {
-  return build(x.kind)`case when ${x} >= '0' then ${x} else ${x} * ${number(alpha)} end`;
+  return sloping(x, number(alpha));
+}
+
+function sloping(x: Term, slope: Term): Term {
+  return build(x.kind)`case when ${x} >= '0' then ${x} else ${x} * ${slope} end`;
+}
+
+/** The constants of the operator, with which a layer keeps mean and variance. */
+const SELU = { alpha: 1.6732632423543772, gamma: 1.0507009873554805 };
+
+function scaledBy(factor: number, x: Term): Term {
+  return build(x.kind)`${x} * ${number(factor)}`;
+}
+
+function hardSigmoid(x: Term, slope: number, middle: number): Term {
+  const line = build(x.kind)`${x} * ${number(slope)} + ${number(middle)}`;
+  return build(
+    x.kind,
+  )`case when ${isNaNTerm(x)} then ${x} else greatest(least(${line}, ${number(1)}), ${number(0)}) end`;
 }
 
 function elu(x: Term, alpha: number): Term {

@@ -5,6 +5,7 @@ import { columnOperators } from './columns.ts';
 import { encoders } from './encoders.ts';
 import { linear, products } from './linear.ts';
 import { logic } from './logic.ts';
+import { normalisation } from './normalisation.ts';
 import { reductions } from './reductions.ts';
 import { scaling } from './scaling.ts';
 import { shapes } from './shapes.ts';
@@ -19,6 +20,7 @@ export const OPERATORS: Operators = {
   ...encoders,
   ...linear,
   ...logic,
+  ...normalisation,
   ...products,
   ...reductions,
   ...scaling,

@@ -1,7 +1,7 @@
 import { negated } from '../functions.ts';
 import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { postTransform } from '../post-transform.ts';
-import { weightedSum, sum } from '../sums.ts';
+import { weightedSum, weightedSums, sum } from '../sums.ts';
 import { columns, perRow, elementwise, constantsOf, type Tensor } from '../tensor.ts';
 import { bool, build, constant, type Term, isFloat } from '../term.ts';
 import { chosen, labelOfLargest, labelsOf } from '../labels.ts';
@@ -68,7 +68,7 @@ function linearScores(call: OperatorCall, targets: number): Term[] {
     const score = weightedSum('float32', cells, second, intercepts[1] ?? 0);
     return [negated(score), score];
   }
-  return rows.map((weights, target) => weightedSum('float32', cells, weights, intercepts[target] ?? 0));
+  return weightedSums('float32', cells, rows, intercepts);
 }
 
 export const products: Operators = { MatMul, Gemm };
@@ -99,7 +99,8 @@ function product(call: OperatorCall, scale: number, transposed: boolean): Tensor
   const ofEach = Array.from({ length: outer }, (_, column) =>
     rows.cells.map((__, row) => scale * (weights[transposed ? column * inner + row : row * outer + column] ?? 0)),
   );
+  call.spend(rows.cells.filter(({ traits }) => traits.indicates === undefined).length * outer);
   noteWeights(call, rows.cells, ofEach);
-  const cells = ofEach.map((own) => weightedSum(rows.kind, rows.cells.map(rounded), own, 0));
+  const cells = weightedSums(rows.kind, rows.cells.map(rounded), ofEach, []);
   return perRow(rows.kind, matrix.shape.length === 1 ? [] : [outer], cells);
 }

@@ -55,6 +55,7 @@ const MIRRORED: Record<Comparison, Comparison> = { '<': '>', '<=': '>=', '>': '<
 
 function comparison(relation: Comparison): Operator {
   return of((a, b, _, call) => {
+    if (relation === '=' && (a.traits.atLeast ?? 0) >= 1 && Number(b.constant) === 0) return constant('bool', false);
     if (!isFloat(a.kind)) return compare(a, relation, b);
     [a, b].forEach((side) => reproducible(call, side));
     if (b.constant !== undefined) return compareTo(a, relation, Number(b.constant));

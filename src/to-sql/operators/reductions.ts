@@ -97,6 +97,9 @@ function position(call: OperatorCall, ordered: (row: readonly Term[]) => readonl
   if (call.attributes.integer('select_last_index') === 1) throw unsupported(call, 'that takes the last of equals');
   const axis = axisOf(input, call.attributes.integer('axis') ?? 0);
   const { rows, ...rest } = grouped(call, input, [axis]);
-  const cells = rows.map((row) => chosen(firstPlace(ordered(row.map(exactly)))));
+  const cells = rows.map((row) => {
+    const place = chosen(firstPlace(ordered(row.map(exactly))));
+    return { ...place, traits: { ...place.traits, places: row.length } };
+  });
   return { ...input, ...rest, kind: 'int64', cells };
 }

@@ -2,7 +2,8 @@ import { asInt32, converted } from '../conversion.ts';
 import { anyInputOf, inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { reproducible } from '../reproducible.ts';
 import { axisOf, constantsOf, elementwise, placeOf, sizeOf, type Tensor } from '../tensor.ts';
-import { constant, isFloat, ROWS, type Kind, type Term } from '../term.ts';
+import { neverNegative } from '../sums.ts';
+import { constant, isFloat, ROWS, unwritten, type Kind, type Term } from '../term.ts';
 
 /** Operators that change the shape of a row, or the type of its values, and leave the values where they are. */
 export const shapes: Operators = {
@@ -32,18 +33,31 @@ const KINDS: Readonly<Record<number, Kind>> = {
 function Cast(call: OperatorCall): Tensor[] {
   const input = anyInputOf(call, 0);
   const to = call.attributes.integer('to') ?? 0;
-  if (to === INT32)
-    return [{ ...input, kind: 'int64', cells: input.cells.map((cell) => asInt32(rounded(call, cell))) }];
+  if (to === INT32) return [{ ...input, kind: 'int64', cells: input.cells.map((cell) => wholeNumber(call, cell)) }];
   const kind = KINDS[to];
   if (kind === undefined) throw unsupported(call, 'to this type');
   return [
-    { ...input, kind, cells: input.cells.map((cell) => converted(isFloat(kind) ? cell : rounded(call, cell), kind)) },
+    {
+      ...input,
+      kind,
+      cells: input.cells.map((cell) => converted(isFloat(kind) ? cell : rounded(call, cell, kind), kind)),
+    },
   ];
 }
 
-/** A float that becomes a whole number, or one of two. */
-function rounded(call: OperatorCall, cell: Term): Term {
-  return isFloat(cell.kind) ? reproducible(call, cell) : cell;
+/** Of a sum that rounding does not bring below 1, it is known that it is not 0. */
+function wholeNumber(call: OperatorCall, cell: Term): Term {
+  const { atLeast = 0 } = cell.traits;
+  if (atLeast < SURELY_ONE) return asInt32(rounded(call, cell));
+  return unwritten(`operator ${call.op} behind an exponential is not compiled: rounding could decide it`, { atLeast });
+}
+
+const SURELY_ONE = 1.001;
+
+/** A float that becomes a whole number, or one of two: of what is never negative, rounding makes no zero. */
+function rounded(call: OperatorCall, cell: Term, to?: Kind): Term {
+  if (!isFloat(cell.kind) || (to === 'bool' && neverNegative(cell))) return cell;
+  return reproducible(call, cell);
 }
 
 function Reshape(call: OperatorCall): Tensor[] {
