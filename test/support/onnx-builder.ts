@@ -56,7 +56,7 @@ export function classic(
 
 /** Names that hold floats even where the numbers are whole. */
 const FLOAT_ATTRIBUTES =
-  /values$|weights|coefficients|intercepts|offset|scale|hitrates|floats?$|alpha|beta|epsilon|^threshold$/;
+  /values$|weights|coefficients|intercepts|offset|scale|hitrates|kernel_params|rho|support_vectors|floats?$|alpha|beta|epsilon|^threshold$/;
 
 function attributeOf(name: string, value: AttributeValue): AttributeProto {
   if (Array.isArray(value)) return listAttribute(name, value);

@@ -179,6 +179,8 @@ describe('columns and shapes', () => {
   );
 });
 
+const VECTORS = [1, 2, 3, -0.5, 0.25, 1.5, 0, 0, -2, 2.5, -1, 0.75];
+
 describe('linear models', () => {
   const TRANSFORMS = ['NONE', 'LOGISTIC', 'SOFTMAX'];
   /** From 0.01 to 0.05: about one half, a probit is what rounding makes of a difference. */
@@ -225,4 +227,12 @@ describe('linear models', () => {
       expect(await difference(linear(classes, transform))).toBeUndefined();
     },
   );
+
+  test.each([
+    ['support vectors', { kernel_type: 'RBF', n_supports: 4, support_vectors: VECTORS, coefficients: [1, -2, 0.5, 3] }],
+    ['a weight for each column', { kernel_type: 'LINEAR', coefficients: [1, -2, 0.5] }],
+  ])('SVMRegressor of %s', async (_, own) => {
+    const attributes = { kernel_params: [0.3, 0, 3], post_transform: 'NONE', rho: [0.25], ...own };
+    expect(await difference({ nodes: [classic('SVMRegressor', ['X'], ['y'], attributes)], width: 1 })).toBeUndefined();
+  });
 });

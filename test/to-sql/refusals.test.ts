@@ -56,7 +56,20 @@ const square = (size: number) =>
 
 const REFUSED: [string, Parameters<typeof onnxModel>[0]][] = [
   ['operator Erf is not compiled', { nodes: [node('Erf', ['X'], ['y'])] }],
-  ['operator SVMRegressor is not compiled', { nodes: [classic('SVMRegressor', ['X'], ['y'])] }],
+  ['operator SVMClassifier is not compiled', { nodes: [classic('SVMClassifier', ['X'], ['l', 'y'])] }],
+  [
+    'operator SVMRegressor with another kernel than RBF is not compiled',
+    {
+      nodes: [
+        classic('SVMRegressor', ['X'], ['y'], {
+          kernel_type: 'SIGMOID',
+          n_supports: 1,
+          coefficients: [1],
+          support_vectors: [1, 2, 3],
+        }),
+      ],
+    },
+  ],
   ['20,001 tree nodes are more than the 20,000 that a function may have', { nodes: [stumps(6667)] }],
   ['operator TreeEnsembleRegressor with nodes BRANCH_ODD is not compiled', { nodes: [stumps(1, 'BRANCH_ODD')] }],
   ['operator ReduceSum over all rows is not compiled', { nodes: [node('ReduceSum', ['X'], ['y'])] }],

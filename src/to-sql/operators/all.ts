@@ -10,6 +10,7 @@ import { reductions } from './reductions.ts';
 import { scaling } from './scaling.ts';
 import { shapes } from './shapes.ts';
 import { treeEnsembles } from './tree-ensembles.ts';
+import { vectorMachines } from './vector-machines.ts';
 
 /** Every operator that is compiled, by its name: the two domains of ONNX share none. */
 export const OPERATORS: Operators = {
@@ -26,4 +27,5 @@ export const OPERATORS: Operators = {
   ...scaling,
   ...shapes,
   ...treeEnsembles,
+  ...vectorMachines,
 };
