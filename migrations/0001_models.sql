@@ -82,6 +82,9 @@ comment on table pgscore_data.execution is
   'How a ready version is called from SQL: what score() must know of it at every call, and whether it is compiled to a function (native) '
   'or why not (reason). parts: which of score, label and probabilities are compiled; the others follow from them. evidence: what its '
   'equality with ONNX Runtime was proven on.';
+comment on column pgscore_data.execution.task is 'As it is scored and judged: a model of quantiles is a regression.';
+comment on column pgscore_data.execution.class_labels is 'The labels of a classifier, or the names of the values of a row.';
+comment on column pgscore_data.execution.probabilities is 'Whether there is a probability of each class, or several values.';
 comment on column pgscore_data.execution.positive_class is 'Place of the positive class in class_labels, from 1.';
 comment on column pgscore_data.execution.threshold is 'As the deployer gave it; NULL: labels are the model''s own.';
 comment on column pgscore_data.execution.types is 'The tensor type of each of its features; of an array with its width, as float32[3].';

@@ -33,10 +33,10 @@ create table pgscore_data.target (
   owner name not null,
   view_schema name not null,
   view_name name not null,
-  task text not null check (task in ('binary', 'multiclass', 'regression')),
+  task text not null check (task in ('binary', 'multiclass', 'regression', 'multi_target', 'multilabel', 'quantiles')),
   class_labels text[] not null,
   key_columns jsonb not null,
-  probability_columns text[],
+  value_columns text[],
   current_generation int not null default 1,
   current_snapshot_at timestamptz,
   current_rows bigint not null default 0,
@@ -48,8 +48,10 @@ create table pgscore_data.target (
 );
 comment on table pgscore_data.target is
   'A managed place for predictions: its storage is pgscore_predictions.target_<id>, partitioned by generation.';
-comment on column pgscore_data.target.probability_columns is
-  'One column a class up to 20 classes; NULL where the probabilities are one jsonb column, or where there are none.';
+comment on column pgscore_data.target.class_labels is 'The labels of a classifier, or the names of the values of a row.';
+comment on column pgscore_data.target.value_columns is
+  'One column a class up to 20 classes, or the columns of several values; NULL where the probabilities are one jsonb column, or where '
+  'there are none.';
 comment on column pgscore_data.target.current_generation is
   'The generation that the latest view shows. Publishing a run is an update of this row.';
 comment on column pgscore_data.target.hashed_as is

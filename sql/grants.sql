@@ -16,7 +16,7 @@ grant usage on schema pgscore_data to pgscore_service;
 grant execute on all functions in schema pgscore to pgscore_user;
 grant execute on all procedures in schema pgscore to pgscore_user;
 revoke execute on function
-  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean),
+  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean, text[]),
   pgscore._run_command(text, text, text),
   pgscore.promote(text, boolean, text),
   pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text),
@@ -35,7 +35,7 @@ revoke execute on function
   pgscore._may_score(name, int)
   from pgscore_user;
 grant execute on function
-  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean),
+  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean, text[]),
   pgscore._run_command(text, text, text),
   pgscore.promote(text, boolean, text),
   pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text),

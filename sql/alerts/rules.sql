@@ -5,18 +5,19 @@ select * from (values
   ('accuracy_drop', '{binary,multiclass}'::text[], 'accuracy', null::float8, 'below', 'warning', 1, 1, 30::bigint, 'auto'),
   ('auc_drop', '{binary}', 'roc_auc', null, 'below', 'warning', 1, 1, 30, 'auto'),
   ('error_rise', '{regression}', 'mae', null, 'above', 'warning', 1, 1, 30, 'auto'),
-  ('failed_rows', '{binary,multiclass,regression}', 'failed_share', 0.05, 'above', 'critical', 1, 1, 30, 'day'),
+  ('failed_rows', null, 'failed_share', 0.05, 'above', 'critical', 1, 1, 30, 'day'),
   ('missing_scores', '{binary}', 'null_score_share', 0.5, 'above', 'critical', 1, 1, 30, 'day'),
-  ('volume', '{binary,multiclass,regression}', 'n_predictions', null, 'outside', 'warning', 1, 1, 0, 'day'),
-  ('scoring_stopped', '{binary,multiclass,regression}', 'hours_since_scoring', null, 'above', 'critical', 1, 1, 0, 'day'),
-  ('labels_stopped', '{binary,multiclass,regression}', 'hours_since_labels', null, 'above', 'warning', 1, 1, 0, 'day'),
-  ('watch_delay', '{binary,multiclass,regression}', 'minutes_behind', 15, 'above', 'critical', 1, 1, 0, 'day'),
-  ('feature_drift', '{binary,multiclass,regression}', 'psi', 0.2, 'above', 'info', 2, 3, 240, 'auto'),
-  ('missing_values', '{binary,multiclass,regression}', 'missing_rate_delta', 0.05, 'above', 'info', 2, 3, 240, 'auto'),
-  ('dataset_drift', '{binary,multiclass,regression}', 'drift_share', 0.5, 'above', 'info', 2, 3, 200, 'auto')
+  ('volume', null, 'n_predictions', null, 'outside', 'warning', 1, 1, 0, 'day'),
+  ('scoring_stopped', null, 'hours_since_scoring', null, 'above', 'critical', 1, 1, 0, 'day'),
+  ('labels_stopped', null, 'hours_since_labels', null, 'above', 'warning', 1, 1, 0, 'day'),
+  ('watch_delay', null, 'minutes_behind', 15, 'above', 'critical', 1, 1, 0, 'day'),
+  ('feature_drift', null, 'psi', 0.2, 'above', 'info', 2, 3, 240, 'auto'),
+  ('missing_values', null, 'missing_rate_delta', 0.05, 'above', 'info', 2, 3, 240, 'auto'),
+  ('dataset_drift', null, 'drift_share', 0.5, 'above', 'info', 2, 3, 200, 'auto')
 ) x (name, tasks, metric, threshold, direction, severity, for_windows, of_windows, min_samples, grain);
 comment on view pgscore_data.default_alert is
-  'The rules that every model has without being asked for. No threshold: from the mean and spread of earlier windows.';
+  'The rules that every model has without being asked for; no tasks: of any task. No threshold: from the mean and spread of earlier '
+  'windows.';
 
 create or replace view pgscore_data.watched_version as
 select distinct on (v.model_id) v.model_id, v.version_id, v.number, e.task
@@ -41,7 +42,7 @@ select w.model_id, case when k.kind in ('feed', 'watch') then 0 else w.version_i
     select d.name, d.metric, d.grain, null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples,
            interval '0', true, null, '-infinity'
       from pgscore_data.default_alert d
-     where w.task = any (d.tasks)
+     where coalesce(w.task = any (d.tasks), true)
        and not exists (select from pgscore_data.alert_rule o where o.model_id = w.model_id and o.name = d.name)) r on true
   join pgscore_data.metric_kind k using (metric);
 comment on view pgscore_data.effective_alert is
@@ -63,12 +64,12 @@ declare
   k record;
   wrong text;
 begin
-  select * into k from pgscore_data.metric_kind x where x.metric = r.metric and this_task = any (x.tasks);
+  select * into k from pgscore_data.metric_kind x where x.metric = r.metric and coalesce(this_task = any (x.tasks), true);
   if not found then
     raise exception 'metric % is none of model "%"', coalesce(quote_literal(r.metric), 'NULL'), base
       using errcode = 'invalid_parameter_value',
       hint = format('Use one of %s.', (select string_agg(x.metric, ', ' order by x.metric) from pgscore_data.metric_kind x
-                                        where this_task = any (x.tasks)));
+                                        where coalesce(this_task = any (x.tasks), true)));
   end if;
   wrong := case
     when r.name is null or r.name = '' or octet_length(r.name) > 200 then 'a name has 1 to 200 bytes'

@@ -19,7 +19,7 @@ begin
   then
     return false;
   end if;
-  if not (select pgscore_data._has_key(t) from pgscore_data.target t where t.target_id = r.target_id) then
+  if not (select pgscore_data._is_judged(t) from pgscore_data.target t where t.target_id = r.target_id) then
     return false;
   end if;
   if r.is_for_one_time then
@@ -63,7 +63,7 @@ begin
     )
     select coalesce(sum(w.n), 0) from written w$q$,
     pgscore_data._code_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
-    pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task <> 'regression',
+    pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task not in ('regression', 'quantiles'),
     case when (r.target).task = 'multiclass' then ', array_agg(n.probabilities) as probabilities'
       else ', null::double precision[] as probabilities' end
       || case when r.segments is not null then ', array_agg(n.segments) as segments' else ', null::int[] as segments' end,

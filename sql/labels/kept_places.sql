@@ -11,17 +11,18 @@ return (select 'array[' || string_agg(format('pg_catalog.concat(p.%I)', k ->> 'n
 comment on function pgscore_data._key_text(jsonb) is
   'The expression of a prediction''s key, spelled as labels spell it. concat() calls no function of a type''s owner; a cast would.';
 
-create or replace function pgscore_data._has_key(t pgscore_data.target) returns boolean
+create or replace function pgscore_data._is_judged(t pgscore_data.target) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select count(a.attname) = jsonb_array_length(t.key_columns)
+  select t.task not in ('multi_target', 'multilabel') and count(a.attname) = jsonb_array_length(t.key_columns)
     from jsonb_array_elements(t.key_columns) k
     left join pg_attribute a on a.attrelid = to_regclass('pgscore_predictions.target_' || t.target_id)
      and a.attname = k.value ->> 'name' and not a.attisdropped;
 end;
-comment on function pgscore_data._has_key(pgscore_data.target) is
-  'Whether the key columns of a target are there. They go with a type that is dropped with CASCADE.';
+comment on function pgscore_data._is_judged(pgscore_data.target) is
+  'Whether a label can judge the predictions of a target: not several values, nor those whose key went with a type that was dropped with '
+  'CASCADE.';
 
 create or replace function pgscore_data._code_text(keys jsonb) returns text
 language sql stable

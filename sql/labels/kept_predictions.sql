@@ -5,13 +5,13 @@ create or replace function pgscore_data._kept_columns(t pgscore_data.target, has
 language sql stable
 set search_path = pg_catalog, pg_temp
 return format('p.score, %s as predicted_class, %s as probabilities, %s as segments',
-  case when t.task = 'regression' then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
+  case when t.task in ('regression', 'quantiles') then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
   case
     when t.task <> 'multiclass' then 'null::double precision[]'
-    when t.probability_columns is null
+    when t.value_columns is null
       then 'array(select (p.probabilities ->> c)::double precision from unnest($2) with ordinality as x (c, n) order by n)'
     else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']'
-          from unnest(t.probability_columns) with ordinality as x (c, n))
+          from unnest(t.value_columns) with ordinality as x (c, n))
   end, case when has_segments then 'g.ids' else 'null::int[]' end);
 comment on function pgscore_data._kept_columns(pgscore_data.target, boolean) is
   'The columns that are kept of a prediction p of a target. The query has its segments as g and the class labels as $2.';
@@ -49,7 +49,7 @@ begin
     from pgscore_data.run x join pgscore_data.version v using (version_id)
     join pgscore_data.target t using (target_id)
    where x.run_id = this_run;
-  if not found or not pgscore_data._has_key(r.target) then
+  if not found or not pgscore_data._is_judged(r.target) then
     return;
   end if;
   execute format($q$

@@ -54,6 +54,7 @@ declare
   family record := pgscore_data._model_family(new.model);
   earlier pgscore_data.label_source;
 begin
+  perform pgscore_data._refuse_several(new.model, family.task);
   if not pgscore_data._may_label(new.owner, family.model_id) then
     raise exception 'permission denied for model "%"', new.model
       using errcode = 'insufficient_privilege',

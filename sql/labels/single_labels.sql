@@ -100,6 +100,7 @@ declare
   recorded pgscore_data.recorded_label;
   is_deployer constant boolean := pg_has_role(new.owner, 'pgscore_deployer', 'usage');
 begin
+  perform pgscore_data._refuse_several(new.model, family.task);
   if not pgscore_data._may_label(new.owner, family.model_id) then
     raise exception 'permission denied for model "%"', new.model
       using errcode = 'insufficient_privilege',

@@ -79,7 +79,8 @@ create or replace function pgscore.deploy(
   null_values jsonb default null,
   expect jsonb default null,
   native boolean default null,
-  logits boolean default null
+  logits boolean default null,
+  targets text[] default null
 ) returns text
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -91,9 +92,9 @@ begin
     raise exception 'nulls => % is not known', quote_literal(nulls)
       using errcode = 'invalid_parameter_value', hint = 'Use ''auto'', ''error'' or ''nan''.';
   end if;
-  if deploy.task is not null and deploy.task not in ('binary', 'multiclass', 'regression') then
+  if deploy.task is not null and deploy.task not in ('binary', 'multiclass', 'regression', 'multi_target', 'multilabel', 'quantiles') then
     raise exception 'task => % is not known', quote_literal(task)
-      using errcode = 'invalid_parameter_value', hint = 'Use ''binary'', ''multiclass'' or ''regression''.';
+      using errcode = 'invalid_parameter_value', hint = 'Use binary, multiclass, regression, multi_target, multilabel or quantiles.';
   end if;
   if deploy.threshold is not null and not (deploy.threshold > 0 and deploy.threshold < 1) then
     raise exception 'threshold => % is not between 0 and 1', threshold
@@ -107,6 +108,10 @@ begin
     raise exception 'class_labels => % is no list of names', class_labels
       using errcode = 'invalid_parameter_value', hint = 'Name each class once: class_labels => array[''stays'', ''leaves''].';
   end if;
+  if array_ndims(deploy.targets) > 1 or exists (select from unnest(deploy.targets) n where n is null) then
+    raise exception 'targets => % is no list of names', targets
+      using errcode = 'invalid_parameter_value', hint = 'Name each value of a row once: targets => array[''heating'', ''cooling''].';
+  end if;
   if jsonb_typeof(deploy.null_values) <> 'object' then
     raise exception 'null_values => % is no object', null_values
       using errcode = 'invalid_parameter_value', hint = 'Give a value for each feature: null_values => ''{"feature": 0}''.';
@@ -119,20 +124,22 @@ begin
   values (deploy.model, deploy.bytes,
     jsonb_strip_nulls(jsonb_build_object('features', features, 'class_labels', class_labels, 'positive_class', positive_class,
       'threshold', threshold, 'task', task, 'nulls', nulls, 'null_values', null_values, 'native', native,
-      'logits', logits)),
+      'logits', logits, 'targets', targets)),
     deploy.expect)
   returning version into deployed;
   return deployed;
 end
 $$;
-comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean) is
+comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean,
+                                   text[]) is
 'Deploys an ONNX model and returns its version, such as churn@1, in state checking.
 model: the name to deploy under.  bytes: the ONNX file.  features: names of the columns of a matrix input, in order, where the file does '
 'not say (metadata key pgscore.features).
 class_labels: names of the classes, in the order of the probability columns, where the file does not say.  positive_class: the class '
 'whose probability score() gives (default: the last of two).
-threshold: probability from which the positive class is predicted (default: the label is the model''s own).  task: binary, multiclass or '
-'regression (default: found by the check).
+threshold: probability from which the positive class is predicted (default: the label is the model''s own).  task: binary, multiclass, '
+'regression, multi_target, multilabel or quantiles (default: found by the check).  targets: names of the values of a row, in their '
+'order, of a model that gives several.
 nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row with NULL is a failed row) or nan.  null_values: a value '
 'per feature to use instead of NULL, as {"feature": value}.
 expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version '

@@ -7,7 +7,8 @@ begin
   end if;
 end
 $$;
-comment on type pgscore_models._prediction is 'What a model says of one row; probabilities in the order of its class labels.';
+comment on type pgscore_models._prediction is
+  'What a model says of one row; probabilities in the order of its class labels, or its several values.';
 
 create or replace function pgscore_data._argument_type(tensor_type text, width int) returns text
 language sql immutable
@@ -140,9 +141,10 @@ set search_path = pg_catalog, pg_temp
 as $$
   insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, types, native,
                                       parts, reason, evidence)
-  select v.version_id, v.signature ->> 'task', labels.all, array_position(labels.all, v.signature ->> 'positiveClass'),
+  select v.version_id, case v.signature ->> 'task' when 'quantiles' then 'regression' else v.signature ->> 'task' end, labels.all,
+         array_position(labels.all, v.signature ->> 'positiveClass'),
          (v.signature ->> 'threshold')::double precision,
-         v.signature -> 'outputs' ? 'probabilities',
+         v.signature -> 'outputs' ?| array['probabilities', 'values'],
          array(select f ->> 'name' from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n) order by n),
          array(select coalesce(f ->> 'element', f ->> 'type') || case (f ->> 'width')::int when 1 then '' when 0 then '[]'
                    else '[' || (f ->> 'width') || ']' end
@@ -152,9 +154,7 @@ as $$
          v.facts -> 'native' ->> 'reason',
          coalesce(v.facts -> 'native' -> 'evidence', '{}')
     from pgscore_data.version v
-    cross join lateral (select array(select l
-                                       from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (l, n)
-                                      order by n)) labels ("all")
+    cross join lateral pgscore._output_names(v.signature) as labels ("all")
    where v.version_id = this_version and v.state = 'ready'
   on conflict (version_id) do nothing
 $$;

@@ -85,6 +85,15 @@ comment on function pgscore._ready_version(text) is
 
 -- Looking at models.
 
+create or replace function pgscore._output_names(signature jsonb) returns text[]
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(select v from jsonb_array_elements_text(coalesce(signature -> 'valueNames', signature -> 'classLabels'))
+                 with ordinality as x (v, n) order by n)
+$$;
+comment on function pgscore._output_names(jsonb) is 'Names of the values of a row, or else the class labels.';
+
 create or replace view pgscore.models with (security_barrier) as
 select
   m.name as model,
@@ -100,8 +109,16 @@ select
      from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as inputs,
   case v.signature ->> 'task'
     when 'regression' then 'value'
-    else case when v.signature -> 'outputs' ? 'probabilities' then 'label, probability of ' else 'label without probabilities: ' end
-      || (select string_agg(c, ', ' order by n) from jsonb_array_elements_text(v.signature -> 'classLabels') with ordinality as x (c, n))
+    else case
+        when v.signature ->> 'task' = 'multi_target' then 'values '
+        when v.signature ->> 'task' = 'quantiles' then 'value, quantiles '
+        when v.signature ->> 'task' = 'multilabel' and v.signature -> 'outputs' ? 'values' then 'label and probability of each: '
+        when v.signature ->> 'task' = 'multilabel' then 'label of each: '
+        when v.signature -> 'outputs' ? 'probabilities' then 'label, probability of '
+        else 'label without probabilities: '
+      end
+      || (select string_agg(c, ', ' order by n)
+            from jsonb_array_elements_text(coalesce(v.signature -> 'valueNames', v.signature -> 'classLabels')) with ordinality as x (c, n))
       || coalesce(format(' (%s of its logits)', v.signature ->> 'activation'), '')
   end as outputs,
   case when v.state = 'ready' then 'batch, online' || case when e.native then ', native' else '' end end as execution,
@@ -138,7 +155,7 @@ comment on column pgscore.models.version is 'Number of the version; churn@3 is m
 comment on column pgscore.models.aliases is 'Names that point at this version. champion is the one that a bare model name means.';
 comment on column pgscore.models.state is 'checking, ready or rejected.';
 comment on column pgscore.models.reason is 'Why the check rejected the version.';
-comment on column pgscore.models.task is 'binary, multiclass or regression.';
+comment on column pgscore.models.task is 'binary, multiclass, regression, multi_target, multilabel or quantiles.';
 comment on column pgscore.models.inputs is 'Features in order, each with its tensor type; matched to columns of the source by name.';
 comment on column pgscore.models.outputs is 'What a prediction holds.';
 comment on column pgscore.models.execution is

@@ -39,19 +39,20 @@ select * from (values
   ('max_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('explained_variance', 'performance', '{regression}', 'high', null, 1),
   ('actual_mean', 'performance', '{regression}', 'neither', null, null),
-  ('n_predictions', 'integrity', '{binary,multiclass,regression}', 'neither', 0, null),
-  ('label_coverage', 'integrity', '{binary,multiclass,regression}', 'high', 0, 1),
-  ('failed_share', 'integrity', '{binary,multiclass,regression}', 'low', 0, 1),
+  ('n_predictions', 'integrity', null, 'neither', 0, null),
+  ('label_coverage', 'integrity', null, 'high', 0, 1),
+  ('failed_share', 'integrity', null, 'low', 0, 1),
   ('null_score_share', 'integrity', '{binary}', 'low', 0, 1),
-  ('hours_since_scoring', 'feed', '{binary,multiclass,regression}', 'low', 0, null),
-  ('hours_since_labels', 'feed', '{binary,multiclass,regression}', 'low', 0, null),
-  ('minutes_behind', 'watch', '{binary,multiclass,regression}', 'low', 0, null),
-  ('psi', 'drift', '{binary,multiclass,regression}', 'low', 0, null),
-  ('drift_share', 'drift', '{binary,multiclass,regression}', 'low', 0, 1),
-  ('missing_rate_delta', 'drift', '{binary,multiclass,regression}', 'low', -1, 1)
+  ('hours_since_scoring', 'feed', null, 'low', 0, null),
+  ('hours_since_labels', 'feed', null, 'low', 0, null),
+  ('minutes_behind', 'watch', null, 'low', 0, null),
+  ('psi', 'drift', null, 'low', 0, null),
+  ('drift_share', 'drift', null, 'low', 0, 1),
+  ('missing_rate_delta', 'drift', null, 'low', -1, 1)
 ) x (metric, kind, tasks, better, least, most);
 comment on view pgscore_data.metric_kind is
-  'The metrics that a rule can be about: of which tasks, whether a high or a low value is better, and between which bounds it lies.';
+  'The metrics that a rule can be about: of which tasks, NULL for all, whether a high or a low value is better, and between '
+  'which bounds it lies.';
 
 do $do$
 begin

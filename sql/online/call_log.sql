@@ -77,6 +77,8 @@ event_time: the column of the rows that says what time a prediction is for, ''sc
 create or replace view pgscore_data.shown_block with (security_barrier) as
 select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.request_id, b.asked_at, b.duration_ms, b.scores, b.labels,
        v.signature -> 'classLabels' as class_labels, v.signature -> 'features' as features,
+       case v.signature ->> 'task' when 'quantiles' then 'regression' else v.signature ->> 'task' end as task,
+       pgscore._output_names(v.signature) as names, v.signature ? 'valueNames' as is_several,
        coalesce(to_jsonb(b.reals), to_jsonb(b.features)) as given,
        -- Read from where long values are stored, once; the parts of one that is stored there would each read all of it.
        b.inputs || '[]' as inputs,
@@ -98,9 +100,13 @@ select b.prediction_id + coalesce(x.n, 1) - 1 as prediction_id, b.model, b.versi
                  from (jsonb_array_elements(b.features), jsonb_array_elements(b.given -> (x.n - 1)::int)) as f (feature, value))
          else nullif(b.inputs -> (x.n - 1)::int, 'null')
        end as inputs, x.score, b.class_labels ->> (x.label - 1) as label,
-       case when b.probabilities is not null then array(select unnest(b.probabilities[x.n : x.n])) end as probabilities, b.error,
+       case when b.probabilities is not null and not b.is_several
+         then array(select unnest(b.probabilities[x.n : x.n])) end as probabilities,
+       b.error,
        case when b.keys -> (x.n - 1)::int ->> 0 is not null
-         then array(select jsonb_array_elements_text(b.keys -> (x.n - 1)::int)) end as key, x.event_time
+         then array(select jsonb_array_elements_text(b.keys -> (x.n - 1)::int)) end as key, x.event_time,
+       case when b.probabilities is not null and b.is_several
+         then pgscore_models._several(b.task, b.names, array(select unnest(b.probabilities[x.n : x.n]))) end as outputs
   from pgscore_data.shown_block b
   left join lateral unnest(b.scores, b.labels, b.durations, b.event_times) with ordinality as x (score, label, duration, event_time, n)
     on true;
@@ -118,6 +124,7 @@ comment on column pgscore.online_predictions.inputs is 'The features that were g
 comment on column pgscore.online_predictions.score is 'The probability of the positive class, or the value.';
 comment on column pgscore.online_predictions.label is 'The label.';
 comment on column pgscore.online_predictions.probabilities is 'In the order of the class labels.';
+comment on column pgscore.online_predictions.outputs is 'The several values of the row, as predict() has them.';
 comment on column pgscore.online_predictions.error is 'Why there is no prediction.';
 comment on column pgscore.online_predictions.key is 'What the row was about, by which labels find it; NULL: it did not say.';
 comment on column pgscore.online_predictions.event_time is

@@ -8,16 +8,19 @@ comment on view pgscore._target_request is
   'write it.';
 alter view pgscore._target_request alter column owner set default current_user;
 
-create or replace function pgscore_data._prediction_columns(task text, probability_columns text[]) returns text
+create or replace function pgscore_data._prediction_columns(task text, value_columns text[]) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select 'score double precision' || case
-    when task = 'regression' then ''
-    when probability_columns is null then ', label text, probabilities jsonb'
-    else ', label text' || coalesce((select string_agg(format(', %I double precision', p), '' order by n)
-                                       from unnest(probability_columns) with ordinality as x (p, n)), '')
-  end || ', error_code text'
+  select case
+      when task in ('multi_target', 'multilabel') then ''
+      when task in ('regression', 'quantiles') then 'score double precision, '
+      when value_columns is null then 'score double precision, label text, probabilities jsonb, '
+      else 'score double precision, label text, '
+    end || coalesce((select string_agg(format('%I %s, ', p, case when task = 'multilabel' and p like 'label\_%' then 'boolean'
+                                                              else 'double precision' end), '' order by n)
+                       from unnest(value_columns) with ordinality as x (p, n)), '')
+      || 'error_code text'
 $$;
 comment on function pgscore_data._prediction_columns(text, text[]) is
   'Definition of the columns that hold a prediction; the encoder writes them in this order.';
@@ -32,7 +35,7 @@ begin
   -- Left joins, so that the planner drops them from a query that does not ask for the run's constants.
   execute format(
     'create view pgscore_predictions.%I as
-     select %s, p.score%s, p.error_code, m.name || ''@'' || v.number as model_version, p.run_id, coalesce(p.event_time, r.snapshot_at) as '
+     select %s, %sp.error_code, m.name || ''@'' || v.number as model_version, p.run_id, coalesce(p.event_time, r.snapshot_at) as '
 'event_time, r.snapshot_at as scored_at
        from pgscore_predictions.%I p
        left join pgscore_data.run r on r.run_id = p.run_id
@@ -41,9 +44,12 @@ begin
       where %s',
     base || view_suffix,
     (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)),
-    case when t.task = 'regression' then '' when t.probability_columns is null then ', p.label, p.probabilities'
-      else ', p.label' || coalesce((select string_agg(format(', p.%I', c), '' order by n)
-                                      from unnest(t.probability_columns) with ordinality as x (c, n)), '') end,
+    case
+      when t.task in ('multi_target', 'multilabel') then ''
+      when t.task in ('regression', 'quantiles') then 'p.score, '
+      when t.value_columns is null then 'p.score, p.label, p.probabilities, '
+      else 'p.score, p.label, '
+    end || coalesce((select string_agg(format('p.%I, ', c), '' order by n) from unnest(t.value_columns) with ordinality as x (c, n)), ''),
     base, filter);
   execute format('grant select on pgscore_predictions.%I to %I', base || view_suffix, t.owner);
 end
@@ -73,16 +79,21 @@ $$;
 comment on function pgscore_data._key_types(jsonb) is
   'The key of a target with its types as the catalogue spells them: what a caller wrote never becomes part of a statement.';
 
-create or replace function pgscore._probability_columns(class_labels text[]) returns text[]
+create or replace function pgscore._value_columns(task text, class_labels text[]) returns text[]
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when cardinality(class_labels) <= 20
+  select case
+    when task in ('multi_target', 'quantiles') then class_labels
+    when task = 'multilabel' then
+      array(select p || l from unnest('{probability_,label_}'::text[]) with ordinality as x (p, m)
+             cross join unnest(class_labels) with ordinality as y (l, n) order by m, n)
+    when cardinality(class_labels) <= 20
            and not exists (select from unnest(class_labels) c where octet_length('probability_' || c) > 63)
     then array(select 'probability_' || c from unnest(class_labels) with ordinality as x (c, n) order by n) end
 $$;
-comment on function pgscore._probability_columns(text[]) is
-  'One column a class, up to 20 classes; NULL where the probabilities must be one jsonb column.';
+comment on function pgscore._value_columns(text, text[]) is
+  'A column for each value of a row, or one a class, up to 20 classes; NULL where the probabilities must be one jsonb column.';
 
 create or replace function pgscore_data._create_storage() returns trigger
 language plpgsql security definer
@@ -109,9 +120,9 @@ begin
       errcode = 'insufficient_privilege', hint = format('Name a schema that you may create views in: target_schema => ''...''; or: grant '
                                                         'create on schema %I to %I;', new.view_schema, new.owner);
   end if;
-  insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, probability_columns)
+  insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, value_columns)
   values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels,
-          pgscore._probability_columns(new.class_labels))
+          pgscore._value_columns(new.task, new.class_labels))
   returning * into t;
   base := 'target_' || t.target_id;
   select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n),
@@ -119,7 +130,7 @@ begin
     into keys, key_names from jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
   execute format('create table pgscore_predictions.%I (generation int not null, %s, event_time timestamptz, %s, run_id bigint not null, '
                  'pgscore_segments text[], pgscore_hash bigint) partition by list (generation)',
-    base, keys, pgscore_data._prediction_columns(t.task, t.probability_columns));
+    base, keys, pgscore_data._prediction_columns(t.task, t.value_columns));
   execute format('comment on table pgscore_predictions.%I is %L', base,
                  format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema,
                         t.view_name));
@@ -157,7 +168,8 @@ comment on function pgscore_data._create_storage() is
 create or replace trigger create_storage instead of insert on pgscore._target_request
 for each row execute function pgscore_data._create_storage();
 
-create or replace function pgscore._create_user_view(target_schema name, view_name name, storage_view text, what text) returns void
+create or replace function pgscore._create_user_view(target_schema name, view_name name, storage_view text, what text, task text,
+                                                     names text[]) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -174,6 +186,12 @@ begin
   for col in select a.attname from pg_attribute a
     where a.attrelid = format('%I.%I', target_schema, view_name)::regclass and a.attnum > 0 loop
     execute format('comment on column %I.%I.%I is %L', target_schema, view_name, col, case
+      when task = 'multi_target' and col = any (names) then format('The predicted value of %s.', col)
+      when task = 'quantiles' and col = any (names) then format('Quantile %s of the prediction.', col)
+      when task = 'multilabel' and col like 'label\_%' then
+        format('Whether label %s applies: by the threshold of the version, or as the model itself has it.', substr(col, 7))
+      when task = 'multilabel' and col like 'probability\_%' then format('Probability of label %s.', substr(col, 13))
+      when col = 'score' and task = 'quantiles' then 'The predicted value: the middle quantile. NULL where the row could not be scored.'
       when col = 'score' then 'Probability of the positive class (binary), the predicted value (regression), or the probability of the '
                               'label (multiclass). NULL where the row could not be scored.'
       when col = 'label' then 'The predicted class: by the threshold of the version, or as the model itself has it.'
@@ -188,7 +206,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore._create_user_view(name, name, text, text) is
+comment on function pgscore._create_user_view(name, name, text, text, text, text[]) is
   'Makes a view over a target''s predictions as the caller, who owns it and grants it on.';
 
 create or replace function pgscore._ensure_target(target_schema name, target name, signature jsonb, keys jsonb) returns int
@@ -196,14 +214,22 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  labels text[] := array(select c from jsonb_array_elements_text(signature -> 'classLabels') with ordinality as x (c, n) order by n);
+  labels text[] := pgscore._output_names(signature);
   task text := signature ->> 'task';
+  taken text;
   known record;
   id int;
 begin
   if octet_length(target) > 55 then
     raise exception 'target name "%" is longer than 55 bytes', target
       using errcode = 'name_too_long', hint = 'Choose a shorter one: target => ''…''; the history view appends _history to it.';
+  end if;
+  select k ->> 'name' into taken from jsonb_array_elements(keys) k
+   where k ->> 'name' = any (pgscore._value_columns(task, labels)) limit 1;
+  if taken is not null then
+    raise exception 'column "%" is the key of the source and a value of the model', taken using
+      errcode = 'duplicate_column',
+      hint = 'Score a view that names the key otherwise, or deploy the model with other names: targets => ''{…}''.';
   end if;
   select t.target_id, t.task, t.key_columns, t.class_labels, t.owner into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
@@ -226,11 +252,12 @@ begin
   end if;
   -- What stands in place of a view of a target that she has is her doing; of a new one it is a mistake, and is said.
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target)) is null then
-    perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id), 'The latest prediction for each key.');
+    perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id), 'The latest prediction for each key.',
+                                      task, labels);
   end if;
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target || '_history')) is null then
     perform pgscore._create_user_view(target_schema, (target || '_history')::name, format('target_%s_history', id),
-                                      'Every prediction that a finished run made.');
+                                      'Every prediction that a finished run made.', task, labels);
   end if;
   return id;
 end

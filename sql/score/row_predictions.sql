@@ -12,6 +12,16 @@ $$;
 comment on function pgscore_models._refuse_ungranted(text) is
 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
+create or replace function pgscore_models._names_shown(version pgscore_models._version) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('Its %s are %s.', case version.task when 'multi_target' then 'values' when 'multilabel' then 'labels'
+                                    when 'regression' then 'quantiles' else 'classes' end, array_to_string(version.class_labels, ', '))
+$$;
+comment on function pgscore_models._names_shown(pgscore_models._version) is
+  'What a version names that class => can ask for, as a sentence: its classes, labels, targets or quantiles.';
+
 create or replace function pgscore_models._refuse_labels_only(model text) returns void
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -30,12 +40,14 @@ as $$
 declare
   model text;
 begin
-  if version.task = 'multiclass' then
+  if version.task in ('multiclass', 'multi_target', 'multilabel') then
     model := pgscore_models._model_name(version.version_id);
-    raise exception 'model "%" has % classes: score() needs to know which one', model, cardinality(version.class_labels) using
-      errcode = 'invalid_parameter_value', detail = 'Its classes are ' || array_to_string(version.class_labels, ', ') || '.',
+    raise exception 'model "%" has % %: score() needs to know which one', model, cardinality(version.class_labels),
+      case version.task when 'multiclass' then 'classes' when 'multilabel' then 'labels' else 'values' end using
+      errcode = 'invalid_parameter_value', detail = pgscore_models._names_shown(version),
       hint = case when version.probabilities then format('score(%L, row, class => %L), or ', model, version.class_labels[1]) else '' end
-        || format('pgscore.classify(%L, row) for the label.', model);
+        || case version.task when 'multiclass' then format('pgscore.classify(%L, row) for the label.', model)
+             else format('pgscore.predict(%L, row) for all of them.', model) end;
   elsif version.task = 'binary' and not version.probabilities then
     perform pgscore_models._refuse_labels_only(pgscore_models._model_name(version.version_id));
   end if;
@@ -50,14 +62,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   classes constant text := case
-    when version.task = 'regression' then 'It is a regression: leave class out.'
-    else 'Its classes are ' || array_to_string(version.class_labels, ', ') || '.'
+    when version.class_labels = '{}' then 'It is a regression: leave class out.'
+    else pgscore_models._names_shown(version)
   end;
 begin
   if class is null then
     raise exception 'the class is NULL' using errcode = 'null_value_not_allowed', hint = classes;
   elsif array_position(version.class_labels, class) is null then
-    raise exception 'model "%" has no class "%"', pgscore_models._model_name(version.version_id), class using
+    raise exception 'model "%" has no % "%"', pgscore_models._model_name(version.version_id),
+      case version.task when 'multi_target' then 'value' when 'multilabel' then 'label' else 'class' end, class using
       errcode = 'invalid_parameter_value', hint = classes;
   elsif not version.probabilities then
     perform pgscore_models._refuse_labels_only(pgscore_models._model_name(version.version_id));
@@ -125,13 +138,35 @@ end
 $$;
 comment on function pgscore_models._predict(pgscore_models._version, jsonb) is 'All that a model says of one row.';
 
+create or replace function pgscore_models._several(task text, names text[], numbers double precision[]) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when task = 'multilabel' then jsonb_build_object(
+      'labels', (select coalesce(jsonb_agg(n order by at) filter (where numbers[cardinality(names) + at] = 1), '[]')
+                   from unnest(names) with ordinality as x (n, at)))
+      -- Of a model that gives labels only they are not there.
+      || case when numbers[1] <> 'NaN' then jsonb_build_object(
+           'probabilities', (select jsonb_object_agg(n, numbers[at]) from unnest(names) with ordinality as x (n, at))) else '{}' end
+    else jsonb_build_object('values', (select jsonb_object_agg(n, v) from unnest(names, numbers) as x (n, v)))
+  end
+   where names <> '{}' and numbers is not null and task in ('multi_target', 'multilabel', 'regression')
+$$;
+comment on function pgscore_models._several(text, text[], double precision[]) is
+'The several values of a row as predict() has them: labels that apply and the probability of each, or values by name; NULL for any other '
+'model. numbers: of labels first the probabilities and then the labels, as 0 or 1.';
+
 create or replace function pgscore_models._predict_json(asked pgscore_models._call) returns jsonb
 language sql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
   select case
       when p.task is null then null
+      when p.task in ('multi_target', 'multilabel')
+        then pgscore_models._several(p.task, p.class_labels, (p.prediction).probabilities) || jsonb_build_object('version', p.version)
       when p.task = 'regression' then jsonb_build_object('value', (p.prediction).score, 'version', p.version)
+        || coalesce(pgscore_models._several(p.task, p.class_labels, (p.prediction).probabilities), '{}')
       else jsonb_build_object('label', (p.prediction).label,
         'probabilities', (select jsonb_object_agg(c, x.probability)
           from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
@@ -154,6 +189,11 @@ begin
     model := pgscore_models._model_name((asked.version).version_id);
     raise exception 'model "%" is a regression: it has no labels', model using
       errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', model);
+  elsif p.task in ('multi_target', 'multilabel') then
+    model := pgscore_models._model_name((asked.version).version_id);
+    raise exception 'model "%" has % a row: classify() gives one label', model,
+      case p.task when 'multilabel' then 'several labels' else 'values and no label' end using
+      errcode = 'invalid_parameter_value', hint = format('pgscore.predict(%L, row) gives all of them.', model);
   end if;
   return (p.prediction).label;
 end

@@ -26,13 +26,15 @@ create or replace function pgscore.score(model text, features anyelement, class 
 language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score_class(pgscore_models._call(pgscore_models._route($1), $2), $3) $$;
 comment on function pgscore.score(text, anyelement, text) is
-'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i.';
+'The probability of one class of a row: select score(''species'', i, class => ''setosa'') from iris i. Of a model with several values a '
+'row, the one that is named so: score(''energy'', b, class => ''heating'').';
 
 create or replace function pgscore.predict(model text, features anyelement) returns jsonb
 language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._predict_json(pgscore_models._call(pgscore_models._route($1), $2)) $$;
 comment on function pgscore.predict(text, anyelement) is
-'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression.
+'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression;
+values by name of several targets or quantiles; the labels that apply, and the probability of each, of a model with several labels.
 Arguments as of score().';
 
 create or replace function pgscore.classify(model text, features anyelement) returns text

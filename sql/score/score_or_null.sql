@@ -138,7 +138,7 @@ begin
         problem := sqlerrm;
     end;
   end if;
-  if problem is null and prediction.score is null and prediction.label is null then
+  if problem is null and prediction.score is null and prediction.label is null and prediction.probabilities is null then
     problem := 'the model has no answer: it refuses a value, or its answer is not finite';
   end if;
 end

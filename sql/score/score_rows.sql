@@ -128,7 +128,7 @@ comment on function pgscore_models._check_rows(anyarray) is 'Raises where an arr
 -- Not inlined: an argument that is array(select …) forbids it. How many rows an array has, the planner does not say before it calls
 -- a function for that, which only one written in C can be: so they are the thousand that it takes for granted, each at the cost of score().
 create or replace function pgscore.score_rows(model text, rows anyarray)
-returns table (features anyelement, score double precision, label text, probabilities double precision[], version text)
+returns table (features anyelement, score double precision, label text, probabilities double precision[], version text, outputs jsonb)
 language plpgsql stable cost 10000000 rows 1000
 set search_path = pg_catalog, pg_temp
 as $$
@@ -163,7 +163,10 @@ declare
   request text;
   sent_request text;
   answer pgscore_models._columns;
-  classes int := cardinality(this.class_labels);
+  classes constant int := cardinality(this.class_labels);
+  -- Of several labels the probabilities come first, and then the labels.
+  numbers_a_row constant int := case this.task when 'multilabel' then 2 else 1 end * classes;
+  is_several constant boolean := this.task in ('multi_target', 'multilabel') or this.task = 'regression' and classes > 0;
 begin
   if not has_function_privilege('pgscore_models._v' || this.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
@@ -203,8 +206,10 @@ begin
     if cardinality(sent) > 0 then
       -- Set-returning functions of one list go in step; a join of their numbers would cost as much as the rows themselves.
       return query select x.r, x.score, this.class_labels[x.place],
-        case when answer.probabilities is not null
-          and x.place is not null then answer.probabilities[x.n * classes - classes + 1 : x.n * classes] end, version_name
+        case when answer.probabilities is not null and (x.place is not null or this.task = 'multilabel')
+          then answer.probabilities[(x.n - 1) * numbers_a_row + 1 : (x.n - 1) * numbers_a_row + classes] end, version_name,
+        case when is_several then pgscore_models._several(this.task, this.class_labels,
+          answer.probabilities[(x.n - 1) * numbers_a_row + 1 : x.n * numbers_a_row]) end
         from (select unnest(sent) as r, unnest(answer.scores) as score, unnest(answer.labels) as place,
                      generate_series(1, cardinality(sent)) as n) x;
     end if;
@@ -218,7 +223,7 @@ end
 $$;
 comment on function pgscore.score_rows(text, anyarray) is
 'Scores many rows by way of the service, a thousand in a round trip, each sent before the answer to the last is handed out; inside of the '
-'transaction, uncommitted rows included. Each prediction is logged (pgscore.online_predictions). With pgscore.execution = native they are '
-'computed here, and not logged.
+'transaction, uncommitted rows included. outputs has the several values of a row, as predict() does. Each prediction is logged '
+'(pgscore.online_predictions). With pgscore.execution = native they are computed here, and not logged.
 select (s.features).id, s.score, s.label from pgscore.score_rows(''churn'', array(select c from customers c where …)) s;
 For whole tables score_table() is faster and isolates rows that cannot be scored; here one such row fails the call.';

@@ -46,12 +46,24 @@ as $$ select format('volatile parallel %s cost 100000',
                     case when current_setting('server_version_num')::int < 170000 then 'unsafe' else 'restricted' end) $$;
 comment on function pgscore_data._online_kind() is 'What PostgreSQL is told of a typed function that asks the service.';
 
+create or replace function pgscore_data._typed_type(task text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when task = 'multiclass' then 'text' when task in ('multi_target', 'multilabel') then 'jsonb' else 'double precision' end
+$$;
+comment on function pgscore_data._typed_type(text) is
+  'What a typed function returns: the score, the label of several classes, or all of several values.';
+
 create or replace function pgscore_data._typed_result(e pgscore_data.execution, call text, label_call text, otherwise text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
     when not e.native and e.task = 'multiclass' then format('(pgscore_models.%I(%s)).label', format('_v%s_online', e.version_id), otherwise)
+    when e.task in ('multi_target', 'multilabel') then
+      format('pgscore_models._several(%L, %L::text[], (pgscore_models.%I(%s)).probabilities)', e.task, e.class_labels,
+             format('_v%s_online', e.version_id), otherwise)
     when not e.native then format('(pgscore_models.%I(%s)).score', format('_v%s_online', e.version_id), otherwise)
     when e.task = 'multiclass' then format('(%L::text[])[1 + %s]', e.class_labels, label_call)
     else call
@@ -132,7 +144,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  result text := case e.task when 'multiclass' then 'text' else 'double precision' end;
+  result text := pgscore_data._typed_type(e.task);
   -- A version reads nothing and never changes: it may be indexed, generated and computed by workers. The cost, that of reading five
   -- pages, has other conditions tried first and makes workers worth while.
   kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_kind() end;
@@ -153,7 +165,8 @@ begin
   end if;
   perform pgscore_data._refuse_other_columns(name, relation, body);
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,
-    format('%s of a row of %s. Never changes.', case e.task when 'multiclass' then 'The label' when 'regression' then 'The value'
+    format('%s of a row of %s. Never changes.', case when e.task = 'multiclass' then 'The label' when e.task = 'regression' then 'The value'
+                                                  when result = 'jsonb' then 'All values'
                                                   else 'The probability of the positive class' end, relation));
 end
 $$;
@@ -176,7 +189,7 @@ begin
   -- In PL/pgSQL, which takes 0.3 µs more: pg_dump may write a table with a generated column before the function that one in SQL would
   -- call, for which PostgreSQL looks when it makes the column.
   if e.native and jsonb_array_length(features) <= 100 then
-    perform pgscore_data._create_function(name, taken, case e.task when 'multiclass' then 'text' else 'double precision' end, 'plpgsql',
+    perform pgscore_data._create_function(name, taken, pgscore_data._typed_type(e.task), 'plpgsql',
                                           'immutable parallel safe cost 2000',
       format(E'begin\n  return %s;\nend', pgscore_data._typed_result(e, format('pgscore_models.%I(%s)', '_v' || e.version_id, given),
           format('pgscore_models.%I(%s)', '_v' || e.version_id || '_label', given), null)),

@@ -88,8 +88,16 @@ function unlessOurs(error: unknown): undefined {
 function differs(one: Predictions, row: number, other: Predictions, otherRow: number): boolean {
   const failed = one.errors.has(row);
   if (failed !== other.errors.has(otherRow)) return true;
-  const [a, b] = [one.score[row] ?? 0, other.score[otherRow] ?? 0];
-  return !failed && Math.abs(a - b) > ROUNDING * Math.max(1, Math.abs(b));
+  const others = saidOf(other, otherRow);
+  return (
+    !failed && saidOf(one, row).some((a, at) => Math.abs(a - (others[at] ?? 0)) > ROUNDING * Math.max(1, Math.abs(a)))
+  );
+}
+
+/** The score of a row, or its several values. */
+function saidOf({ score, values, rows }: Predictions, row: number): Float64Array {
+  const width = (values ?? score).length / rows;
+  return (values ?? score).subarray(row * width, (row + 1) * width);
 }
 
 function mixed(): PgscoreError {

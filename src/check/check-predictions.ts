@@ -3,10 +3,9 @@ import { runFailure } from '../inference/ort-errors.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { LOGITS } from './logits.ts';
 import { LABELS_ALONE } from './output-meaning.ts';
-import type { Signature } from '../inference/signature.ts';
+import { hasOwnLabel, type Signature } from '../inference/signature.ts';
 import type { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
-import { hasOwnLabel } from '../inference/outputs.ts';
 import { ModelSession } from '../inference/session.ts';
 
 /** float32 rounding of a sum of probabilities. */
@@ -18,15 +17,14 @@ const SLACK = 1e-4;
  * @throws PgscoreError model_output_nan, model_output_not_probability, model_class_labels_wrong
  */
 export function checkPredictions(signature: Signature, predictions: Predictions, warnings: string[]): void {
-  const scored = Array.from({ length: predictions.rows }, (_, row) => row).filter(
-    (row) => !predictions.errors.has(row),
-  );
+  const scored = scoredRows(predictions);
   if (scored.length === 0) throw nothingScored(predictions);
   const { probabilities } = predictions;
+  if (signature.task === 'multilabel') return checkLabels(signature, predictions);
   if (probabilities === null) return;
   const classes = signature.classLabels.length;
   const rows = scored.map((row) => [...probabilities.subarray(row * classes, (row + 1) * classes)]);
-  const outside = rows.flat().find((value) => value < -SLACK || value > 1 + SLACK);
+  const outside = rows.flat().find(isOutside);
   if (outside !== undefined) throw notProbability(signature.outputs, outside);
   const sums = rows.map((row) => row.reduce((sum, value) => sum + value, 0));
   const worst = sums.find((sum) => Math.abs(sum - 1) > 100 * SLACK);
@@ -44,6 +42,57 @@ function notAlong({ outputs, activation }: Signature, sum: number): PgscoreError
     `the ${activation} of the logits adds up to ${sum} in a row: '${outputs.probabilities?.name}' is not one row of classes each`,
     { remedy: 'Export the logits as [rows, classes].' },
   );
+}
+
+/** Probabilities of several labels need not add up to 1; labels are 0 or 1. */
+function checkLabels({ outputs, valueNames = [] }: Signature, predictions: Predictions): void {
+  const outside = outputs.values && probabilitiesOf(predictions, valueNames.length).find(isOutside);
+  if (outside !== undefined) {
+    throw new PgscoreError(
+      'model_output_not_probability',
+      `output '${outputs.values?.[0]?.name ?? ''}' returned ${outside}, which is no probability of a label`,
+      { remedy: "Export probabilities, or name the numbers as they are: task => 'multi_target' with targets." },
+    );
+  }
+  const strange = labelsOf(predictions, valueNames.length).find((value) => value !== 0 && value !== 1);
+  if (strange === undefined) return;
+  throw new PgscoreError(
+    'model_outputs_unsupported',
+    `a label of several is 0 or 1, and the model returned ${strange}`,
+    {
+      remedy: 'Export one model for each label that has more than two classes.',
+    },
+  );
+}
+
+/** The signature without the numbers of a multilabel model that are no probabilities, where it returns its labels beside them. */
+export function withoutMargins(signature: Signature, predictions: Predictions, warnings: string[]): Signature {
+  const { task, outputs, valueNames = [], threshold } = signature;
+  const { label, values } = outputs;
+  if (task !== 'multilabel' || label === undefined || values === undefined || threshold !== undefined) return signature;
+  if (!probabilitiesOf(predictions, valueNames.length).some(isOutside)) return signature;
+  warnings.push(`output '${values[0]?.name ?? ''}' holds no probabilities: predictions are the labels alone`);
+  return { ...signature, outputs: { label } };
+}
+
+function isOutside(probability: number): boolean {
+  return probability < -SLACK || probability > 1 + SLACK;
+}
+
+function probabilitiesOf(predictions: Predictions, labels: number): number[] {
+  return scoredRows(predictions).flatMap((row) => [
+    ...(predictions.values?.subarray(2 * row * labels, (2 * row + 1) * labels) ?? []),
+  ]);
+}
+
+function labelsOf(predictions: Predictions, labels: number): number[] {
+  return scoredRows(predictions).flatMap((row) => [
+    ...(predictions.values?.subarray((2 * row + 1) * labels, 2 * (row + 1) * labels) ?? []),
+  ]);
+}
+
+function scoredRows({ rows, errors }: Predictions): number[] {
+  return Array.from({ length: rows }, (_, row) => row).filter((row) => !errors.has(row));
 }
 
 function nothingScored({ errors, rows }: Predictions): PgscoreError {

@@ -13,6 +13,8 @@ export type DeployOptions = {
   task?: Task | undefined;
   /** In the order of the probability columns. */
   classLabels?: readonly string[] | undefined;
+  /** Names of the values of a row, in their order, of a model that gives several. */
+  targets?: readonly string[] | undefined;
   positiveClass?: string | undefined;
   threshold?: number | undefined;
   /** The numbers of a classifier are logits or log-probabilities. */

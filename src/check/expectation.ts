@@ -4,7 +4,7 @@ import type { Predictions } from '../inference/predictions.ts';
 import { columnsOf, renameColumns } from '../inference/match-columns.ts';
 import type { ModelSession } from '../inference/session.ts';
 import { predictRows } from './trial.ts';
-import type { Signature } from '../inference/signature.ts';
+import { valuesWidth, type Signature } from '../inference/signature.ts';
 
 /** Rows that are scored at a time. */
 const CHUNK = 4096;
@@ -21,7 +21,8 @@ export type ExpectationReport = {
 
 /**
  * Compares the predictions of a model with those that the training framework gave for the same rows: columns
- * expected_label, expected_score, expected_value and expected_probability_<class> beside the features. A blank cell is
+ * expected_label, expected_score, expected_value and expected_probability_<class> beside the features, expected_<target> and
+ * the like of a model with several values. A blank cell is
  * not compared.
  * @throws PgscoreError model_expectation_wrong, model_expectation_failed, feature_column_missing
  */
@@ -116,19 +117,46 @@ function expectedColumns(signature: Signature, columns: readonly string[]): Expe
 }
 
 function expectedColumn(signature: Signature, name: string): ExpectedColumn {
+  const column = signature.valueNames === undefined ? classColumn(signature, name) : valueColumn(signature, name);
+  if (column !== undefined) return column;
+  const { task, classLabels, valueNames: named = classLabels } = signature;
+  throw new PgscoreError('model_expectation_wrong', `the model predicts nothing to compare '${name}' with`, {
+    remedy: `It is a ${task} model${named.length > 0 ? ` of ${named.join(', ')}` : ''}.`,
+  });
+}
+
+function classColumn(signature: Signature, name: string): ExpectedColumn | undefined {
   const { task, classLabels, outputs } = signature;
   if (name === 'expected_label' && task !== 'regression') return labelColumn(signature, name);
-  if (name === 'expected_value' && task === 'regression') return numberColumn(name, ({ score }, row) => score[row]);
-  if (name === 'expected_score') return numberColumn(name, ({ score }, row) => score[row]);
+  if (name === 'expected_score' || (name === 'expected_value' && task === 'regression')) return scoreColumn(name);
   const label = name.startsWith(PROBABILITY)
     ? classLabels.indexOf(classOf(name.slice(PROBABILITY.length), classLabels))
     : -1;
-  if (label >= 0 && outputs.probabilities !== undefined) {
-    return numberColumn(name, ({ probabilities }, row) => probabilities?.[row * classLabels.length + label]);
-  }
-  throw new PgscoreError('model_expectation_wrong', `the model predicts nothing to compare '${name}' with`, {
-    remedy: `It is a ${task} model${classLabels.length > 0 ? ` of the classes ${classLabels.join(', ')}` : ''}.`,
-  });
+  if (label < 0 || outputs.probabilities === undefined) return undefined;
+  return numberColumn(name, ({ probabilities }, row) => probabilities?.[row * classLabels.length + label]);
+}
+
+const LABEL = 'expected_label_';
+
+/** One of several values a row: expected_<target>, expected_<quantile>, expected_probability_<label> or expected_label_<label>. */
+function valueColumn(signature: Signature, name: string): ExpectedColumn | undefined {
+  const { task, valueNames = [] } = signature;
+  if (task === 'quantiles' && (name === 'expected_score' || name === 'expected_value')) return scoreColumn(name);
+  const at = task === 'multilabel' ? placeOfLabel(signature, name) : valueNames.indexOf(name.slice(PREFIX.length));
+  const width = valuesWidth(signature);
+  return at < 0 ? undefined : numberColumn(name, ({ values }, row) => values?.[row * width + at]);
+}
+
+/** Probabilities come first, and then the labels. */
+function placeOfLabel({ valueNames = [], outputs }: Signature, name: string): number {
+  if (name.startsWith(PROBABILITY) && outputs.values !== undefined)
+    return valueNames.indexOf(name.slice(PROBABILITY.length));
+  const label = name.startsWith(LABEL) ? valueNames.indexOf(name.slice(LABEL.length)) : -1;
+  return label < 0 ? label : valueNames.length + label;
+}
+
+function scoreColumn(name: string): ExpectedColumn {
+  return numberColumn(name, ({ score }, row) => score[row]);
 }
 
 const BOOLEANS: Readonly<Record<string, string>> = { false: '0', true: '1' };
@@ -144,7 +172,7 @@ function numberColumn(name: string, read: (from: Predictions, row: number) => nu
     name,
     actual,
     difference: (expected, predictions, row) => {
-      const reference = Number(expected);
+      const reference = Number(BOOLEANS[String(expected as string).toLowerCase()] ?? expected);
       if (!Number.isFinite(reference)) throw notNumber(name, expected);
       return Math.abs(actual(predictions, row) - reference) / Math.max(1, Math.abs(reference));
     },

@@ -1,6 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import type { Predictions } from '../inference/predictions.ts';
-import type { Signature } from '../inference/signature.ts';
+import type { Signature, ValueOutput } from '../inference/signature.ts';
 import { withActivation } from '../onnx/activation.ts';
 import type { Normalised } from '../onnx/normalise.ts';
 
@@ -16,7 +16,10 @@ type Activated = { readonly model: Normalised; readonly signature: Signature };
  * @throws PgscoreError model_options_wrong
  */
 export function activated(model: Normalised, signature: Signature, returned: Predictions): Activated {
-  const { probabilities } = signature.outputs;
+  const { probabilities, values = [] } = signature.outputs;
+  const [matrix] = values;
+  if (signature.task === 'multilabel' && matrix !== undefined && values.length === 1 && matrix.layers === undefined)
+    return sigmoids(model, signature, matrix);
   if (probabilities === undefined) {
     const of = signature.task === 'regression' ? 'a regression' : 'a model that returns labels alone';
     throw new PgscoreError('model_options_wrong', `${of} has no logits`, {
@@ -29,6 +32,14 @@ export function activated(model: Normalised, signature: Signature, returned: Pre
   const renamed = changed.outline.outputs.at(outputPlace(model, name))?.name ?? name;
   const outputs = { ...signature.outputs, probabilities: { name: renamed, width } };
   return { model: changed, signature: { ...signature, activation, outputs } };
+}
+
+/** Each of several labels has a logit of its own. */
+function sigmoids(model: Normalised, signature: Signature, matrix: ValueOutput): Activated {
+  const changed = withActivation(model, matrix.name, 'sigmoid');
+  const name = changed.outline.outputs.at(outputPlace(model, matrix.name))?.name ?? matrix.name;
+  const outputs = { ...signature.outputs, values: [{ ...matrix, name }] };
+  return { model: changed, signature: { ...signature, activation: 'sigmoid', outputs } };
 }
 
 function outputPlace({ outline }: Normalised, output: string): number {

@@ -6,7 +6,10 @@ import { producerBehind, type Outline } from '../onnx/outline.ts';
 import type { Signature, Task } from '../inference/signature.ts';
 
 /** The half of a signature that says what the outputs mean. */
-export type OutputMeaning = Pick<Signature, 'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold'>;
+export type OutputMeaning = Pick<
+  Signature,
+  'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold' | 'valueNames' | 'scoreValue'
+>;
 
 /** What is known when the meaning of the outputs is checked. */
 export type Evidence = {
@@ -55,6 +58,9 @@ function taskOf({ options }: Evidence, classLabels: readonly string[]): Task {
   return classLabels.length === 2 ? 'binary' : 'multiclass';
 }
 
+/** What may follow the last activation of a network. */
+export const PASSES_ON = new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']);
+
 /** The labels that are known, or 0, 1, … for a network that ends in a sigmoid or a softmax. */
 function labelsFor({ outline, observed, classLabels, options }: Evidence, warnings: string[]): string[] {
   if (options.task === 'regression') return [];
@@ -70,8 +76,7 @@ function labelsFor({ outline, observed, classLabels, options }: Evidence, warnin
 
 /** @throws PgscoreError model_output_not_probability */
 function endsInProbabilities(outline: Outline, output: ObservedOutput): boolean {
-  const passing = new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']);
-  const ending = producerBehind(outline, output.name, passing)?.op;
+  const ending = producerBehind(outline, output.name, PASSES_ON)?.op;
   if (ending === 'LogSoftmax') throw logProbabilities(output);
   return ending === 'Softmax' || (ending === 'Sigmoid' && output.width === 1);
 }
@@ -108,7 +113,7 @@ function findValue(observed: readonly ObservedOutput[]): { name: string } {
   }
   if (second !== undefined || value.width !== 1) {
     throw new PgscoreError('model_outputs_unsupported', `a regression returns one number a row; ${listed(observed)}`, {
-      remedy: 'Export one model for each target, or name the classes (class_labels) where it is a classifier.',
+      remedy: "Say what they are: task => 'multi_target' with targets, or class_labels where it is a classifier.",
     });
   }
   return { name: value.name };
@@ -138,7 +143,7 @@ function findProbabilities(
   });
 }
 
-function listed(observed: readonly ObservedOutput[]): string {
+export function listed(observed: readonly ObservedOutput[]): string {
   const outputs = observed.map(({ name, type, width }) => `'${name}' (${type}, ${width} a row)`);
   return `the model returns ${outputs.length === 0 ? 'nothing that can be read' : outputs.join(', ')}`;
 }

@@ -7,9 +7,10 @@ import type { Normalised } from '../onnx/normalise.ts';
 import { checkTensorsOnly, outputReader, observedOutputs, type ObservedOutput } from '../inference/outputs.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { ModelSession } from '../inference/session.ts';
-import { outputMeaning, type Evidence, type OutputMeaning } from './output-meaning.ts';
+import { meaningOfValues, type Evidence } from './meaning-of-values.ts';
+import { outputMeaning, type OutputMeaning } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
-import { checkOwnLabels, checkPredictions } from './check-predictions.ts';
+import { checkOwnLabels, checkPredictions, withoutMargins } from './check-predictions.ts';
 import { activated } from './logits.ts';
 import { takenRows } from '../inference/arrays.ts';
 import { paddedRowsOf } from '../inference/feed.ts';
@@ -41,10 +42,12 @@ export async function tryModel(model: Normalised, preparation: Preparation): Pro
   if (graph.outputs.length === 0) checkTensorsOnly(outline);
   const warnings: string[] = [];
   const observed = await observe(graph, { inputs, features, batch }, batchOfRows(features, samples), warnings);
-  const classLabels = classLabelsOf(model, options);
+  const classLabels = (): string[] => classLabelsOf(model, options);
   const meaning = meaningOfTensors({ outline, observed, classLabels, options }, warnings);
-  const signature = { inputs, features, ...meaning, batch };
-  const returned = await predictRows(asReturned(graph, signature), samples);
+  const assumed = { inputs, features, ...meaning, batch };
+  const first = await predictRows(asReturned(graph, assumed), samples);
+  const signature = options.logits === true ? assumed : withoutMargins(assumed, first, warnings);
+  const returned = signature === assumed ? first : await predictRows(asReturned(graph, signature), samples);
   if (options.logits !== true) return tryMeant(graph, { model, signature, returned }, samples, warnings);
   const made = activated(model, signature, returned);
   await graph.release();
@@ -88,7 +91,9 @@ export async function predictRows(session: ModelSession, rows: readonly JsonRow[
  */
 function meaningOfTensors(evidence: Evidence, warnings: string[]): OutputMeaning {
   try {
-    const meaning = outputMeaning(evidence, warnings);
+    const meaning =
+      meaningOfValues(evidence, warnings) ??
+      outputMeaning({ ...evidence, classLabels: evidence.classLabels() }, warnings);
     if (Object.keys(meaning.outputs).every((output) => output === 'label')) checkTensorsOnly(evidence.outline);
     return meaning;
   } catch (error) {
@@ -131,7 +136,9 @@ async function observe(
 
 /** Those outputs that a run on two rows gave two of. */
 function withRowEach(observed: ObservedOutput[], outputs: readonly RunOutput[], warnings: string[]): ObservedOutput[] {
-  const kept = observed.filter(({ name }) => outputs.some((output) => output.name === name && output.dims[0] === 2));
+  const kept = observed.filter(({ name, layers }) =>
+    outputs.some((output) => output.name === name && output.dims[layers === undefined ? 0 : 1] === 2),
+  );
   if (kept.length === 0) return observed;
   const left = observed.filter((output) => !kept.includes(output) && !output.type.startsWith('float'));
   for (const { name } of left) warnings.push(`output '${name}' has no value for each row, and is not read`);

@@ -17,7 +17,9 @@ export type DeployOptions = WaitOptions & {
   readonly threshold?: number | undefined;
   /** `true`: the model returns logits or log-probabilities, of which pgscore makes probabilities. */
   readonly logits?: boolean | undefined;
-  readonly task?: 'binary' | 'multiclass' | 'regression' | undefined;
+  readonly task?: 'binary' | 'multiclass' | 'regression' | 'multi_target' | 'multilabel' | 'quantiles' | undefined;
+  /** Names of the values of a row, in their order, of a model that gives several: targets, labels or quantiles. */
+  readonly targets?: readonly string[] | undefined;
   /** What a NULL in a number feature becomes: `auto` (default), `error` or `nan`. */
   readonly nulls?: 'auto' | 'error' | 'nan' | undefined;
   /** Values in place of NULL, by feature. */
@@ -77,6 +79,7 @@ function deployArguments(bytes: Buffer, options: DeployOptions): Argument[] {
     ['bytes', 'bytea', bytes],
     ['features', 'text[]', options.features],
     ['class_labels', 'text[]', options.classLabels],
+    ['targets', 'text[]', options.targets],
     ['positive_class', 'text', options.positiveClass],
     ['threshold', 'float8', options.threshold],
     ['task', 'text', options.task],

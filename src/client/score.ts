@@ -6,17 +6,21 @@ export type FeatureRow = Readonly<Record<string, string | number | boolean | Dat
 
 /** What a model says of one row. */
 export type Prediction = {
-  /** The probability of the positive class, or of the label with more than two classes; the value of a regression. */
+  /** The probability of the positive class, or of the label with more than two classes; the value of a regression; null of several targets or labels. */
   readonly score: number | null;
   /** The predicted class; null for a regression. */
   readonly label: string | null;
-  /** By class, in the order of the model; null for a regression. */
+  /** By class, or by label of several, in the order of the model; null for a regression. */
   readonly probabilities: readonly number[] | null;
+  /** By the name of the target or quantile; null for a model of one value. */
+  readonly values: Readonly<Record<string, number>> | null;
+  /** Which of several labels apply; null for any other model. */
+  readonly labels: readonly string[] | null;
   /** The version that answered, such as `churn@3`. */
   readonly version: string;
 };
 
-const SCORE = `select s.score, s.label, s.probabilities, s.version
+const SCORE = `select s.score, s.label, s.probabilities, s.outputs -> 'values' as values, s.outputs -> 'labels' as labels, s.version
     from pgscore.score_rows($1, array(
            select e.features from jsonb_array_elements($2::jsonb) with ordinality e (features, number) order by e.number))
          with ordinality s

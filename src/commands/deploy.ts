@@ -46,7 +46,15 @@ export function addDeploy(program: Command): void {
       numberOption('--threshold'),
     )
     .option('--logits', 'the model returns logits or log-probabilities: make probabilities of them')
-    .option('--task <task>', 'binary, multiclass or regression (default: found by the check)')
+    .option(
+      '--targets <a,b>',
+      'values of a row, in their order, of a model that gives several',
+      namesOption('--targets'),
+    )
+    .option(
+      '--task <task>',
+      'binary, multiclass, regression, multi_target, multilabel or quantiles (default: found by the check)',
+    )
     .option('--nulls <rule>', 'auto, error or nan: what a NULL in a number feature becomes (default: auto)')
     .option('--null-values <json>', 'values in place of NULL: {"feature": value}', jsonOption('--null-values'))
     .option('--expect <rows.csv>', 'rows with the predictions of the training framework, which the version must match')

@@ -3,6 +3,7 @@ import { PgscoreError } from '../errors.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
 import { type ViewedBytes, viewed } from '../lib/bytes.ts';
 import type { Predictions, RowErrorCode } from '../inference/predictions.ts';
+import type { ValueTask } from '../inference/signature.ts';
 import type { DecodedBatch } from './batch.ts';
 import { encodedField, FieldWriter } from './field-writer.ts';
 
@@ -11,8 +12,10 @@ type PredictionTarget = {
   readonly constants: { readonly generation: number; readonly runId: string } | null;
   /** None for a regression, which has neither label nor probabilities. */
   readonly classLabels: readonly string[];
-  /** One float8 column a class; null: all of them as one jsonb. */
-  readonly probabilityColumns: readonly string[] | null;
+  /** One float8 column a class, or a column a value; null: the probabilities of all classes as one jsonb. */
+  readonly valueColumns: readonly string[] | null;
+  /** Of a model with several values a row. */
+  readonly valueTask?: ValueTask | undefined;
 };
 
 type Keys = Pick<DecodedBatch, 'rows' | 'keys' | 'eventTime'> & Partial<Pick<DecodedBatch, 'hash'>>;
@@ -23,25 +26,27 @@ const LONGEST_ERROR_CODE = 64;
 
 /**
  * Predictions as tuples of binary COPY. Columns: generation int4 and run_id int8, unless they are defaults; the key columns;
- * event_time timestamptz, if the source has one; the hash of its row int8, if it was read for a watch; score float8; of classifiers label text and the probabilities; error_code
- * text; the values of its segments text[], if the run has segments. A row that could not be scored has only its key, event time, error code and segments; raises `internal` for any other that
+ * event_time timestamptz, if the source has one; the hash of its row int8, if it was read for a watch; score float8, but for several targets or labels; of classifiers label text and
+ * the probabilities, of a model with several values these; error_code text; the values of its segments text[], if the run has segments. A row that could not be scored has only its key, event time, error code and segments; raises `internal` for any other that
  * has no finite prediction.
  */
 export class PredictionEncoder {
   readonly #constants: readonly ViewedBytes[];
   readonly #labels: readonly ViewedBytes[];
   readonly #probabilities: ProbabilityFields;
+  readonly #values: ValueFields | undefined;
   /** Most bytes of a row besides its keys. */
   readonly #rowBytes: number;
   readonly #errorCodes = new Map<string, ViewedBytes>();
   readonly #segments = new SegmentsField();
 
-  constructor({ constants, classLabels, probabilityColumns }: PredictionTarget) {
+  constructor({ constants, classLabels, valueColumns, valueTask }: PredictionTarget) {
     this.#constants = constants === null ? [] : encodedConstants(constants);
     this.#labels = classLabels.map((label) => encodedField(Buffer.from(label)));
-    this.#probabilities = probabilityFields(classLabels, probabilityColumns);
+    this.#probabilities = valueTask === undefined ? probabilityFields(classLabels, valueColumns) : NO_FIELDS;
+    this.#values = valueTask && new ValueFields(valueTask, classLabels.length, valueColumns?.length ?? 0);
     const longestLabel = this.#labels.reduce((longest, { bytes }) => Math.max(longest, bytes.length), 0);
-    this.#rowBytes = FIXED_BYTES + longestLabel + this.#probabilities.maxBytes;
+    this.#rowBytes = FIXED_BYTES + longestLabel + this.#probabilities.maxBytes + (this.#values?.maxBytes ?? 0);
   }
 
   /** The tuples of one batch. */
@@ -52,8 +57,8 @@ export class PredictionEncoder {
   ): Buffer {
     const { errors } = predictions;
     const passed = [...keys, eventTime, hash].flatMap((column) => (column === null ? [] : [new PassedFields(column)]));
-    const ofClasses = predictions.label === null ? 0 : 1 + this.#probabilities.count;
-    const fields = this.#constants.length + passed.length + 2 + ofClasses + (segments === null ? 0 : 1);
+    const own = this.#ownFields(predictions);
+    const fields = this.#constants.length + passed.length + own + 1 + (segments === null ? 0 : 1);
     const segmentBytes = segments === null ? 0 : this.#segments.maxBytes(segments);
     const ownBytes = rows * (this.#rowBytes + segmentBytes) + errors.size * LONGEST_ERROR_CODE;
     const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, ownBytes));
@@ -66,14 +71,21 @@ export class PredictionEncoder {
         this.#writePrediction(writer, predictions, row);
         writer.null();
       } else {
-        this.#writeError(writer, error.code, ofClasses);
+        this.#writeError(writer, error.code, own);
       }
       if (segments !== null) this.#segments.write(writer, segments, row);
     }
     return writer.written();
   }
 
-  #writePrediction(writer: FieldWriter, { score, label, probabilities }: Predictions, row: number): void {
+  /** Fields of a prediction but for its error code. */
+  #ownFields({ label }: Predictions): number {
+    return this.#values?.count ?? (label === null ? 1 : 2 + this.#probabilities.count);
+  }
+
+  #writePrediction(writer: FieldWriter, predictions: Predictions, row: number): void {
+    if (this.#values !== undefined) return this.#values.write(writer, predictions, row);
+    const { score, label, probabilities } = predictions;
     const value = score[row] ?? Number.NaN;
     if (Number.isFinite(value)) writer.float8(value);
     else if (label !== null && probabilities === null) writer.null();
@@ -86,8 +98,8 @@ export class PredictionEncoder {
     for (let field = 0; field < this.#probabilities.count; field += 1) writer.null();
   }
 
-  #writeError(writer: FieldWriter, code: RowErrorCode, ofClasses: number): void {
-    for (let field = 0; field <= ofClasses; field += 1) writer.null();
+  #writeError(writer: FieldWriter, code: RowErrorCode, fields: number): void {
+    for (let field = 0; field < fields; field += 1) writer.null();
     writer.encoded(this.#errorCode(code));
   }
 
@@ -127,6 +139,37 @@ class PassedFields {
   }
 }
 
+/** A column for each value of a row, behind its score if it has one. */
+class ValueFields {
+  /** Fields of a tuple. */
+  readonly count: number;
+  /** Most bytes they can take, lengths included. */
+  readonly maxBytes: number;
+  readonly #hasScore: boolean;
+  readonly #columns: number;
+  /** How many of them, before the labels, are numbers. */
+  readonly #numbers: number;
+
+  constructor(task: ValueTask, names: number, columns: number) {
+    this.#hasScore = task === 'quantiles';
+    this.#columns = columns;
+    this.#numbers = task === 'multilabel' ? columns - names : columns;
+    this.count = columns + (this.#hasScore ? 1 : 0);
+    this.maxBytes = 12 * this.count;
+  }
+
+  write(writer: FieldWriter, { score, values }: Predictions, row: number): void {
+    if (this.#hasScore) writer.float8(finite(score[row]));
+    for (let column = 0; column < this.#columns; column += 1) {
+      const value = values?.[row * this.#columns + column] ?? Number.NaN;
+      if (column >= this.#numbers) writer.bool(value === 1);
+      // Of a model that gives labels only.
+      else if (Number.isNaN(value) && this.#numbers < this.#columns) writer.null();
+      else writer.float8(finite(value));
+    }
+  }
+}
+
 /** How the probabilities of a row are written: a column for each class, or one for all of them. */
 interface ProbabilityFields {
   /** Fields of a tuple. */
@@ -136,6 +179,8 @@ interface ProbabilityFields {
   /** Writes those of `row` out of [rows, classes], row-major. */
   write(writer: FieldWriter, probabilities: Float64Array, row: number): void;
 }
+
+const NO_FIELDS: ProbabilityFields = { count: 0, maxBytes: 0, write: () => undefined };
 
 /** `columns` as for the table: one float8 column a class, or null for one jsonb, an object from class label to number. */
 function probabilityFields(classLabels: readonly string[], columns: readonly string[] | null): ProbabilityFields {
@@ -172,9 +217,9 @@ function jsonbField(classLabels: readonly string[]): ProbabilityFields {
   };
 }
 
-function finite(probability: number | undefined): number {
-  if (probability !== undefined && Number.isFinite(probability)) return probability;
-  throw new PgscoreError('internal', `a row without an error has the probability ${probability}`);
+function finite(number: number | undefined): number {
+  if (number !== undefined && Number.isFinite(number)) return number;
+  throw new PgscoreError('internal', `a row without an error has the number ${number}`);
 }
 
 /** Dimensions, flags, type, elements and lower bound of an array. */

@@ -48,6 +48,12 @@ export class FieldWriter {
     this.#at += 8;
   }
 
+  bool(value: boolean): void {
+    this.int4(1);
+    this.#view.setInt8(this.#at, value ? 1 : 0);
+    this.#at += 1;
+  }
+
   int4Field(value: number): void {
     this.int4(4);
     this.int4(value);

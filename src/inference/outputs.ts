@@ -1,15 +1,15 @@
 import type { RunOutput } from './graph.ts';
-import type { Predictions, RowError } from './predictions.ts';
-import type { Signature, TensorType } from './signature.ts';
+import { numbers, reject, type OutputReader } from './output-reader.ts';
+import type { RowError } from './predictions.ts';
+import { hasOwnLabel, type Signature, type TensorType } from './signature.ts';
+import { multilabelReader, neededValues, valuesReader } from './value-outputs.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Outline } from '../onnx/outline.ts';
-
-/** Writes the first `rows` rows of a run's outputs into predictions, from row `at` on. */
-export type OutputReader = (outputs: readonly RunOutput[], at: number, rows: number, into: Predictions) => void;
 
 /** The outputs that a version needs from a run; labels are left out where they follow from the probabilities. */
 export function neededOutputs(signature: Signature): string[] {
   const { value, probabilities, label } = signature.outputs;
+  if (signature.valueNames !== undefined) return neededValues(signature);
   const needed = value ?? probabilities ?? label;
   if (needed === undefined) return [];
   return [
@@ -18,13 +18,10 @@ export function neededOutputs(signature: Signature): string[] {
   ];
 }
 
-/** Whether a version's labels are those that the model returns beside its probabilities. */
-export function hasOwnLabel({ task, outputs, threshold }: Signature): boolean {
-  return task === 'binary' && threshold === undefined && outputs.label !== undefined;
-}
-
 /** How the output of a version is read, settled once. `shareOf` is what becomes of a probability as the model returned it. */
 export function outputReader(signature: Signature, shareOf = clamped): OutputReader {
+  if (signature.task === 'multilabel') return multilabelReader(signature, shareOf);
+  if (signature.valueNames !== undefined) return valuesReader(signature);
   if (signature.task === 'regression') return readValues;
   if (signature.outputs.probabilities === undefined) return labelReader(signature.classLabels);
   return signature.task === 'multiclass' ? multiclassReader(shareOf) : binaryReader(signature, shareOf);
@@ -140,21 +137,14 @@ function placesOf(classLabels: readonly string[]): Map<unknown, number> {
   return places;
 }
 
-function numbers(output: RunOutput | undefined): ArrayLike<number | bigint> {
-  return (output?.data ?? []) as ArrayLike<number | bigint>;
-}
-
-function reject(errors: Predictions['errors'], row: number): void {
-  if (errors.has(row)) return;
-  errors.set(row, { code: 'non_finite_output', message: 'the model returned no finite number' });
-}
-
 /** An output as a run returned it; what files declare is often wrong: [N, 1] for two columns, [1] for any number. */
 export type ObservedOutput = {
   readonly name: string;
   readonly type: TensorType;
   /** Values a row. */
   readonly width: number;
+  /** Of [layers, rows, width]: how many matrices there are. */
+  readonly layers?: number;
 };
 
 /** ONNX Runtime's names of the element types that pgscore reads. */
@@ -165,20 +155,24 @@ const READ: readonly string[] = ['float32', 'float64', 'int32', 'int64', 'bool',
  * @throws PgscoreError model_output_rows where none has
  */
 export function observedOutputs(outputs: readonly RunOutput[], rows: number): ObservedOutput[] {
-  const perRow = outputs.filter(({ dims }) => dims[0] === rows);
+  const perRow = outputs.filter((output) => output.dims[0] === rows || isLayered(output, rows));
   if (perRow.length === 0) outputs.forEach((output) => checkRows(output, rows));
-  return perRow
-    .filter(({ type }) => READ.includes(type))
-    .map(({ name, type, dims }) => ({
-      name,
-      type: type as TensorType,
-      width: dims.slice(1).reduce((product, size) => product * size, 1),
-    }));
+  return perRow.filter(({ type }) => READ.includes(type)).map((output) => observed(output, isLayered(output, rows)));
+}
+
+/** As scikit-learn's forests return the probabilities of several labels: a matrix for each, one behind the other. */
+function isLayered({ type, dims }: Pick<RunOutput, 'type' | 'dims'>, rows: number): boolean {
+  return type.startsWith('float') && dims.length === 3 && dims[0] !== rows && dims[1] === rows;
+}
+
+function observed({ name, type, dims }: RunOutput, layered: boolean): ObservedOutput {
+  const width = dims.slice(layered ? 2 : 1).reduce((product, size) => product * size, 1);
+  return { name, type: type as TensorType, width, ...(layered ? { layers: dims[0] ?? 1 } : {}) };
 }
 
 /** @throws PgscoreError model_output_rows */
-export function checkRows({ name, dims, type }: RunOutput, rows: number): void {
-  if (dims[0] === rows) return;
+export function checkRows({ name, dims, type }: Pick<RunOutput, 'name' | 'dims' | 'type'>, rows: number): void {
+  if (dims[0] === rows || isLayered({ dims, type }, rows)) return;
   throw new PgscoreError(
     'model_output_rows',
     `the model returned ${dims[0] ?? 'no'} rows in '${name}' for ${rows} rows`,

@@ -1,41 +1,46 @@
-import type { Signature } from './signature.ts';
+import { valuesWidth, type Signature } from './signature.ts';
 
 /** What a model says of n rows. */
 export type Predictions = {
   readonly rows: number;
   /**
-   * Binary: P(positive class). Multiclass: the probability of the predicted label. Regression: the value. NaN where the
-   * row has no prediction, and where a classifier returns labels only. Float32 outputs are widened, not rounded.
+   * Binary: P(positive class). Multiclass: the probability of the predicted label. Regression: the value. Quantiles: the
+   * middle one. NaN where the row has no prediction, where a classifier returns labels only, and of a model with several
+   * targets or labels. Float32 outputs are widened, not rounded.
    */
   readonly score: Float64Array;
-  /** Index into the class labels, -1 where the row has no prediction; null for a regression. */
+  /** Index into the class labels, -1 where the row has no prediction; null for a regression, and where there are values. */
   readonly label: Int32Array | null;
   /** [rows, classes], row-major, in the order of the class labels; null where the model returns none. */
   readonly probabilities: Float64Array | null;
+  /** [rows, valuesWidth()], row-major, of a model with several values a row; undefined for any other. */
+  readonly values?: Float64Array | undefined;
   /** Why a row has no prediction. */
   readonly errors: Map<number, RowError>;
 };
 
 /** Predictions with nothing in them yet: every score NaN, every label -1. */
 export function emptyPredictions(signature: Signature, rows: number, errors: Map<number, RowError>): Predictions {
-  const { classLabels, outputs } = signature;
+  const { task, classLabels, outputs, valueNames } = signature;
+  const filled = (width: number): Float64Array => new Float64Array(rows * width).fill(Number.NaN);
   return {
     rows,
-    score: new Float64Array(rows).fill(Number.NaN),
-    label: signature.task === 'regression' ? null : new Int32Array(rows).fill(-1),
-    probabilities:
-      outputs.probabilities === undefined ? null : new Float64Array(rows * classLabels.length).fill(Number.NaN),
+    score: filled(1),
+    label: task === 'regression' || valueNames !== undefined ? null : new Int32Array(rows).fill(-1),
+    probabilities: outputs.probabilities === undefined ? null : filled(classLabels.length),
+    values: valueNames === undefined ? undefined : filled(valuesWidth(signature)),
     errors,
   };
 }
 
 /** Takes back what was predicted for the rows in `errors`: they were scored with another row's values. */
-export function blankErrors({ score, label, probabilities, errors, rows }: Predictions): void {
-  const classes = probabilities === null ? 0 : probabilities.length / rows;
+export function blankErrors(predictions: Predictions): void {
+  const { score, label, errors } = predictions;
+  const { numbers, width } = numbersOf(predictions);
   for (const row of errors.keys()) {
     score[row] = Number.NaN;
     if (label !== null) label[row] = -1;
-    probabilities?.fill(Number.NaN, row * classes, (row + 1) * classes);
+    numbers?.fill(Number.NaN, row * width, (row + 1) * width);
   }
 }
 
@@ -43,11 +48,19 @@ export function blankErrors({ score, label, probabilities, errors, rows }: Predi
 export function copyPrediction(source: Predictions, from: number, into: Predictions, to: number): void {
   into.score[to] = source.score[from] ?? Number.NaN;
   if (into.label !== null) into.label[to] = source.label?.[from] ?? -1;
-  const classes = source.probabilities === null ? 0 : source.probabilities.length / source.rows;
-  const probabilities = source.probabilities?.subarray(from * classes, (from + 1) * classes);
-  if (probabilities !== undefined) into.probabilities?.set(probabilities, to * classes);
+  const { numbers, width } = numbersOf(source);
+  if (numbers !== null) numbersOf(into).numbers?.set(numbers.subarray(from * width, (from + 1) * width), to * width);
   const error = source.errors.get(from);
   if (error !== undefined) into.errors.set(to, error);
+}
+
+/** The numbers that a row has beside its score: its probabilities or its values. `width`: how many. */
+export function numbersOf({ probabilities, values, rows }: Predictions): {
+  readonly numbers: Float64Array | null;
+  readonly width: number;
+} {
+  const numbers = probabilities ?? values ?? null;
+  return { numbers, width: numbers === null ? 0 : numbers.length / rows };
 }
 
 /** Why a row has no prediction, as a stable code. */

@@ -2,7 +2,14 @@ import type { NarrowType, TensorType } from '../onnx/value-info.ts';
 
 export type { NarrowType, TensorType } from '../onnx/value-info.ts';
 
-export type Task = 'binary' | 'multiclass' | 'regression';
+/** Tasks of a model that gives several values a row. `quantiles` has a score beside them, its middle quantile. */
+export type ValueTask = 'multi_target' | 'multilabel' | 'quantiles';
+
+export type Task = 'binary' | 'multiclass' | 'regression' | ValueTask;
+
+export function isValueTask(task: Task): task is ValueTask {
+  return task === 'multi_target' || task === 'multilabel' || task === 'quantiles';
+}
 
 /** One column that the model wants, found in the source by its name. */
 export type Feature = {
@@ -34,6 +41,9 @@ export type ModelInput = {
   shape: (number | null)[];
 };
 
+/** An output that holds several values a row. `layers`: it has so many matrices one behind the other, one for each label, [layers, rows, width]. */
+export type ValueOutput = { readonly name: string; readonly width: number; readonly layers?: number };
+
 /** What a version takes and gives, as its probe saw it. Stored with the version; SQL reads it too. */
 export type Signature = {
   task: Task;
@@ -44,18 +54,34 @@ export type Signature = {
     label?: { name: string; type: TensorType };
     probabilities?: { name: string; width: number };
     value?: { name: string };
+    /** Those that hold several values a row: each has `width` of them, in the order of valueNames. */
+    values?: readonly ValueOutput[];
   };
-  /** In the order of the probability columns; none for a regression. */
+  /** Of a model with several values a row: its targets, labels or quantiles. */
+  valueNames?: readonly string[];
+  /** Of quantiles: the place of the one that is the score. */
+  scoreValue?: number;
+  /** In the order of the probability columns; none for a regression, and where there are valueNames. */
   classLabels: string[];
   /** What makes probabilities of the logits that the model returned as deployed; the served graph ends in it. */
   activation?: 'sigmoid' | 'softmax';
   /** For binary models. */
   positiveClass?: string;
-  /** As the deployer gave it: a row is positive where P(positiveClass) >= threshold. Without it the label is the model's own. */
+  /** As the deployer gave it: a class or a label is predicted where its probability >= threshold. Without it labels are the model's own. */
   threshold?: number;
   /** null: any number of rows at a time. A number: exactly so many, short batches are padded. */
   batch: number | null;
 };
+
+/** How many values a row has: of a multilabel model the probabilities of its labels, NaN if it gives none, and then the labels as 0 or 1. */
+export function valuesWidth({ task, valueNames = [] }: Signature): number {
+  return valueNames.length * (task === 'multilabel' ? 2 : 1);
+}
+
+/** Whether a version's labels are those that the model returns beside its probabilities. */
+export function hasOwnLabel({ task, outputs, threshold }: Signature): boolean {
+  return (task === 'binary' || task === 'multilabel') && threshold === undefined && outputs.label !== undefined;
+}
 
 export function isFloat(type: TensorType): boolean {
   return type === 'float32' || type === 'float64';

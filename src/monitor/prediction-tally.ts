@@ -2,10 +2,11 @@ import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import { classBins, MOST_CLASSES, type ScoreBins } from './score-bins.ts';
 import { ClassTally, writeClassTally } from './class-tally.ts';
 import { Tally, writeTally } from './tally.ts';
+import type { Task } from '../inference/signature.ts';
 
 /** What a version decides. */
 export type Decision = {
-  readonly task: 'binary' | 'multiclass' | 'regression';
+  readonly task: Task;
   /** What a binary classifier calls positive. */
   readonly positiveClass?: string;
   readonly classLabels: readonly string[];
@@ -14,7 +15,7 @@ export type Decision = {
 /** What a model said of some rows. */
 export type Said = {
   readonly score: Float64Array;
-  /** Places among the class labels; null for a regression. */
+  /** Places among the class labels; null where there are none. */
   readonly label: Int32Array | null;
   /** [rows, classes]; null where the model gives none. */
   readonly probabilities: Float64Array | null;

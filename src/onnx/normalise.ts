@@ -1,6 +1,7 @@
 import { readOutline, type Outline, type GraphNode } from './outline.ts';
 import { editGraph, type Edit } from './rewrite.ts';
 import { ATTRIBUTE, GRAPH, NODE } from './layout.ts';
+import { isStandardDomain } from './operators.ts';
 import { lengthField, varintField } from './wire.ts';
 import { withOpenBatch, type GraphValue, floatMatrix } from './value-info.ts';
 import { labelsAttribute } from './attributes.ts';
@@ -16,11 +17,14 @@ export type Normalised = {
   readonly batch: number | null;
 };
 
-/** Takes the ZipMap out, so that the class probabilities come back as a matrix, and gives texts a locale that every host has. */
+/**
+ * Takes the ZipMap out, so that the class probabilities come back as a matrix, and the sequence of several labels, whose parts
+ * become outputs; gives texts a locale that every host has.
+ */
 export function normalise(bytes: Uint8Array): Normalised {
   const original = readOutline(bytes);
   const zipMap = findZipMap(original);
-  const edits = [...(zipMap?.edits ?? []), ...original.nodes.flatMap(plainLocale)];
+  const edits = [...(zipMap?.edits ?? partsOfSequence(original)), ...original.nodes.flatMap(plainLocale)];
   const outline = edits.length === 0 ? original : readOutline(editGraph(original, edits));
   return {
     outline,
@@ -85,7 +89,7 @@ type ZipMap = { edits: Edit[]; classLabels: string[] };
  * matrix of probabilities: the node goes, and the output becomes that matrix.
  */
 function findZipMap(outline: Outline): ZipMap | undefined {
-  const node = outline.nodes.find((candidate) => isSpliceable(candidate, outline));
+  const node = outline.nodes.find((candidate) => candidate.op === 'ZipMap' && isSpliceable(candidate, outline));
   const [matrix] = node?.inputs ?? [];
   const output = outline.outputs.find(({ name }) => name === node?.outputs[0]);
   if (node === undefined || matrix === undefined || output === undefined) return undefined;
@@ -101,8 +105,27 @@ function findZipMap(outline: Outline): ZipMap | undefined {
   };
 }
 
+/**
+ * Finds the sequence of matrices, one for each label, that MultiOutputClassifier returns. ONNX Runtime for Node can't return it:
+ * the node goes, and its matrices become outputs.
+ */
+function partsOfSequence(outline: Outline): Edit[] {
+  const node = outline.nodes.find(
+    (candidate) => candidate.op === 'SequenceConstruct' && isSpliceable(candidate, outline),
+  );
+  const output = outline.outputs.find(({ name }) => name === node?.outputs[0]);
+  if (node === undefined || output === undefined || node.inputs.length < 2) return [];
+  if (new Set(node.inputs).size < node.inputs.length) return [];
+  if (outline.outputs.some(({ name }) => node.inputs.includes(name))) return [];
+  const parts = node.inputs.map((name) => lengthField(GRAPH.output, floatMatrix(name, null)));
+  return [
+    { field: node.part.field, replacement: null },
+    { field: output.part.field, replacement: Buffer.concat(parts) },
+  ];
+}
+
 function isSpliceable({ op, domain, outputs }: GraphNode, outline: Outline): boolean {
-  if (op !== 'ZipMap' || domain !== 'ai.onnx.ml') return false;
+  if (!(op === 'ZipMap' ? domain === 'ai.onnx.ml' : isStandardDomain(domain))) return false;
   const read = outline.nodes.some(({ inputs, captured }) =>
     [...inputs, ...captured].some((name) => outputs.includes(name)),
   );

@@ -135,8 +135,10 @@ function exchanged(message: Span, [number, ...path]: readonly number[], payload:
 }
 
 /** The payload of a ValueInfoProto for a float32 matrix of any number of rows and `width` columns. */
-export function floatMatrix(name: string, width: number): Uint8Array {
-  const dimensions = [OPEN, varintField(DIMENSION.value, width)].map((one) => lengthField(SHAPE.dimension, one));
+export function floatMatrix(name: string, width: number | null): Uint8Array {
+  const dimensions = [OPEN, width === null ? OPEN : varintField(DIMENSION.value, width)].map((one) =>
+    lengthField(SHAPE.dimension, one),
+  );
   const tensor = Buffer.concat([
     varintField(TENSOR_TYPE.elementType, DATA_TYPE.FLOAT),
     lengthField(TENSOR_TYPE.shape, Buffer.concat(dimensions)),

@@ -1,3 +1,5 @@
+import type { Task } from '../inference/signature.ts';
+
 /** A column of a run's plan, as SQL decided it at submission. */
 export type PlannedColumn = {
   readonly name: string;
@@ -21,11 +23,12 @@ type Handle = {
 /** Where the predictions go. */
 export type Target = {
   readonly targetId: number;
-  readonly task: 'binary' | 'multiclass' | 'regression';
+  readonly task: Task;
   readonly keys: readonly { readonly name: string; readonly sql_type: string }[];
+  /** Or the names of the values of a row. */
   readonly classLabels: readonly string[];
-  /** NULL where the probabilities are one jsonb column, or where there are none. */
-  readonly probabilityColumns: readonly string[] | null;
+  /** A column a class or a value; null where the probabilities are one jsonb column, or where there are none. */
+  readonly valueColumns: readonly string[] | null;
   readonly currentGeneration: number;
   readonly currentRows: number;
 };
@@ -129,7 +132,7 @@ export const RUN_COLUMNS = `
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
     where n.nspname = c.source_schema and s.relname = c.source_name and pgscore._runs_code_when_planned(s.oid)) as runs_code,
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
-    'probabilityColumns', to_jsonb(t.probability_columns), 'currentGeneration', coalesce(w.generation, t.current_generation), 'currentRows', t.current_rows) end as target,
+    'valueColumns', to_jsonb(t.value_columns), 'currentGeneration', coalesce(w.generation, t.current_generation), 'currentRows', t.current_rows) end as target,
   pgscore_data._keys_by_column(c.keys, jsonb_array_length(t.key_columns)) as key_lists,
   case when c.only_changed then md5(concat_ws(' ', ${HASH_FORM}, c.version_id, coalesce(c.plan, k.plan) -> 'columns')) end as hashed_as, t.hashed_as as target_hashed_as,
   coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;

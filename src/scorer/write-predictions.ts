@@ -3,6 +3,7 @@ import { HEADER, TRAILER } from '../copy/format.ts';
 import { CopyWriter } from '../copy/write.ts';
 import { PredictionEncoder } from '../copy/encode.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
+import { isValueTask } from '../inference/signature.ts';
 import type { Run, Target } from '../runs/run.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';
 import { ident, literal, qualified } from '../lib/text.ts';
@@ -34,9 +35,14 @@ export function predictionsStatement(run: Run, generation: number, batches: read
 }
 
 function encoderOf({ runId, target }: Run, generation: number | null): PredictionEncoder {
-  const { classLabels, probabilityColumns } = target;
+  const { task, classLabels, valueColumns } = target;
   const constants = generation === null ? null : { generation, runId };
-  return new PredictionEncoder({ constants, classLabels, probabilityColumns });
+  return new PredictionEncoder({
+    constants,
+    classLabels,
+    valueColumns,
+    valueTask: isValueTask(task) ? task : undefined,
+  });
 }
 
 /** Where a prediction keeps the values of its segments. */
@@ -53,7 +59,11 @@ function partition(target: Target, generation: number): string {
 function ownColumns(target: Target): string[] {
   const keys = target.keys.map((key) => ident(key.name));
   if (target.task === 'regression') return [...keys, 'event_time', 'score', 'error_code'];
-  const probabilities = target.probabilityColumns === null ? ['probabilities'] : target.probabilityColumns.map(ident);
+  if (isValueTask(target.task)) {
+    const score = target.task === 'quantiles' ? ['score'] : [];
+    return [...keys, 'event_time', ...score, ...(target.valueColumns ?? []).map(ident), 'error_code'];
+  }
+  const probabilities = target.valueColumns === null ? ['probabilities'] : target.valueColumns.map(ident);
   return [...keys, 'event_time', 'score', 'label', ...probabilities, 'error_code'];
 }
 

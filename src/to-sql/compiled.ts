@@ -34,6 +34,10 @@ export function* compiled({
   given,
 }: CompileRequest): Generator<Exclude<CompileStep, { task: Task }>> {
   const { length } = signature.features;
+  if (signature.valueNames !== undefined) {
+    yield { refusal: `a model of several values a row (${signature.task}) is not compiled` };
+    return;
+  }
   if (length > MOST_FEATURES) {
     yield { refusal: `${length} features are more than the ${MOST_FEATURES} arguments that a function may have` };
     return;

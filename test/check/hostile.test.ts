@@ -29,7 +29,6 @@ describe('a model with one thing wrong', () => {
     ['more_rows.onnx', 'model_output_rows'],
     ['nan_output.onnx', 'model_output_nan'],
     ['infinite_output.onnx', 'model_output_nan'],
-    ['wide_output.onnx', 'model_outputs_unsupported'],
     ['sequence_output.onnx', 'model_outputs_unsupported'],
     ['bfloat16_input.onnx', 'model_input_unsupported'],
     ['unknown_opset.onnx', 'model_load_failed'],

@@ -80,11 +80,11 @@ describe('predictions come back from their table as they were', () => {
       probabilities: Float64Array.of(0.25, 0.5, 0.25, Number.NaN, Number.NaN, Number.NaN, 1e-300, 0.9, 0.1),
       errors,
     };
-    const probabilityColumns = ['p0', 'p1', 'p2'];
+    const valueColumns = ['p0', 'p1', 'p2'];
     const encoder = new PredictionEncoder({
       constants: { generation: 3, runId: '9223372036854775807' },
       classLabels: CLASSES,
-      probabilityColumns,
+      valueColumns,
     });
     const times = `('a', '2013-07-04 12:00:00+00'), ('', null), ('🦊', 'infinity')`;
     await observer.query(`set time zone 'UTC'`);
@@ -108,7 +108,7 @@ describe('predictions come back from their table as they were', () => {
     const encoder = new PredictionEncoder({
       constants: { generation: 3, runId: '1' },
       classLabels: CLASSES,
-      probabilityColumns: null,
+      valueColumns: null,
     });
     expect(
       await copied('numeric', '(12.50, null)', 'score float8, label text, probabilities jsonb', encoder, said),
@@ -123,7 +123,7 @@ describe('predictions come back from their table as they were', () => {
     const encoder = new PredictionEncoder({
       constants: { generation: 3, runId: '1' },
       classLabels: [],
-      probabilityColumns: null,
+      valueColumns: null,
     });
     expect(
       await copied('int8', '(1, null), (2, null), (-9223372036854775808, null)', 'score float8', encoder, said),

@@ -91,12 +91,13 @@ def cases() -> list[Hostile]:
         ),
         hostile(
             'wide_output',
-            'a regression of three targets',
+            'three numbers a row, and no names for them',
             model(
                 [node('Slice', ['X', 'from', 'to', 'axis'], ['score'])],
                 outputs=[score(shape=(None, 3))],
                 tensors=slice_bounds(),
             ),
+            usable=True,
         ),
         hostile(
             'sequence_output',

@@ -1,3 +1,4 @@
+import type { Task } from '../../src/inference/signature.ts';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -9,8 +10,9 @@ const FOLDER = new URL('../models/', import.meta.url).pathname;
 type SqlOptions = {
   features?: string[];
   nulls?: 'auto' | 'error' | 'nan';
-  task?: 'binary' | 'multiclass' | 'regression';
+  task?: Task;
   class_labels?: string[];
+  targets?: string[];
   positive_class?: string;
 };
 
@@ -54,8 +56,8 @@ export function goldenRows({ rows }: GoldenModel): JsonRow[] {
   });
 }
 
-export function deployOptions({ task, nulls, features, ...named }: SqlOptions): DeployOptions {
-  return { task, nulls, features, classLabels: named.class_labels, positiveClass: named.positive_class };
+export function deployOptions({ task, nulls, features, targets, ...named }: SqlOptions): DeployOptions {
+  return { task, nulls, features, targets, classLabels: named.class_labels, positiveClass: named.positive_class };
 }
 
 /** One file of test/models/hostile/hostile.json. */

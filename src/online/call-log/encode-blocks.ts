@@ -1,5 +1,6 @@
 import { FieldWriter } from '../../copy/field-writer.ts';
 import type { JsonRow } from '../../inference/json-rows.ts';
+import { numbersOf } from '../../inference/predictions.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
 import type { Feature } from '../../inference/signature.ts';
 import { isStorableJson, storable } from '../../lib/text.ts';
@@ -85,8 +86,7 @@ function mostBytesOf({ keyed: { call, keys, eventTimes }, from, to, inputs }: Bl
   if (answered === undefined) return FIXED_BYTES + texts;
   const areReals = inputs instanceof NumberRows && inputs.areReals;
   const width = inputs instanceof NumberRows ? inputs.width : 0;
-  const others =
-    2 + answered.signature.classLabels.length + (each === undefined ? 0 : 2) + (eventTimes === null ? 0 : 1);
+  const others = 2 + numbersARow(answered) + (each === undefined ? 0 : 2) + (eventTimes === null ? 0 : 1);
   // What is reserved for them counts until they are written, and makes the collector come sooner.
   const bytesOfRow = (areReals ? REAL_BYTES : NUMBER_BYTES) * width + NUMBER_BYTES * others;
   const json = typeof inputs === 'string' ? bytesOf(inputs) : 0;
@@ -159,8 +159,12 @@ function writeReals(writer: FieldWriter, rows: NumberRows, from: number, to: num
   writer.endField(field);
 }
 
-function writePredictions(writer: FieldWriter, { signature, parts }: Answer, from: number, to: number): void {
-  const some = partsBetween(parts, from, to);
+function numbersARow({ parts: [part] }: Answer): number {
+  return part === undefined ? 0 : numbersOf(part.predictions).width;
+}
+
+function writePredictions(writer: FieldWriter, answer: Answer, from: number, to: number): void {
+  const some = partsBetween(answer.parts, from, to);
   const scores = writer.beginArray('float8', to - from);
   for (const part of some) writeScores(writer, part);
   writer.endField(scores);
@@ -170,10 +174,9 @@ function writePredictions(writer: FieldWriter, { signature, parts }: Answer, fro
     for (const part of some) writeLabels(writer, part);
     writer.endField(labels);
   }
-  if (some.some(({ predictions: { probabilities } }) => probabilities === null)) return writer.null();
-  const classes = signature.classLabels.length;
-  const field = writer.beginArray('float8', to - from, classes);
-  for (const part of some) writeProbabilities(writer, part, classes);
+  if (some.some(({ predictions }) => numbersOf(predictions).numbers === null)) return writer.null();
+  const field = writer.beginArray('float8', to - from, numbersARow(answer));
+  for (const part of some) writeNumbers(writer, part);
   writer.endField(field);
 }
 
@@ -256,7 +259,7 @@ function writeLabels(writer: FieldWriter, { predictions: { label }, from, rows }
   }
 }
 
-function writeProbabilities(writer: FieldWriter, { predictions, from, rows }: Part, classes: number): void {
-  const { probabilities } = predictions;
-  for (let at = from * classes; at < (from + rows) * classes; at += 1) writer.float8(probabilities?.[at] ?? Number.NaN);
+function writeNumbers(writer: FieldWriter, { predictions, from, rows }: Part): void {
+  const { numbers, width } = numbersOf(predictions);
+  for (let at = from * width; at < (from + rows) * width; at += 1) writer.float8(numbers?.[at] ?? Number.NaN);
 }

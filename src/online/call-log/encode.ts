@@ -7,7 +7,7 @@ import { EventTimeReader, type EventTimes } from './event-time.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
-import { emptyPredictions, type Predictions } from '../../inference/predictions.ts';
+import { emptyPredictions, numbersOf, type Predictions } from '../../inference/predictions.ts';
 import type { Signature } from '../../inference/signature.ts';
 
 /** Calls as they are written, and what is to be counted of them. */
@@ -172,14 +172,14 @@ function asOne(calls: readonly Call[]): FinishedCall {
 
 function joined(calls: readonly Call[], signature: Signature, length: number): Predictions {
   const all = emptyPredictions(signature, length, new Map());
-  const classes = signature.classLabels.length;
   let row = 0;
   for (const { predictions, from, rows } of calls.flatMap(({ answered }) => answered?.parts ?? [])) {
-    const { score, label, probabilities } = predictions;
+    const { score, label } = predictions;
+    const { numbers, width } = numbersOf(predictions);
     all.score.set(score.subarray(from, from + rows), row);
     if (label !== null) all.label?.set(label.subarray(from, from + rows), row);
-    if (probabilities !== null)
-      all.probabilities?.set(probabilities.subarray(from * classes, (from + rows) * classes), row * classes);
+    if (numbers !== null)
+      numbersOf(all).numbers?.set(numbers.subarray(from * width, (from + rows) * width), row * width);
     row += rows;
   }
   return all;

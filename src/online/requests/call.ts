@@ -3,7 +3,7 @@ import type { Signature } from '../../inference/signature.ts';
 import { RowRefusal } from './row-refusal.ts';
 import type { ScoreRequest } from './parse.ts';
 import { WireError } from '../protocol/wire-error.ts';
-import type { Predictions } from '../../inference/predictions.ts';
+import { numbersOf, type Predictions } from '../../inference/predictions.ts';
 
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 
@@ -190,10 +190,10 @@ export type Answer = { readonly signature: Signature; readonly parts: readonly P
 /** What a model says of one row. */
 type RowAnswer = {
   readonly score: number | null;
-  /** null for a regression. */
+  /** null for a regression, and where there are several values. */
   readonly label: string | null;
-  /** In the order of the class labels; null where the model gives none. */
-  readonly probabilities: Float64Array | null;
+  /** Probabilities in the order of the class labels, or the values of a row; null where the model gives none. */
+  readonly numbers: Float64Array | null;
 };
 
 export function* answersOneByOne({ signature: { classLabels }, parts }: Answer): Generator<RowAnswer> {
@@ -202,17 +202,22 @@ export function* answersOneByOne({ signature: { classLabels }, parts }: Answer):
   }
 }
 
-/** null for a classifier that gives labels only. */
-export function scoreOf({ score, label, probabilities }: Predictions, row: number): number | null {
-  const value = score[row] ?? Number.NaN;
-  return Number.isNaN(value) && label !== null && probabilities === null ? null : value;
+/** null for a classifier that gives labels only, and for several targets or labels. */
+export function scoreOf(predictions: Predictions, row: number): number | null {
+  const value = predictions.score[row] ?? Number.NaN;
+  return Number.isNaN(value) && mayLackScore(predictions) ? null : value;
+}
+
+export function mayLackScore({ label, probabilities, values }: Predictions): boolean {
+  return values !== undefined || (label !== null && probabilities === null);
 }
 
 function rowAnswer(predictions: Predictions, row: number, labels: readonly string[]): RowAnswer {
-  const { label, probabilities } = predictions;
+  const { label } = predictions;
+  const { numbers, width } = numbersOf(predictions);
   return {
     score: scoreOf(predictions, row),
     label: label === null ? null : (labels[label[row] ?? -1] ?? null),
-    probabilities: probabilities && probabilities.subarray(row * labels.length, (row + 1) * labels.length),
+    numbers: numbers && numbers.subarray(row * width, (row + 1) * width),
   };
 }

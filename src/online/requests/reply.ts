@@ -1,4 +1,5 @@
-import { answersOneByOne, type Answer } from './call.ts';
+import { answersOneByOne, mayLackScore, type Answer } from './call.ts';
+import { numbersOf } from '../../inference/predictions.ts';
 import { commandComplete, READY, rowDescription, int32 } from '../protocol/replies.ts';
 
 const COLUMNS = rowDescription([
@@ -23,8 +24,8 @@ export function* scoreReply(answer: Answer): Generator<Buffer> {
   let pieces: Buffer[] = [COLUMNS];
   let size = 0;
   let rows = 0;
-  for (const { score, label, probabilities } of answersOneByOne(answer)) {
-    const piece = threeFields(score === null ? null : String(score), label, probabilities && listOf(probabilities));
+  for (const { score, label, numbers } of answersOneByOne(answer)) {
+    const piece = threeFields(score === null ? null : String(score), label, numbers && listOf(numbers));
     pieces.push(piece);
     size += piece.length;
     rows += 1;
@@ -37,10 +38,9 @@ export function* scoreReply(answer: Answer): Generator<Buffer> {
 }
 
 /** JSON has no NaN and no infinity: there they are strings. */
-function listOf(probabilities: Float64Array): string {
+function listOf(numbers: Float64Array): string {
   let list = '';
-  for (const value of probabilities)
-    list += `${list === '' ? '' : ','}${Number.isFinite(value) ? value : `"${value}"`}`;
+  for (const value of numbers) list += `${list === '' ? '' : ','}${Number.isFinite(value) ? value : `"${value}"`}`;
   return `[${list}]`;
 }
 
@@ -74,15 +74,16 @@ const THREE = Buffer.of(0, 3);
 
 /**
  * The reply to a call of many rows: one row of three arrays, as PostgreSQL writes arrays. Scores; places of the labels
- * among the class labels, from 1, or NULL; the probabilities of row after row, or NULL.
+ * among the class labels, from 1, or NULL; the probabilities or values of row after row, or NULL.
  */
-export function* columnsReply({ signature: { classLabels }, parts }: Answer): Generator<Buffer> {
-  const [scores, labels, probabilities]: [string[], string[], string[]] = [[], [], []];
+export function* columnsReply({ parts }: Answer): Generator<Buffer> {
+  const [scores, labels, lists]: [string[], string[], string[]] = [[], [], []];
   let rows = 0;
   for (const { predictions, from, rows: some } of parts) {
     const to = from + some;
     rows += some;
-    scores.push(predictions.score.subarray(from, to).join());
+    const written = predictions.score.subarray(from, to).join();
+    scores.push(mayLackScore(predictions) ? written.replaceAll('NaN', 'NULL') : written);
     if (predictions.label !== null)
       labels.push(
         predictions.label
@@ -90,20 +91,14 @@ export function* columnsReply({ signature: { classLabels }, parts }: Answer): Ge
           .map((place) => place + 1)
           .join(),
       );
-    if (predictions.probabilities !== null)
-      probabilities.push(predictions.probabilities.subarray(from * classLabels.length, to * classLabels.length).join());
+    const { numbers, width } = numbersOf(predictions);
+    if (numbers !== null) lists.push(numbers.subarray(from * width, to * width).join());
   }
-  // A classifier that gives labels only has no scores.
-  const written = labels.length > 0 && probabilities.length === 0 ? scores.map(withoutNaN) : scores;
-  const fields = [written, labels, probabilities].map(arrayField);
+  const fields = [scores, labels, lists].map(arrayField);
   const length = fields.reduce((sum, field) => sum + field.length, 4 + THREE.length);
   yield Buffer.concat([ARRAY_COLUMNS, ROW, int32(length), THREE]);
   yield* fields;
   yield Buffer.concat([commandComplete(`SCORE ${rows}`), READY]);
-}
-
-function withoutNaN(scores: string): string {
-  return scores.replaceAll('NaN', 'NULL');
 }
 
 function arrayField(elements: readonly string[]): Buffer {

@@ -63,13 +63,13 @@ export async function addFinishedRun(superuser: Client, model: Watched, run: Fin
 const WORKER = '00000000-0000-4000-8000-000000000000';
 
 function targetOf({ task, targetId }: Watched): Target {
-  const probabilityColumns = { binary: ['no', 'yes'], multiclass: ['a', 'b', 'c'], regression: [] }[task];
+  const valueColumns = { binary: ['no', 'yes'], multiclass: ['a', 'b', 'c'], regression: [] }[task];
   return {
     targetId,
     task,
     keys: [{ name: 'id', sql_type: 'integer' }],
-    classLabels: probabilityColumns,
-    probabilityColumns: probabilityColumns.map((label) => `probability_${label}`),
+    classLabels: valueColumns,
+    valueColumns: valueColumns.map((label) => `probability_${label}`),
     currentGeneration: 0,
     currentRows: 0,
   };

@@ -1,0 +1,14 @@
+import type { RunOutput } from './graph.ts';
+import type { Predictions } from './predictions.ts';
+
+/** Writes the first `rows` rows of a run's outputs into predictions, from row `at` on. */
+export type OutputReader = (outputs: readonly RunOutput[], at: number, rows: number, into: Predictions) => void;
+
+export function numbers(output: RunOutput | undefined): ArrayLike<number | bigint> {
+  return (output?.data ?? []) as ArrayLike<number | bigint>;
+}
+
+export function reject(errors: Predictions['errors'], row: number): void {
+  if (errors.has(row)) return;
+  errors.set(row, { code: 'non_finite_output', message: 'the model returned no finite number' });
+}
