@@ -71,7 +71,9 @@ export function withoutMargins(signature: Signature, predictions: Predictions, w
   const { label, values } = outputs;
   if (task !== 'multilabel' || label === undefined || values === undefined || threshold !== undefined) return signature;
   if (!probabilitiesOf(predictions, valueNames.length).some(isOutside)) return signature;
-  warnings.push(`output '${values[0]?.name ?? ''}' holds no probabilities: predictions are the labels alone`);
+  warnings.push(
+    `output '${values[0]?.name ?? ''}' holds no probabilities: predictions are the labels alone, which expect shows to be right or wrong`,
+  );
   return { ...signature, outputs: { label } };
 }
 

@@ -1,4 +1,5 @@
-import type { Outline } from '../onnx/outline.ts';
+import { anyFlagSet, integerAttribute } from '../onnx/attributes.ts';
+import type { GraphNode, Outline } from '../onnx/outline.ts';
 
 type Known = { readonly shows: (outline: Outline) => boolean; readonly what: string };
 
@@ -15,6 +16,10 @@ const KNOWN: readonly Known[] = [
   {
     shows: (outline) => isFrom(outline, 'OnnxMLTools') && hasTrees(outline) && has(outline, 'Div'),
     what: "the export of a LightGBM forest (boosting_type='rf') is right for a regression of 100 trees only",
+  },
+  {
+    shows: ({ nodes }) => nodes.some(neglectsTargets),
+    what: "onnxmltools' export of an XGBoost model of several targets has all trees add to the first",
   },
   {
     shows: (outline) => isFrom(outline, 'skl2onnx') && has(outline, 'TopK', 'Reciprocal'),
@@ -48,6 +53,11 @@ function has({ nodes }: Outline, ...operators: readonly string[]): boolean {
 
 function hasTrees({ nodes }: Outline): boolean {
   return nodes.some(({ op }) => op.startsWith('TreeEnsemble'));
+}
+
+function neglectsTargets(node: GraphNode): boolean {
+  const targets = node.op === 'TreeEnsembleRegressor' ? (integerAttribute(node, 'n_targets') ?? 1) : 1;
+  return targets > 1 && !anyFlagSet(node, 'target_ids');
 }
 
 /** CatBoost keeps how it was trained as JSON; '' where the file is none of its own. */

@@ -15,6 +15,7 @@ const SHOWN: Readonly<Record<string, RegExp>> = {
   catboost_poisson: /logarithm/,
   catboost_tweedie: /logarithm/,
   catboost_ova: /MultiClassOneVsAll/,
+  xgboost_targets: /several targets/,
   lightgbm_forest: /100 trees/,
   neighbours_classes: /weights='distance'/,
   neighbours_value: /weights='distance'/,

@@ -23,6 +23,7 @@ from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier
 from paths import TEST_MODELS
 
 FEATURES = ['a', 'b', 'c']
+TARGETS = ['count', 'third']
 SHOWN = 3
 INPUT = [('X', FloatTensorType([None, 3]))]
 
@@ -40,12 +41,14 @@ def kept(name: str, model, truth: np.ndarray, export: Callable, rows=X, learned=
     model.fit(learned, truth, **fit)
     exported = export(model)
     is_classifier = hasattr(model, 'predict_proba')
-    expected = model.predict_proba(rows) if is_classifier else model.predict(rows).reshape(-1, 1)
+    expected = model.predict_proba(rows) if is_classifier else model.predict(rows).reshape(len(rows), -1)
     difference = np.abs(said(exported, rows) - expected).max(axis=1)
     if difference.max() < 0.001:
         raise AssertionError(f'{name} does not differ any more')
     onnx.save(exported, TEST_MODELS / 'differing' / f'{name}.onnx')
     columns = [f'expected_probability_{int(k)}' for k in model.classes_] if is_classifier else ['expected_value']
+    if truth.ndim > 1:
+        columns = [f'expected_{target}' for target in TARGETS]
     worst = np.argsort(-difference, kind='stable')[:SHOWN]
     shown = pd.DataFrame(rows[worst], columns=FEATURES).join(pd.DataFrame(expected[worst], columns=columns))
     return {
@@ -63,6 +66,12 @@ def said(exported: onnx.ModelProto, rows: np.ndarray) -> np.ndarray:
     if isinstance(answer, list):
         answer = np.array([list(row.values()) for row in answer])
     return answer.reshape(len(rows), -1)
+
+
+def xgboost_targets(model) -> onnx.ModelProto:
+    exported = xgboost(model)
+    exported.metadata_props.add(key='pgscore.targets', value=json.dumps(TARGETS))
+    return exported
 
 
 def scikit_learn(model) -> onnx.ModelProto:
@@ -109,6 +118,7 @@ def main() -> None:
         kept('xgboost_logistic', XGBRegressor(objective='reg:logistic', **TREES), IS_HIGH, xgboost),
         kept('xgboost_forest', XGBRFClassifier(**TREES), THIRDS, xgboost),
         kept('xgboost_parallel', XGBClassifier(num_parallel_tree=2, **TREES), THIRDS, xgboost),
+        kept('xgboost_targets', XGBRegressor(**TREES), np.column_stack([COUNT, THIRDS]), xgboost_targets),
         kept('lightgbm_forest', LGBMRegressor(**forest, **LEAVES), COUNT, lightgbm),
         kept('lightgbm_ova', LGBMClassifier(objective='multiclassova', **LEAVES), THIRDS, lightgbm),
         kept('lightgbm_zeros', LGBMClassifier(zero_as_missing=True, **LEAVES), IS_HIGH, lightgbm, ZEROS, ZEROS),
