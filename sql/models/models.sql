@@ -119,7 +119,7 @@ select
       end
       || (select string_agg(c, ', ' order by n)
             from jsonb_array_elements_text(coalesce(v.signature -> 'valueNames', v.signature -> 'classLabels')) with ordinality as x (c, n))
-      || coalesce(format(' (%s of its logits)', v.signature ->> 'activation'), '')
+      || coalesce(' (' || (v.signature ->> 'activation') || ' of its logits)', '')
   end as outputs,
   case when v.state = 'ready' then 'batch, online' || case when e.native then ', native' else '' end end as execution,
   v.sha256,
