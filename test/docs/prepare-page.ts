@@ -14,6 +14,10 @@ const PAGES: Readonly<Record<string, Prepare>> = {
   'docs/reference/casts.md': async (you) => {
     await deployModel(you, 'tone', 'test/models/arrays/tone.onnx');
   },
+  'docs/guides/deploy-a-model.md': async (you) => {
+    const targets = ['air_time', 'arr_delay'];
+    await deployModel(you, 'flight_times', 'test/models/values/trees_targets.onnx', { targets });
+  },
   'docs/reference/schedules.md': async (you) => {
     await you.query("select pgscore.unschedule('nightly')");
   },
