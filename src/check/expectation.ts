@@ -137,14 +137,21 @@ function classColumn(signature: Signature, name: string): ExpectedColumn | undef
 }
 
 const LABEL = 'expected_label_';
+const VALUE = 'expected_value_';
 
 /** One of several values a row: expected_<target>, expected_<quantile>, expected_probability_<label> or expected_label_<label>. */
 function valueColumn(signature: Signature, name: string): ExpectedColumn | undefined {
   const { task, valueNames = [] } = signature;
   if (task === 'quantiles' && (name === 'expected_score' || name === 'expected_value')) return scoreColumn(name);
-  const at = task === 'multilabel' ? placeOfLabel(signature, name) : valueNames.indexOf(name.slice(PREFIX.length));
+  const at = task === 'multilabel' ? placeOfLabel(signature, name) : placeOfValue(valueNames, name);
   const width = valuesWidth(signature);
   return at < 0 ? undefined : numberColumn(name, ({ values }, row) => values?.[row * width + at]);
+}
+
+/** expected_value_<target> too, for a target that is called score or value. */
+function placeOfValue(valueNames: readonly string[], name: string): number {
+  const place = valueNames.indexOf(name.slice(PREFIX.length));
+  return place < 0 && name.startsWith(VALUE) ? valueNames.indexOf(name.slice(VALUE.length)) : place;
 }
 
 /** Probabilities come first, and then the labels. */

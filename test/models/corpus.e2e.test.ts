@@ -52,6 +52,13 @@ async function deploy(model: CorpusModel, options: Record<string, unknown>): Pro
   }
 }
 
+/** Names of several values a row are not in the files. */
+function optionsOf({ kind, names, framework, deploy: options }: CorpusModel): Record<string, unknown> {
+  // CatBoost's export is one of classes.
+  if (kind === 'multilabel' && !framework.startsWith('CatBoost')) return { class_labels: names, ...options };
+  return kind === 'multi_target' || kind === 'quantiles' ? { targets: names, ...options } : options;
+}
+
 /** What each way says otherwise than the framework. */
 async function wrongAnswers(model: CorpusModel, execution: 'native' | 'online'): Promise<Record<string, string[]>> {
   const rows = corpusRows(model);
@@ -74,7 +81,7 @@ const known = verdicts();
 const RANK = { refused: 0, online: 1, native: 2 };
 
 test.each(asked.map((model) => [model.name, model] as const))('%s', async (name, model) => {
-  const verdict = await deploy(model, model.deploy);
+  const verdict = await deploy(model, optionsOf(model));
   found[name] = verdict;
   const before = known[name];
   // What can do more than was written down is judged by its answers; PGSCORE_CORPUS=all with UPDATE_PAGES writes it down.
@@ -82,12 +89,12 @@ test.each(asked.map((model) => [model.name, model] as const))('%s', async (name,
   if (verdict.execution === 'refused' || !fits(model, verdict) || PENDING.has(name)) return;
   if (model.differs === '') expect(await wrongAnswers(model, verdict.execution)).toEqual({});
   else {
-    const again = await deploy(model, { ...model.deploy, expect: corpusRows(model) });
+    const again = await deploy(model, { ...optionsOf(model), expect: corpusRows(model) });
     expect(again).toMatchObject({ execution: 'refused', code: 'model_expectation_failed' });
   }
 });
 
 afterAll(async () => {
-  if (!all || Object.keys(found).length < corpus.length) return;
-  await expectCommitted('test/models/corpus/verdicts.json', `${JSON.stringify(found, null, 1)}\n`);
+  if (!all) return;
+  await expectCommitted('test/models/corpus/verdicts.json', `${JSON.stringify({ ...known, ...found }, null, 1)}\n`);
 });

@@ -5,6 +5,8 @@ import { scoreTable } from '../../support/run.ts';
 import type { CorpusModel } from './corpus.ts';
 
 const TOLERANCE = 1e-5;
+/** Kinds whose score() takes a name, and whose typed function gives all values. */
+const SEVERAL = new Set(['multi_target', 'multilabel']);
 
 /** What a way says of a row, by the names that the answers have in the corpus. */
 export type Answer = Record<string, unknown>;
@@ -12,11 +14,34 @@ export type Answer = Record<string, unknown>;
 /** What a way says of each row, in the order of the keys. */
 type Way = (alice: Client, model: CorpusModel, table: string) => Promise<Answer[]>;
 
-type Predicted = { label?: string; value?: number; score?: number; probabilities?: Record<string, number> };
+type Predicted = {
+  label?: string;
+  labels?: string[];
+  value?: number;
+  values?: Record<string, number>;
+  score?: number;
+  probabilities?: Record<string, number>;
+};
 
-function ofPrediction(prediction: Predicted | null): Answer {
-  const { label, value, probabilities } = prediction ?? {};
-  return { label, value, ...prefixed('probability', probabilities ?? {}) };
+function ofPrediction({ names, kind }: CorpusModel): (prediction: Predicted | null) => Answer {
+  return (prediction) => {
+    const { label, labels, value, values, probabilities } = prediction ?? {};
+    const applies = kind === 'multilabel' ? names.map((name) => [`label_${name}`, Number(labels?.includes(name))]) : [];
+    return {
+      label,
+      value,
+      ...prefixed('value', renamed(kind, values ?? {})),
+      ...prefixed('probability', probabilities ?? {}),
+      ...Object.fromEntries(applies),
+    };
+  };
+}
+
+/** Quantile 0.1 is called q0_1. */
+function renamed(kind: string, values: Record<string, unknown>): Record<string, unknown> {
+  if (kind !== 'quantiles') return values;
+  const level = (name: string): string => name.replace(/^q0_/, '0.');
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [level(name), value]));
 }
 
 function prefixed(prefix: string, values: Record<string, unknown>): Answer {
@@ -29,40 +54,56 @@ async function column<T>(alice: Client, expression: string, table: string): Prom
   return rows.map(({ answer }) => answer);
 }
 
-/** score(), or classify() of what has no score. */
-function single({ kind }: CorpusModel): 'score' | 'label' | 'value' {
+/** score(), or classify() of what has no score; of several values the first. */
+function single({ kind, names }: CorpusModel): string {
+  if (kind === 'multi_target') return `value_${names[0]}`;
+  if (kind === 'multilabel') return `probability_${names[0]}`;
+  if (kind === 'quantiles') return `value_${names[Math.floor(names.length / 2)]}`;
   if (kind === 'binary') return 'score';
   return kind === 'regression' ? 'value' : 'label';
 }
 
-const run: Way = async (alice, { name }, table) => {
+/** Whether a label applies, as the corpus writes it. */
+function labelled(row: Answer): Answer {
+  const labels = Object.entries(row).filter(([, value]) => typeof value === 'boolean');
+  return Object.fromEntries(labels.map(([name, value]) => [name, Number(value)]));
+}
+
+const run: Way = async (alice, { name, kind }, table) => {
   const { state, rows_failed: failed, error } = await scoreTable(alice, name, ident(table), { target: `${name}_out` });
   if (state !== 'done' || failed !== '0') throw new Error(`the run is ${state}, ${failed} rows failed: ${error ?? ''}`);
   const text = `select * from ${ident(`${name}_out`)} order by id`;
   const { rows } = await alice.query<Answer>(text);
-  return rows.map((row) => ({ ...row, value: row['score'] }));
+  return rows.map((row) => ({
+    ...row,
+    ...prefixed('value', renamed(kind, row)),
+    ...labelled(row),
+    value: row['score'],
+  }));
 };
 
-const predict: Way = async (alice, { name }, table) => {
-  const text = `pgscore.predict(${alice.escapeLiteral(name)}, t)`;
-  return (await column<Predicted>(alice, text, table)).map(ofPrediction);
+const predict: Way = async (alice, model, table) => {
+  const text = `pgscore.predict(${alice.escapeLiteral(model.name)}, t)`;
+  return (await column<Predicted>(alice, text, table)).map(ofPrediction(model));
 };
 
-const predictJson: Way = async (alice, { name }, table) => {
-  const text = `pgscore.predict(${alice.escapeLiteral(name)}, to_jsonb(t))`;
-  return (await column<Predicted>(alice, text, table)).map(ofPrediction);
+const predictJson: Way = async (alice, model, table) => {
+  const text = `pgscore.predict(${alice.escapeLiteral(model.name)}, to_jsonb(t))`;
+  return (await column<Predicted>(alice, text, table)).map(ofPrediction(model));
 };
 
 const score: Way = async (alice, model, table) => {
   const what = single(model);
   const call = what === 'label' ? 'classify' : 'score';
-  const text = `pgscore.${call}(${alice.escapeLiteral(model.name)}, t)`;
+  const named = SEVERAL.has(model.kind) ? `, class => ${alice.escapeLiteral(model.names[0] ?? '')}` : '';
+  const text = `pgscore.${call}(${alice.escapeLiteral(model.name)}, t${named})`;
   return (await column(alice, text, table)).map((answer) => ({ [what]: answer }));
 };
 
 const bound: Way = async (alice, model, table) => {
   await alice.query('select pgscore.bind($1, $2::text::regclass)', [model.name, ident(table)]);
   const answers = await column(alice, `pgscore_models.${ident(model.name)}(t)`, table);
+  if (SEVERAL.has(model.kind)) return (answers as Predicted[]).map(ofPrediction(model));
   return answers.map((answer) => ({ [single(model)]: answer }));
 };
 
