@@ -41,6 +41,19 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** The longest function has fewer. */
+const MOST_CELLS = 100_000;
+
+/**
+ * The size of a tensor that is to be made.
+ * @throws NativeRefusal for more values than a function can hold
+ */
+export function boundedSize(op: string, shape: readonly number[]): number {
+  const size = sizeOf(shape);
+  if (size <= MOST_CELLS) return size;
+  throw new NativeRefusal(`operator ${op} with ${size} values a row is not compiled`);
+}
+
 /** The place of a cell along each axis of the shape. */
 export function placeOf(shape: readonly number[], index: number): number[] {
   let rest = index;
@@ -137,7 +150,7 @@ export function elementwise(
   const [rowsAt] = places;
   const shapes = inputs.map((input) => alignedShape(op, input, rowsAt, rank));
   const shape = shapes.reduce((left, right) => stretched(op, left, right));
-  const cells = Array.from({ length: sizeOf(shape) }, (_, index) =>
+  const cells = Array.from({ length: boundedSize(op, shape) }, (_, index) =>
     apply(...inputs.flatMap((input, number) => input.cells[positionIn(shapes[number] ?? [], shape, index)] ?? [])),
   );
   const kind = as ?? cells[0]?.kind ?? inputs[0]?.kind ?? 'float32';

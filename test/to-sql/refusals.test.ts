@@ -104,6 +104,13 @@ const REFUSED: [string, Parameters<typeof onnxModel>[0]][] = [
     },
   ],
   [
+    'operator Expand with 3000000000 values a row is not compiled',
+    {
+      nodes: [node('Expand', ['X', 'wide'], ['w']), node('ReduceMax', ['w'], ['y'], { axes: [0, 2] })],
+      tensors: [integers('wide', [3], [1_000_000_000, 1, 3])],
+    },
+  ],
+  [
     'operator Gemm with a beta other than 1 is not compiled',
     {
       nodes: [node('Gemm', ['X', 'M', 'b'], ['y'], { beta: 0.5 })],

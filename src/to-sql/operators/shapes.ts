@@ -1,7 +1,7 @@
 import { asInt32, converted } from '../conversion.ts';
 import { anyInputOf, inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { reproducible } from '../reproducible.ts';
-import { axisOf, constantsOf, elementwise, placeOf, sizeOf, type Tensor } from '../tensor.ts';
+import { axisOf, boundedSize, constantsOf, elementwise, placeOf, sizeOf, type Tensor } from '../tensor.ts';
 import { neverNegative } from '../sums.ts';
 import { constant, isFloat, ROWS, unwritten, type Kind, type Term } from '../term.ts';
 
@@ -126,7 +126,7 @@ function fullOf(call: OperatorCall, wanted: Tensor, value: Term): Tensor {
   const sizes = sizesOf(call, wanted);
   const rowsAt = sizes.indexOf(ROWS);
   const shape = (rowsAt === -1 ? sizes : sizes.toSpliced(rowsAt, 1)).map(Number);
-  const cells = Array.from({ length: sizeOf(shape) }, () => value);
+  const cells = Array.from({ length: boundedSize(call.op, shape) }, () => value);
   return { kind: value.kind, shape, cells, perRow: rowsAt !== -1, ...(rowsAt !== -1 && { rowsAt }) };
 }
 
