@@ -70,11 +70,16 @@ def expected(case: Case) -> pd.DataFrame:
         elif key == 'vector':
             frame['expected_vector'] = ['{' + ','.join(repr(float(x)) for x in row) + '}' for row in value]
         else:
-            singular = {'probabilities': 'probability', 'margins': 'margin', 'values': 'value', 'labels': 'label'}[key]
+            prefix = {'probabilities': 'probability_', 'margins': 'margin_', 'values': '', 'labels': 'label_'}[key]
             for index, name in enumerate(case.names):
-                column = value[:, index]
-                frame[f'expected_{singular}_{name}'] = column if key == 'labels' else column.astype(np.float64)
+                column = value[:, index].astype(bool if key == 'labels' else np.float64)
+                frame[f'expected_{prefix}{quantile(name) if case.kind == "quantiles" else name}'] = column
     return pd.DataFrame(frame)
+
+
+def quantile(name: str) -> str:
+    """The column of a quantile."""
+    return f'q{name.replace(".", "_")}'
 
 
 def text(label) -> str:
@@ -86,6 +91,10 @@ def difference(case: Case) -> float:
     session = onnxruntime.InferenceSession(case.model.SerializeToString())
     outputs = [as_array(output) for output in run(session, case)]
     floats = [output for output in outputs if output.dtype.kind in 'fiub']
+    if case.kind == 'anomaly':
+        floats += [-output for output in floats]
+    if case.kind == 'clustering':
+        floats += [extreme(output, axis=1) for output in floats if output.ndim == 2 for extreme in (np.min, np.max)]
     numbers = {key: value for key, value in case.answers.items() if key not in ('label', 'labels')}
     return max((nearest(np.asarray(value, np.float64), floats) for value in numbers.values()), default=0.0)
 

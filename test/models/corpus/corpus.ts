@@ -48,6 +48,19 @@ export function corpusRows({ name }: CorpusModel): JsonRow[] {
   return parse(gunzipSync(readFileSync(`${FOLDER}/models/${name}.csv.gz`)), { columns: true }) as JsonRow[];
 }
 
+/** The rows as a deploy takes them for `expect`, where an array is one of JSON. */
+export function expectedRows(model: CorpusModel): JsonRow[] {
+  const arrays = new Set(model.features.filter(({ type }) => type.endsWith(']')).map(({ name }) => name));
+  return corpusRows(model).map((row) => {
+    const cells = Object.entries(row).map(([name, cell]) => [name, arrays.has(name) ? arrayIn(cell) : cell] as const);
+    return Object.fromEntries(cells);
+  });
+}
+
+function arrayIn(cell: unknown): unknown {
+  return typeof cell === 'string' ? JSON.parse(cell.replaceAll('{', '[').replaceAll('}', ']')) : cell;
+}
+
 const TASKS: Record<string, readonly string[]> = { margins: ['binary', 'multiclass'] };
 
 /** Whether a version is taken for what it is. */

@@ -14,6 +14,7 @@ import pandas as pd  # noqa: E402
 from gzipped import write_csv  # noqa: E402
 
 import boosting  # noqa: E402
+import from_docs  # noqa: E402
 import keras_nets  # noqa: E402
 import linear  # noqa: E402
 import network_arrays  # noqa: E402
@@ -24,7 +25,7 @@ import quantised  # noqa: E402
 import trees  # noqa: E402
 from case import Case, difference, expected  # noqa: E402
 
-MAKERS = [linear, trees, pipelines, outputs, boosting, networks, network_arrays, keras_nets, quantised]
+MAKERS = [linear, trees, pipelines, outputs, boosting, networks, network_arrays, keras_nets, quantised, from_docs]
 
 
 def entry(case: Case, answers: pd.DataFrame) -> dict:
@@ -38,10 +39,19 @@ def entry(case: Case, answers: pd.DataFrame) -> dict:
         'features': [{'name': name, 'type': sql} for name, sql in case.types.items()],
         'names': case.names,
         'expected': list(answers),
-        'deploy': case.deploy,
+        'deploy': {**options(case), **case.deploy},
         'remark': case.remark,
         'differs': case.differs,
     }
+
+
+def options(case: Case) -> dict:
+    """How several values a row are named at a deploy."""
+    if case.kind == 'multi_target':
+        return {'targets': case.names}
+    if case.kind == 'quantiles':
+        return {'task': 'quantiles', 'targets': case.names}
+    return {'class_labels': case.names} if case.kind == 'multilabel' else {}
 
 
 def keep(case: Case, folder: Path) -> dict:
@@ -54,12 +64,16 @@ def keep(case: Case, folder: Path) -> dict:
 
 
 def main(folder: Path, wanted: set[str]) -> None:
-    shutil.rmtree(folder / 'models', ignore_errors=not wanted) if not wanted else None
+    listed = folder / 'corpus.json'
+    known = {entry['name']: entry for entry in json.loads(listed.read_text())} if wanted and listed.exists() else {}
+    if not wanted:
+        shutil.rmtree(folder / 'models', ignore_errors=True)
     (folder / 'models').mkdir(parents=True, exist_ok=True)
     entries, failed = [], []
     for maker in MAKERS:
         for name, make in maker.CASES.items():
             if wanted and name not in wanted:
+                entries += [known[name]] if name in known else []
                 continue
             try:
                 case = make()
@@ -71,7 +85,7 @@ def main(folder: Path, wanted: set[str]) -> None:
             except Exception as problem:
                 failed.append(name)
                 print(f'{name}: FAILED {type(problem).__name__}: {str(problem)[:300]}', flush=True)
-    (folder / 'corpus.json').write_text(json.dumps(entries, indent=1, ensure_ascii=False) + '\n')
+    listed.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + '\n')
     print(f'{len(entries)} models, failed: {failed}')
 
 

@@ -185,7 +185,6 @@ def quantiles(name, *, apart, estimator):
         raw = np.hstack(raw) if apart else raw
         outputs = ['q10', 'q50', 'q90'] if apart else None
         names = [str(q) for q in QUANTILES]
-        deploy = {'task': 'quantiles'}
         return case(
             name,
             net,
@@ -194,7 +193,6 @@ def quantiles(name, *, apart, estimator):
             {'values': raw},
             names=names,
             outputs=outputs,
-            deploy=deploy,
             estimator=estimator,
             tolerance=np.inf if apart else 1e-5,
         )

@@ -36,9 +36,8 @@ def clusters(name, model, table=tables.penguin_numbers, **more):
     def answers(model, scored, _):
         label = model.predict(scored)
         if hasattr(model, 'predict_proba'):
-            return {'label': label, 'probabilities': model.predict_proba(scored)}
-        distances = model.transform(scored)
-        return {'label': label, 'margins': distances}
+            return {'label': label, 'score': model.predict_proba(scored).max(axis=1)}
+        return {'label': label, 'score': model.transform(scored).min(axis=1)}
 
     def make():
         count = getattr(model, 'n_clusters', None) or getattr(model, 'n_components', None) or 3
@@ -50,7 +49,7 @@ def clusters(name, model, table=tables.penguin_numbers, **more):
 
 def anomalies(name, model, table=tables.cancer, **more):
     def answers(model, scored, _):
-        return {'label': model.predict(scored), 'score': model.decision_function(scored)}
+        return {'label': model.predict(scored), 'score': -model.decision_function(scored)}
 
     return lambda: matrix(name, model, table(), kind='anomaly', answers=answers, **more)
 

@@ -36,6 +36,7 @@ def changed(name, base, change, export, **more):
             model=model,
             export=f'{case.export}, {export}',
             feeds=feeds,
+            rows=case.rows.astype('Int64') if more.get('sql') == 'int2' else case.rows,
             answers=answers_of(model, case, feeds),
             exporter=f'{case.exporter}, {versioned("onnxruntime")}',
             tolerance=np.inf if change is dynamic else case.tolerance,

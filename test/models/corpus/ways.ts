@@ -5,8 +5,6 @@ import { scoreTable } from '../../support/run.ts';
 import type { CorpusModel } from './corpus.ts';
 
 const TOLERANCE = 1e-5;
-/** Kinds whose score() takes a name, and whose typed function gives all values. */
-const SEVERAL = new Set(['multi_target', 'multilabel']);
 
 /** What a way says of a row, by the names that the answers have in the corpus. */
 export type Answer = Record<string, unknown>;
@@ -14,38 +12,28 @@ export type Answer = Record<string, unknown>;
 /** What a way says of each row, in the order of the keys. */
 type Way = (alice: Client, model: CorpusModel, table: string) => Promise<Answer[]>;
 
-type Predicted = {
-  label?: string;
-  labels?: string[];
-  value?: number;
-  values?: Record<string, number>;
-  score?: number;
-  probabilities?: Record<string, number>;
-};
+type Predicted = { label?: string; value?: number; score?: number; embedding?: number[]; labels?: string[] } & Partial<
+  Record<'probabilities' | 'margins' | 'values', Record<string, unknown>>
+>;
 
-function ofPrediction({ names, kind }: CorpusModel): (prediction: Predicted | null) => Answer {
-  return (prediction) => {
-    const { label, labels, value, values, probabilities } = prediction ?? {};
-    const applies = kind === 'multilabel' ? names.map((name) => [`label_${name}`, Number(labels?.includes(name))]) : [];
-    return {
-      label,
-      value,
-      ...prefixed('value', renamed(kind, values ?? {})),
-      ...prefixed('probability', probabilities ?? {}),
-      ...Object.fromEntries(applies),
-    };
+function ofPrediction({ kind, names }: CorpusModel, prediction: Predicted | null): Answer {
+  const { label, value, score, probabilities, margins, values, labels, embedding } = prediction ?? {};
+  const applies = kind === 'multilabel' ? names.map((name) => [name, labels?.includes(name)]) : [];
+  return {
+    ...defined({ label, value, score, vector: embedding }),
+    ...prefixed('probability_', probabilities),
+    ...prefixed('margin_', margins),
+    ...prefixed('label_', Object.fromEntries(applies) as Answer),
+    ...values,
   };
 }
 
-/** Quantile 0.1 is called q0_1. */
-function renamed(kind: string, values: Record<string, unknown>): Record<string, unknown> {
-  if (kind !== 'quantiles') return values;
-  const level = (name: string): string => name.replace(/^q0_/, '0.');
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [level(name), value]));
+function defined(answer: Answer): Answer {
+  return Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== undefined));
 }
 
-function prefixed(prefix: string, values: Record<string, unknown>): Answer {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}_${name}`, value]));
+function prefixed(prefix: string, values: Record<string, unknown> = {}): Answer {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]));
 }
 
 async function column<T>(alice: Client, expression: string, table: string): Promise<T[]> {
@@ -54,58 +42,56 @@ async function column<T>(alice: Client, expression: string, table: string): Prom
   return rows.map(({ answer }) => answer);
 }
 
-/** score(), or classify() of what has no score; of several values the first. */
-function single({ kind, names }: CorpusModel): string {
-  if (kind === 'multi_target') return `value_${names[0]}`;
-  if (kind === 'multilabel') return `probability_${names[0]}`;
-  if (kind === 'quantiles') return `value_${names[Math.floor(names.length / 2)]}`;
-  if (kind === 'binary') return 'score';
-  return kind === 'regression' ? 'value' : 'label';
+/** The call that gives a row's answer by itself, and which answer that is. */
+function callOf(alice: Client, { name, kind, names: [first = ''] }: CorpusModel): { call: string; answer: string } {
+  const model = alice.escapeLiteral(name);
+  const score = `pgscore.score(${model}, t)`;
+  const ofFirst = `pgscore.score(${model}, t, class => ${alice.escapeLiteral(first)})`;
+  const calls: Record<string, { call: string; answer: string }> = {
+    binary: { call: score, answer: 'score' },
+    regression: { call: score, answer: 'value' },
+    quantiles: { call: score, answer: 'q0_5' },
+    multi_target: { call: ofFirst, answer: first },
+    multilabel: { call: ofFirst, answer: `probability_${first}` },
+    embedding: { call: `pgscore.embed(${model}, t)`, answer: 'vector' },
+  };
+  return calls[kind] ?? { call: `pgscore.classify(${model}, t)`, answer: 'label' };
 }
 
-/** Whether a label applies, as the corpus writes it. */
-function labelled(row: Answer): Answer {
-  const labels = Object.entries(row).filter(([, value]) => typeof value === 'boolean');
-  return Object.fromEntries(labels.map(([name, value]) => [name, Number(value)]));
-}
-
-const run: Way = async (alice, { name, kind }, table) => {
+const run: Way = async (alice, { name }, table) => {
   const { state, rows_failed: failed, error } = await scoreTable(alice, name, ident(table), { target: `${name}_out` });
   if (state !== 'done' || failed !== '0') throw new Error(`the run is ${state}, ${failed} rows failed: ${error ?? ''}`);
   const text = `select * from ${ident(`${name}_out`)} order by id`;
   const { rows } = await alice.query<Answer>(text);
-  return rows.map((row) => ({
-    ...row,
-    ...prefixed('value', renamed(kind, row)),
-    ...labelled(row),
-    value: row['score'],
-  }));
+  return rows.map((row) => ({ ...row, value: row['score'] }));
 };
 
 const predict: Way = async (alice, model, table) => {
   const text = `pgscore.predict(${alice.escapeLiteral(model.name)}, t)`;
-  return (await column<Predicted>(alice, text, table)).map(ofPrediction(model));
+  return (await column<Predicted>(alice, text, table)).map((given) => ofPrediction(model, given));
 };
 
 const predictJson: Way = async (alice, model, table) => {
   const text = `pgscore.predict(${alice.escapeLiteral(model.name)}, to_jsonb(t))`;
-  return (await column<Predicted>(alice, text, table)).map(ofPrediction(model));
+  return (await column<Predicted>(alice, text, table)).map((given) => ofPrediction(model, given));
 };
 
 const score: Way = async (alice, model, table) => {
-  const what = single(model);
-  const call = what === 'label' ? 'classify' : 'score';
-  const named = SEVERAL.has(model.kind) ? `, class => ${alice.escapeLiteral(model.names[0] ?? '')}` : '';
-  const text = `pgscore.${call}(${alice.escapeLiteral(model.name)}, t${named})`;
-  return (await column(alice, text, table)).map((answer) => ({ [what]: answer }));
+  const { call, answer } = callOf(alice, model);
+  return (await column(alice, call, table)).map((given) => ({ [answer]: given }));
 };
 
+/** The function of a bound table gives the same, or all of several values. */
 const bound: Way = async (alice, model, table) => {
   await alice.query('select pgscore.bind($1, $2::text::regclass)', [model.name, ident(table)]);
   const answers = await column(alice, `pgscore_models.${ident(model.name)}(t)`, table);
-  if (SEVERAL.has(model.kind)) return (answers as Predicted[]).map(ofPrediction(model));
-  return answers.map((answer) => ({ [single(model)]: answer }));
+  const { answer } = callOf(alice, model);
+  return answers.map((given) => (isPrediction(given) ? ofPrediction(model, given) : { [answer]: given }));
 };
+
+function isPrediction(given: unknown): given is Predicted {
+  return typeof given === 'object' && given !== null && !Array.isArray(given);
+}
 
 function online(way: Way): Way {
   return async (alice, model, table) => {
@@ -142,9 +128,28 @@ export function differences(answers: readonly Answer[], rows: readonly JsonRow[]
 }
 
 function isRight(key: string, actual: unknown, reference: unknown, row: JsonRow): boolean {
-  if (key.startsWith('label')) return String(actual) === String(reference) || isCloseCall(row);
-  const number = Number(reference);
-  return Math.abs(Number(actual) - number) <= TOLERANCE * Math.max(1, Math.abs(number));
+  if (key === 'vector') return isNearVector(numbersIn(actual), numbersIn(reference));
+  if (/^label(_|$)/.test(key)) return textOf(actual) === textOf(reference).toLowerCase() || textOf(actual) === reference || isCloseCall(row);
+  return isNear(Number(actual), Number(reference));
+}
+
+function isNear(actual: number, reference: number): boolean {
+  return Math.abs(actual - reference) <= TOLERANCE * Math.max(1, Math.abs(reference));
+}
+
+function isNearVector(actual: readonly number[], reference: readonly number[]): boolean {
+  return actual.length === reference.length && actual.every((number, at) => isNear(number, reference[at] ?? Number.NaN));
+}
+
+/** An array, as a driver reads it or as PostgreSQL or pgvector write it. */
+function numbersIn(value: unknown): number[] {
+  if (Array.isArray(value)) return value.map(Number);
+  return typeof value === 'string' ? value.slice(1, -1).split(',').map(Number) : [];
+}
+
+/** A boolean is written in two ways. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** A label may differ where the two greatest numbers are near each other, and not at a tie. */
