@@ -8,7 +8,7 @@ import type { Signature, Task } from '../inference/signature.ts';
 /** The half of a signature that says what the outputs mean. */
 export type OutputMeaning = Pick<
   Signature,
-  'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold' | 'valueNames' | 'scoreValue'
+  'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold' | 'valueNames' | 'scoreValue' | 'ownLabel'
 >;
 
 /** What is known when the meaning of the outputs is checked. */
@@ -40,6 +40,7 @@ export function outputMeaning(evidence: Evidence, warnings: string[]): OutputMea
       ...(label === undefined ? {} : { label: { name: label.name, type: label.type } }),
       ...(probabilities === undefined ? {} : { probabilities }),
     },
+    ...(task === 'multiclass' && label !== undefined && isVotedFor(evidence.outline, label) && { ownLabel: true }),
     ...decision,
   };
 }
@@ -50,6 +51,14 @@ function isFloat({ type }: ObservedOutput): boolean {
 
 function isLabel(output: ObservedOutput): boolean {
   return !isFloat(output) && output.width === 1;
+}
+
+/** A vector machine of several classes takes votes of its pairs, whatever its probabilities say. */
+function isVotedFor(outline: Outline, { name }: ObservedOutput): boolean {
+  return (
+    producerBehind(outline, name, new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']))?.op ===
+    'SVMClassifier'
+  );
 }
 
 function taskOf({ options }: Evidence, classLabels: readonly string[]): Task {

@@ -24,7 +24,8 @@ export function outputReader(signature: Signature, shareOf = clamped): OutputRea
   if (signature.valueNames !== undefined) return valuesReader(signature);
   if (signature.task === 'regression') return readValues;
   if (signature.outputs.probabilities === undefined) return labelReader(signature.classLabels);
-  return signature.task === 'multiclass' ? multiclassReader(shareOf) : binaryReader(signature, shareOf);
+  if (signature.task === 'binary') return binaryReader(signature, shareOf);
+  return hasOwnLabel(signature) ? ownClassReader(signature, shareOf) : multiclassReader(shareOf);
 }
 
 /** A sum of float32 weights comes to a little more than 1. NaN stays NaN. */
@@ -41,6 +42,24 @@ const readValues: OutputReader = ([output], at, rows, { score, errors }) => {
     else reject(errors, at + row);
   }
 };
+
+/** The class that the model returned, and its probability. */
+function ownClassReader({ classLabels }: Signature, shareOf: (probability: number) => number): OutputReader {
+  const readLikeliest = multiclassReader(shareOf);
+  const places = placesOf(classLabels);
+  return (outputs, at, rows, into) => {
+    readLikeliest(outputs, at, rows, into);
+    const { score, label, probabilities, errors } = into;
+    for (let row = at; row < at + rows; row += 1) {
+      const own = places.get(outputs[1]?.data[row - at]);
+      if (own === undefined) errors.set(row, UNKNOWN_LABEL);
+      else if (label !== null && probabilities !== null) {
+        label[row] = own;
+        score[row] = probabilities[row * classLabels.length + own] ?? Number.NaN;
+      }
+    }
+  };
+}
 
 function multiclassReader(shareOf: (probability: number) => number): OutputReader {
   return ([output], at, rows, { score, label, probabilities, errors, rows: all }) => {

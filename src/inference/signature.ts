@@ -69,6 +69,8 @@ export type Signature = {
   positiveClass?: string;
   /** As the deployer gave it: a class or a label is predicted where its probability >= threshold. Without it labels are the model's own. */
   threshold?: number;
+  /** Of more than two classes: the model's label need not be the most probable class, as that of a vector machine. */
+  ownLabel?: true;
   /** null: any number of rows at a time. A number: exactly so many, short batches are padded. */
   batch: number | null;
 };
@@ -79,8 +81,10 @@ export function valuesWidth({ task, valueNames = [] }: Signature): number {
 }
 
 /** Whether a version's labels are those that the model returns beside its probabilities. */
-export function hasOwnLabel({ task, outputs, threshold }: Signature): boolean {
-  return (task === 'binary' || task === 'multilabel') && threshold === undefined && outputs.label !== undefined;
+export function hasOwnLabel({ task, outputs, threshold, ownLabel }: Signature): boolean {
+  if (outputs.label === undefined) return false;
+  if (task === 'multiclass') return ownLabel === true;
+  return (task === 'binary' || task === 'multilabel') && threshold === undefined;
 }
 
 export function isFloat(type: TensorType): boolean {

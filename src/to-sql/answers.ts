@@ -20,6 +20,7 @@ const NO_PROBABILITIES: Term = { kind: 'floats', pieces: ['null::double precisio
 export function answersOf(signature: Signature, output: (name: string) => Tensor, demands: readonly Term[]): Answers {
   const { value, probabilities, label } = signature.outputs;
   checkChoices(demands);
+  if (signature.ownLabel === true) throw new NativeRefusal('a class that pairs vote for is not compiled');
   if (value !== undefined) return regression(checkChoices(cellsOf(output(value.name), 1)), demands);
   if (probabilities !== undefined) {
     const cells = checkChoices(cellsOf(output(probabilities.name), probabilities.width));

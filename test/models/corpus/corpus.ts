@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
+import type { DeployOptions } from '../../../src/check/deploy-options.ts';
 import type { JsonRow } from '../../../src/inference/json-rows.ts';
 
 /** Another folder than this one may be tried: PGSCORE_CORPUS_FOLDER=/tmp/corpus. */
@@ -46,6 +47,12 @@ export function corpusBytes({ name }: CorpusModel): Uint8Array {
 /** The features and the framework's answers, each cell a text. */
 export function corpusRows({ name }: CorpusModel): JsonRow[] {
   return parse(gunzipSync(readFileSync(`${FOLDER}/models/${name}.csv.gz`)), { columns: true }) as JsonRow[];
+}
+
+/** The options of a deploy as src/check takes them: in SQL they are written with underscores. */
+export function deployOptions({ deploy }: CorpusModel): DeployOptions {
+  const camel = (name: string): string => name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(deploy).map(([name, value]) => [camel(name), value]));
 }
 
 /** The rows as a deploy takes them for `expect`, where an array is one of JSON. */

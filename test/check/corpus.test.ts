@@ -1,0 +1,24 @@
+import { expect, test } from '@jest/globals';
+import { checkModel } from '../../src/check/check-model.ts';
+import { PgscoreError } from '../../src/errors.ts';
+import { corpus, corpusBytes, deployOptions, expectedRows, verdicts } from '../models/corpus/corpus.ts';
+
+const known = verdicts();
+
+/** Whether a model passes the check together with its framework's answers; else the code. */
+async function verdictOn(model: (typeof corpus)[number]): Promise<string> {
+  try {
+    await checkModel(corpusBytes(model), { ...deployOptions(model), expect: expectedRows(model) });
+    return 'ready';
+  } catch (error) {
+    if (error instanceof PgscoreError) return error.code;
+    throw error;
+  }
+}
+
+test.each(corpus.map((model) => [model.name, model] as const))('%s', async (name, model) => {
+  const verdict = await verdictOn(model);
+  if (model.differs !== '') expect(verdict).toMatch(/^model_/);
+  else if (known[name]?.execution === 'refused') expect(verdict).toMatch(/^(model_|ready)/);
+  else expect(verdict).toBe('ready');
+});
