@@ -242,6 +242,25 @@ $$;
 comment on function pgscore._gate_verdicts(text, name) is
   'What check_gates() says; asked_by is the caller, in whose name the service is asked.';
 
+create or replace function pgscore_data._known_verdicts(model text, versions bigint[])
+returns table (model_version bigint, gate text, passed boolean, value double precision, low double precision, high double precision,
+  needs text, reason text)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select v.number, g.name, j.*
+    from pgscore_data.model m join pgscore_data.gate g using (model_id) join pgscore_data.version v using (model_id)
+   cross join lateral (
+     select c.* from pgscore_data._judge_comparison(g, v.version_id) c where g.kind <> 'golden'
+     union all
+     select null, null, null, null, null, 'golden rows are scored when the version is checked or promoted' where g.kind = 'golden') j
+   where m.name = $1 and v.number = any ($2) and v.state = 'ready'
+     and not exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion')
+   order by v.number desc, g.name
+$$;
+comment on function pgscore_data._known_verdicts(text, bigint[]) is
+  'What is known without asking a version: whether versions other than the champion pass the gates, for the page. passed: NULL of golden.';
+
 create or replace function pgscore.check_gates(version text)
 returns table (gate text, passed boolean, value double precision, low double precision, high double precision, needs text, reason text)
 language sql volatile security invoker

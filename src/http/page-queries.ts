@@ -248,5 +248,10 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [MODEL, VERSIONS],
     optional: true,
   },
+  gates: {
+    text: `select g.* from pgscore_data._known_verdicts($1, $2::bigint[]) g limit 200`,
+    parameters: [MODEL, VERSIONS],
+    optional: true,
+  },
   ...features(),
 };

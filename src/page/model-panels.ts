@@ -7,6 +7,7 @@ import { driftPanel } from './drift-panel.ts';
 import { errorsPanel, residualsPanel } from './error-panels.ts';
 import { featurePanel } from './feature-panel.ts';
 import { fitPanel } from './fit-panel.ts';
+import { gatesPanel } from './gates-panel.ts';
 import type { ModelContext } from './model-context.ts';
 import type { Panel } from './panel.ts';
 import { performancePanel } from './performance-panel.ts';
@@ -32,7 +33,7 @@ export function modelPanels(): ModelPanels {
   const [errors, fit, residuals] = [errorsPanel(), fitPanel(), residualsPanel()];
   const [threshold, classes, ranking] = [thresholdPanel(), classesPanel(), rankingPanel()];
   const [reliability, scores] = [reliabilityPanel(), scoresPanel()];
-  const [comparison, segments] = [comparisonPanel(), segmentsPanel()];
+  const [comparison, gates, segments] = [comparisonPanel(), gatesPanel(), segmentsPanel()];
   const [drift, feature] = [driftPanel(), featurePanel()];
   const panels = [
     performance,
@@ -48,6 +49,7 @@ export function modelPanels(): ModelPanels {
     scores,
     segments,
     comparison,
+    gates,
     drift,
     feature,
   ];
@@ -61,7 +63,7 @@ export function modelPanels(): ModelPanels {
       box('grid', box('stack', errors, residuals), fit),
       box('grid', box('stack', threshold, ranking), classes, box('stack', reliability, scores)),
     ],
-    versions: [comparison],
+    versions: [comparison, gates],
     panels,
     controls: [overTime, closeLook],
     closeLook,

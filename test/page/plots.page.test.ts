@@ -183,6 +183,35 @@ async function show(hash: string): Promise<void> {
     expect((await numbersIn(page, 'comparison')).map((cells) => cells.slice(3))).toEqual(view);
   });
 
+  test('which gates a version passes, and the statement that promotes it', async () => {
+    const ada = await database.client('ada');
+    await ada.query(
+      `select pgscore.set_gate('price', 'not_worse', metric => 'mae', margin => 1000, against => 'predecessor')`,
+    );
+    await ada.query(
+      `select pgscore.set_gate('price', 'not_worse', metric => 'rmse', margin => 0, minimum_labels => 100000, against => 'predecessor')`,
+    );
+    await show('#/model/price');
+    await page.locator('#gates tbody tr').first().waitFor();
+    const shown = (await numbersIn(page, 'gates')).filter(([version]) => version === '2');
+    const verdicts = await ada.query<{ gate: string; low: number; high: number; value: number }>(
+      `select gate, value, low, high from pgscore.check_gates('price@2') order by gate`,
+    );
+    expect(shown.map((cells) => cells.slice(1, 5))).toEqual(
+      verdicts.rows.map(({ gate, value, low, high }, at) => [
+        gate,
+        ['passed', 'not passed'][at],
+        decimal(value),
+        `${decimal(low)} to ${decimal(high)}`,
+      ]),
+    );
+    expect(shown[1]?.[5]).toMatch(/^rmse counts \d+ labels that judge both versions; needs \d+ more labels$/);
+    expect(await page.locator('#gates pre').allTextContents()).toEqual([
+      `select pgscore.promote('price@2');`,
+      `select pgscore.promote('price@1');`,
+    ]);
+  });
+
   test('from when to when alerts were raised', async () => {
     await show('#/model/price');
     const [raised] = (await drawnIn(page, 'rules')) as unknown as [{ data: { x: number[]; y: string }[] }];

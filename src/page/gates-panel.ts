@@ -1,0 +1,46 @@
+import { ask, number, text, type Row } from './api.ts';
+import { dataTable, numeric } from './data-table.ts';
+import { el } from './dom.ts';
+import { decimal } from './format.ts';
+import { ofVersions, type ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+
+const COLUMNS = ['Version', 'Gate', 'Passed', ...['Difference', 'Interval'].map(numeric), 'Reason'];
+
+/** Whether the versions that are shown pass the gates of the model, and how they are promoted. Not shown where there are none. */
+export const gatesPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, readonly Row[]>({
+    id: 'gates',
+    title: 'Gates',
+    about: 'what a version must hold before it is promoted',
+    depends: ({ versions, champion }) => ({ versions, champion }),
+    load: async (context) => {
+      const rows = await ask('gates', ofVersions(context));
+      return rows.length === 0 ? undefined : rows;
+    },
+    draw: (body, rows, { model }) => {
+      const caption = 'Versions that are not the champion, gate by gate';
+      body.add(dataTable({ caption, columns: COLUMNS, rows: rows.map(cellsOf) }));
+      const versions = [...new Set(rows.map((row) => text(row, 'model_version')))];
+      for (const version of versions) body.add(el('pre', {}, `select pgscore.promote('${model}@${version}');`));
+    },
+  });
+
+function cellsOf(row: Row): (string | Node)[] {
+  const isCompared = number(row, 'low') !== null;
+  const needs = text(row, 'needs');
+  return [
+    text(row, 'model_version'),
+    text(row, 'gate'),
+    passedOf(row),
+    decimal(number(row, 'value')),
+    isCompared ? `${decimal(number(row, 'low'))} to ${decimal(number(row, 'high'))}` : '',
+    el('div', { class: 'wide' }, needs === '' ? text(row, 'reason') : `${text(row, 'reason')}; needs ${needs}`),
+  ];
+}
+
+function passedOf(row: Row): HTMLElement {
+  if (row['passed'] === true) return el('span', { class: 'chip good' }, 'passed');
+  if (row['passed'] === null) return el('span', { class: 'chip plain' }, 'when promoted');
+  return el('span', { class: `chip ${text(row, 'needs') === '' ? 'bad' : 'plain'}` }, 'not passed');
+}
