@@ -139,6 +139,8 @@ describe('score', () => {
         score: single.rows[0]?.score,
         label: expect.any(String),
         probabilities: [expect.any(Number), expect.any(Number)],
+        values: null,
+        labels: null,
         version: 'churn@1',
       },
       expect.objectContaining({ version: 'churn@1' }),
