@@ -68,7 +68,7 @@ def expected(case: Case) -> pd.DataFrame:
         elif key in ('score', 'margin'):
             frame['expected_score'] = value.astype(np.float64).ravel()
         elif key == 'vector':
-            frame['expected_vector'] = ['{' + ','.join(repr(float(x)) for x in row) + '}' for row in value]
+            frame['expected_embedding'] = ['{' + ','.join(repr(float(x)) for x in row) + '}' for row in value]
         else:
             prefix = {'probabilities': 'probability_', 'margins': 'margin_', 'values': '', 'labels': 'label_'}[key]
             for index, name in enumerate(case.names):

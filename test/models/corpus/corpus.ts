@@ -57,7 +57,8 @@ export function deployOptions({ deploy }: CorpusModel): DeployOptions {
 
 /** The rows as a deploy takes them for `expect`, where an array is one of JSON. */
 export function expectedRows(model: CorpusModel): JsonRow[] {
-  const arrays = new Set(model.features.filter(({ type }) => type.endsWith(']')).map(({ name }) => name));
+  const columns = model.features.filter(({ type }) => type.endsWith(']')).map(({ name }) => name);
+  const arrays = new Set([...columns, 'expected_embedding']);
   return corpusRows(model).map((row) => {
     const cells = Object.entries(row).map(([name, cell]) => [name, arrays.has(name) ? arrayIn(cell) : cell] as const);
     return Object.fromEntries(cells);

@@ -51,6 +51,8 @@ def options(case: Case) -> dict:
         return {'targets': case.names}
     if case.kind == 'quantiles':
         return {'task': 'quantiles', 'targets': case.names}
+    if case.kind == 'embedding':
+        return {'task': 'embedding'}
     return {'class_labels': case.names} if case.kind == 'multilabel' else {}
 
 

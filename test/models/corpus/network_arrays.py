@@ -97,7 +97,7 @@ def tokens(name, *, exporter=dynamo, estimator, kind='multiclass'):
         raw = nets.answer(whole, scored)
         answers = {'label': np.asarray(labels)[raw.argmax(axis=1)], 'probabilities': raw} if kind == 'multiclass' else {'vector': raw}
         names = labels if kind == 'multiclass' else []
-        deploy = {'class_labels': labels} if kind == 'multiclass' else {'task': 'embedding'}
+        deploy = {'class_labels': labels} if kind == 'multiclass' else {}
         return case(
             name,
             whole,

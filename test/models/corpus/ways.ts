@@ -20,7 +20,7 @@ function ofPrediction({ kind, names }: CorpusModel, prediction: Predicted | null
   const { label, value, score, probabilities, margins, values, labels, embedding } = prediction ?? {};
   const applies = kind === 'multilabel' ? names.map((name) => [name, labels?.includes(name)]) : [];
   return {
-    ...defined({ label, value, score, vector: embedding }),
+    ...defined({ label, value, score, embedding }),
     ...prefixed('probability_', probabilities),
     ...prefixed('margin_', margins),
     ...prefixed('label_', Object.fromEntries(applies) as Answer),
@@ -53,7 +53,7 @@ function callOf(alice: Client, { name, kind, names: [first = ''] }: CorpusModel)
     quantiles: { call: score, answer: 'q0_5' },
     multi_target: { call: ofFirst, answer: first },
     multilabel: { call: ofFirst, answer: `probability_${first}` },
-    embedding: { call: `pgscore.embed(${model}, t)`, answer: 'vector' },
+    embedding: { call: `pgscore.embed(${model}, t)`, answer: 'embedding' },
   };
   return calls[kind] ?? { call: `pgscore.classify(${model}, t)`, answer: 'label' };
 }
@@ -128,7 +128,7 @@ export function differences(answers: readonly Answer[], rows: readonly JsonRow[]
 }
 
 function isRight(key: string, actual: unknown, reference: unknown, row: JsonRow): boolean {
-  if (key === 'vector') return isNearVector(numbersIn(actual), numbersIn(reference));
+  if (key === 'embedding') return isNearVector(numbersIn(actual), numbersIn(reference));
   if (/^label(_|$)/.test(key)) return textOf(actual) === textOf(reference).toLowerCase() || textOf(actual) === reference || isCloseCall(row);
   return isNear(Number(actual), Number(reference));
 }
