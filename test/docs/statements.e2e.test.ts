@@ -33,6 +33,7 @@ const PAGES = [
   'docs/guides/deploy-a-model.md',
   'docs/reference/sql.md',
   'docs/reference/casts.md',
+  'docs/reference/models.md',
   'docs/reference/score.md',
   'docs/reference/runs.md',
   'docs/reference/schedules.md',
