@@ -14,6 +14,10 @@ const KNOWN: Known[] = [
     remedy: 'Export the model with float32 inputs: the operators for float64 are missing.',
   },
   {
+    pattern: /tensor\(double\).*tensor\(float\)|tensor\(float\).*tensor\(double\)/i,
+    remedy: 'The export mixes float64 with float32: export the model with float32 inputs, `X[:1].astype(np.float32)`.',
+  },
+  {
     pattern: /Unsupported model IR version/i,
     remedy:
       'The exporter is newer than this ONNX Runtime: export with an older `onnx`, or set `model.ir_version = 10`.',

@@ -40,12 +40,15 @@ const hasAllOfFive: Rule = ({ node }) =>
 const isGemm: Rule = (node) =>
   has(node, 7) || !has(node, 8) ? undefined : 'it has a zero point of its output without a scale';
 
-const isDynamicMatMul: Rule = (node) => {
-  const [weights = [], scale = []] = [1, 2].map((input) => node.constant(input));
-  const [rows = 0, columns = 0] = weights;
-  const sizes = { 1: [rows * columns], 2: [1, columns], 3: [size(scale)], 4: [columns] };
-  return weights.length === 2 && areWeights(node, sizes) ? undefined : WEIGHTS;
-};
+/** A product with quantised weights, whose scales, zero points and bias are these inputs. */
+function isProduct(scales: number, zeros: number, bias: number): Rule {
+  return (node) => {
+    const [weights = [], scale = []] = [1, scales].map((input) => node.constant(input));
+    const [rows = 0, columns = 0] = weights;
+    const sizes = { 1: [rows * columns], [scales]: [1, columns], [zeros]: [size(scale)], [bias]: [columns] };
+    return weights.length === 2 && areWeights(node, sizes) ? undefined : WEIGHTS;
+  };
+}
 
 const BLOCKS = [16, 32, 64, 128, 256];
 
@@ -110,7 +113,6 @@ const ALLOWED = new Map<string, Rule>([
     'FusedGemm',
     'FusedMatMul',
     'Gelu',
-    'MatMulIntegerToFloat',
     'QAttention',
     'QLinearAdd',
     'QLinearAveragePool',
@@ -126,8 +128,9 @@ const ALLOWED = new Map<string, Rule>([
     'TransposeMatMul',
   ].map((op): [string, Rule] => [op, SOUND]),
   ['Attention', isAttention],
-  ['DynamicQuantizeMatMul', isDynamicMatMul],
+  ['DynamicQuantizeMatMul', isProduct(2, 3, 4)],
   ['EmbedLayerNormalization', isEmbedding],
+  ['MatMulIntegerToFloat', isProduct(3, 5, 6)],
   ['MatMulNBits', isBlockMatMul],
   ['MultiHeadAttention', isStateless],
   ['QGemm', isGemm],

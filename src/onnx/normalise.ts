@@ -5,6 +5,7 @@ import { isStandardDomain } from './operators.ts';
 import { lengthField, varintField } from './wire.ts';
 import { withOpenBatch, type GraphValue, floatMatrix } from './value-info.ts';
 import { labelsAttribute } from './attributes.ts';
+import { floatTrees } from './float-trees.ts';
 
 /** A model as ONNX Runtime will serve it. */
 export type Normalised = {
@@ -19,12 +20,16 @@ export type Normalised = {
 
 /**
  * Takes the ZipMap out, so that the class probabilities come back as a matrix, and the sequence of several labels, whose parts
- * become outputs; gives texts a locale that every host has.
+ * become outputs; gives texts a locale that every host has, and trees the inputs that they compare.
  */
 export function normalise(bytes: Uint8Array): Normalised {
   const original = readOutline(bytes);
   const zipMap = findZipMap(original);
-  const edits = [...(zipMap?.edits ?? partsOfSequence(original)), ...original.nodes.flatMap(plainLocale)];
+  const edits = [
+    ...(zipMap?.edits ?? partsOfSequence(original)),
+    ...original.nodes.flatMap(plainLocale),
+    ...floatTrees(original),
+  ];
   const outline = edits.length === 0 ? original : readOutline(editGraph(original, edits));
   return {
     outline,

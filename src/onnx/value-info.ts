@@ -121,6 +121,16 @@ export function renamed(value: GraphValue, name: string): Uint8Array {
   return exchanged(value.part.payload, [VALUE_INFO.name], Buffer.from(name));
 }
 
+/** The same value as a tensor of float32, as the payload of a ValueInfoProto. */
+export function withFloats({ part: { payload } }: GraphValue): Uint8Array {
+  const [type] = parts(payload, VALUE_INFO.type);
+  const [tensor] = type === undefined ? [] : parts(type.payload, TYPE.tensorType);
+  const [shape] = tensor === undefined ? [] : parts(tensor.payload, TENSOR_TYPE.shape);
+  const own = shape === undefined ? new Uint8Array(0) : payload.bytes.subarray(shape.field.start, shape.field.end);
+  const floats = Buffer.concat([varintField(TENSOR_TYPE.elementType, DATA_TYPE.FLOAT), own]);
+  return exchanged(payload, [VALUE_INFO.type, TYPE.tensorType], floats);
+}
+
 /** A message with another payload of the first field at the end of this path; the same where there is none. */
 function exchanged(message: Span, [number, ...path]: readonly number[], payload: Uint8Array): Uint8Array {
   if (number === undefined) return payload;

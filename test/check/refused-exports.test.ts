@@ -85,3 +85,41 @@ test('a column whose name skl2onnx rewrote is found', async () => {
   const { signature } = await checkModel(bytesOf('renamed_columns'), { features: names, expect: [row] });
   expect(signature.features.map(({ name }) => name)).toEqual(names);
 });
+
+/** Rows that float64 sends to another leaf than float32. */
+const DECIMALS = [
+  { a: -0.1, b: 1.4, c: -0.4, expected_probability_1: 0.2380952380952381 },
+  { a: 0.2, b: 0, c: 0.6, expected_probability_1: 0.6111111111111112 },
+  { a: 0.6, b: 2.4, c: 0.6, expected_probability_1: 0.3333333333333333 },
+];
+
+describe('trees over float64', () => {
+  test.each(['float64_forest', 'float64_boosting'])(
+    'of scikit-learn, which compare float32, are run so: %s',
+    async (name) => {
+      const { signature, warnings } = await check(name);
+      expect(signature.inputs).toMatchObject([{ type: 'float32' }]);
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  test.each(DECIMALS)('compare %j as scikit-learn does', async (row) => {
+    expect((await check('float64_decimals', { expect: [row] })).expectation?.rows).toBe(1);
+  });
+
+  test('say as much as their framework', async () => {
+    const rows = [
+      { a: -0.3, b: 0, c: 1 },
+      { a: 0.1, b: 2, c: -1 },
+    ];
+    const expected = rows.map((row, index) => ({ ...row, expected_value: [-0.21007089, 1.18854342][index] }));
+    expect((await check('float64_forest', { expect: expected })).expectation?.rows).toBe(2);
+  });
+
+  test('behind a scaler of float64 are refused, with the remedy', async () => {
+    await expect(check('float64_scaled')).rejects.toMatchObject({
+      code: 'model_load_failed',
+      remedy: expect.stringContaining('float32 inputs'),
+    });
+  });
+});

@@ -15,7 +15,6 @@ from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 from skl2onnx import to_onnx
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier
@@ -79,10 +78,6 @@ def scikit_learn(model) -> onnx.ModelProto:
     return to_onnx(model, X[:1], options={id(model): {'zipmap': False}} if is_classifier else None)
 
 
-def scikit_learn_doubles(model) -> onnx.ModelProto:
-    return to_onnx(model, X[:1].astype(np.float64), options={id(model): {'zipmap': False}})
-
-
 def xgboost(model) -> onnx.ModelProto:
     return convert_xgboost(model, initial_types=INPUT)
 
@@ -102,8 +97,6 @@ TREES = {'n_estimators': 3, 'max_depth': 2}
 LEAVES = {'n_estimators': 3, 'num_leaves': 4, 'min_child_samples': 5, 'verbose': -1}
 OBLIVIOUS = {'iterations': 3, 'depth': 2, 'verbose': 0, 'allow_writing_files': False}
 ZEROS = np.where(random.random(X.shape) < 0.3, 0, X).astype(np.float32)
-DECIMALS = random.normal(size=(80, 3)).round(1)
-FOREST = RandomForestClassifier(3, max_depth=4, random_state=1)
 NEW = random.normal(size=(400, 3)).astype(np.float32)
 
 
@@ -129,7 +122,6 @@ def main() -> None:
         kept('neighbours_classes', KNeighborsClassifier(3, weights='distance'), IS_HIGH, scikit_learn, NEW),
         kept('neighbours_value', KNeighborsRegressor(3, weights='distance'), COUNT, scikit_learn, NEW),
         kept('isotonic', calibrated, IS_HIGH, scikit_learn, NEW),
-        kept('forest_doubles', FOREST, DECIMALS[:, 0] > 0.1, scikit_learn_doubles, DECIMALS, DECIMALS),
     ]
     (TEST_MODELS / 'differing.json').write_text(json.dumps(differing, indent=1) + '\n')
 

@@ -10,11 +10,12 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import KNNImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from paths import TEST_MODELS
 
@@ -48,6 +49,16 @@ def main() -> None:
     save('sgd_hinge_calibrated', without_maps(CalibratedClassifierCV(SGDClassifier(), cv=2).fit(X, IS_HIGH), X))
 
     save('quadratic', without_maps(QuadraticDiscriminantAnalysis().fit(X, IS_HIGH), X))
+
+    wide = X[:1].astype(np.float64)
+    forest = RandomForestRegressor(3, max_depth=3, random_state=1).fit(X, X[:, 0] + IS_HIGH)
+    save('float64_forest', to_onnx(forest, wide))
+    boosting = GradientBoostingClassifier(n_estimators=3, random_state=1).fit(X, IS_HIGH)
+    save('float64_boosting', to_onnx(boosting, wide, options={'zipmap': False}))
+    decimals = np.random.default_rng(5).normal(size=(80, 3)).round(1)
+    labels = RandomForestClassifier(3, max_depth=4, random_state=1).fit(decimals, decimals[:, 0] > 0.1)
+    save('float64_decimals', to_onnx(labels, decimals[:1], options={'zipmap': False}))
+    save('float64_scaled', to_onnx(make_pipeline(MinMaxScaler(), forest).fit(X, X[:, 0]), wide))
 
     some_missing = np.where(random.random(X.shape) < 0.2, np.nan, X).astype(np.float32)
     imputed = make_pipeline(KNNImputer(n_neighbors=2), LogisticRegression()).fit(some_missing, IS_HIGH)

@@ -36,6 +36,7 @@ describe('operators of ONNX Runtime that are let in', () => {
     ['MatMulNBits', { inputs: ['X', [2, 2, 16], [4], [2], null, [2]], attributes: blocks }],
     ['DynamicQuantizeMatMul', product],
     ['DynamicQuantizeMatMul', { inputs: ['X', [3, 4], [], null, [4]] }],
+    ['MatMulIntegerToFloat', { inputs: ['X', [3, 4], 'X', [4], 'X', [4], [4]] }],
     ['EmbedLayerNormalization', { inputs: ['X', null, [9, 3], [5, 3], null, [3], [3]] }],
     ['QGemm', { inputs: ['X', [], [], [3, 4], [], [], null, [], []] }],
     ['QLinearSigmoid', { inputs: ['X', [], null, [], []] }],
@@ -63,6 +64,7 @@ describe('operators of ONNX Runtime that are refused', () => {
     ['DynamicQuantizeMatMul', { inputs: ['X', [3, 4], [4], [], [4]] }, /matching sizes/],
     ['DynamicQuantizeMatMul', { inputs: ['X', 'X', [4]] }, /matching sizes/],
     ['DynamicQuantizeMatMul', { inputs: ['X', [3, 4], [4], [4], [3]] }, /matching sizes/],
+    ['MatMulIntegerToFloat', { inputs: ['X', [3, 4], 'X', [5]] }, /matching sizes/],
     ['EmbedLayerNormalization', { inputs: ['X', null, [9, 3], [5, 3], null, [3], [3], null, [1, 2]] }, /position ids/],
     ['EmbedLayerNormalization', { inputs: ['X', null, 'X', [5, 3], null, [3], [3]] }, /matching sizes/],
     [
