@@ -33,7 +33,7 @@ create table pgscore_data.target (
   owner name not null,
   view_schema name not null,
   view_name name not null,
-  task text not null check (task in ('binary', 'multiclass', 'regression', 'multi_target', 'multilabel', 'quantiles')),
+  task text not null check (task in ('binary', 'multiclass', 'regression', 'multi_target', 'multilabel', 'quantiles', 'embedding')),
   class_labels text[] not null,
   key_columns jsonb not null,
   value_columns text[],

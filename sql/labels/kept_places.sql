@@ -15,7 +15,7 @@ create or replace function pgscore_data._is_judged(t pgscore_data.target) return
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select t.task not in ('multi_target', 'multilabel') and count(a.attname) = jsonb_array_length(t.key_columns)
+  select t.task not in ('multi_target', 'multilabel', 'embedding') and count(a.attname) = jsonb_array_length(t.key_columns)
     from jsonb_array_elements(t.key_columns) k
     left join pg_attribute a on a.attrelid = to_regclass('pgscore_predictions.target_' || t.target_id)
      and a.attname = k.value ->> 'name' and not a.attisdropped;

@@ -109,6 +109,7 @@ select
      from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as inputs,
   case v.signature ->> 'task'
     when 'regression' then 'value'
+    when 'embedding' then 'embedding of ' || (v.signature #>> '{outputs,values,0,width}') || ' numbers'
     else case
         when v.signature ->> 'task' = 'multi_target' then 'values '
         when v.signature ->> 'task' = 'quantiles' then 'value, quantiles '
@@ -155,7 +156,7 @@ comment on column pgscore.models.version is 'Number of the version; churn@3 is m
 comment on column pgscore.models.aliases is 'Names that point at this version. champion is the one that a bare model name means.';
 comment on column pgscore.models.state is 'checking, ready or rejected.';
 comment on column pgscore.models.reason is 'Why the check rejected the version.';
-comment on column pgscore.models.task is 'binary, multiclass, regression, multi_target, multilabel or quantiles.';
+comment on column pgscore.models.task is 'binary, multiclass, regression, multi_target, multilabel, quantiles or embedding.';
 comment on column pgscore.models.inputs is 'Features in order, each with its tensor type; matched to columns of the source by name.';
 comment on column pgscore.models.outputs is 'What a prediction holds.';
 comment on column pgscore.models.execution is

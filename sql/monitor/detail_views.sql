@@ -4,7 +4,7 @@ create or replace function pgscore_data._detail_meanings() returns jsonb
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return pgscore_data._metric_meanings() || '{
-  "task": "binary, multiclass, regression, multi_target or multilabel; a model of quantiles is a regression.",
+  "task": "binary, multiclass, regression, multi_target, multilabel or embedding; a model of quantiles is a regression.",
   "is_champion": "Whether the bare model name means this version.",
   "last_scored_at": "When a run of the version was last done, or a call of score() was last asked that is kept.",
   "n_24h": "Predictions of runs that were done in the last 24 hours, and of calls since the hour in which these began.",

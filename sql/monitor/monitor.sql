@@ -147,14 +147,18 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if task in ('multi_target', 'multilabel') then
+  if task = 'embedding' then
+    raise exception 'model "%" gives a vector, which no label judges', model using
+      errcode = 'feature_not_supported',
+      hint = 'Its volume, features and drift are watched without labels. Judge the model that takes the vector.';
+  elsif task in ('multi_target', 'multilabel') then
     raise exception 'model "%" gives several values a row, which labels do not judge yet', model using
       errcode = 'feature_not_supported',
       hint = 'Its volume, features and drift are watched without labels. To have one value judged, deploy a model of that value alone.';
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_several(text, text) is 'Raises where a model gives several targets or labels a row.';
+comment on function pgscore_data._refuse_several(text, text) is 'Raises where a model gives several targets or labels a row, or a vector.';
 
 create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[])
 language plpgsql stable

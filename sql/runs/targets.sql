@@ -13,11 +13,12 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-      when task in ('multi_target', 'multilabel') then ''
+      when task in ('multi_target', 'multilabel', 'embedding') then ''
       when task in ('regression', 'quantiles') then 'score double precision, '
       when value_columns is null then 'score double precision, label text, probabilities jsonb, '
       else 'score double precision, label text, '
-    end || coalesce((select string_agg(format('%I %s, ', p, case when task = 'multilabel' and p like 'label\_%' then 'boolean'
+    end || coalesce((select string_agg(format('%I %s, ', p, case when task = 'embedding' then 'real[]'
+                                                              when task = 'multilabel' and p like 'label\_%' then 'boolean'
                                                               else 'double precision' end), '' order by n)
                        from unnest(value_columns) with ordinality as x (p, n)), '')
       || 'error_code text'
@@ -45,7 +46,7 @@ begin
     base || view_suffix,
     (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)),
     case
-      when t.task in ('multi_target', 'multilabel') then ''
+      when t.task in ('multi_target', 'multilabel', 'embedding') then ''
       when t.task in ('regression', 'quantiles') then 'p.score, '
       when t.value_columns is null then 'p.score, p.label, p.probabilities, '
       else 'p.score, p.label, '
@@ -85,6 +86,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case
     when task in ('multi_target', 'quantiles') then class_labels
+    when task = 'embedding' then '{embedding}'
     when task = 'multilabel' then
       array(select p || l from unnest('{probability_,label_}'::text[]) with ordinality as x (p, m)
              cross join unnest(class_labels) with ordinality as y (l, n) order by m, n)
@@ -186,6 +188,7 @@ begin
   for col in select a.attname from pg_attribute a
     where a.attrelid = format('%I.%I', target_schema, view_name)::regclass and a.attnum > 0 loop
     execute format('comment on column %I.%I.%I is %L', target_schema, view_name, col, case
+      when task = 'embedding' and col = 'embedding' then 'The vector of the row. NULL where it could not be computed.'
       when task = 'multi_target' and col = any (names) then format('The predicted value of %s.', col)
       when task = 'quantiles' and col = any (names) then format('Quantile %s of the prediction.', col)
       when task = 'multilabel' and col like 'label\_%' then

@@ -33,6 +33,20 @@ end
 $$;
 comment on function pgscore_models._refuse_labels_only(text) is 'Raises that a model gives labels without probabilities.';
 
+create or replace function pgscore_models._refuse_vector(version pgscore_models._version, lacks text) returns void
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  model constant text := pgscore_models._model_name(version.version_id);
+begin
+  raise exception 'model "%" gives a vector: it has %', model, lacks using
+    errcode = 'invalid_parameter_value', hint = format('pgscore.embed(%L, row) gives the vector.', model);
+end
+$$;
+comment on function pgscore_models._refuse_vector(pgscore_models._version, text) is
+  'Raises that a version gives a vector and nothing else.';
+
 create or replace function pgscore_models._refuse_scoreless(version pgscore_models._version) returns void
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -40,7 +54,9 @@ as $$
 declare
   model text;
 begin
-  if version.task in ('multiclass', 'multi_target', 'multilabel') then
+  if version.task = 'embedding' then
+    perform pgscore_models._refuse_vector(version, 'no score');
+  elsif version.task in ('multiclass', 'multi_target', 'multilabel') then
     model := pgscore_models._model_name(version.version_id);
     raise exception 'model "%" has % %: score() needs to know which one', model, cardinality(version.class_labels),
       case version.task when 'multiclass' then 'classes' when 'multilabel' then 'labels' else 'values' end using
@@ -66,7 +82,9 @@ declare
     else pgscore_models._names_shown(version)
   end;
 begin
-  if class is null then
+  if version.task = 'embedding' then
+    perform pgscore_models._refuse_vector(version, 'no classes');
+  elsif class is null then
     raise exception 'the class is NULL' using errcode = 'null_value_not_allowed', hint = classes;
   elsif array_position(version.class_labels, class) is null then
     raise exception 'model "%" has no % "%"', pgscore_models._model_name(version.version_id),
@@ -149,13 +167,14 @@ as $$
       -- Of a model that gives labels only they are not there.
       || case when numbers[1] <> 'NaN' then jsonb_build_object(
            'probabilities', (select jsonb_object_agg(n, numbers[at]) from unnest(names) with ordinality as x (n, at))) else '{}' end
+    when task = 'embedding' then jsonb_build_object('embedding', numbers::real[])
     else jsonb_build_object('values', (select jsonb_object_agg(n, v) from unnest(names, numbers) as x (n, v)))
   end
-   where names <> '{}' and numbers is not null and task in ('multi_target', 'multilabel', 'regression')
+   where numbers is not null and (task = 'embedding' or names <> '{}' and task in ('multi_target', 'multilabel', 'regression'))
 $$;
 comment on function pgscore_models._several(text, text[], double precision[]) is
-'The several values of a row as predict() has them: labels that apply and the probability of each, or values by name; NULL for any other '
-'model. numbers: of labels first the probabilities and then the labels, as 0 or 1.';
+'The several values of a row as predict() has them: labels that apply and the probability of each, values by name, or a vector; NULL for '
+'any other model. numbers: of labels first the probabilities and then the labels, as 0 or 1.';
 
 create or replace function pgscore_models._predict_json(asked pgscore_models._call) returns jsonb
 language sql volatile parallel restricted cost 10000
@@ -163,7 +182,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case
       when p.task is null then null
-      when p.task in ('multi_target', 'multilabel')
+      when p.task in ('multi_target', 'multilabel', 'embedding')
         then pgscore_models._several(p.task, p.class_labels, (p.prediction).probabilities) || jsonb_build_object('version', p.version)
       when p.task = 'regression' then jsonb_build_object('value', (p.prediction).score, 'version', p.version)
         || coalesce(pgscore_models._several(p.task, p.class_labels, (p.prediction).probabilities), '{}')
@@ -189,6 +208,8 @@ begin
     model := pgscore_models._model_name((asked.version).version_id);
     raise exception 'model "%" is a regression: it has no labels', model using
       errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', model);
+  elsif p.task = 'embedding' then
+    perform pgscore_models._refuse_vector(asked.version, 'no labels');
   elsif p.task in ('multi_target', 'multilabel') then
     model := pgscore_models._model_name((asked.version).version_id);
     raise exception 'model "%" has % a row: classify() gives one label', model,
@@ -215,3 +236,22 @@ begin
 end
 $$;
 comment on function pgscore_models._score_class(pgscore_models._call, text) is 'score() with class => ... of a row.';
+
+create or replace function pgscore_models._embed(asked pgscore_models._call) returns real[]
+language plpgsql volatile parallel restricted cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  p record;
+  model text;
+begin
+  select * into p from pgscore_models._predict(asked.version, asked.features);
+  if p.task <> 'embedding' then
+    model := pgscore_models._model_name((asked.version).version_id);
+    raise exception 'model "%" gives no vector: its task is %', model, p.task using
+      errcode = 'invalid_parameter_value', hint = format('pgscore.predict(%L, row) gives all that it says.', model);
+  end if;
+  return (p.prediction).probabilities::real[];
+end
+$$;
+comment on function pgscore_models._embed(pgscore_models._call) is 'embed() of a row.';

@@ -34,13 +34,26 @@ language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._predict_json(pgscore_models._call(pgscore_models._route($1), $2)) $$;
 comment on function pgscore.predict(text, anyelement) is
 'All that a model says of one row, as jsonb: label, probabilities by class and version of a classifier; value and version of a regression;
-values by name of several targets or quantiles; the labels that apply, and the probability of each, of a model with several labels.
+values by name of several targets or quantiles; the labels that apply, and the probability of each, of a model with several labels;
+the vector of an embedding.
 Arguments as of score().';
 
 create or replace function pgscore.classify(model text, features anyelement) returns text
 language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._classify(pgscore_models._call(pgscore_models._route($1), $2)) $$;
 comment on function pgscore.classify(text, anyelement) is 'The label of one row, by the version''s threshold. Arguments as of score().';
+
+create or replace function pgscore.embed(model text, features anyelement) returns real[]
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._embed(pgscore_models._call(pgscore_models._route($1), $2)) $$;
+comment on function pgscore.embed(text, anyelement) is
+'The vector that a model of task embedding makes of one row: select embed(''encoder'', t) from texts t. pgvector takes it: '
+'embed(…)::vector. Arguments as of score().';
+
+create or replace function pgscore.embed(model text, features text) returns real[]
+language sql volatile parallel restricted cost 10000
+as $$ select pgscore_models._embed(pgscore_models._call(pgscore_models._route($1), pgscore_models._json_row($2))) $$;
+comment on function pgscore.embed(text, text) is 'embed() of a row written as JSON.';
 
 create or replace function pgscore.score(model text, features text, class text) returns double precision
 language sql volatile parallel restricted cost 10000

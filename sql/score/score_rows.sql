@@ -165,8 +165,8 @@ declare
   answer pgscore_models._columns;
   classes constant int := cardinality(this.class_labels);
   -- Of several labels the probabilities come first, and then the labels.
-  numbers_a_row constant int := case this.task when 'multilabel' then 2 else 1 end * classes;
-  is_several constant boolean := this.task in ('multi_target', 'multilabel') or this.task = 'regression' and classes > 0;
+  numbers_a_row int := case this.task when 'multilabel' then 2 else 1 end * classes;
+  is_several constant boolean := this.task in ('multi_target', 'multilabel', 'embedding') or this.task = 'regression' and classes > 0;
 begin
   if not has_function_privilege('pgscore_models._v' || this.version_id || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(model);
@@ -204,6 +204,9 @@ begin
       end if;
     end if;
     if cardinality(sent) > 0 then
+      if this.task = 'embedding' then
+        numbers_a_row := cardinality(answer.probabilities) / cardinality(sent);
+      end if;
       -- Set-returning functions of one list go in step; a join of their numbers would cost as much as the rows themselves.
       return query select x.r, x.score, this.class_labels[x.place],
         case when answer.probabilities is not null and (x.place is not null or this.task = 'multilabel')

@@ -50,10 +50,11 @@ create or replace function pgscore_data._typed_type(task text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when task = 'multiclass' then 'text' when task in ('multi_target', 'multilabel') then 'jsonb' else 'double precision' end
+  select case when task = 'multiclass' then 'text' when task = 'embedding' then 'real[]'
+           when task in ('multi_target', 'multilabel') then 'jsonb' else 'double precision' end
 $$;
 comment on function pgscore_data._typed_type(text) is
-  'What a typed function returns: the score, the label of several classes, or all of several values.';
+  'What a typed function returns: the score, the label of several classes, all of several values, or the vector.';
 
 create or replace function pgscore_data._typed_result(e pgscore_data.execution, call text, label_call text, otherwise text) returns text
 language sql immutable
@@ -61,6 +62,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case
     when not e.native and e.task = 'multiclass' then format('(pgscore_models.%I(%s)).label', format('_v%s_online', e.version_id), otherwise)
+    when e.task = 'embedding' then
+      format('(pgscore_models.%I(%s)).probabilities::real[]', format('_v%s_online', e.version_id), otherwise)
     when e.task in ('multi_target', 'multilabel') then
       format('pgscore_models._several(%L, %L::text[], (pgscore_models.%I(%s)).probabilities)', e.task, e.class_labels,
              format('_v%s_online', e.version_id), otherwise)
@@ -166,7 +169,7 @@ begin
   perform pgscore_data._refuse_other_columns(name, relation, body);
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,
     format('%s of a row of %s. Never changes.', case when e.task = 'multiclass' then 'The label' when e.task = 'regression' then 'The value'
-                                                  when result = 'jsonb' then 'All values'
+                                                  when result = 'jsonb' then 'All values' when e.task = 'embedding' then 'The vector'
                                                   else 'The probability of the positive class' end, relation));
 end
 $$;

@@ -1,6 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
-import type { Predictions } from '../inference/predictions.ts';
+import { arrayOf } from '../inference/json-arrays.ts';
+import { numbersOf, type Predictions } from '../inference/predictions.ts';
 import { columnsOf, renameColumns } from '../inference/match-columns.ts';
 import type { ModelSession } from '../inference/session.ts';
 import { predictRows } from './trial.ts';
@@ -112,7 +113,8 @@ function expectedColumns(signature: Signature, columns: readonly string[]): Expe
   const found = columns.filter((name) => name.startsWith(PREFIX)).map((name) => expectedColumn(signature, name));
   if (found.length > 0) return found;
   throw new PgscoreError('model_expectation_wrong', 'the rows to compare with hold no expected predictions', {
-    remedy: 'Name their columns expected_label, expected_score, expected_value or expected_probability_<class>.',
+    remedy:
+      'Name their columns expected_label, expected_score, expected_value, expected_probability_<class> or expected_embedding.',
   });
 }
 
@@ -142,6 +144,7 @@ const VALUE = 'expected_value_';
 /** One of several values a row: expected_<target>, expected_<quantile>, expected_probability_<label> or expected_label_<label>. */
 function valueColumn(signature: Signature, name: string): ExpectedColumn | undefined {
   const { task, valueNames = [] } = signature;
+  if (task === 'embedding') return name === 'expected_embedding' ? vectorColumn(name) : undefined;
   if (task === 'quantiles' && (name === 'expected_score' || name === 'expected_value')) return scoreColumn(name);
   const at = task === 'multilabel' ? placeOfLabel(signature, name) : placeOfValue(valueNames, name);
   const width = valuesWidth(signature);
@@ -160,6 +163,27 @@ function placeOfLabel({ valueNames = [], outputs }: Signature, name: string): nu
     return valueNames.indexOf(name.slice(PROBABILITY.length));
   const label = name.startsWith(LABEL) ? valueNames.indexOf(name.slice(LABEL.length)) : -1;
   return label < 0 ? label : valueNames.length + label;
+}
+
+/** The numbers of an embedding; the one that is the furthest from ours counts. */
+function vectorColumn(name: string): ExpectedColumn {
+  const actual = (predictions: Predictions, row: number): Float64Array => {
+    const { numbers, width } = numbersOf(predictions);
+    return numbers?.subarray(row * width, (row + 1) * width) ?? new Float64Array(0);
+  };
+  return {
+    name,
+    actual: (predictions, row) => `[${actual(predictions, row).join(', ')}]`,
+    difference: (expected, predictions, row) => {
+      const reference = arrayOf(expected)?.map(Number);
+      if (reference?.every(Number.isFinite) !== true) throw notNumber(name, expected);
+      const ours = actual(predictions, row);
+      if (ours.length !== reference.length) return Infinity;
+      return Math.max(
+        ...reference.map((value, at) => Math.abs((ours[at] ?? Number.NaN) - value) / Math.max(1, Math.abs(value))),
+      );
+    },
+  };
 }
 
 function scoreColumn(name: string): ExpectedColumn {

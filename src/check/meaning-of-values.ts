@@ -4,6 +4,7 @@ import type { ObservedOutput } from '../inference/outputs.ts';
 import { producerBehind } from '../onnx/outline.ts';
 import { isFloat, isValueTask, type ValueOutput, type ValueTask } from '../inference/signature.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
+import { isPlainlyVector, meaningOfVector, withoutSteps } from './meaning-of-vector.ts';
 import { PASSES_ON, listed, type Evidence as ClassEvidence, type OutputMeaning } from './output-meaning.ts';
 
 /** Metadata of the ONNX file that names the values of a row. */
@@ -35,12 +36,21 @@ export type Evidence = Omit<ClassEvidence, 'classLabels'> & { readonly classLabe
  * what was assumed is added to `warnings`.
  * @throws PgscoreError model_options_wrong, model_outputs_unsupported
  */
-export function meaningOfValues(evidence: Evidence, warnings: string[]): OutputMeaning | undefined {
-  const task = valueTaskOf(evidence);
+export function meaningOfValues(given: Evidence, warnings: string[]): OutputMeaning | undefined {
+  const { outline, observed, options } = given;
+  const evidence = options.task === undefined ? { ...given, observed: withoutSteps(outline, observed) } : given;
+  const task = isVector(evidence) ? 'embedding' : valueTaskOf(evidence);
   if (task === undefined) return undefined;
-  checkOptions(task, evidence.options);
+  checkOptions(task, options);
+  if (task === 'embedding') return meaningOfVector(observed);
   if (task === 'multilabel') return multilabel(evidence, warnings);
   return task === 'quantiles' ? quantiles(evidence, warnings) : targets(evidence, warnings);
+}
+
+/** Whether the outputs are called so, and nobody says that they are anything else. */
+function isVector({ observed, options: { task, classLabels, targets: named, logits } }: Evidence): boolean {
+  const isAny = task === undefined && classLabels === undefined && named === undefined && logits !== true;
+  return isAny && isPlainlyVector(observed);
 }
 
 function valueTaskOf(evidence: Evidence): ValueTask | undefined {
@@ -63,7 +73,10 @@ function isLabelMatrix({ type, width }: ObservedOutput): boolean {
   return width > 1 && (type === 'int64' || type === 'int32' || type === 'bool');
 }
 
-function checkOptions(task: ValueTask, { positiveClass, threshold, classLabels, logits }: DeployOptions): void {
+function checkOptions(
+  task: ValueTask,
+  { positiveClass, threshold, classLabels, logits, targets: named }: DeployOptions,
+): void {
   if (positiveClass !== undefined) throw wrong(`a ${task} model has no positive class`);
   if (task === 'multilabel') {
     if (threshold !== undefined && !(threshold >= 0 && threshold <= 1))
@@ -73,6 +86,7 @@ function checkOptions(task: ValueTask, { positiveClass, threshold, classLabels, 
   if (logits === true) throw wrong(`a ${task} model has no logits`);
   if (threshold !== undefined) throw wrong(`a ${task} model has no threshold`);
   if (classLabels !== undefined) throw wrong(`a ${task} model has no class labels: name its values, targets => '{…}'`);
+  if (task === 'embedding' && named !== undefined) throw wrong('the numbers of an embedding have no names');
 }
 
 function targets(evidence: Evidence, warnings: string[]): OutputMeaning {
@@ -84,7 +98,8 @@ function targets(evidence: Evidence, warnings: string[]): OutputMeaning {
   if (named === undefined) {
     warnings.push(
       `the model returns ${count} numbers a row and names none: ${shown(valueNames)} are assumed; ` +
-        "name them with targets => '{…}', in the order of its columns. Of logits of classes say logits => true and class_labels",
+        "name them with targets => '{…}', in the order of its columns. Where they are a vector, such as an embedding or principal components, say task => 'embedding'; " +
+        'of logits of classes say logits => true and class_labels',
     );
   }
   checkValueNames(valueNames, count, 'target', valueNames);

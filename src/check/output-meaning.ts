@@ -122,7 +122,9 @@ function findValue(observed: readonly ObservedOutput[]): { name: string } {
   }
   if (second !== undefined || value.width !== 1) {
     throw new PgscoreError('model_outputs_unsupported', `a regression returns one number a row; ${listed(observed)}`, {
-      remedy: "Say what they are: task => 'multi_target' with targets, or class_labels where it is a classifier.",
+      remedy:
+        "Say what they are: task => 'embedding' where they are a vector, task => 'multi_target' with targets, or class_labels " +
+        'where it is a classifier.',
     });
   }
   return { name: value.name };

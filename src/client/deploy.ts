@@ -17,7 +17,15 @@ export type DeployOptions = WaitOptions & {
   readonly threshold?: number | undefined;
   /** `true`: the model returns logits or log-probabilities, of which pgscore makes probabilities. */
   readonly logits?: boolean | undefined;
-  readonly task?: 'binary' | 'multiclass' | 'regression' | 'multi_target' | 'multilabel' | 'quantiles' | undefined;
+  readonly task?:
+    | 'binary'
+    | 'multiclass'
+    | 'regression'
+    | 'multi_target'
+    | 'multilabel'
+    | 'quantiles'
+    | 'embedding'
+    | undefined;
   /** Names of the values of a row, in their order, of a model that gives several: targets, labels or quantiles. */
   readonly targets?: readonly string[] | undefined;
   /** What a NULL in a number feature becomes: `auto` (default), `error` or `nan`. */

@@ -16,11 +16,13 @@ export type Prediction = {
   readonly values: Readonly<Record<string, number>> | null;
   /** Which of several labels apply; null for any other model. */
   readonly labels: readonly string[] | null;
+  /** The vector of a model whose task is embedding; null for any other. */
+  readonly embedding: readonly number[] | null;
   /** The version that answered, such as `churn@3`. */
   readonly version: string;
 };
 
-const SCORE = `select s.score, s.label, s.probabilities, s.outputs -> 'values' as values, s.outputs -> 'labels' as labels, s.version
+const SCORE = `select s.score, s.label, s.probabilities, s.outputs -> 'values' as values, s.outputs -> 'labels' as labels, s.outputs -> 'embedding' as embedding, s.version
     from pgscore.score_rows($1, array(
            select e.features from jsonb_array_elements($2::jsonb) with ordinality e (features, number) order by e.number))
          with ordinality s

@@ -2,7 +2,7 @@ import type { Binary, Data } from 'apache-arrow';
 import { PgscoreError } from '../errors.ts';
 import type { SegmentPlaces } from '../lib/segment-places.ts';
 import { type ViewedBytes, viewed } from '../lib/bytes.ts';
-import type { Predictions, RowErrorCode } from '../inference/predictions.ts';
+import { numbersOf, type Predictions, type RowErrorCode } from '../inference/predictions.ts';
 import type { ValueTask } from '../inference/signature.ts';
 import type { DecodedBatch } from './batch.ts';
 import { encodedField, FieldWriter } from './field-writer.ts';
@@ -46,7 +46,7 @@ export class PredictionEncoder {
     this.#probabilities = valueTask === undefined ? probabilityFields(classLabels, valueColumns) : NO_FIELDS;
     this.#values = valueTask && new ValueFields(valueTask, classLabels.length, valueColumns?.length ?? 0);
     const longestLabel = this.#labels.reduce((longest, { bytes }) => Math.max(longest, bytes.length), 0);
-    this.#rowBytes = FIXED_BYTES + longestLabel + this.#probabilities.maxBytes + (this.#values?.maxBytes ?? 0);
+    this.#rowBytes = FIXED_BYTES + longestLabel + this.#probabilities.maxBytes;
   }
 
   /** The tuples of one batch. */
@@ -59,8 +59,7 @@ export class PredictionEncoder {
     const passed = [...keys, eventTime, hash].flatMap((column) => (column === null ? [] : [new PassedFields(column)]));
     const own = this.#ownFields(predictions);
     const fields = this.#constants.length + passed.length + own + 1 + (segments === null ? 0 : 1);
-    const segmentBytes = segments === null ? 0 : this.#segments.maxBytes(segments);
-    const ownBytes = rows * (this.#rowBytes + segmentBytes) + errors.size * LONGEST_ERROR_CODE;
+    const ownBytes = rows * this.#mostBytes(predictions, segments) + errors.size * LONGEST_ERROR_CODE;
     const writer = new FieldWriter(passed.reduce((sum, { maxBytes }) => sum + maxBytes, ownBytes));
     for (let row = 0; row < rows; row += 1) {
       writer.beginTuple(fields);
@@ -76,6 +75,12 @@ export class PredictionEncoder {
       if (segments !== null) this.#segments.write(writer, segments, row);
     }
     return writer.written();
+  }
+
+  /** Of a row besides its keys and error code. */
+  #mostBytes(predictions: Predictions, segments: SegmentPlaces | null): number {
+    const segmentBytes = segments === null ? 0 : this.#segments.maxBytes(segments);
+    return this.#rowBytes + segmentBytes + (this.#values?.maxBytes(predictions) ?? 0);
   }
 
   /** Fields of a prediction but for its error code. */
@@ -139,27 +144,31 @@ class PassedFields {
   }
 }
 
-/** A column for each value of a row, behind its score if it has one. */
+/** How several values of a row are written: a column each; or those of an embedding as one real[]. */
 class ValueFields {
   /** Fields of a tuple. */
   readonly count: number;
-  /** Most bytes they can take, lengths included. */
-  readonly maxBytes: number;
-  readonly #hasScore: boolean;
+  readonly #task: ValueTask;
   readonly #columns: number;
   /** How many of them, before the labels, are numbers. */
   readonly #numbers: number;
 
   constructor(task: ValueTask, names: number, columns: number) {
-    this.#hasScore = task === 'quantiles';
+    this.#task = task;
     this.#columns = columns;
     this.#numbers = task === 'multilabel' ? columns - names : columns;
-    this.count = columns + (this.#hasScore ? 1 : 0);
-    this.maxBytes = 12 * this.count;
+    this.count = columns + (task === 'quantiles' ? 1 : 0);
   }
 
-  write(writer: FieldWriter, { score, values }: Predictions, row: number): void {
-    if (this.#hasScore) writer.float8(finite(score[row]));
+  /** Most bytes that those of a row can take, lengths included. */
+  maxBytes(predictions: Predictions): number {
+    return this.#task === 'embedding' ? 4 + HEADER_BYTES + 8 * numbersOf(predictions).width : 12 * this.count;
+  }
+
+  write(writer: FieldWriter, predictions: Predictions, row: number): void {
+    const { score, values } = predictions;
+    if (this.#task === 'embedding') return writeVector(writer, predictions, row);
+    if (this.#task === 'quantiles') writer.float8(finite(score[row]));
     for (let column = 0; column < this.#columns; column += 1) {
       const value = values?.[row * this.#columns + column] ?? Number.NaN;
       if (column >= this.#numbers) writer.bool(value === 1);
@@ -168,6 +177,13 @@ class ValueFields {
       else writer.float8(finite(value));
     }
   }
+}
+
+function writeVector(writer: FieldWriter, predictions: Predictions, row: number): void {
+  const { numbers, width } = numbersOf(predictions);
+  const field = writer.beginArray('float4', width);
+  for (let at = row * width; at < (row + 1) * width; at += 1) writer.float4(finite(numbers?.[at]));
+  writer.endField(field);
 }
 
 /** How the probabilities of a row are written: a column for each class, or one for all of them. */

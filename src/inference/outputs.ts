@@ -162,6 +162,8 @@ export type ObservedOutput = {
   readonly type: TensorType;
   /** Values a row. */
   readonly width: number;
+  /** Dimensions after that of the rows that are longer than 1. */
+  readonly rank: number;
   /** Of [layers, rows, width]: how many matrices there are. */
   readonly layers?: number;
 };
@@ -185,8 +187,10 @@ function isLayered({ type, dims }: Pick<RunOutput, 'type' | 'dims'>, rows: numbe
 }
 
 function observed({ name, type, dims }: RunOutput, layered: boolean): ObservedOutput {
-  const width = dims.slice(layered ? 2 : 1).reduce((product, size) => product * size, 1);
-  return { name, type: type as TensorType, width, ...(layered ? { layers: dims[0] ?? 1 } : {}) };
+  const sizes = dims.slice(layered ? 2 : 1);
+  const width = sizes.reduce((product, size) => product * size, 1);
+  const rank = sizes.filter((size) => size > 1).length;
+  return { name, type: type as TensorType, width, rank, ...(layered ? { layers: dims[0] ?? 1 } : {}) };
 }
 
 /** @throws PgscoreError model_output_rows */

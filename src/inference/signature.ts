@@ -2,13 +2,13 @@ import type { NarrowType, TensorType } from '../onnx/value-info.ts';
 
 export type { NarrowType, TensorType } from '../onnx/value-info.ts';
 
-/** Tasks of a model that gives several values a row. `quantiles` has a score beside them, its middle quantile. */
-export type ValueTask = 'multi_target' | 'multilabel' | 'quantiles';
+/** Tasks of a model that gives several values a row. `quantiles` has a score beside them, its middle quantile; of an `embedding` they have no names. */
+export type ValueTask = 'multi_target' | 'multilabel' | 'quantiles' | 'embedding';
 
 export type Task = 'binary' | 'multiclass' | 'regression' | ValueTask;
 
 export function isValueTask(task: Task): task is ValueTask {
-  return task === 'multi_target' || task === 'multilabel' || task === 'quantiles';
+  return task === 'multi_target' || task === 'multilabel' || task === 'quantiles' || task === 'embedding';
 }
 
 /** One column that the model wants, found in the source by its name. */
@@ -57,7 +57,7 @@ export type Signature = {
     /** Those that hold several values a row: each has `width` of them, in the order of valueNames. */
     values?: readonly ValueOutput[];
   };
-  /** Of a model with several values a row: its targets, labels or quantiles. */
+  /** Of a model with several values a row: its targets, labels or quantiles; none of an embedding. */
   valueNames?: readonly string[];
   /** Of quantiles: the place of the one that is the score. */
   scoreValue?: number;
@@ -76,7 +76,8 @@ export type Signature = {
 };
 
 /** How many values a row has: of a multilabel model the probabilities of its labels, NaN if it gives none, and then the labels as 0 or 1. */
-export function valuesWidth({ task, valueNames = [] }: Signature): number {
+export function valuesWidth({ task, valueNames = [], outputs }: Signature): number {
+  if (task === 'embedding') return outputs.values?.[0]?.width ?? 0;
   return valueNames.length * (task === 'multilabel' ? 2 : 1);
 }
 

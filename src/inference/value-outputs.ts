@@ -1,5 +1,5 @@
 import { numbers, reject, type OutputReader } from './output-reader.ts';
-import { hasOwnLabel, type Signature, type ValueOutput } from './signature.ts';
+import { hasOwnLabel, valuesWidth, type Signature, type ValueOutput } from './signature.ts';
 import type { RunOutput } from './graph.ts';
 
 /** Without a threshold, and without labels of the model's own. */
@@ -12,9 +12,13 @@ export function neededValues(signature: Signature): string[] {
   return [...values, ...(own && label !== undefined ? [label] : [])].map(({ name }) => name);
 }
 
-/** Targets or quantiles, out of one output or several. */
-export function valuesReader({ outputs: { values: read = [] }, valueNames = [], scoreValue }: Signature): OutputReader {
-  const width = valueNames.length;
+/** Targets, quantiles or an embedding, out of one output or several. */
+export function valuesReader(signature: Signature): OutputReader {
+  const {
+    outputs: { values: read = [] },
+    scoreValue,
+  } = signature;
+  const width = valuesWidth(signature);
   return (outputs, at, rows, { score, values, errors }) => {
     if (values === undefined) return;
     let column = 0;

@@ -8,7 +8,7 @@ import type { TensorType } from '../../src/inference/signature.ts';
 import { caught } from '../support/caught.ts';
 import { classic, integers, mapsValue, node, onnxModel, strings, tensorValue } from '../support/onnx-builder.ts';
 
-const output = (name: string, type: TensorType, width: number): ObservedOutput => ({ name, type, width });
+const output = (name: string, type: TensorType, width: number): ObservedOutput => ({ name, type, width, rank: 1 });
 const label = output('label', 'int64', 1);
 const plain = onnxModel({ nodes: [node('ReduceSum', ['X'], ['y'])] });
 

@@ -141,6 +141,7 @@ describe('score', () => {
         probabilities: [expect.any(Number), expect.any(Number)],
         values: null,
         labels: null,
+        embedding: null,
         version: 'churn@1',
       },
       expect.objectContaining({ version: 'churn@1' }),

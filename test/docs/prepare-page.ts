@@ -17,6 +17,8 @@ const PAGES: Readonly<Record<string, Prepare>> = {
   'docs/guides/deploy-a-model.md': async (you) => {
     const targets = ['air_time', 'arr_delay'];
     await deployModel(you, 'flight_times', 'test/models/values/trees_targets.onnx', { targets });
+    const features = ['sepal_length', 'sepal_width', 'petal_length', 'petal_width'];
+    await deployModel(you, 'components', 'test/models/arrays/components.onnx', { features, task: 'embedding' });
   },
   'docs/reference/schedules.md': async (you) => {
     await you.query("select pgscore.unschedule('nightly')");

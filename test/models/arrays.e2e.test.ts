@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { arrayBytes, arrayModels, type ArrayModel } from '../support/array-models.ts';
+import { arrayBytes, arrayModels, vectorModels, type ArrayModel } from '../support/array-models.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { loadRows } from '../support/load-rows.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreTable } from '../support/run.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 
 const { superuser, ada, alice } = await scoreFixture();
@@ -176,5 +177,118 @@ test('columns that no such feature can be are refused with what to write', async
   expect(refused).toMatchObject({
     message: 'column "input_ids" of alice.no_arrays is text, and feature "input_ids" is an array of any length (int64)',
     hint: expect.stringContaining('array[...]::bigint[] as input_ids'),
+  });
+});
+
+describe.each(vectorModels.map((model) => [model.name, model] as const))('the vector of %s', (name, model) => {
+  const expected = model.rows.map((row) =>
+    (row['expected_embedding'] as number[]).map((value) => expect.closeTo(value, 5)),
+  );
+  const { length: width } = expected[0] ?? [];
+
+  beforeAll(async () => {
+    await deployBytes(ada, name, arrayBytes(model), { ...model.deploy, expect: model.rows });
+    const columns = Object.entries(model.types).map(([column, type]) => ({ name: column, type }));
+    const rows = model.rows.map((row, id) => ({ id, ...row }));
+    await loadRows(alice, name, [{ name: 'id', type: 'int' }, ...columns], rows);
+    await scoreTable(alice, name, name);
+  });
+
+  test('is shown in pgscore.models, and is one column of a target', async () => {
+    const { rows } = await alice.query('select task, outputs from pgscore.models where model = $1', [name]);
+    expect(rows).toEqual([{ task: 'embedding', outputs: `embedding of ${width} numbers` }]);
+    const columns = await alice.query(
+      `select attname as column, format_type(atttypid, null) as type, col_description(attrelid, attnum) as comment
+         from pg_attribute where attrelid = $1::regclass and attnum between 2 and 3 order by attnum`,
+      [`${name}_scores`],
+    );
+    expect(columns.rows).toEqual([
+      { column: 'embedding', type: 'real[]', comment: 'The vector of the row. NULL where it could not be computed.' },
+      expect.objectContaining({ column: 'error_code' }),
+    ]);
+  });
+
+  test('is the same by every way', async () => {
+    const ways = [
+      `select embedding as value from ${name}_scores order by id`,
+      `select pgscore.embed('${name}', t) as value from ${name} t order by id`,
+      `select pgscore.embed('${name}', to_jsonb(t)) as value from ${name} t order by id`,
+      `select pgscore.embed('${name}', to_json(t)::text) as value from ${name} t order by id`,
+      `select pgscore.predict('${name}', t) -> 'embedding' as value from ${name} t order by id`,
+      `select s.outputs -> 'embedding' as value from pgscore.score_rows('${name}', array(select t from ${name} t order by id)) s`,
+    ];
+    for (const way of ways) expect(await valuesOf(way)).toEqual(expected);
+    await run(`select pgscore.bind('${name}', '${name}')`);
+    expect(await valuesOf(`select pgscore_models.${name}(t) as value from ${name} t order by id`)).toEqual(expected);
+  });
+
+  test('is kept of calls', async () => {
+    await waitFor(
+      async () =>
+        (await valuesOf(`select 1 as value from pgscore.online_predictions where model = '${name}' and error is null`))
+          .length >= model.rows.length,
+      { timeout: 10_000, message: 'calls to be kept' },
+    );
+    const [kept] = await valuesOf(
+      `select outputs -> 'embedding' as value from pgscore.online_predictions
+        where model = '${name}' and error is null order by prediction_id limit 1`,
+    );
+    expect(kept).toEqual(expected[0]);
+  });
+
+  test('is no score and no label, and labels do not judge it', async () => {
+    const row = `(select t from ${name} t where id = 0)`;
+    const refused = (call: string): Promise<unknown> => refusal(alice, `select ${call}`);
+    const vector = { code: '22023', hint: `pgscore.embed('${name}', row) gives the vector.` };
+    expect(await refused(`pgscore.score('${name}', ${row})`)).toMatchObject({
+      ...vector,
+      message: `model "${name}" gives a vector: it has no score`,
+    });
+    expect(await refused(`pgscore.score('${name}', ${row}, class => 'a')`)).toMatchObject(vector);
+    expect(await refused(`pgscore.classify('${name}', ${row})`)).toMatchObject(vector);
+    expect(await refused(`pgscore.score_or_null('${name}', ${row})`)).toMatchObject(vector);
+    expect(await refused(`pgscore.set_labels('${name}', '${name}', key => 'id', label => 'id')`)).toMatchObject({
+      code: '0A000',
+      message: `model "${name}" gives a vector, which no label judges`,
+    });
+  });
+
+  test('is NULL of a NULL row', async () => {
+    const query = `select pgscore.embed('${name}', t) as value from (values (1)) one left join ${name} t on false`;
+    expect(await valuesOf(query)).toEqual([null]);
+  });
+});
+
+describe('vectors', () => {
+  test('of a row that fails are NULL, with the reason; only rows that changed are computed again', async () => {
+    await alice.query('create table some_texts as select id, input_ids, attention_mask from encoder where id < 3');
+    await alice.query('alter table some_texts add primary key (id)');
+    await alice.query(`update some_texts set input_ids = '{999}', attention_mask = '{1}' where id = 1`);
+    await scoreTable(alice, 'encoder', 'some_texts', { target: 'some_vectors', only_changed: true });
+    const read = 'select cardinality(embedding) as size, error_code from some_vectors order by id';
+    const [good, bad] = [
+      { size: 16, error_code: null },
+      { size: null, error_code: 'refused_by_model' },
+    ];
+    expect((await alice.query(read)).rows).toEqual([good, bad, good]);
+    await alice.query(`update some_texts set input_ids = '{9}' where id = 1`);
+    const again = await scoreTable(alice, 'encoder', 'some_texts', { target: 'some_vectors', only_changed: true });
+    expect(again).toMatchObject({ state: 'done' });
+    expect((await alice.query(read)).rows).toEqual([good, good, good]);
+  });
+
+  test('are counted by the monitor', async () => {
+    const counted = `select from pgscore_bi.current_model_health where model_name = 'encoder' and task = 'embedding' and n_24h >= $1`;
+    const isCounted = async () => (await superuser.query(counted, [vectorModels[0]?.rows.length])).rows.length === 1;
+    await waitFor(isCounted, { timeout: 30_000, message: 'vectors to be counted' });
+  });
+
+  test('are given by no other model', async () => {
+    const refused = await refusal(alice, `select pgscore.embed('price', t) from price t`);
+    expect(refused).toMatchObject({
+      code: '22023',
+      message: 'model "price" gives no vector: its task is regression',
+      hint: `pgscore.predict('price', row) gives all that it says.`,
+    });
   });
 });

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import StringTensorType
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch import nn
 
 from paths import TEST_MODELS
@@ -223,10 +224,78 @@ def price() -> dict:
     }
 
 
+class SentenceEncoder(nn.Module):
+    """A vector for each token and, pooled and of length 1, one for the text, as sentence-transformers exports them."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = Encoder(16)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return nn.functional.normalize(self.encoder(input_ids, attention_mask), dim=-1)
+
+
+def encoder() -> dict:
+    generator = np.random.default_rng(9)
+    model = SentenceEncoder()
+    batch, length = torch.export.Dim('batch'), torch.export.Dim('length')
+    shapes = {'input_ids': {0: batch, 1: length}, 'attention_mask': {0: batch, 1: length}}
+    example = (torch.ones(2, 5, dtype=torch.int64), torch.ones(2, 5, dtype=torch.int64))
+    names = {'input_names': list(shapes), 'output_names': ['sentence_embedding']}
+    export('encoder', model, example, dynamic_shapes=shapes, **names)
+    rows = texts(generator, ROWS)
+    with torch.no_grad():
+        vectors = [model(*tensors(row))[0].tolist() for row in rows]
+    return {
+        'name': 'encoder',
+        'task': 'embedding',
+        'types': {'input_ids': 'int[]', 'attention_mask': 'int[]'},
+        'rows': [row | {'expected_embedding': vector} for row, vector in zip(rows, vectors, strict=True)],
+    }
+
+
+def components() -> dict:
+    """Principal components, which the file does not tell from the targets of a regression."""
+    values = load_iris().data.astype(np.float32)
+    model = make_pipeline(StandardScaler(), PCA(3)).fit(values)
+    columns = ['sepal_length', 'sepal_width', 'petal_length', 'petal_width']
+    (FOLDER / 'components.onnx').write_bytes(to_onnx(model, values[:1]).SerializeToString())
+    vectors = model.transform(values[:ROWS])
+    return {
+        'name': 'components',
+        'task': 'embedding',
+        'types': dict.fromkeys(columns, 'real'),
+        'deploy': {'features': columns, 'task': 'embedding'},
+        'rows': [
+            dict(zip(columns, map(float, row), strict=True)) | {'expected_embedding': vector.tolist()}
+            for row, vector in zip(values[:ROWS], vectors.astype(float), strict=True)
+        ],
+    }
+
+
+class EachToken(nn.Module):
+    """A vector for each token: to be pooled before the export."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens = nn.Embedding(VOCABULARY, 8)
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return self.tokens(input_ids)
+
+
+def each_token() -> None:
+    shapes = {'input_ids': {0: torch.export.Dim('batch'), 1: torch.export.Dim('length')}}
+    example = (torch.ones(2, 5, dtype=torch.int64),)
+    names = {'input_names': ['input_ids'], 'output_names': ['last_hidden_state']}
+    export('each_token', EachToken(), example, dynamic_shapes=shapes, **names)
+
+
 def main() -> None:
     torch.manual_seed(7)
     FOLDER.mkdir(exist_ok=True)
-    models = [tone(), delay(), cabin(), digit(), price()]
+    models = [tone(), delay(), cabin(), digit(), price(), encoder(), components()]
+    each_token()
     text = ',\n'.join(json.dumps(model) for model in models)
     (TEST_MODELS / 'arrays.json').write_text(f'[\n{text}\n]\n')
 

@@ -136,6 +136,7 @@ describe('several targets', () => {
       score: null,
       label: null,
       labels: null,
+      embedding: null,
       values: { air_time: expect.any(Number), arr_delay: expect.any(Number) },
     });
   });

@@ -16,6 +16,7 @@ const OURS = Object.keys(SCHEMAS).filter((name) => name !== 'pgscore_dblink');
  */
 const INLINED = [
   'pgscore.classify',
+  'pgscore.embed',
   'pgscore.predict',
   'pgscore.score',
   'pgscore.score_or_null',

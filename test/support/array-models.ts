@@ -15,9 +15,12 @@ export type ArrayModel = {
 
 const FOLDER = new URL('../models/', import.meta.url);
 
-export const arrayModels = JSON.parse(readFileSync(new URL('arrays.json', FOLDER), 'utf8')) as ArrayModel[];
+const models = JSON.parse(readFileSync(new URL('arrays.json', FOLDER), 'utf8')) as ArrayModel[];
 
-export function arrayBytes({ name }: ArrayModel): Uint8Array {
+export const arrayModels = models.filter(({ task }) => task !== 'embedding');
+export const vectorModels = models.filter(({ task }) => task === 'embedding');
+
+export function arrayBytes({ name }: Pick<ArrayModel, 'name'>): Uint8Array {
   return readFileSync(new URL(`arrays/${name}.onnx`, FOLDER));
 }
 
