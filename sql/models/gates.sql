@@ -158,10 +158,11 @@ begin
     raise exception 'column "%" of % is neither a number nor a text', expected, source using errcode = 'datatype_mismatch',
       hint = 'Numbers are compared with the score, texts with the label.';
   end if;
-  execute format('select jsonb_agg(jsonb_build_object(''row'', pgscore_models._features($1, x.s) - $2, ''expected'', %s)) '
-                 'from (select s from %s s limit 1001) x',
-                 format(case category when 'N' then '(x.s).%1$I::float8'
-                          else 'case when (x.s).%1$I is not null then concat((x.s).%1$I) end' end, expected), source)
+  -- s.*: a column may be named s.
+  execute format('select jsonb_agg(jsonb_build_object(''row'', x.features, ''expected'', x.expected)) '
+                 'from (select pgscore_models._features($1, s.*) - $2 as features, %s as expected from %s s limit 1001) x',
+                 format(case category when 'N' then 's.%1$I::float8'
+                          else 'case when s.%1$I is not null then concat(s.%1$I) end' end, expected), source)
     into golden using (pgscore._find_version(model)).version_id, expected;
   wrong := case
     when golden is null then 'has no row'

@@ -25,8 +25,12 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if new.keep_history < interval '0' then
-    raise exception 'keep => % is negative', new.keep_history using
+  -- Each part for itself: '10000 years -3600000 days' is no longer than nothing, and yet no time goes back by it.
+  if not (extract(year from new.keep_history) between 0 and 100 and extract(day from new.keep_history) between 0 and 36525
+          and extract(hour from new.keep_history) between 0 and 876600
+          and least(extract(month from new.keep_history), extract(minute from new.keep_history),
+                    extract(second from new.keep_history)) >= 0) then
+    raise exception 'keep => % is not between nothing and 100 years', new.keep_history using
       errcode = 'invalid_parameter_value', hint = 'Say for how long: ''90 days''. NULL goes back to 400 days and the newest 40 large runs.';
   end if;
   update pgscore_data.target t set keep_history = new.keep_history where t.target_id = old.target_id;

@@ -188,7 +188,8 @@ begin
     -- As skl2onnx rewrites names: Weight in (lbs) becomes Weight_in__lbs_.
     if found = '{}' then
       found := array(select k from jsonb_object_keys(given) k
-                      where length(k) = length(feature) and lower(regexp_replace(k, '[^\w+]', '_', 'g')) = lower(feature));
+                      where length(k) = length(feature) and k <> all (features)
+                        and lower(regexp_replace(k, '[^\w+]', '_', 'g')) = lower(feature));
     end if;
     -- As _apart() names two columns of one name; one such name alone is of a column of its own.
     if found = '{}' and (select count(*) from jsonb_object_keys(given) k

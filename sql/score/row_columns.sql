@@ -72,7 +72,7 @@ begin
   return case
     when feature_type like 'string[%' then exists (
       select from pg_type t where t.oid = base and t.typcategory = 'A'
-         and pgscore._base_type(t.typelem) = any ('{text,varchar,bpchar,name}'::regtype[]))
+         and pgscore._base_type(t.typelem) = any ('{text,varchar,name}'::regtype[]))
     when feature_type like '%]' then coalesce(pgscore._wire_type(base) = 'vector', false) or exists (
       select from pg_type t where t.oid = base and t.typcategory = 'A'
          and pgscore._base_type(t.typelem) = any ('{boolean,smallint,integer,bigint,real,double precision,numeric}'::regtype[]))
@@ -187,7 +187,7 @@ begin
               where u.type <> all ('{text,varchar,bpchar,name}'::regtype[])
                 and (lower(u.name) = any (texts) or lower(regexp_replace(u.name, '[^\w+]', '_', 'g')) = any (texts))
                 and jsonb_typeof(given -> u.name) = 'string' and not pgscore_models._may_be('string', u.type))
-    or given @? '$.* ? (@ like_regex "^NaN$|^-?Infinity$")'
+    or given @? '$.* ? (@ like_regex "^NaN$|^-?Infinity$")' or 'bpchar[]'::regtype = any (types)
   then
     perform pgscore_models._check_columns(version_id, array_agg(u.name), array_agg(u.type)) from unnest(names, types) u (name, type)
       where (given -> u.name) @? '$ ? (@ starts with "")';

@@ -124,6 +124,7 @@ begin atomic
                 from pg_attribute a
                where exact.attname is null and a.attrelid = source and a.attnum > 0 and not a.attisdropped
                  and (lower(a.attname) = lower(w.wanted) or length(a.attname) = length(w.wanted)
+                      and not jsonb_path_exists(signature, '$.features[*] ? (@.name == $name)', jsonb_build_object('name', a.attname))
                       and lower(regexp_replace(a.attname::text collate "default", '[^\w+]', '_', 'g')) = lower(w.wanted))) x
        where x.rewritten = x.all_rewritten
     ) loose on true;

@@ -27,6 +27,11 @@ export function activated(model: Normalised, signature: Signature, returned: Pre
     });
   }
   const { name, width } = probabilities;
+  if (areProbabilities(returned, width)) {
+    throw new PgscoreError('model_options_wrong', 'the model returns probabilities already', {
+      remedy: 'Leave logits out.',
+    });
+  }
   const activation = width === 1 || isMirrored(returned, width) ? 'sigmoid' : 'softmax';
   const changed = withActivation(model, name, activation);
   const renamed = changed.outline.outputs.at(outputPlace(model, name))?.name ?? name;
@@ -53,5 +58,16 @@ function isMirrored({ probabilities, rows, errors }: Predictions, width: number)
   return (
     scored.every((row) => probabilities[2 * row] === -(probabilities[2 * row + 1] ?? 0)) &&
     scored.some((row) => probabilities[2 * row] !== 0)
+  );
+}
+
+/** Whether the numbers of every row are probabilities of classes, which add up to 1. */
+function areProbabilities({ probabilities, rows, errors }: Predictions, width: number): boolean {
+  if (probabilities === null || width < 2) return false;
+  const scored = Array.from({ length: rows }, (_, row) => row).filter((row) => !errors.has(row));
+  const rowsOf = scored.map((row) => probabilities.subarray(row * width, (row + 1) * width));
+  return (
+    rowsOf.length > 1 &&
+    rowsOf.every((of) => of.every((x) => x >= 0) && Math.abs(of.reduce((sum, x) => sum + x, 0) - 1) < 1e-4)
   );
 }

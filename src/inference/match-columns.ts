@@ -34,7 +34,7 @@ export function matchColumns(
   const present = new Set(columns);
   const found = features.map((feature) => {
     const wanted = Object.hasOwn(columnMap, feature) ? (columnMap[feature] ?? feature) : feature;
-    return present.has(wanted) ? wanted : alikeColumn(wanted, columns);
+    return present.has(wanted) ? wanted : alikeColumn(wanted, columns, features);
   });
   const missing = features.filter((_, index) => found[index] === undefined);
   if (missing.length > 0) throw columnsMissing(missing, columns);
@@ -43,9 +43,13 @@ export function matchColumns(
 
 const RULES: ((column: string) => string)[] = [(column) => column, exportedName];
 
-function alikeColumn(wanted: string, columns: readonly string[]): string | undefined {
+/** A column that has the very name of another feature is never taken for one that is alike only when rewritten. */
+function alikeColumn(wanted: string, columns: readonly string[], features: readonly string[]): string | undefined {
   for (const rule of RULES) {
-    const alike = columns.filter((column) => rule(column).toLowerCase() === wanted.toLowerCase());
+    const alike = columns.filter(
+      (column) =>
+        rule(column).toLowerCase() === wanted.toLowerCase() && (rule !== exportedName || !features.includes(column)),
+    );
     if (alike.length > 1) throw columnsAlike(wanted, alike);
     if (alike.length === 1) return alike[0];
   }

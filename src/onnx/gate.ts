@@ -156,11 +156,25 @@ class Walk {
   }
 }
 
+/** Of a name that is given twice, by a Constant or a sparse tensor too, ONNX Runtime takes the last: it has no known dimensions. */
 function initializerDims(model: Span): Map<string, number[]> {
-  const tensors = parts(model, MODEL.graph).flatMap(({ payload }) => parts(payload, GRAPH.initializer));
-  return new Map(
-    tensors.map(({ payload }) => [textField(payload, TENSOR.name), dimsOf(payload, TENSOR.dims)] as const),
-  );
+  const graphs = parts(model, MODEL.graph).map(({ payload }) => payload);
+  const fields = (number: number): Span[] => graphs.flatMap((graph) => parts(graph, number).map(({ payload }) => payload));
+  const made = [
+    ...fields(GRAPH.node).flatMap((node) => parts(node, NODE.output).map(({ payload }) => textOf(payload))),
+    ...fields(GRAPH.sparseInitializer).flatMap((sparse) =>
+      parts(sparse, SPARSE.values).map(({ payload }) => textField(payload, TENSOR.name)),
+    ),
+  ];
+  const dims = new Map<string, number[]>();
+  const twice = new Set(made);
+  for (const tensor of fields(GRAPH.initializer)) {
+    const name = textField(tensor, TENSOR.name);
+    if (dims.has(name)) twice.add(name);
+    dims.set(name, dimsOf(tensor, TENSOR.dims));
+  }
+  for (const name of twice) dims.delete(name);
+  return dims;
 }
 
 function tooDeep(): PgscoreError {

@@ -111,3 +111,15 @@ test('an activation imports what it needs, and takes no name twice', () => {
   expect(outline.outputs).toMatchObject([{ name: 'y_probability_', type: 'float64' }]);
   expect(() => gate(outline.bytes)).not.toThrow();
 });
+
+test('probabilities are no logits', async () => {
+  const softmax = onnxModel({
+    nodes: [node('MatMul', ['X', 'w'], ['l']), node('Softmax', ['l'], ['y'], { axis: -1 })],
+    outputs: [tensorValue('y', [null, 3])],
+    tensors: [weights(3)],
+  });
+  await expect(check(softmax, {})).rejects.toMatchObject({
+    code: 'model_options_wrong',
+    message: 'the model returns probabilities already',
+  });
+});

@@ -19,6 +19,10 @@ test('a column is found by the name that skl2onnx gives it where only one is ali
   expect(caught(() => matchColumns(['a_b'], ['a b', 'a-b'])).message).toContain("more than one column: 'a b', 'a-b'");
 });
 
+test('a column of another feature is not found for one that is missing', () => {
+  expect(caught(() => matchColumns(['a_b', 'a b'], ['a b'])).message).toContain("no column for 'a_b'");
+});
+
 test('a column is found by the map, which goes before the name', () => {
   expect(matchColumns(['a', 'b'], ['a', 'c', 'b'], { a: 'c' })).toEqual(['c', 'b']);
 });

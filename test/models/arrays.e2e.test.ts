@@ -291,4 +291,11 @@ describe('vectors', () => {
       hint: `pgscore.predict('price', row) gives all that it says.`,
     });
   });
+
+test('texts of char(n) are refused, as their padding would be another text', async () => {
+  const row = `select '{aisle,noon,JFK}'::char(8)[] as choices`;
+  await alice.query(`create table padded as ${row}`);
+  for (const call of [`select pgscore.score('cabin', r) from (${row}) r`, `select pgscore.score('cabin', p) from padded p`]) {
+    expect(await refusal(alice, call)).toMatchObject({ code: '42804', hint: expect.stringContaining('::text[]') });
+  }
 });

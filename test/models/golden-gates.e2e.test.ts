@@ -45,6 +45,8 @@ describe.each(['native', 'online'])('golden rows of a model that is %s', (model)
       },
     ]);
     expect((await refusal(ada, `select pgscore.promote('${model}@2')`)).detail).toMatch(/^golden: 50 of 50 rows differ/);
+    const command = `insert into pgscore._command (action, model, options) values ('promote', '${model}@2', '{"force": true}')`;
+    expect((await refusal(ada, command)).code).toBe('55000');
   });
 
   test('may be off by the tolerance, and by rollback() the champion of before comes back', async () => {
@@ -73,6 +75,13 @@ test('golden labels are compared with those of a classifier', async () => {
     { passed: true, value: 0 },
     { passed: false, value: 1, reason: expect.stringMatching(/^1 of \d+ rows differ: \w+ instead of rose for \{/) },
   ]);
+});
+
+test('golden rows may have a column of any name', async () => {
+  await ada.query(`create view named_s as select id as s, "Z", x as x, expected_score as e from wanted`);
+  await ada.query(`select pgscore.set_gate('native', 'golden', source => 'named_s', expected => 'e', name => 'named')`);
+  expect(await check('native@1')).toMatchObject([{ passed: true }, { passed: true }]);
+  await ada.query(`select pgscore.drop_gate('native', 'named')`);
 });
 
 test('a row that a version cannot score is a difference that is named', async () => {

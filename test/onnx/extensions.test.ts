@@ -88,4 +88,13 @@ describe('operators of ONNX Runtime that are refused', () => {
     const branches = node('If', ['X'], ['y'], { then_branch: body, else_branch: body });
     expect(caught(() => gate(onnxModel({ nodes: [branches], tensors }))).code).toBe('model_refused_operator');
   });
+
+  test.each<[string, Partial<Parameters<typeof onnxModel>[0]>]>([
+    ['a Constant', { nodes: [node('Constant', [], ['w2'], { value: floats('', [1], [1]) })] }],
+    ['an initializer', { tensors: [floats('w2', [1], [1])] }],
+  ])('are refused where %s has the name of a weight, which ONNX Runtime would take instead', (_, other) => {
+    const tensors = [floats('w1', [3, 12], []), floats('w2', [12], []), ...(other.tensors ?? [])];
+    const model = onnxModel({ nodes: [...(other.nodes ?? []), nodeOf('Attention', attention)], tensors });
+    expect(caught(() => gate(model)).message).toMatch(/weights must be initializers/);
+  });
 });
