@@ -20,16 +20,23 @@ end
 $$;
 comment on function pgscore._own_target(text, name) is 'A target of the caller, by its name or schema.name.';
 
+create or replace function pgscore._is_duration(duration interval) returns boolean
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  -- Each part for itself: '10000 years -3600000 days' equals no time at all, but no date goes back by it.
+  select extract(year from $1) between 0 and 100 and extract(day from $1) between 0 and 36525 and extract(hour from $1) between 0 and 876600
+     and least(extract(month from $1), extract(minute from $1), extract(second from $1)) >= 0
+$$;
+comment on function pgscore._is_duration(interval) is
+  'Whether an interval is a time from nothing to 100 years, without a part that is less than nothing. NULL of NULL.';
+
 create or replace function pgscore_data._set_history() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- Each part for itself: '10000 years -3600000 days' is no longer than nothing, and yet no time goes back by it.
-  if not (extract(year from new.keep_history) between 0 and 100 and extract(day from new.keep_history) between 0 and 36525
-          and extract(hour from new.keep_history) between 0 and 876600
-          and least(extract(month from new.keep_history), extract(minute from new.keep_history),
-                    extract(second from new.keep_history)) >= 0) then
+  if not pgscore._is_duration(new.keep_history) then
     raise exception 'keep => % is not between nothing and 100 years', new.keep_history using
       errcode = 'invalid_parameter_value', hint = 'Say for how long: ''90 days''. NULL goes back to 400 days and the newest 40 large runs.';
   end if;

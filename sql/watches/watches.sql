@@ -143,7 +143,8 @@ begin
   end if;
   for given in
     select * from (values ('poll_every', poll_every, interval '1 second'), ('rescore_every', rescore_every, interval '1 minute'),
-      ('keep_history', keep_history, interval '0')) x (name, value, least) where x.value < x.least or x.value > interval '100 years'
+      ('keep_history', keep_history, interval '0')) x (name, value, least)
+     where x.value < x.least or not pgscore._is_duration(x.value)
   loop
     raise exception '% => % is too %', given.name, quote_literal(given.value),
       case when given.value < given.least then 'short' else 'long' end using

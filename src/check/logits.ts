@@ -3,9 +3,14 @@ import type { Predictions } from '../inference/predictions.ts';
 import type { Signature, ValueOutput } from '../inference/signature.ts';
 import { withActivation } from '../onnx/activation.ts';
 import type { Normalised } from '../onnx/normalise.ts';
+import { producerBehind } from '../onnx/outline.ts';
 
 /** A remedy for a model whose numbers are no probabilities. */
-export const LOGITS = 'logits => true (--logits) where the numbers are logits or log-probabilities';
+export const LOGITS = 'logits => true (--logits) where the numbers are logits, or log-probabilities of all classes';
+
+/** Operators after which a number is a probability. */
+const SHARES: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax']);
+const PASSED_ON: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']);
 
 type Activated = { readonly model: Normalised; readonly signature: Signature };
 
@@ -27,7 +32,8 @@ export function activated(model: Normalised, signature: Signature, returned: Pre
     });
   }
   const { name, width } = probabilities;
-  if (areProbabilities(returned, width)) {
+  const ending = producerBehind(model.outline, name, PASSED_ON)?.op ?? '';
+  if (SHARES.has(ending) || areProbabilities(returned, width)) {
     throw new PgscoreError('model_options_wrong', 'the model returns probabilities already', {
       remedy: 'Leave logits out.',
     });

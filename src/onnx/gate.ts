@@ -159,7 +159,8 @@ class Walk {
 /** Of a name that is given twice, by a Constant or a sparse tensor too, ONNX Runtime takes the last: it has no known dimensions. */
 function initializerDims(model: Span): Map<string, number[]> {
   const graphs = parts(model, MODEL.graph).map(({ payload }) => payload);
-  const fields = (number: number): Span[] => graphs.flatMap((graph) => parts(graph, number).map(({ payload }) => payload));
+  const fields = (number: number): Span[] =>
+    graphs.flatMap((graph) => parts(graph, number).map(({ payload }) => payload));
   const made = [
     ...fields(GRAPH.node).flatMap((node) => parts(node, NODE.output).map(({ payload }) => textOf(payload))),
     ...fields(GRAPH.sparseInitializer).flatMap((sparse) =>

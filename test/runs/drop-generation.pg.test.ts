@@ -199,7 +199,7 @@ describe('published generations', () => {
     }
     await alice.query(`select pgscore.keep_history('often', '100 years')`);
     await retireGenerations(service);
-    await service.query("select pgscore_data._prune_history(20, 1000)");
+    await service.query('select pgscore_data._prune_history(20, 1000)');
     const bob = await database.client('bob');
     await expect(bob.query("select pgscore.keep_history('alice.often', '1 day')")).rejects.toMatchObject({
       code: '42704',
