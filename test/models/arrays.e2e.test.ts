@@ -293,9 +293,9 @@ describe('vectors', () => {
   });
 
 test('texts of char(n) are refused, as their padding would be another text', async () => {
-  const row = `select '{aisle,noon,JFK}'::char(8)[] as choices`;
-  await alice.query(`create table padded as ${row}`);
-  for (const call of [`select pgscore.score('cabin', r) from (${row}) r`, `select pgscore.score('cabin', p) from padded p`]) {
+  await alice.query("create table padded as select '{aisle,noon,JFK}'::char(8)[] as choices");
+  for (const source of ['padded', "(select '{aisle,noon,JFK}'::char(8)[] as choices)"]) {
+    const call = `select pgscore.score('cabin', r) from ${source} r`;
     expect(await refusal(alice, call)).toMatchObject({ code: '42804', hint: expect.stringContaining('::text[]') });
   }
 });

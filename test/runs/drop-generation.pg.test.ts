@@ -192,12 +192,12 @@ describe('published generations', () => {
 
   test('keep_history refuses what it cannot do', async () => {
     for (const keep of ['-1 day', '10000 years', '10000 years -3600000 days', '-00:00:01']) {
-      await expect(alice.query(`select pgscore.keep_history('often', '${keep}')`)).rejects.toMatchObject({
+      await expect(alice.query("select pgscore.keep_history('often', $1::interval)", [keep])).rejects.toMatchObject({
         code: '22023',
         message: expect.stringMatching(/^keep => .* is not between nothing and 100 years$/),
       });
     }
-    await alice.query(`select pgscore.keep_history('often', '100 years')`);
+    await alice.query("select pgscore.keep_history('often', '100 years')");
     await retireGenerations(service);
     await service.query('select pgscore_data._prune_history(20, 1000)');
     const bob = await database.client('bob');
