@@ -32,17 +32,21 @@ export function activated(model: Normalised, signature: Signature, returned: Pre
     });
   }
   const { name, width } = probabilities;
-  const ending = producerBehind(model.outline, name, PASSED_ON)?.op ?? '';
-  if (SHARES.has(ending) || areProbabilities(returned, width)) {
-    throw new PgscoreError('model_options_wrong', 'the model returns probabilities already', {
-      remedy: 'Leave logits out.',
-    });
-  }
+  refuseProbabilities(model, name, areProbabilities(returned, width));
   const activation = width === 1 || isMirrored(returned, width) ? 'sigmoid' : 'softmax';
   const changed = withActivation(model, name, activation);
   const renamed = changed.outline.outputs.at(outputPlace(model, name))?.name ?? name;
   const outputs = { ...signature.outputs, probabilities: { name: renamed, width } };
   return { model: changed, signature: { ...signature, activation, outputs } };
+}
+
+/** Refuses numbers that end in a sigmoid or a softmax, or that look so. */
+function refuseProbabilities({ outline }: Normalised, output: string, lookSo: boolean): void {
+  const ending = producerBehind(outline, output, PASSED_ON)?.op ?? '';
+  if (!lookSo && !SHARES.has(ending)) return;
+  throw new PgscoreError('model_options_wrong', 'the model returns probabilities already', {
+    remedy: 'Leave logits out.',
+  });
 }
 
 /** Each of several labels has a logit of its own. */
