@@ -291,6 +291,7 @@ describe('vectors', () => {
       hint: `pgscore.predict('price', row) gives all that it says.`,
     });
   });
+});
 
 test('texts of char(n) are refused, as their padding would be another text', async () => {
   await alice.query("create table padded as select '{aisle,noon,JFK}'::char(8)[] as choices");
