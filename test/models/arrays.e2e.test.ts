@@ -279,8 +279,7 @@ describe('vectors', () => {
 
   test('are counted by the monitor', async () => {
     const counted = `select from pgscore_bi.current_model_health where model_name = 'encoder' and task = 'embedding' and n_24h >= $1`;
-    const isCounted = async () => (await superuser.query(counted, [vectorModels[0]?.rows.length])).rows.length === 1;
-    await waitFor(isCounted, { timeout: 30_000, message: 'vectors to be counted' });
+    await waitFor(async () => (await superuser.query(counted, [vectorModels[0]?.rows.length])).rowCount === 1, { timeout: 30_000, message: 'vectors to be counted' });
   });
 
   test('are given by no other model', async () => {
@@ -296,7 +295,6 @@ describe('vectors', () => {
 test('texts of char(n) are refused, as their padding would be another text', async () => {
   await alice.query("create table padded as select '{aisle,noon,JFK}'::char(8)[] as choices");
   for (const source of ['padded', "(select '{aisle,noon,JFK}'::char(8)[] as choices)"]) {
-    const call = `select pgscore.score('cabin', r) from ${source} r`;
-    expect(await refusal(alice, call)).toMatchObject({ code: '42804', hint: expect.stringContaining('::text[]') });
+    expect(await refusal(alice, `select pgscore.score('cabin', r) from ${source} r`)).toMatchObject({ code: '42804', hint: expect.stringContaining('::text[]') });
   }
 });
