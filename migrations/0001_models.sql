@@ -76,7 +76,8 @@ create table pgscore_data.execution (
   native boolean not null,
   parts text[] not null,
   reason text,
-  evidence jsonb not null default '{}'
+  evidence jsonb not null default '{}',
+  score_unit text check (score_unit in ('margin', 'distance', 'share', 'anomaly'))
 );
 comment on table pgscore_data.execution is
   'How a ready version is called from SQL: what score() must know of it at every call, and whether it is compiled to a function (native) '
@@ -87,6 +88,9 @@ comment on column pgscore_data.execution.class_labels is 'The labels of a classi
 comment on column pgscore_data.execution.probabilities is 'Whether there is a probability of each class, or several values.';
 comment on column pgscore_data.execution.positive_class is 'Place of the positive class in class_labels, from 1.';
 comment on column pgscore_data.execution.threshold is 'As the deployer gave it; NULL: labels are the model''s own.';
+comment on column pgscore_data.execution.score_unit is
+  'What the score of a classifier without probabilities is: a decision score (margin), the distance to the centre of the cluster, the '
+  'share of the component, or how odd a row is (anomaly). NULL: a probability, a value, or none.';
 comment on column pgscore_data.execution.types is 'The tensor type of each of its features; of an array with its width, as float32[3].';
 
 create table pgscore_data.dropped_version (
@@ -95,7 +99,8 @@ create table pgscore_data.dropped_version (
   class_labels text[] not null,
   positive_class int,
   threshold double precision,
-  probabilities boolean not null
+  probabilities boolean not null,
+  score_unit text
 );
 comment on table pgscore_data.dropped_version is 'What the accuracy of a dropped version is read by: the same columns as in execution.';
 

@@ -37,6 +37,7 @@ create table pgscore_data.target (
   class_labels text[] not null,
   key_columns jsonb not null,
   value_columns text[],
+  score_unit text,
   current_generation int not null default 1,
   current_snapshot_at timestamptz,
   current_rows bigint not null default 0,
@@ -52,6 +53,8 @@ comment on column pgscore_data.target.class_labels is 'The labels of a classifie
 comment on column pgscore_data.target.value_columns is
   'One column a class up to 20 classes, or the columns of several values; NULL where the probabilities are one jsonb column, or where '
   'there are none.';
+comment on column pgscore_data.target.score_unit is
+  'As in execution: predictions whose scores mean other things have targets of their own.';
 comment on column pgscore_data.target.current_generation is
   'The generation that the latest view shows. Publishing a run is an update of this row.';
 comment on column pgscore_data.target.hashed_as is

@@ -76,8 +76,8 @@ grant select (outcome), insert (model, relation, bound) on pgscore._binding_requ
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
 grant select (outcome), insert (action, model, argument, options) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
-grant select, insert (view_schema, view_name, task, key_columns, class_labels), update (keep_history) on pgscore._target_request to
-  pgscore_user;
+grant select, insert (view_schema, view_name, task, key_columns, class_labels, score_unit), update (keep_history)
+  on pgscore._target_request to pgscore_user;
 grant
   select (run_id),
   insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls,

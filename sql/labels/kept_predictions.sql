@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 return format('p.score, %s as predicted_class, %s as probabilities, %s as segments',
   case when t.task in ('regression', 'quantiles') then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
   case
-    when t.task <> 'multiclass' then 'null::double precision[]'
+    when t.task <> 'multiclass' or t.score_unit is not null then 'null::double precision[]'
     when t.value_columns is null
       then 'array(select (p.probabilities ->> c)::double precision from unnest($2) with ordinality as x (c, n) order by n)'
     else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']'

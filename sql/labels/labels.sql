@@ -71,6 +71,7 @@ begin
     raise exception 'the read handle belongs to another role'
       using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
+  perform pgscore_data._refuse_unlabelled(new.model, family.score_unit);
   perform pgscore_data._set_key_types(family.model_id, new.model, new.key_types, new.key_columns);
   -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
   insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column,

@@ -2,7 +2,7 @@
 
 create or replace view pgscore_data.judge as
 select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels,
-       array(select pgscore_data._label_form(c) from unnest(e.class_labels) with ordinality as x (c, n) order by n) as class_forms
+       pgscore_data._class_forms(e.class_labels, e.score_unit) as class_forms, e.score_unit
   from pgscore_data.scored_version e join pgscore_data.version v using (version_id);
 comment on view pgscore_data.judge is 'How each version reads a label: as one of its classes, or as a number.';
 
@@ -156,7 +156,7 @@ begin
   ), judge as materialized (
     select j.* from pgscore_data.judge j where j.model_id = this_model
   ), judged as (
-    select s.*, k.model_id, k.key, g.label, g.source_id, g.revision, g.received_at, e.task, e.positive_class,
+    select s.*, k.model_id, k.key, g.label, g.source_id, g.revision, g.received_at, e.task, e.positive_class, e.score_unit,
            case when e.task <> 'regression' then pgscore_data._class_of(g.label, e.class_labels, e.class_forms) end as actual_class,
            case when e.task = 'regression' then pgscore_data._number_of(g.label) end as actual,
            case when e.task = 'regression' then pgscore_data._measure(s.score) else s.score end as measured
@@ -177,8 +177,10 @@ begin
          date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at,
          pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)), j.actual_class, j.predicted_class, j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
-              when j.task = 'binary' then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
-         case when j.task = 'binary' then pgscore_data._score_bin(j.score, e.mirrored) end,
+              when j.task = 'binary' and j.score_unit is null
+                then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
+         case when j.task = 'binary' then pgscore_data._score_bin(
+           case when j.score_unit is null then j.score else pgscore_data._squashed(j.score) end, e.mirrored) end,
          case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
          case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
            then array(select pgscore_data._score_bin(p, e.mirrored) / 4

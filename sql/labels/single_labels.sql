@@ -112,6 +112,7 @@ begin
       new.model, source.source_schema, source.source_name, source.set_by
         using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer to record it.', source.set_by);
   end if;
+  perform pgscore_data._refuse_unlabelled(new.model, family.score_unit);
   if families is null then
     select array_agg(pgscore._key_family(to_regtype(k ->> 'sql_type')) order by n), array_agg(k ->> 'name' order by n)
       into families, columns
@@ -146,8 +147,7 @@ begin
   end;
   if (case when new.label is null then false when family.task = 'regression' then pgscore_data._number_of(new.label) is null
      else pgscore_data._class_of(new.label, family.class_labels,
-                                 array(select pgscore_data._label_form(c)
-                                         from unnest(family.class_labels) with ordinality as x (c, n) order by n)) is null end) then
+                                 pgscore_data._class_forms(family.class_labels, family.score_unit)) is null end) then
     raise exception 'label "%" is none of model "%"', new.label, new.model using
       errcode = 'invalid_parameter_value',
       hint = case family.task when 'regression' then 'A regression takes a finite number.'

@@ -85,15 +85,15 @@ begin
              and h.version_id in (select j.version_id from judge j)) over (partition by h.entity) is true as is_corrected
       from (select x.*, count(*) over (partition by x.entity, x.version_id) as n_pairs from held x where x.place is not null) h
   ), meant as (
-    select h.*, j.task, j.positive_class,
+    select h.*, j.task, j.positive_class, j.score_unit,
            case when h.is_corrected and j.task = 'binary'
              then pgscore_data._class_of(h.said, j.class_labels, j.class_forms) end as said_class,
            case when h.is_corrected and j.task = 'regression' then pgscore_data._number_of(h.said) end as said_number
       from known h left join judge j on j.version_id = h.version_id
     offset 0
   ), judged as materialized (
-    select h.*, case when h.task = 'binary' then case when h.said_class + 1 = h.positive_class then h.score else 1 - h.score end end
-        as p_said,
+    select h.*, case when h.task = 'binary' and h.score_unit is null
+             then case when h.said_class + 1 = h.positive_class then h.score else 1 - h.score end end as p_said,
            h.said_class is not null or h.said_number is not null as is_correction
       from meant h
   ), moved as (

@@ -92,11 +92,11 @@ begin
     raise exception 'nulls => % is not known', quote_literal(nulls)
       using errcode = 'invalid_parameter_value', hint = 'Use ''auto'', ''error'' or ''nan''.';
   end if;
-  if deploy.task is not null
-    and deploy.task not in ('binary', 'multiclass', 'regression', 'multi_target', 'multilabel', 'quantiles', 'embedding') then
+  if deploy.task is not null and deploy.task not in ('binary', 'multiclass', 'regression', 'multi_target', 'multilabel', 'quantiles',
+                                                     'embedding', 'clustering', 'anomaly') then
     raise exception 'task => % is not known', quote_literal(task)
       using errcode = 'invalid_parameter_value',
-        hint = 'Use binary, multiclass, regression, multi_target, multilabel, quantiles or embedding.';
+        hint = 'Use binary, multiclass, regression, multi_target, multilabel, quantiles, embedding, clustering or anomaly.';
   end if;
   if deploy.threshold is not null and not (deploy.threshold > 0 and deploy.threshold < 1) then
     raise exception 'threshold => % is not between 0 and 1', threshold
@@ -140,8 +140,8 @@ model: the name to deploy under.  bytes: the ONNX file.  features: names of the 
 class_labels: names of the classes, in the order of the probability columns, where the file does not say.  positive_class: the class '
 'whose probability score() gives (default: the last of two).
 threshold: probability from which the positive class is predicted (default: the label is the model''s own).  task: binary, multiclass, '
-'regression, multi_target, multilabel, quantiles or embedding (default: found by the check).  targets: names of the values of a row, '
-'in their order, of a model that gives several.
+'regression, multi_target, multilabel, quantiles, embedding, clustering or anomaly (default: found by the check).  targets: names of '
+'the values of a row, in their order, of a model that gives several.
 nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row with NULL is a failed row) or nan.  null_values: a value '
 'per feature to use instead of NULL, as {"feature": value}.
 expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version '

@@ -41,8 +41,8 @@ begin
   end if;
   delete from pgscore_data.promotion p where p.version_id = this_version;
   delete from pgscore_data.artifact a where a.version_id = this_version;
-  insert into pgscore_data.dropped_version (version_id, task, class_labels, positive_class, threshold, probabilities)
-  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities
+  insert into pgscore_data.dropped_version (version_id, task, class_labels, positive_class, threshold, probabilities, score_unit)
+  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.score_unit
     from pgscore_data.execution e where e.version_id = this_version;
   delete from pgscore_data.execution e where e.version_id = this_version;
   perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v

@@ -8,7 +8,7 @@ begin
 end
 $$;
 comment on type pgscore_models._prediction is
-  'What a model says of one row; probabilities in the order of its class labels, or its several values.';
+  'What a model says of one row; probabilities or what it gives in their place, in the order of its class labels, or its several values.';
 
 create or replace function pgscore_data._argument_type(tensor_type text, width int) returns text
 language sql immutable
@@ -140,7 +140,7 @@ language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
   insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, types, native,
-                                      parts, reason, evidence)
+                                      parts, reason, evidence, score_unit)
   select v.version_id, case v.signature ->> 'task' when 'quantiles' then 'regression' else v.signature ->> 'task' end, labels.all,
          array_position(labels.all, v.signature ->> 'positiveClass'),
          (v.signature ->> 'threshold')::double precision,
@@ -152,7 +152,7 @@ as $$
          coalesce(v.facts -> 'native' ? 'parts', false),
          array(select jsonb_array_elements_text(v.facts -> 'native' -> 'parts')),
          v.facts -> 'native' ->> 'reason',
-         coalesce(v.facts -> 'native' -> 'evidence', '{}')
+         coalesce(v.facts -> 'native' -> 'evidence', '{}'), v.signature -> 'outputs' -> 'margins' ->> 'unit'
     from pgscore_data.version v
     cross join lateral pgscore._output_names(v.signature) as labels ("all")
    where v.version_id = this_version and v.state = 'ready'

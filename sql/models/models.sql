@@ -101,7 +101,7 @@ select
   coalesce((select array_agg(a.alias order by a.alias) from pgscore_data.alias a where a.version_id = v.version_id), '{}') as aliases,
   v.state,
   v.reason,
-  v.signature ->> 'task' as task,
+  coalesce(v.signature ->> 'kind', v.signature ->> 'task') as task,
   (select string_agg(f ->> 'name' || ' ' || coalesce(f ->> 'element', f ->> 'type') || case when (f ->> 'width')::int = 1 then ''
       else coalesce((select string_agg('[' || coalesce(size, '') || ']', '' order by place)
                        from jsonb_array_elements_text(f -> 'shape') with ordinality s (size, place)), '[' || (f ->> 'width') || ']') end,
@@ -116,7 +116,13 @@ select
         when v.signature ->> 'task' = 'multilabel' and v.signature -> 'outputs' ? 'values' then 'label and probability of each: '
         when v.signature ->> 'task' = 'multilabel' then 'label of each: '
         when v.signature -> 'outputs' ? 'probabilities' then 'label, probability of '
-        else 'label without probabilities: '
+        else case v.signature -> 'outputs' -> 'margins' ->> 'unit'
+          when 'margin' then 'label, margin (no probability) of '
+          when 'distance' then 'label of the cluster, distance to its centre: '
+          when 'share' then 'label of the component, its share of the row: '
+          when 'anomaly' then 'label, score that is larger for anomalies (label -1): '
+          else 'label without probabilities: '
+        end
       end
       || (select string_agg(c, ', ' order by n)
             from jsonb_array_elements_text(coalesce(v.signature -> 'valueNames', v.signature -> 'classLabels')) with ordinality as x (c, n))
@@ -156,7 +162,8 @@ comment on column pgscore.models.version is 'Number of the version; churn@3 is m
 comment on column pgscore.models.aliases is 'Names that point at this version. champion is the one that a bare model name means.';
 comment on column pgscore.models.state is 'checking, ready or rejected.';
 comment on column pgscore.models.reason is 'Why the check rejected the version.';
-comment on column pgscore.models.task is 'binary, multiclass, regression, multi_target, multilabel, quantiles or embedding.';
+comment on column pgscore.models.task is
+  'binary, multiclass, regression, multi_target, multilabel, quantiles, embedding, clustering or anomaly.';
 comment on column pgscore.models.inputs is 'Features in order, each with its tensor type; matched to columns of the source by name.';
 comment on column pgscore.models.outputs is 'What a prediction holds.';
 comment on column pgscore.models.execution is

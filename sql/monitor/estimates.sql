@@ -7,7 +7,7 @@ begin atomic
   with due as (
     select d.version_id, d.day, c.month
       from unnest(versions, days) as d (version_id, day)
-      join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'binary'
+      join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'binary' and e.probabilities
       left join pgscore_data.calibration_span c on c.version_id = d.version_id and d.day >= c.from_day and d.day < c.to_day
   ), learned as materialized (
     -- Concatenated with nothing, lest every bin decompress it.
@@ -71,7 +71,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   with part as materialized (
     select p.* from pgscore_data._calibrated_around(versions, days) p
-      join pgscore_data.execution e on e.version_id = p.version_id and e.task = 'binary'
+      join pgscore_data.execution e on e.version_id = p.version_id and e.task = 'binary' and e.probabilities
   ), learned as materialized (
     select c.version_id, c.month, c.share || '{}'::double precision[] as share from (select distinct p.version_id, p.month from part p) p
       join pgscore_data.calibration c using (version_id, month)

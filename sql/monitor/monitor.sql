@@ -29,9 +29,10 @@ comment on function pgscore_data._judges_sealed(int, text[], timestamptz) is
   'Whether a label judges only predictions of sealed days: what it says then stays.';
 
 create or replace view pgscore_data.scored_version as
-select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities from pgscore_data.execution e
+select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.score_unit from pgscore_data.execution e
 union all
-select d.version_id, d.task, d.class_labels, d.positive_class, d.threshold, d.probabilities from pgscore_data.dropped_version d;
+select d.version_id, d.task, d.class_labels, d.positive_class, d.threshold, d.probabilities, d.score_unit
+  from pgscore_data.dropped_version d;
 comment on view pgscore_data.scored_version is 'What accuracy is read by, of versions that are ready and of those that were dropped.';
 
 create or replace view pgscore_data.scored as
@@ -63,6 +64,19 @@ comment on function pgscore_data._score_bin(double precision, double precision[]
   'The bin of a probability, 0 to the number of edges: how many edges lie below it. An edge itself belongs to the bin under it, as in '
   'numpy.searchsorted(side=''left''); a hundredth, of which an edge is the number before, to the one above.';
 
+create or replace function pgscore_data._squashed(margin double precision) returns double precision
+language sql immutable parallel safe
+return 0.5 + margin / (1 + abs(margin)) / 2;
+comment on function pgscore_data._squashed(double precision) is
+  'Where a margin is counted among the bins of probabilities: 0 at 0.5, the order as it is. So metrics of ranking are those of margins.';
+
+create or replace function pgscore_data._unsquashed(place text) returns text
+language sql immutable parallel safe
+return format($q$case when %1$s <= 0 then '-Infinity'::float8 when %1$s >= 1 then 'Infinity'
+    when %1$s < 0.5 then 1 - 0.5 / (%1$s) else 0.5 / (1 - %1$s) - 1 end$q$, place);
+comment on function pgscore_data._unsquashed(text) is
+  'The expression of the margin that is counted at a place of the bins, from 0 to 1. Written into views, whose readers may call nothing.';
+
 create or replace function pgscore_data._error_bucket(error double precision) returns int
 language sql immutable parallel safe
 return case when error = 0 then -100000 else ceil(ln(abs(error)) / ln(1.01 / 0.99))::int end;
@@ -76,9 +90,19 @@ return case lower(label)
 comment on function pgscore_data._label_form(text) is
   'A class label in the form in which labels are compared: true is 1, false is 0, 2.0 is 2.';
 
+create or replace function pgscore_data._class_forms(class_labels text[], score_unit text) returns text[]
+language sql immutable parallel safe
+return case score_unit
+  when 'anomaly' then array['false', 'true']
+  else array(select pgscore_data._label_form(c) from unnest(class_labels) with ordinality as x (c, n) order by n)
+end;
+comment on function pgscore_data._class_forms(text[], text) is
+  'The forms of class labels, in their order. Of anomalies true means one, which the model calls -1; 1 stays what the model means by it.';
+
 create or replace function pgscore_data._class_of(label text, class_labels text[], class_forms text[]) returns smallint
 language sql immutable parallel safe
-return (coalesce(array_position(class_labels, label), array_position(class_forms, pgscore_data._label_form(label))) - 1)::smallint;
+return (coalesce(array_position(class_labels, label), array_position(class_forms, pgscore_data._label_form(label)),
+  array_position(class_forms, case lower(label) when 't' then 'true' when 'f' then 'false' else lower(label) end)) - 1)::smallint;
 comment on function pgscore_data._class_of(text, text[], text[]) is
   'Place of a label among the classes, from 0; NULL where it is none of them.';
 
@@ -160,12 +184,14 @@ end
 $$;
 comment on function pgscore_data._refuse_several(text, text) is 'Raises where a model gives several targets or labels a row, or a vector.';
 
-create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[])
+create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[],
+                                                      out score_unit text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  select m.model_id, e.task, e.class_labels into _model_family.model_id, _model_family.task, _model_family.class_labels
+  select m.model_id, e.task, e.class_labels, e.score_unit
+    into _model_family.model_id, _model_family.task, _model_family.class_labels, _model_family.score_unit
     from pgscore_data.model m join pgscore_data.version v on v.model_id = m.model_id
     join pgscore_data.execution e on e.version_id = v.version_id
    where m.name = model order by v.number desc limit 1;
@@ -177,3 +203,16 @@ begin
 end
 $$;
 comment on function pgscore_data._model_family(text) is 'A model by its bare name, with the task and classes of its newest version.';
+
+create or replace function pgscore_data._refuse_unlabelled(model text, score_unit text) returns void
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if score_unit in ('distance', 'share') then
+    raise exception 'model "%" is a clustering: no label can say whether it is right', model using
+      errcode = 'feature_not_supported', hint = 'Its volume, its clusters and the drift of its features are watched without labels.';
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_unlabelled(text, text) is 'Raises that a model has no truth.';

@@ -26,7 +26,8 @@ begin
         auc.value as roc_auc, auc.ci_low as roc_auc_ci_low, auc.ci_high as roc_auc_ci_high, auc.error_bound as roc_auc_error_bound,
         ap.value as average_precision, ap.ci_low as average_precision_low, ap.ci_high as average_precision_high, ks.value as ks_of_scores,
         case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score,
-        case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, ece.value as ece,
+        case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss,
+        case when e.probabilities then ece.value end as ece,
         e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted,
         (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
         case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end

@@ -13,9 +13,17 @@ return pgscore_data._detail_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._curve_meanings() is 'What the columns of the views of scores mean.';
 
+create or replace function pgscore_data._score_edge(place text, score_unit text) returns text
+language sql immutable
+return format('case when %s is null then %s else %s end', score_unit, place, pgscore_data._unsquashed(place));
+comment on function pgscore_data._score_edge(text, text) is 'The expression of the score at a place of the bins.';
+
+do $do$
+begin
+  execute format($q$
 create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, w.window_date, w.day as window_start,
-       s.low as bin_low, s.high as bin_high, c.outcome, c.n,
+       %1$s as bin_low, %2$s as bin_high, c.outcome, c.n,
        (c.n / sum(c.n) over (partition by m.name, v.number::bigint, w.window_date, c.outcome))::float8 as share,
        null::text as segment_key, null::text as segment_value,
        (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
@@ -24,6 +32,7 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
+  join pgscore_data.scored_version e using (version_id)
   -- Days are few: from those that are asked for to their cells, and not from all cells to their days.
   -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
  cross join lateral (select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_awaiting from pgscore_data.day_volume x
@@ -38,13 +47,16 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
     union all
     select x.bin, 'negative', sum(x.n)::bigint from pgscore_data.cell_outcome_score x
      where x.version_id = v.version_id and x.day = w.day and not x.positive group by x.bin having sum(x.n) <> 0) c
-  join pgscore_data.score_bin s using (bin);
+  join pgscore_data.score_bin s using (bin)$q$,
+    pgscore_data._score_edge('s.low', 'e.score_unit'), pgscore_data._score_edge('s.high', 'e.score_unit'));
+end
+$do$;
 comment on view pgscore_bi.score_distribution_daily is
   'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day '
   'has up to 1,500 bins.';
 
 create or replace view pgscore_data.curve_month as
-select m.name as model_name, v.number::bigint as model_version, v.version_id,
+select m.name as model_name, v.number::bigint as model_version, v.version_id, e.score_unit,
        (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
        c.n / nullif(c.n + p.n, 0) as label_coverage, c.n > 0 and c.n >= mo.min_label_coverage * (c.n + p.n) as is_mature,
        coalesce((select r.pairs2 from pgscore_data.cell_repeat r
@@ -53,6 +65,7 @@ select m.name as model_name, v.number::bigint as model_version, v.version_id,
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
+  join pgscore_data.scored_version e using (version_id)
  cross join lateral (
    select y.window_start, (date_trunc('month', y.window_start at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone
        as window_end
@@ -79,12 +92,13 @@ begin
        select c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives,
               sum(c.sum_score) as sum_score
          from pgscore_data.score_curve c where c.version_id = m.version_id and c.window_start = m.window_start group by 1) t
-     cross join lateral (select m.pairs2) i$q$,
+     cross join lateral (select m.pairs2) i where m.score_unit is null$q$,
     pgscore_data._share('t.positives', 't.n', '-'), pgscore_data._share('t.positives', 't.n', '+'));
 end
 $do$;
 comment on view pgscore_bi.reliability_curve is
-  'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month.';
+  'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month. None of a '
+  'model without probabilities.';
 
 create or replace function pgscore_data._cut_columns() returns text
 language sql immutable
@@ -106,7 +120,7 @@ begin
   execute format($q$
     create or replace view pgscore_bi.threshold_curve with (security_barrier) as
     with counted as (
-      select m.*, t / 100.0::float8 as threshold, c.tp, c.fp, y.p, y.n
+      select m.*, %4$s as threshold, c.tp, c.fp, y.p, y.n
         from pgscore_data.curve_month m
        cross join lateral (
          select array_agg(x.hundredth) as hundredth, array_agg(x.n_positive) as positives, array_agg(x.n_negative) as negatives,
@@ -125,7 +139,8 @@ begin
            c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
            null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s
       from counted c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
-    pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'));
+    pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'),
+    pgscore_data._score_edge('(t / 100.0::float8)', 'm.score_unit'));
 end
 $do$;
 comment on view pgscore_bi.threshold_curve is
@@ -142,7 +157,8 @@ begin
              sum(s.n_negative) over whole as n
         from pgscore_data.curve_month m
        cross join lateral (
-         select x.hundredth / 100.0::float8 as threshold, x.n_positive, x.n_negative from pgscore_data.score_curve x
+         select %4$s as threshold, x.n_positive, x.n_negative
+           from pgscore_data.score_curve x
           where x.version_id = m.version_id and x.window_start = m.window_start
          union all select null, 0, 0) s
       window whole as (partition by m.model_name, m.model_version, m.window_date),
@@ -155,7 +171,8 @@ begin
            2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
            c.label_coverage, c.is_mature, %1$s
       from above c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
-    pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'));
+    pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'),
+    pgscore_data._score_edge('(x.hundredth / 100.0::float8)', 'm.score_unit'));
 end
 $do$;
 comment on view pgscore_bi.roc_curve is

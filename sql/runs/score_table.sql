@@ -22,6 +22,7 @@ begin
   return coalesce(
      plan ->> 'pages' ~ '^[0-9]{1,15}$'
      and signature ->> 'task' = t.task and pgscore._output_names(signature) = t.class_labels
+     and signature -> 'outputs' -> 'margins' ->> 'unit' is not distinct from t.score_unit
      and jsonb_array_length(columns) = before + jsonb_array_length(features) + segments and segments <= 8
      and (columns -> keys ->> 'name') is not null
      and (select jsonb_agg(jsonb_build_object('name', columns -> k ->> 'name', 'sql_type', columns -> k ->> 'sql_type') order by k)

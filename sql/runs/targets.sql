@@ -1,7 +1,7 @@
 -- Targets: managed, typed, partitioned storage for predictions, and the views that users read.
 
 create or replace view pgscore._target_request with (security_barrier) as
-select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner, t.keep_history
+select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner, t.keep_history, t.score_unit
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
 comment on view pgscore._target_request is
   'The caller''s own targets; inserting one makes its storage, updating one sets keep_history. owner is the caller, and nobody can '
@@ -80,7 +80,7 @@ $$;
 comment on function pgscore_data._key_types(jsonb) is
   'The key of a target with its types as the catalogue spells them: what a caller wrote never becomes part of a statement.';
 
-create or replace function pgscore._value_columns(task text, class_labels text[]) returns text[]
+create or replace function pgscore._value_columns(task text, class_labels text[], score_unit text default null) returns text[]
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -90,12 +90,16 @@ as $$
     when task = 'multilabel' then
       array(select p || l from unnest('{probability_,label_}'::text[]) with ordinality as x (p, m)
              cross join unnest(class_labels) with ordinality as y (l, n) order by m, n)
-    when cardinality(class_labels) <= 20
-           and not exists (select from unnest(class_labels) c where octet_length('probability_' || c) > 63)
-    then array(select 'probability_' || c from unnest(class_labels) with ordinality as x (c, n) order by n) end
+    when score_unit = 'anomaly' or score_unit = 'margin' and cardinality(class_labels) = 2 then '{}'
+    when cardinality(class_labels) <= 20 and not exists (select from unnest(class_labels) c where octet_length(prefix || c) > 63)
+      then array(select prefix || c from unnest(class_labels) with ordinality as x (c, n) order by n)
+    when score_unit is not null then '{}'
+  end
+  from (select coalesce(score_unit, 'probability') || '_') x (prefix)
 $$;
-comment on function pgscore._value_columns(text, text[]) is
-  'A column for each value of a row, or one a class, up to 20 classes; NULL where the probabilities must be one jsonb column.';
+comment on function pgscore._value_columns(text, text[], text) is
+  'A column for each value of a row, or one a class, up to 20 classes; past that NULL where the probabilities must be one jsonb column, '
+  'and none of margins. Of two classes the margin of one is all there is.';
 
 create or replace function pgscore_data._create_storage() returns trigger
 language plpgsql security definer
@@ -122,9 +126,9 @@ begin
       errcode = 'insufficient_privilege', hint = format('Name a schema that you may create views in: target_schema => ''...''; or: grant '
                                                         'create on schema %I to %I;', new.view_schema, new.owner);
   end if;
-  insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, value_columns)
+  insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, value_columns, score_unit)
   values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels,
-          pgscore._value_columns(new.task, new.class_labels))
+          pgscore._value_columns(new.task, new.class_labels, new.score_unit), new.score_unit)
   returning * into t;
   base := 'target_' || t.target_id;
   select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n),
@@ -171,7 +175,7 @@ create or replace trigger create_storage instead of insert on pgscore._target_re
 for each row execute function pgscore_data._create_storage();
 
 create or replace function pgscore._create_user_view(target_schema name, view_name name, storage_view text, what text, task text,
-                                                     names text[]) returns void
+                                                     names text[], score_unit text) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -195,11 +199,21 @@ begin
         format('Whether label %s applies: by the threshold of the version, or as the model itself has it.', substr(col, 7))
       when task = 'multilabel' and col like 'probability\_%' then format('Probability of label %s.', substr(col, 13))
       when col = 'score' and task = 'quantiles' then 'The predicted value: the middle quantile. NULL where the row could not be scored.'
+      when col = 'score' and score_unit is not null then case score_unit
+        when 'margin' then 'Margin, no probability: the decision score of the positive class (binary), larger the surer, or of the '
+                           'predicted class (multiclass).'
+        when 'distance' then 'Distance to the centre of the cluster that the label names.'
+        when 'share' then 'Share of the row, from 0 to 1, that the component of the label has.'
+        when 'anomaly' then 'How odd the row is: the decision function with its sign exchanged, above 0 for an anomaly (label -1).'
+        end || ' NULL where the row could not be scored.'
       when col = 'score' then 'Probability of the positive class (binary), the predicted value (regression), or the probability of the '
                               'label (multiclass). NULL where the row could not be scored.'
       when col = 'label' then 'The predicted class: by the threshold of the version, or as the model itself has it.'
       when col = 'probabilities' then 'Probability of each class, by its label.'
       when col like 'probability\_%' then format('Probability of class %s.', substr(col, 13))
+      when col like 'margin\_%' and score_unit = 'margin' then format('Margin of class %s.', substr(col, 8))
+      when col like 'distance\_%' and score_unit = 'distance' then format('Distance to the centre of cluster %s.', substr(col, 10))
+      when col like 'share\_%' and score_unit = 'share' then format('Share of component %s.', substr(col, 7))
       when col = 'error_code' then 'Why the row could not be scored; pgscore.run_errors says more.'
       when col = 'model_version' then 'The version that made the prediction, such as churn@3.'
       when col = 'run_id' then 'The run that made it; see pgscore.runs.'
@@ -209,7 +223,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore._create_user_view(name, name, text, text, text, text[]) is
+comment on function pgscore._create_user_view(name, name, text, text, text, text[], text) is
   'Makes a view over a target''s predictions as the caller, who owns it and grants it on.';
 
 create or replace function pgscore._ensure_target(target_schema name, target name, signature jsonb, keys jsonb) returns int
@@ -220,6 +234,7 @@ declare
   labels text[] := pgscore._output_names(signature);
   task text := signature ->> 'task';
   taken text;
+  unit text := signature -> 'outputs' -> 'margins' ->> 'unit';
   known record;
   id int;
 begin
@@ -228,26 +243,27 @@ begin
       using errcode = 'name_too_long', hint = 'Choose a shorter one: target => ''…''; the history view appends _history to it.';
   end if;
   select k ->> 'name' into taken from jsonb_array_elements(keys) k
-   where k ->> 'name' = any (pgscore._value_columns(task, labels)) limit 1;
+   where k ->> 'name' = any (pgscore._value_columns(task, labels, unit)) limit 1;
   if taken is not null then
     raise exception 'column "%" is the key of the source and a value of the model', taken using
       errcode = 'duplicate_column',
       hint = 'Score a view that names the key otherwise, or deploy the model with other names: targets => ''{…}''.';
   end if;
-  select t.target_id, t.task, t.key_columns, t.class_labels, t.owner into known
+  select t.target_id, t.task, t.key_columns, t.class_labels, t.owner, t.score_unit into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
   if known.target_id is null then
-    insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels)
-    values (target_schema, target, task, keys, labels)
+    insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, score_unit)
+    values (target_schema, target, task, keys, labels, unit)
     returning target_id into id;
-  elsif (known.task, known.key_columns, known.class_labels) is distinct from (task, keys, labels) then
+  elsif (known.task, known.key_columns, known.class_labels, known.score_unit) is distinct from (task, keys, labels, unit) then
     raise exception 'target "%.%" has another shape', target_schema, target using
       errcode = 'datatype_mismatch',
       detail = format('It holds %s predictions keyed by %s%s; this run gives %s keyed by %s%s.',
-        known.task, (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ')
+        concat_ws(' ', known.task, known.score_unit), (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ')
                        from jsonb_array_elements(known.key_columns) k),
                          coalesce(' of ' || nullif(array_to_string(known.class_labels, ', '), ''), ''),
-        task, (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k),
+        concat_ws(' ', task, unit),
+        (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k),
         coalesce(' of ' || nullif(array_to_string(labels, ', '), ''), '')),
       hint = 'Choose another target, or select pgscore.drop_target(target) first.';
   else
@@ -256,11 +272,11 @@ begin
   -- What stands in place of a view of a target that she has is her doing; of a new one it is a mistake, and is said.
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target)) is null then
     perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id), 'The latest prediction for each key.',
-                                      task, labels);
+                                      task, labels, unit);
   end if;
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target || '_history')) is null then
     perform pgscore._create_user_view(target_schema, (target || '_history')::name, format('target_%s_history', id),
-                                      'Every prediction that a finished run made.', task, labels);
+                                      'Every prediction that a finished run made.', task, labels, unit);
   end if;
   return id;
 end

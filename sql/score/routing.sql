@@ -8,7 +8,7 @@ begin
   if to_regtype('pgscore_models._version') is null then
     create type pgscore_models._version as (
       version_id int, task text, class_labels text[], positive_class int, threshold double precision, probabilities boolean, native boolean,
-      parts text[], reason text
+      parts text[], reason text, score_unit text
     );
     create type pgscore_models._call as (version pgscore_models._version, features jsonb);
   end if;
@@ -47,7 +47,8 @@ as $$
 declare
   found pgscore_models._version;
 begin
-  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason into found
+  select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.native, e.parts, e.reason, e.score_unit
+    into found
     from pgscore_data.execution e where e.version_id = route[1];
   if found.version_id is null then
     raise exception 'version "%" does not exist any more', pgscore_models._version_name(route[1]) using

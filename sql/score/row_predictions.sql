@@ -56,15 +56,18 @@ declare
 begin
   if version.task = 'embedding' then
     perform pgscore_models._refuse_vector(version, 'no score');
+  elsif version.score_unit in ('distance', 'share') then
+    return;
   elsif version.task in ('multiclass', 'multi_target', 'multilabel') then
     model := pgscore_models._model_name(version.version_id);
     raise exception 'model "%" has % %: score() needs to know which one', model, cardinality(version.class_labels),
       case version.task when 'multiclass' then 'classes' when 'multilabel' then 'labels' else 'values' end using
       errcode = 'invalid_parameter_value', detail = pgscore_models._names_shown(version),
-      hint = case when version.probabilities then format('score(%L, row, class => %L), or ', model, version.class_labels[1]) else '' end
+      hint = case when version.probabilities or version.score_unit is not null
+          then format('score(%L, row, class => %L), or ', model, version.class_labels[1]) else '' end
         || case version.task when 'multiclass' then format('pgscore.classify(%L, row) for the label.', model)
              else format('pgscore.predict(%L, row) for all of them.', model) end;
-  elsif version.task = 'binary' and not version.probabilities then
+  elsif version.task = 'binary' and not version.probabilities and version.score_unit is null then
     perform pgscore_models._refuse_labels_only(pgscore_models._model_name(version.version_id));
   end if;
 end
@@ -90,7 +93,7 @@ begin
     raise exception 'model "%" has no % "%"', pgscore_models._model_name(version.version_id),
       case version.task when 'multi_target' then 'value' when 'multilabel' then 'label' else 'class' end, class using
       errcode = 'invalid_parameter_value', hint = classes;
-  elsif not version.probabilities then
+  elsif not version.probabilities and version.score_unit is null then
     perform pgscore_models._refuse_labels_only(pgscore_models._model_name(version.version_id));
   end if;
 end
@@ -187,7 +190,9 @@ as $$
       when p.task = 'regression' then jsonb_build_object('value', (p.prediction).score, 'version', p.version)
         || coalesce(pgscore_models._several(p.task, p.class_labels, (p.prediction).probabilities), '{}')
       else jsonb_build_object('label', (p.prediction).label,
-        'probabilities', (select jsonb_object_agg(c, x.probability)
+        case (asked).version.score_unit
+          when 'margin' then 'margins' when 'distance' then 'distances' when 'share' then 'shares' when 'anomaly' then 'margins'
+          else 'probabilities' end, (select jsonb_object_agg(c, x.probability)
           from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
         'version', p.version)
     end

@@ -169,8 +169,8 @@ begin
   perform pgscore_data._refuse_other_columns(name, relation, body);
   perform pgscore_data._create_function(name, relation::text, result, 'sql', kind, 'select ' || body,
     format('%s of a row of %s. Never changes.', case when e.task = 'multiclass' then 'The label' when e.task = 'regression' then 'The value'
-                                                  when result = 'jsonb' then 'All values' when e.task = 'embedding' then 'The vector'
-                                                  else 'The probability of the positive class' end, relation));
+      when result = 'jsonb' then 'All values' when e.task = 'embedding' then 'The vector'
+      when e.score_unit is null then 'The probability of the positive class' else 'The margin of the positive class' end, relation));
 end
 $$;
 comment on function pgscore_data._bind_version(pgscore_data.execution, name, regclass, jsonb) is

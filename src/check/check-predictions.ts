@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import { runFailure } from '../inference/ort-errors.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { LOGITS } from './logits.ts';
-import { LABELS_ALONE } from './output-meaning.ts';
+import { LABELS_ALONE } from './margins.ts';
 import { hasOwnLabel, type Signature } from '../inference/signature.ts';
 import type { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';

@@ -1,4 +1,4 @@
-import type { Task } from '../inference/signature.ts';
+import type { Kind, Task } from '../inference/signature.ts';
 
 /** What becomes of a NULL in a float feature: as the graph handles it, always a bad row, or always NaN. */
 type NullRule = 'auto' | 'error' | 'nan';
@@ -10,7 +10,7 @@ export type DeployOptions = {
   nulls?: NullRule | undefined;
   /** Feature name -> the value that stands in for NULL. */
   nullValues?: Readonly<Record<string, number | string | boolean>> | undefined;
-  task?: Task | undefined;
+  task?: Task | Kind | undefined;
   /** In the order of the probability columns. */
   classLabels?: readonly string[] | undefined;
   /** Names of the values of a row, in their order, of a model that gives several. */

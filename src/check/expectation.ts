@@ -5,7 +5,7 @@ import { numbersOf, type Predictions } from '../inference/predictions.ts';
 import { columnsOf, renameColumns } from '../inference/match-columns.ts';
 import type { ModelSession } from '../inference/session.ts';
 import { predictRows } from './trial.ts';
-import { valuesWidth, type Signature } from '../inference/signature.ts';
+import { valuesWidth, type Margins, type Signature } from '../inference/signature.ts';
 
 /** Rows that are scored at a time. */
 const CHUNK = 4096;
@@ -105,6 +105,11 @@ type ExpectedColumn = {
 const PREFIX = 'expected_';
 const PROBABILITY = 'expected_probability_';
 
+/** What expected numbers by class may be called where they are no probabilities; shares of a mixture are those of predict_proba(). */
+function prefixesOf({ unit }: Margins): string[] {
+  return [`${PREFIX}${unit}_`, `${PREFIX}margin_`, ...(unit === 'share' ? [PROBABILITY] : [])];
+}
+
 /**
  * Picks the columns of expected predictions out of all columns.
  * @throws PgscoreError model_expectation_wrong where there is none, or one that the model does not predict
@@ -134,8 +139,16 @@ function classColumn(signature: Signature, name: string): ExpectedColumn | undef
   const label = name.startsWith(PROBABILITY)
     ? classLabels.indexOf(classOf(name.slice(PROBABILITY.length), classLabels))
     : -1;
-  if (label < 0 || outputs.probabilities === undefined) return undefined;
-  return numberColumn(name, ({ probabilities }, row) => probabilities?.[row * classLabels.length + label]);
+  if (label >= 0 && outputs.probabilities !== undefined)
+    return numberColumn(name, ({ probabilities }, row) => probabilities?.[row * classLabels.length + label]);
+  return outputs.margins && marginColumn(signature, outputs.margins, name);
+}
+
+function marginColumn({ classLabels }: Signature, margins: Margins, name: string): ExpectedColumn | undefined {
+  const prefix = prefixesOf(margins).find((one) => name.startsWith(one)) ?? '';
+  const label = prefix === '' ? -1 : classLabels.indexOf(classOf(name.slice(prefix.length), classLabels));
+  if (label < 0) return undefined;
+  return numberColumn(name, (predictions, row) => predictions.margins?.[row * classLabels.length + label]);
 }
 
 const LABEL = 'expected_label_';
@@ -210,13 +223,16 @@ function numberColumn(name: string, read: (from: Predictions, row: number) => nu
   };
 }
 
-function labelColumn({ task, classLabels, threshold = 0.5 }: Signature, name: string): ExpectedColumn {
+function labelColumn(
+  { task, classLabels, outputs, threshold = outputs.margins ? 0 : 0.5 }: Signature,
+  name: string,
+): ExpectedColumn {
   const actual = ({ label }: Predictions, row: number) => classLabels[label?.[row] ?? -1] ?? '';
   // At a tie nothing was rounded to the other side: there the labels are the same.
-  const onTheEdge = ({ score, probabilities }: Predictions, row: number, expected: string): boolean => {
+  const onTheEdge = ({ score, probabilities, margins }: Predictions, row: number, expected: string): boolean => {
     const probability = score[row] ?? Number.NaN;
-    const other = probabilities?.[row * classLabels.length + classLabels.indexOf(expected)] ?? -Infinity;
-    const distance = task === 'binary' ? Math.abs(probability - threshold) : probability - other;
+    const other = (probabilities ?? margins)?.[row * classLabels.length + classLabels.indexOf(expected)] ?? -Infinity;
+    const distance = Math.abs(probability - (task === 'binary' ? threshold : other));
     return distance > 0 && distance <= TOLERANCE;
   };
   return {

@@ -4,8 +4,9 @@ import type { ObservedOutput } from '../inference/outputs.ts';
 import { producerBehind } from '../onnx/outline.ts';
 import { isFloat, isValueTask, type ValueOutput, type ValueTask } from '../inference/signature.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
+import type { Evidence as ClassEvidence, OutputMeaning } from './evidence.ts';
 import { isPlainlyVector, meaningOfVector, withoutSteps } from './meaning-of-vector.ts';
-import { PASSES_ON, listed, type Evidence as ClassEvidence, type OutputMeaning } from './output-meaning.ts';
+import { PASSES_ON, listed } from './output-meaning.ts';
 
 /** Metadata of the ONNX file that names the values of a row. */
 const TARGETS_KEY = 'pgscore.targets';

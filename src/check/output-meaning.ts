@@ -1,24 +1,12 @@
 import { PgscoreError } from '../errors.ts';
 import type { DeployOptions } from './deploy-options.ts';
+import type { Evidence, OutputMeaning } from './evidence.ts';
 import { LOGITS } from './logits.ts';
+import { arePairs, marginsOf, UNSUPERVISED } from './margins.ts';
+import { unsupervisedMeaning } from './unsupervised.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import { producerBehind, type Outline } from '../onnx/outline.ts';
-import type { Signature, Task } from '../inference/signature.ts';
-
-/** The half of a signature that says what the outputs mean. */
-export type OutputMeaning = Pick<
-  Signature,
-  'task' | 'outputs' | 'classLabels' | 'positiveClass' | 'threshold' | 'valueNames' | 'scoreValue' | 'ownLabel'
->;
-
-/** What is known when the meaning of the outputs is checked. */
-export type Evidence = {
-  readonly outline: Outline;
-  readonly observed: readonly ObservedOutput[];
-  /** As the model or the deployer names them; [] where nobody does. */
-  readonly classLabels: readonly string[];
-  readonly options: DeployOptions;
-};
+import type { Margins, Signature, Task } from '../inference/signature.ts';
 
 /**
  * Tells the label, the probabilities and the value of a model apart, and with them its task. Where the file leaves it
@@ -27,22 +15,56 @@ export type Evidence = {
  *   model_class_labels_wrong, model_options_wrong
  */
 export function outputMeaning(evidence: Evidence, warnings: string[]): OutputMeaning {
+  return unsupervisedMeaning(evidence) ?? supervisedMeaning(evidence, warnings);
+}
+
+function supervisedMeaning(evidence: Evidence, warnings: string[]): OutputMeaning {
   const classLabels = labelsFor(evidence, warnings);
   const task = taskOf(evidence, classLabels);
   const decision = decisionFor(task, classLabels, evidence.options);
   if (task === 'regression') return { task, classLabels: [], outputs: { value: findValue(evidence.observed) } };
   const label = evidence.observed.find(isLabel);
-  const probabilities = findProbabilities(evidence.observed, classLabels);
+  const numbers = label && numbersByClass(evidence, label, classLabels, decision.positiveClass, warnings);
+  const probabilities = numbers === undefined ? findProbabilities(evidence.observed, classLabels) : undefined;
+  if (numbers !== undefined && decision.threshold !== undefined)
+    throw wrong('a model without probabilities has no threshold');
   return {
     task,
     classLabels,
     outputs: {
       ...(label === undefined ? {} : { label: { name: label.name, type: label.type } }),
       ...(probabilities === undefined ? {} : { probabilities }),
+      ...(numbers === undefined ? {} : numbers),
     },
     ...(task === 'multiclass' && label !== undefined && isVotedFor(evidence.outline, label) && { ownLabel: true }),
     ...decision,
   };
+}
+
+/** The margins of a model that says labels; {} where it has none that are one for each class, undefined where it has probabilities. */
+function numbersByClass(
+  { outline, observed, options, values }: Evidence,
+  label: ObservedOutput,
+  classLabels: readonly string[],
+  positiveClass: string | undefined,
+  warnings: string[],
+): { margins?: Margins } | undefined {
+  if (options.logits === true) return undefined;
+  const pairs = observed.find((output) => isFloat(output) && arePairs(outline, output.name, classLabels.length));
+  if (pairs !== undefined) {
+    warnings.push(
+      `output '${pairs.name}' has a number for each pair of classes, and is not read: the version gives labels alone`,
+    );
+    return {};
+  }
+  const found = findProbabilities(observed, classLabels);
+  const numbers = observed.find(({ name }) => name === found?.name);
+  const margins = numbers && marginsOf({ outline, values, label, numbers, classLabels, positiveClass });
+  if (margins !== undefined && outline.nodes.some(({ op }) => op === 'LpNormalization'))
+    warnings.push(
+      `the margins of a row in '${margins.name}' are divided by their norm, as of an exported OneVsRestClassifier`,
+    );
+  return margins && { margins };
 }
 
 function isFloat({ type }: ObservedOutput): boolean {
@@ -62,7 +84,7 @@ function isVotedFor(outline: Outline, { name }: ObservedOutput): boolean {
 }
 
 function taskOf({ options }: Evidence, classLabels: readonly string[]): Task {
-  if (options.task !== undefined) return options.task;
+  if (options.task === 'binary' || options.task === 'multiclass' || options.task === 'regression') return options.task;
   if (classLabels.length === 0) return 'regression';
   return classLabels.length === 2 ? 'binary' : 'multiclass';
 }
@@ -96,9 +118,6 @@ function logProbabilities({ name }: ObservedOutput): PgscoreError {
   });
 }
 
-/** How a classifier without probabilities is deployed. */
-export const LABELS_ALONE = 'deploy the labels alone, `del m.graph.output[1:]` before onnx.save(), with class_labels';
-
 /** A label output without labels could hold anything; without one, the floats are the values of a regression. */
 function namesNoLabels(observed: readonly ObservedOutput[], { task }: DeployOptions): string[] {
   if (task === undefined && !observed.some(isLabel)) return [];
@@ -107,7 +126,7 @@ function namesNoLabels(observed: readonly ObservedOutput[], { task }: DeployOpti
       "Name them in the order of the probability columns: `--class-labels no,yes` (in SQL: class_labels => '{no,yes}'). " +
       (observed.length === 1
         ? "Where the whole number is a value: task => 'regression'."
-        : `Where the other outputs are no probabilities, as the distances of a clustering: ${LABELS_ALONE}.`),
+        : `Where it learned from no labels: ${UNSUPERVISED}.`),
   });
 }
 

@@ -12,7 +12,7 @@ type PredictionTarget = {
   readonly constants: { readonly generation: number; readonly runId: string } | null;
   /** None for a regression, which has neither label nor probabilities. */
   readonly classLabels: readonly string[];
-  /** One float8 column a class, or a column a value; null: the probabilities of all classes as one jsonb. */
+  /** One float8 column a class, or a column a value; [] where the model gives none; null: the probabilities of all classes as one jsonb. */
   readonly valueColumns: readonly string[] | null;
   /** Of a model with several values a row. */
   readonly valueTask?: ValueTask | undefined;
@@ -90,7 +90,8 @@ export class PredictionEncoder {
 
   #writePrediction(writer: FieldWriter, predictions: Predictions, row: number): void {
     if (this.#values !== undefined) return this.#values.write(writer, predictions, row);
-    const { score, label, probabilities } = predictions;
+    const { score, label } = predictions;
+    const { numbers: probabilities } = numbersOf(predictions);
     const value = score[row] ?? Number.NaN;
     if (Number.isFinite(value)) writer.float8(value);
     else if (label !== null && probabilities === null) writer.null();
@@ -202,14 +203,14 @@ const NO_FIELDS: ProbabilityFields = { count: 0, maxBytes: 0, write: () => undef
 function probabilityFields(classLabels: readonly string[], columns: readonly string[] | null): ProbabilityFields {
   const classes = classLabels.length;
   if (columns === null) return jsonbField(classLabels);
-  if (columns.length !== classes) {
+  if (columns.length !== classes && columns.length > 0) {
     throw new PgscoreError('internal', `${columns.length} probability columns for ${classes} classes`);
   }
   return {
-    count: classes,
-    maxBytes: 12 * classes,
+    count: columns.length,
+    maxBytes: 12 * columns.length,
     write(writer, probabilities, row) {
-      for (let at = row * classes; at < (row + 1) * classes; at += 1) writer.float8(finite(probabilities[at]));
+      for (let at = 0; at < columns.length; at += 1) writer.float8(finite(probabilities[row * classes + at]));
     },
   };
 }

@@ -1,14 +1,15 @@
 import type { RunOutput } from './graph.ts';
 import { numbers, reject, type OutputReader } from './output-reader.ts';
 import type { RowError } from './predictions.ts';
-import { hasOwnLabel, type Signature, type TensorType } from './signature.ts';
+import { hasOwnLabel, type Margins, type Signature, type TensorType } from './signature.ts';
 import { multilabelReader, neededValues, valuesReader } from './value-outputs.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Outline } from '../onnx/outline.ts';
 
 /** The outputs that a version needs from a run; labels are left out where they follow from the probabilities. */
 export function neededOutputs(signature: Signature): string[] {
-  const { value, probabilities, label } = signature.outputs;
+  const { value, probabilities, label, margins } = signature.outputs;
+  if (margins !== undefined && label !== undefined) return [margins.name, label.name];
   if (signature.valueNames !== undefined) return neededValues(signature);
   const needed = value ?? probabilities ?? label;
   if (needed === undefined) return [];
@@ -23,6 +24,7 @@ export function outputReader(signature: Signature, shareOf = clamped): OutputRea
   if (signature.task === 'multilabel') return multilabelReader(signature, shareOf);
   if (signature.valueNames !== undefined) return valuesReader(signature);
   if (signature.task === 'regression') return readValues;
+  if (signature.outputs.margins !== undefined) return marginReader(signature, signature.outputs.margins);
   if (signature.outputs.probabilities === undefined) return labelReader(signature.classLabels);
   if (signature.task === 'binary') return binaryReader(signature, shareOf);
   return hasOwnLabel(signature) ? ownClassReader(signature, shareOf) : multiclassReader(shareOf);
@@ -130,6 +132,38 @@ function deciderOf(signature: Signature, positive: number): (labels: RunOutput |
     };
   }
   return () => (value, other) => (value > other || (value === other && positive === 0) ? positive : negative);
+}
+
+/** Numbers as they are, beside the model's own labels. Of two classes the other one has the opposite. */
+function marginReader(
+  { task, classLabels, positiveClass = '' }: Signature,
+  { width, column = 0, sign = 1 }: Margins,
+): OutputReader {
+  const places = placesOf(classLabels);
+  const classes = classLabels.length;
+  const positive = classLabels.indexOf(positiveClass);
+  const ofClass = (values: ArrayLike<number | bigint>, row: number, place: number): number => {
+    if (task === 'multiclass') return Number(values[row * width + place]);
+    const margin = sign * Number(values[row * width + column]);
+    return place === positive ? margin : -margin;
+  };
+  return ([output, labels], at, rows, { score, label, margins, errors }) => {
+    const values = numbers(output);
+    for (let row = 0; row < rows; row += 1) {
+      const said = places.get(labels?.data[row]);
+      if (said === undefined) errors.set(at + row, UNKNOWN_LABEL);
+      if (said === undefined || label === null) continue;
+      let finite = true;
+      for (let place = 0; place < classes; place += 1) {
+        const value = ofClass(values, row, place);
+        finite = finite && Number.isFinite(value);
+        if (margins) margins[(at + row) * classes + place] = value;
+      }
+      score[at + row] = ofClass(values, row, task === 'multiclass' ? said : positive);
+      label[at + row] = said;
+      if (!finite) reject(errors, at + row);
+    }
+  };
 }
 
 function labelReader(classLabels: readonly string[]): OutputReader {

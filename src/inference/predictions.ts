@@ -6,7 +6,7 @@ export type Predictions = {
   /**
    * Binary: P(positive class). Multiclass: the probability of the predicted label. Regression: the value. Quantiles: the
    * middle one. NaN where the row has no prediction, where a classifier returns labels only, and of a model with several
-   * targets or labels. Float32 outputs are widened, not rounded.
+   * targets or labels. Without probabilities the margin of the positive class, or of the predicted label. Float32 outputs are widened, not rounded.
    */
   readonly score: Float64Array;
   /** Index into the class labels, -1 where the row has no prediction; null for a regression, and where there are values. */
@@ -15,6 +15,8 @@ export type Predictions = {
   readonly probabilities: Float64Array | null;
   /** [rows, valuesWidth()], row-major, of a model with several values a row; undefined for any other. */
   readonly values?: Float64Array | undefined;
+  /** The same of a model that gives margins, distances or shares instead. */
+  readonly margins?: Float64Array;
   /** Why a row has no prediction. */
   readonly errors: Map<number, RowError>;
 };
@@ -29,6 +31,7 @@ export function emptyPredictions(signature: Signature, rows: number, errors: Map
     label: task === 'regression' || valueNames !== undefined ? null : new Int32Array(rows).fill(-1),
     probabilities: outputs.probabilities === undefined ? null : filled(classLabels.length),
     values: valueNames === undefined ? undefined : filled(valuesWidth(signature)),
+    ...(outputs.margins && { margins: filled(classLabels.length) }),
     errors,
   };
 }
@@ -54,12 +57,12 @@ export function copyPrediction(source: Predictions, from: number, into: Predicti
   if (error !== undefined) into.errors.set(to, error);
 }
 
-/** The numbers that a row has beside its score: its probabilities or its values. `width`: how many. */
-export function numbersOf({ probabilities, values, rows }: Predictions): {
+/** The numbers that a row has beside its score: its probabilities, margins or values. `width`: how many. */
+export function numbersOf({ probabilities, values, margins, rows }: Predictions): {
   readonly numbers: Float64Array | null;
   readonly width: number;
 } {
-  const numbers = probabilities ?? values ?? null;
+  const numbers = probabilities ?? values ?? margins ?? null;
   return { numbers, width: numbers === null ? 0 : numbers.length / rows };
 }
 

@@ -7,9 +7,23 @@ export type ValueTask = 'multi_target' | 'multilabel' | 'quantiles' | 'embedding
 
 export type Task = 'binary' | 'multiclass' | 'regression' | ValueTask;
 
-export function isValueTask(task: Task): task is ValueTask {
+export function isValueTask(task: string): task is ValueTask {
   return task === 'multi_target' || task === 'multilabel' || task === 'quantiles' || task === 'embedding';
 }
+
+/** What a model is that learns from no labels. */
+export type Kind = 'clustering' | 'anomaly';
+
+/** Numbers of a model that says labels, which are no probabilities. */
+export type Margins = {
+  name: string;
+  width: number;
+  /** margin: a decision score; distance: to the centre of each cluster; share: of each component of a mixture; anomaly: how odd a row is. */
+  unit: 'margin' | 'distance' | 'share' | 'anomaly';
+  /** Of two classes: which column is that of the positive class, and the sign by which it is larger for positive rows. */
+  column?: number;
+  sign?: 1 | -1;
+};
 
 /** One column that the model wants, found in the source by its name. */
 export type Feature = {
@@ -47,6 +61,8 @@ export type ValueOutput = { readonly name: string; readonly width: number; reado
 /** What a version takes and gives, as its probe saw it. Stored with the version; SQL reads it too. */
 export type Signature = {
   task: Task;
+  /** How the task is called where it is neither a classification nor a regression. */
+  kind?: Kind;
   inputs: ModelInput[];
   /** In the order of the inputs, then of the position. */
   features: Feature[];
@@ -56,6 +72,7 @@ export type Signature = {
     value?: { name: string };
     /** Those that hold several values a row: each has `width` of them, in the order of valueNames. */
     values?: readonly ValueOutput[];
+    margins?: Margins;
   };
   /** Of a model with several values a row: its targets, labels or quantiles; none of an embedding. */
   valueNames?: readonly string[];

@@ -1,5 +1,5 @@
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
-import { classBins, MOST_CLASSES, type ScoreBins } from './score-bins.ts';
+import { classBins, MOST_CLASSES, type ScoreBins, squashed } from './score-bins.ts';
 import { ClassTally, writeClassTally } from './class-tally.ts';
 import { Tally, writeTally } from './tally.ts';
 import type { Task } from '../inference/signature.ts';
@@ -10,6 +10,7 @@ export type Decision = {
   /** What a binary classifier calls positive. */
   readonly positiveClass?: string;
   readonly classLabels: readonly string[];
+  readonly outputs?: { readonly margins?: unknown };
 };
 
 /** What a model said of some rows. */
@@ -28,14 +29,16 @@ type Day = number | null;
 /** Counts predictions by day: their scores and, of three or more classes, the probabilities of each. */
 export class PredictionTally {
   readonly #kind: 'probability' | 'value';
+  readonly #areMargins: boolean;
   readonly #classCount: number;
   /** Its place among the class labels. */
   readonly #positive: number;
   readonly #scores: Tally;
   readonly #classes: ClassTally | undefined;
 
-  constructor(bins: ScoreBins, { task, positiveClass, classLabels }: Decision) {
+  constructor(bins: ScoreBins, { task, positiveClass, classLabels, outputs }: Decision) {
     this.#kind = task === 'binary' ? 'probability' : 'value';
+    this.#areMargins = outputs?.margins !== undefined;
     this.#classCount = classLabels.length;
     this.#positive = task === 'binary' ? classLabels.indexOf(positiveClass ?? '') : Number.NaN;
     this.#scores = new Tally(bins);
@@ -48,7 +51,9 @@ export class PredictionTally {
     const to = from + days.length;
     for (let row = from; row < to; row += 1) {
       const kind = errors.has(row) ? 'failed' : this.#kind;
-      this.#scores.add(days[row - from] ?? null, kind, score[row] ?? Number.NaN, label?.[row] === this.#positive);
+      const said = score[row] ?? Number.NaN;
+      const counted = this.#areMargins ? squashed(said) : said;
+      this.#scores.add(days[row - from] ?? null, kind, counted, label?.[row] === this.#positive);
     }
     if (this.#classes === undefined || label === null || probabilities === null) return;
     const classes = this.#classCount;

@@ -58,6 +58,14 @@ function edgesBelow(edges: Float64Array, value: number, low = 0, high = edges.le
   return low;
 }
 
+/**
+ * Where a margin is counted, as pgscore_data._squashed() has it: 0 at 0.5, the order as it is. Of a softsign, as a sigmoid is 1 from 37 on,
+ * and margins of thousands are usual.
+ */
+export function squashed(margin: number): number {
+  return 0.5 + margin / (1 + Math.abs(margin)) / 2;
+}
+
 /** The probabilities of more classes are counted for nobody: a row would fall into too many cells. */
 export const MOST_CLASSES = 50;
 

@@ -26,6 +26,9 @@ const MAX_WEIGHTS_BYTES = 1_000_000;
  * @throws NativeRefusal with the reason, for a model that is not to be compiled
  */
 export function compileNative(bytes: Uint8Array, signature: Signature): NativeProgram {
+  if (signature.outputs.margins !== undefined) {
+    throw new NativeRefusal(`a ${signature.outputs.margins.unit} is computed by ONNX Runtime, not compiled`);
+  }
   const outline = readOutline(bytes);
   const nodes = neededNodes(outline, outputsRead(signature));
   if (nodes.length > MAX_NODES) {

@@ -136,10 +136,10 @@ test('a model that only claims to take any number of rows gets them one by one',
 
 describe('a model is refused', () => {
   test('whose class scores are logits', async () => {
-    const bytes = onnxModel({ nodes: [classifier('NONE')], outputs: [labels, tensorValue('p', [null, 2])] });
-    await expect(checkModel(bytes, { features })).rejects.toMatchObject({
+    const bytes = onnxModel({ nodes: [classifier('NONE')], outputs: [tensorValue('p', [null, 2])] });
+    await expect(checkModel(bytes, { features, classLabels: ['0', '1'] })).rejects.toMatchObject({
       code: 'model_output_not_probability',
-      remedy: expect.stringContaining('Softmax'),
+      remedy: expect.stringContaining('logits => true'),
     });
   });
 

@@ -17,7 +17,7 @@ type Case = { model?: Uint8Array; observed: ObservedOutput[]; classLabels?: stri
 function settle({ model = plain, observed, classLabels = [], options = {} }: Case) {
   const warnings: string[] = [];
   const { outline } = normalise(model);
-  return { ...outputMeaning({ outline, observed, classLabels, options }, warnings), warnings };
+  return { ...outputMeaning({ outline, observed, classLabels, options, values: new Map() }, warnings), warnings };
 }
 
 const refused = (evidence: Case) => caught(() => settle(evidence)).code;

@@ -11,15 +11,13 @@ const check = (name: string, options: ProbeOptions = {}) => checkModel(bytesOf(n
 
 describe('a model without probabilities', () => {
   test.each([
-    ['kmeans', {}, 'model_class_labels_missing'],
-    ['kmeans', { classLabels: ['0', '1', '2'] }, 'model_output_not_probability'],
-    ['one_vs_one', {}, 'model_output_not_probability'],
-    ['sgd_hinge', {}, 'model_output_not_probability'],
-  ])('%s with %j is sent to its labels alone, and never to a regression', async (name, options, code) => {
-    await expect(check(name, options)).rejects.toMatchObject({
-      code,
-      remedy: expect.stringMatching(/^(?!.*regression).*del m\.graph\.output\[1:\]/),
-    });
+    ['kmeans', {}, 'distance'],
+    ['one_vs_one', { classLabels: ['0', '1', '2'] }, 'margin'],
+    ['sgd_hinge', {}, 'margin'],
+  ])('%s with %j is ready, and says so', async (name, options, unit) => {
+    const { signature } = await check(name, options);
+    expect(signature.outputs).toMatchObject({ label: expect.anything(), margins: { unit } });
+    expect(signature.outputs.probabilities).toBeUndefined();
   });
 
   test.each([

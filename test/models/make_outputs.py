@@ -141,8 +141,11 @@ def margins() -> None:
         model.fit(X2, Y2)
         margin = model.decision_function(X2)
         expected = {'expected_label': texts(model.predict(X2)), 'expected_score': numbers(margin)}
-        save(f'{name}_2', export(model, X2, options), NAMES2, X2, expected)
-        model.fit(X3, VINTAGES)
+        # skl2onnx names no classes of a OneVsOneClassifier, and exports texts as numbers.
+        pairwise = name == 'one_vs_one'
+        named = {'class_labels': ['0', '1']} if pairwise else {}
+        save(f'{name}_2', export(model, X2, options), NAMES2, X2, expected, **named)
+        model.fit(X3, Y3 if pairwise else VINTAGES)
         matrix = model.decision_function(X3)
         labels = model.predict(X3)
         own = matrix[np.arange(len(X3)), np.searchsorted(model.classes_, labels)]
@@ -151,7 +154,8 @@ def margins() -> None:
             'expected_score': numbers(own),
             **classes('margin', model.classes_, matrix),
         }
-        save(f'{name}_3', export(model, X3, options), NAMES3, X3, expected)
+        named = {'class_labels': ['0', '1', '2']} if pairwise else {}
+        save(f'{name}_3', export(model, X3, options), NAMES3, X3, expected, **named)
     pairs = SVC(decision_function_shape='ovo').fit(X3, VINTAGES)
     expected = {'expected_label': texts(pairs.predict(X3))}
     save('svc_pairs', export(pairs, X3, {'zipmap': False}), NAMES3, X3, expected)

@@ -192,7 +192,7 @@ type RowAnswer = {
   readonly score: number | null;
   /** null for a regression, and where there are several values. */
   readonly label: string | null;
-  /** Probabilities in the order of the class labels, or the values of a row; null where the model gives none. */
+  /** Probabilities or margins in the order of the class labels, or the values of a row; null where the model gives none. */
   readonly numbers: Float64Array | null;
 };
 

@@ -13,16 +13,16 @@ export type Answer = Record<string, unknown>;
 type Way = (alice: Client, model: CorpusModel, table: string) => Promise<Answer[]>;
 
 type Predicted = { label?: string; value?: number; score?: number; embedding?: number[]; labels?: string[] } & Partial<
-  Record<'probabilities' | 'margins' | 'values', Record<string, unknown>>
+  Record<'probabilities' | 'margins' | 'distances' | 'shares' | 'values', Record<string, unknown>>
 >;
 
 function ofPrediction({ kind, names }: CorpusModel, prediction: Predicted | null): Answer {
-  const { label, value, score, probabilities, margins, values, labels, embedding } = prediction ?? {};
+  const { label, value, score, probabilities, margins, distances, shares, values, labels, embedding } = prediction ?? {};
   const applies = kind === 'multilabel' ? names.map((name) => [name, labels?.includes(name)]) : [];
   return {
     ...defined({ label, value, score, embedding }),
-    ...prefixed('probability_', probabilities),
-    ...prefixed('margin_', margins),
+    ...prefixed('probability_', probabilities ?? shares),
+    ...prefixed('margin_', margins ?? distances),
     ...prefixed('label_', Object.fromEntries(applies) as Answer),
     ...values,
   };
@@ -36,6 +36,15 @@ function prefixed(prefix: string, values: Record<string, unknown> = {}): Answer 
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]));
 }
 
+/** The corpus calls distances margins, and shares of a mixture probabilities. */
+function renamed(row: Answer): Answer {
+  const names = Object.entries(row).map(([name, value]) => [
+    name.replace(/^distance_/, 'margin_').replace(/^share_/, 'probability_'),
+    value,
+  ]);
+  return Object.fromEntries(names) as Answer;
+}
+
 async function column<T>(alice: Client, expression: string, table: string): Promise<T[]> {
   const text = `select ${expression} as answer from ${ident(table)} t order by t.id`;
   const { rows } = await alice.query<{ answer: T }>(text);
@@ -43,12 +52,15 @@ async function column<T>(alice: Client, expression: string, table: string): Prom
 }
 
 /** The call that gives a row's answer by itself, and which answer that is. */
-function callOf(alice: Client, { name, kind, names: [first = ''] }: CorpusModel): { call: string; answer: string } {
+function callOf(alice: Client, { name, kind, names }: CorpusModel): { call: string; answer: string } {
+  const [first = ''] = names;
   const model = alice.escapeLiteral(name);
   const score = `pgscore.score(${model}, t)`;
   const ofFirst = `pgscore.score(${model}, t, class => ${alice.escapeLiteral(first)})`;
   const calls: Record<string, { call: string; answer: string }> = {
     binary: { call: score, answer: 'score' },
+    anomaly: { call: score, answer: 'score' },
+    ...(names.length === 2 && { margins: { call: score, answer: 'score' } }),
     regression: { call: score, answer: 'value' },
     quantiles: { call: score, answer: 'q0_5' },
     multi_target: { call: ofFirst, answer: first },
@@ -63,7 +75,7 @@ const run: Way = async (alice, { name }, table) => {
   if (state !== 'done' || failed !== '0') throw new Error(`the run is ${state}, ${failed} rows failed: ${error ?? ''}`);
   const text = `select * from ${ident(`${name}_out`)} order by id`;
   const { rows } = await alice.query<Answer>(text);
-  return rows.map((row) => ({ ...row, value: row['score'] }));
+  return rows.map((row) => ({ ...renamed(row), value: row['score'] }));
 };
 
 const predict: Way = async (alice, model, table) => {
