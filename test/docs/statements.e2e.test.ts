@@ -98,7 +98,7 @@ async function settled(sql: string): Promise<void> {
   if (!/pgscore_bi\.|label_sources/.test(sql)) return;
   const owed = sql.includes('version_comparison') ? COMPARED : COUNTED;
   const done = async () => (await superuser.query<{ done: boolean }>(owed)).rows[0]?.done;
-  await waitFor(done, { message: 'labels to be counted' });
+  await waitFor(done, { message: 'labels to be counted', timeout: 100_000 });
 }
 
 function run({ sql, asSuperuser }: Block): Promise<Said> {
