@@ -76,8 +76,7 @@ grant select (outcome), insert (model, relation, bound) on pgscore._binding_requ
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
 grant select (outcome), insert (action, model, argument, options) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
-grant select, insert (view_schema, view_name, task, key_columns, class_labels, score_unit), update (keep_history)
-  on pgscore._target_request to pgscore_user;
+grant select, insert (view_schema, view_name, task, key_columns, class_labels, score_unit) on pgscore._target_request to pgscore_user;
 grant
   select (run_id),
   insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls,
@@ -88,6 +87,7 @@ grant select on pgscore._known_plan to pgscore_user;
 grant select on pgscore._run_control, pgscore._schedule_control to pgscore_user;
 grant select (accepted), insert (run_id) on pgscore._cancel_request to pgscore_user;
 grant insert (target_id, step) on pgscore._drop_request to pgscore_user;
+grant insert (target_id, keep) on pgscore._history_request to pgscore_user;
 grant select, insert (name, cron, time_zone, model, source, arguments, overlap, catch_up) on pgscore._schedule_request to pgscore_user;
 grant insert (action, schedule_id) on pgscore._schedule_command to pgscore_user;
 

@@ -31,22 +31,33 @@ $$;
 comment on function pgscore._is_duration(interval) is
   'Whether an interval is a time from nothing to 100 years, without a part that is less than nothing. NULL of NULL.';
 
+create or replace view pgscore._history_request as
+select null::int as target_id, null::interval as keep, null::name as requested_by where false;
+comment on view pgscore._history_request is
+  'Where keep_history() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._history_request alter column requested_by set default current_user;
+
 create or replace function pgscore_data._set_history() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not pgscore._is_duration(new.keep_history) then
-    raise exception 'keep => % is not between nothing and 100 years', new.keep_history using
+  if not pgscore._is_duration(new.keep) then
+    raise exception 'keep => % is not between nothing and 100 years', new.keep using
       errcode = 'invalid_parameter_value', hint = 'Say for how long: ''90 days''. NULL goes back to 400 days and the newest 40 large runs.';
   end if;
-  update pgscore_data.target t set keep_history = new.keep_history where t.target_id = old.target_id;
+  update pgscore_data.target t set keep_history = new.keep
+   where t.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(t.owner)), 'usage');
+  if not found then
+    raise exception 'target % does not exist, or is not yours', coalesce(new.target_id::text, 'NULL') using
+      errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';
+  end if;
   return new;
 end
 $$;
 comment on function pgscore_data._set_history() is 'Stores how long the history of a target of the caller shows predictions.';
 
-create or replace trigger set_history instead of update on pgscore._target_request
+create or replace trigger set_history instead of insert on pgscore._history_request
 for each row execute function pgscore_data._set_history();
 
 create or replace function pgscore.keep_history(target text, keep interval, target_schema name default current_schema()) returns void
@@ -56,7 +67,7 @@ as $$
 declare
   wanted record := pgscore._own_target(target, target_schema);
 begin
-  update pgscore._target_request t set keep_history = keep where t.target_id = wanted.target_id;
+  insert into pgscore._history_request (target_id, keep) values (wanted.target_id, keep);
 end
 $$;
 comment on function pgscore.keep_history(text, interval, name) is

@@ -1,11 +1,10 @@
 -- Targets: managed, typed, partitioned storage for predictions, and the views that users read.
 
 create or replace view pgscore._target_request with (security_barrier) as
-select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner, t.keep_history, t.score_unit
+select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner, t.score_unit
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
 comment on view pgscore._target_request is
-  'The caller''s own targets; inserting one makes its storage, updating one sets keep_history. owner is the caller, and nobody can '
-  'write it.';
+  'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
 alter view pgscore._target_request alter column owner set default current_user;
 
 create or replace function pgscore_data._prediction_columns(task text, value_columns text[]) returns text

@@ -11,7 +11,7 @@ alice.on('notice', ({ message }) => notices.push(message));
 /** Of three thousand rows: how many are scored, and with the wrong number. */
 const outer = (from: string): string =>
   `select count(s.score)::int as rows, (count(*) filter (where s.score is distinct from s.n))::int as wrong
-     from pgscore.score_rows('sum@1', array(select r from ${from} r)) with ordinality s (features, score, label, probabilities, version, n)`;
+     from pgscore.score_rows('sum@1', array(select r from ${from} r)) with ordinality s (features, score, label, probabilities, version, outputs, n)`;
 const OUTER = outer('outside');
 const INNER = `pgscore.score_rows('sum@1', array(select r from inside r)) s`;
 const CATCHES = `begin perform * from ${INNER}; exception when division_by_zero then raise notice 'caught'; end;`;

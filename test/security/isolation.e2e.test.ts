@@ -54,6 +54,7 @@ describe('what belongs to another role', () => {
       `insert into pgscore._schedule_command (action, schedule_id) values ('pause', 1)`,
       `insert into pgscore._schedule_command (action, schedule_id) values ('drop', 1)`,
       'insert into pgscore._drop_request (target_id) values (1)',
+      'insert into pgscore._history_request (target_id) values (1)',
     ]) {
       expect(await refusal(bob, text)).toMatchObject({ code: '42704' });
     }

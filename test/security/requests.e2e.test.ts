@@ -71,6 +71,7 @@ describe('a request that goes round score_table()', () => {
     ['pgscore._schedule_request', 'owner'],
     ['pgscore._cancel_request', 'requested_by'],
     ['pgscore._drop_request', 'requested_by'],
+    ['pgscore._history_request', 'requested_by'],
     ['pgscore._schedule_command', 'requested_by'],
     ['pgscore._deployment', 'deployed_by'],
     ['pgscore._command', 'actor'],

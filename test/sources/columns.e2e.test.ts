@@ -125,7 +125,7 @@ describe('a run is refused at once', () => {
       /"embedding" .* is real, and feature "embedding" is 3 numbers/,
       /array\[.*\]::real\[\] as embedding/,
     ],
-    ['month real, city text, embedding int[]', /"embedding" .* is integer\[\]/, /real\[\]/],
+    ['month real, city text, embedding numeric[]', /"embedding" .* is numeric\[\]/, /real\[\]/],
   ])('where the columns are %s', async (columns, message, hint) => {
     const source = await table(columns);
     const refused = await refusal(alice, `select pgscore.score_table('kinds', $1::text::regclass)`, [source]);
