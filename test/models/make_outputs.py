@@ -45,6 +45,9 @@ VINTAGES = np.array(['barolo', 'grignolino', 'barbera'])[Y3]
 
 def save(name: str, model: onnx.ModelProto, names: list[str], X: np.ndarray, expected: dict, **options) -> None:
     del model.metadata_props[:]
+    for node in model.graph.node:
+        # PyTorch notes where each came from, by paths of this machine.
+        del node.metadata_props[:]
     model.metadata_props.add(key='pgscore.features', value=json.dumps(names))
     onnx.save(model, FOLDER / f'{name}.onnx')
     rows = [

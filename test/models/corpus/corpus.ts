@@ -5,7 +5,7 @@ import { parse } from 'csv-parse/sync';
 import type { DeployOptions } from '../../../src/check/deploy-options.ts';
 import type { JsonRow } from '../../../src/inference/json-rows.ts';
 
-/** Another folder than this one may be tried: PGSCORE_CORPUS_FOLDER=/tmp/corpus. */
+/** Another folder than this one may be tried: PGSCORE_CORPUS_FOLDER=../corpus. */
 const FOLDER = process.env['PGSCORE_CORPUS_FOLDER'] ?? fileURLToPath(new URL('.', import.meta.url));
 
 /** One entry of corpus.json: what make_corpus.py made. */
