@@ -1,6 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import { runFailure } from '../inference/ort-errors.ts';
-import type { Predictions } from '../inference/predictions.ts';
+import { numbersOfRows, type Predictions } from '../inference/predictions.ts';
 import { LOGITS } from './logits.ts';
 import { LABELS_ALONE } from './margins.ts';
 import { hasOwnLabel, type Signature } from '../inference/signature.ts';
@@ -17,13 +17,10 @@ const SLACK = 1e-4;
  * @throws PgscoreError model_output_nan, model_output_not_probability, model_class_labels_wrong
  */
 export function checkPredictions(signature: Signature, predictions: Predictions, warnings: string[]): void {
-  const scored = scoredRows(predictions);
-  if (scored.length === 0) throw nothingScored(predictions);
-  const { probabilities } = predictions;
-  if (signature.task === 'multilabel') return checkLabels(signature, predictions);
-  if (probabilities === null) return;
-  const classes = signature.classLabels.length;
-  const rows = scored.map((row) => [...probabilities.subarray(row * classes, (row + 1) * classes)]);
+  const rows = numbersOfRows(predictions);
+  if (rows.length === 0) throw nothingScored(predictions);
+  if (signature.task === 'multilabel') return checkLabels(signature, rows);
+  if (predictions.probabilities === null) return;
   const outside = rows.flat().find(isOutside);
   if (outside !== undefined) throw notProbability(signature.outputs, outside);
   const sums = rows.map((row) => row.reduce((sum, value) => sum + value, 0));
@@ -45,8 +42,8 @@ function notAlong({ outputs, activation }: Signature, sum: number): PgscoreError
 }
 
 /** Probabilities of several labels need not add up to 1; labels are 0 or 1. */
-function checkLabels({ outputs, valueNames = [] }: Signature, predictions: Predictions): void {
-  const outside = outputs.values && probabilitiesOf(predictions, valueNames.length).find(isOutside);
+function checkLabels({ outputs, valueNames = [] }: Signature, rows: readonly number[][]): void {
+  const outside = outputs.values && rows.flatMap((row) => row.slice(0, valueNames.length)).find(isOutside);
   if (outside !== undefined) {
     throw new PgscoreError(
       'model_output_not_probability',
@@ -54,7 +51,7 @@ function checkLabels({ outputs, valueNames = [] }: Signature, predictions: Predi
       { remedy: "Export probabilities, or name the numbers as they are: task => 'multi_target' with targets." },
     );
   }
-  const strange = labelsOf(predictions, valueNames.length).find((value) => value !== 0 && value !== 1);
+  const strange = rows.flatMap((row) => row.slice(valueNames.length)).find((value) => value !== 0 && value !== 1);
   if (strange === undefined) return;
   throw new PgscoreError(
     'model_outputs_unsupported',
@@ -70,7 +67,7 @@ export function withoutMargins(signature: Signature, predictions: Predictions, w
   const { task, outputs, valueNames = [], threshold } = signature;
   const { label, values } = outputs;
   if (task !== 'multilabel' || label === undefined || values === undefined || threshold !== undefined) return signature;
-  if (!probabilitiesOf(predictions, valueNames.length).some(isOutside)) return signature;
+  if (!numbersOfRows(predictions).some((row) => row.slice(0, valueNames.length).some(isOutside))) return signature;
   warnings.push(
     `output '${values[0]?.name ?? ''}' holds no probabilities: predictions are the labels alone, which expect shows to be right or wrong`,
   );
@@ -79,22 +76,6 @@ export function withoutMargins(signature: Signature, predictions: Predictions, w
 
 function isOutside(probability: number): boolean {
   return probability < -SLACK || probability > 1 + SLACK;
-}
-
-function probabilitiesOf(predictions: Predictions, labels: number): number[] {
-  return scoredRows(predictions).flatMap((row) => [
-    ...(predictions.values?.subarray(2 * row * labels, (2 * row + 1) * labels) ?? []),
-  ]);
-}
-
-function labelsOf(predictions: Predictions, labels: number): number[] {
-  return scoredRows(predictions).flatMap((row) => [
-    ...(predictions.values?.subarray((2 * row + 1) * labels, 2 * (row + 1) * labels) ?? []),
-  ]);
-}
-
-function scoredRows({ rows, errors }: Predictions): number[] {
-  return Array.from({ length: rows }, (_, row) => row).filter((row) => !errors.has(row));
 }
 
 function nothingScored({ errors, rows }: Predictions): PgscoreError {

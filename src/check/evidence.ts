@@ -1,8 +1,9 @@
+import { PgscoreError } from '../errors.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
-import type { Signature } from '../inference/signature.ts';
-import type { Outline } from '../onnx/outline.ts';
+import { isFloat, type Signature } from '../inference/signature.ts';
+import { producerBehind, type Outline } from '../onnx/outline.ts';
 import type { DeployOptions } from './deploy-options.ts';
-import type { SampleValues } from './sample-values.ts';
+import type { SampleValues } from './sample-runs.ts';
 
 /** The half of a signature that says what the outputs mean. */
 export type OutputMeaning = Pick<
@@ -19,3 +20,36 @@ export type Evidence = {
   readonly options: DeployOptions;
   readonly values: SampleValues;
 };
+
+/** What may follow the last activation of a network, or the choice of a label. */
+const PASSES_ON = new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']);
+
+/** The operator that an output ends in. */
+export function endingOf(outline: Outline, output: string): string | undefined {
+  return producerBehind(outline, output, PASSES_ON)?.op;
+}
+
+export function floatOutputs(observed: readonly ObservedOutput[]): ObservedOutput[] {
+  return observed.filter(({ type }) => isFloat(type));
+}
+
+/** The floats; where there are none, the whole numbers. */
+export function numberOutputs(observed: readonly ObservedOutput[]): ObservedOutput[] {
+  const floats = floatOutputs(observed);
+  return floats.length > 0 ? floats : observed.filter(({ type }) => type === 'int64' || type === 'int32');
+}
+
+export function listed(observed: readonly ObservedOutput[]): string {
+  const outputs = observed.map(({ name, type, width }) => `'${name}' (${type}, ${width} a row)`);
+  return `the model returns ${outputs.length === 0 ? 'nothing that can be read' : outputs.join(', ')}`;
+}
+
+/** @throws PgscoreError model_options_wrong */
+export function checkThreshold(threshold: number | undefined): void {
+  if (threshold === undefined || (threshold >= 0 && threshold <= 1)) return;
+  throw wrongOption(`the threshold ${threshold} is not between 0 and 1`);
+}
+
+export function wrongOption(message: string, remedy = 'Leave the option out, or correct it.'): PgscoreError {
+  return new PgscoreError('model_options_wrong', message, { remedy });
+}

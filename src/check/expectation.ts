@@ -5,7 +5,7 @@ import { numbersOf, type Predictions } from '../inference/predictions.ts';
 import { columnsOf, renameColumns } from '../inference/match-columns.ts';
 import type { ModelSession } from '../inference/session.ts';
 import { predictRows } from './trial.ts';
-import { valuesWidth, type Margins, type Signature } from '../inference/signature.ts';
+import type { Signature } from '../inference/signature.ts';
 
 /** Rows that are scored at a time. */
 const CHUNK = 4096;
@@ -23,8 +23,7 @@ export type ExpectationReport = {
 /**
  * Compares the predictions of a model with those that the training framework gave for the same rows: columns
  * expected_label, expected_score, expected_value and expected_probability_<class> beside the features, expected_<target> and
- * the like of a model with several values. A blank cell is
- * not compared.
+ * the like of a model with several values. A blank cell is not compared.
  * @throws PgscoreError model_expectation_wrong, model_expectation_failed, feature_column_missing
  */
 export async function compareExpected(session: ModelSession, rows: readonly JsonRow[]): Promise<ExpectationReport> {
@@ -105,8 +104,10 @@ type ExpectedColumn = {
 const PREFIX = 'expected_';
 const PROBABILITY = 'expected_probability_';
 
-/** What expected numbers by class may be called where they are no probabilities; shares of a mixture are those of predict_proba(). */
-function prefixesOf({ unit }: Margins): string[] {
+/** What expected numbers by class may be called; shares of a mixture are those of predict_proba(). */
+function prefixesOf({ probabilities, margins }: Signature['outputs']): string[] {
+  if (margins === undefined) return probabilities === undefined ? [] : [PROBABILITY];
+  const { unit } = margins;
   return [`${PREFIX}${unit}_`, `${PREFIX}margin_`, ...(unit === 'share' ? [PROBABILITY] : [])];
 }
 
@@ -136,19 +137,11 @@ function classColumn(signature: Signature, name: string): ExpectedColumn | undef
   const { task, classLabels, outputs } = signature;
   if (name === 'expected_label' && task !== 'regression') return labelColumn(signature, name);
   if (name === 'expected_score' || (name === 'expected_value' && task === 'regression')) return scoreColumn(name);
-  const label = name.startsWith(PROBABILITY)
-    ? classLabels.indexOf(classOf(name.slice(PROBABILITY.length), classLabels))
-    : -1;
-  if (label >= 0 && outputs.probabilities !== undefined)
-    return numberColumn(name, ({ probabilities }, row) => probabilities?.[row * classLabels.length + label]);
-  return outputs.margins && marginColumn(signature, outputs.margins, name);
-}
-
-function marginColumn({ classLabels }: Signature, margins: Margins, name: string): ExpectedColumn | undefined {
-  const prefix = prefixesOf(margins).find((one) => name.startsWith(one)) ?? '';
-  const label = prefix === '' ? -1 : classLabels.indexOf(classOf(name.slice(prefix.length), classLabels));
-  if (label < 0) return undefined;
-  return numberColumn(name, (predictions, row) => predictions.margins?.[row * classLabels.length + label]);
+  const prefix = prefixesOf(outputs).find((one) => name.startsWith(one));
+  return placeColumn(
+    name,
+    prefix === undefined ? -1 : classLabels.indexOf(classOf(name.slice(prefix.length), classLabels)),
+  );
 }
 
 const LABEL = 'expected_label_';
@@ -159,9 +152,16 @@ function valueColumn(signature: Signature, name: string): ExpectedColumn | undef
   const { task, valueNames = [] } = signature;
   if (task === 'embedding') return name === 'expected_embedding' ? vectorColumn(name) : undefined;
   if (task === 'quantiles' && (name === 'expected_score' || name === 'expected_value')) return scoreColumn(name);
-  const at = task === 'multilabel' ? placeOfLabel(signature, name) : placeOfValue(valueNames, name);
-  const width = valuesWidth(signature);
-  return at < 0 ? undefined : numberColumn(name, ({ values }, row) => values?.[row * width + at]);
+  return placeColumn(name, task === 'multilabel' ? placeOfLabel(signature, name) : placeOfValue(valueNames, name));
+}
+
+/** The number at a place among those that a row has beside its score; undefined for a place of -1. */
+function placeColumn(name: string, place: number): ExpectedColumn | undefined {
+  if (place < 0) return undefined;
+  return numberColumn(name, (predictions, row) => {
+    const { numbers, width } = numbersOf(predictions);
+    return numbers?.[row * width + place];
+  });
 }
 
 /** expected_value_<target> too, for a target that is called score or value. */

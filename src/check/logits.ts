@@ -1,16 +1,15 @@
 import { PgscoreError } from '../errors.ts';
-import type { Predictions } from '../inference/predictions.ts';
+import { numbersOfRows, type Predictions } from '../inference/predictions.ts';
 import type { Signature, ValueOutput } from '../inference/signature.ts';
 import { withActivation } from '../onnx/activation.ts';
 import type { Normalised } from '../onnx/normalise.ts';
-import { producerBehind } from '../onnx/outline.ts';
+import { endingOf } from './evidence.ts';
 
 /** A remedy for a model whose numbers are no probabilities. */
 export const LOGITS = 'logits => true (--logits) where the numbers are logits, or log-probabilities of all classes';
 
 /** Operators after which a number is a probability. */
 const SHARES: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax']);
-const PASSED_ON: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']);
 
 type Activated = { readonly model: Normalised; readonly signature: Signature };
 
@@ -32,18 +31,17 @@ export function activated(model: Normalised, signature: Signature, returned: Pre
     });
   }
   const { name, width } = probabilities;
-  refuseProbabilities(model, name, areProbabilities(returned, width));
-  const activation = width === 1 || isMirrored(returned, width) ? 'sigmoid' : 'softmax';
+  const numbers = numbersOfRows(returned);
+  refuseProbabilities(model, name, width > 1 && areProbabilities(numbers));
+  const activation = width === 1 || areMirrored(numbers) ? 'sigmoid' : 'softmax';
   const changed = withActivation(model, name, activation);
-  const renamed = changed.outline.outputs.at(outputPlace(model, name))?.name ?? name;
-  const outputs = { ...signature.outputs, probabilities: { name: renamed, width } };
-  return { model: changed, signature: { ...signature, activation, outputs } };
+  const outputs = { ...signature.outputs, probabilities: { name: changed.output, width } };
+  return { model: changed.model, signature: { ...signature, activation, outputs } };
 }
 
 /** Refuses numbers that end in a sigmoid or a softmax, or that look so. */
 function refuseProbabilities({ outline }: Normalised, output: string, lookSo: boolean): void {
-  const ending = producerBehind(outline, output, PASSED_ON)?.op ?? '';
-  if (!lookSo && !SHARES.has(ending)) return;
+  if (!lookSo && !SHARES.has(endingOf(outline, output) ?? '')) return;
   throw new PgscoreError('model_options_wrong', 'the model returns probabilities already', {
     remedy: 'Leave logits out.',
   });
@@ -52,32 +50,22 @@ function refuseProbabilities({ outline }: Normalised, output: string, lookSo: bo
 /** Each of several labels has a logit of its own. */
 function sigmoids(model: Normalised, signature: Signature, matrix: ValueOutput): Activated {
   const changed = withActivation(model, matrix.name, 'sigmoid');
-  const name = changed.outline.outputs.at(outputPlace(model, matrix.name))?.name ?? matrix.name;
-  const outputs = { ...signature.outputs, values: [{ ...matrix, name }] };
-  return { model: changed, signature: { ...signature, activation: 'sigmoid', outputs } };
-}
-
-function outputPlace({ outline }: Normalised, output: string): number {
-  return outline.outputs.findIndex(({ name }) => name === output);
+  const outputs = { ...signature.outputs, values: [{ ...matrix, name: changed.output }] };
+  return { model: changed.model, signature: { ...signature, activation: 'sigmoid', outputs } };
 }
 
 /** Whether two columns are m and -m in all rows, and not 0. */
-function isMirrored({ probabilities, rows, errors }: Predictions, width: number): boolean {
-  if (probabilities === null || width !== 2) return false;
-  const scored = Array.from({ length: rows }, (_, row) => row).filter((row) => !errors.has(row));
+function areMirrored(rows: readonly number[][]): boolean {
   return (
-    scored.every((row) => probabilities[2 * row] === -(probabilities[2 * row + 1] ?? 0)) &&
-    scored.some((row) => probabilities[2 * row] !== 0)
+    rows.every(([first = 0, second = 0, ...others]) => others.length === 0 && first === -second) &&
+    rows.some(([first]) => first !== 0)
   );
 }
 
 /** Whether the numbers of every row are probabilities of classes, which add up to 1. */
-function areProbabilities({ probabilities, rows, errors }: Predictions, width: number): boolean {
-  if (probabilities === null || width < 2) return false;
-  const scored = Array.from({ length: rows }, (_, row) => row).filter((row) => !errors.has(row));
-  const rowsOf = scored.map((row) => probabilities.subarray(row * width, (row + 1) * width));
+function areProbabilities(rows: readonly number[][]): boolean {
   return (
-    rowsOf.length > 1 &&
-    rowsOf.every((of) => of.every((x) => x >= 0) && Math.abs(of.reduce((sum, x) => sum + x, 0) - 1) < 1e-4)
+    rows.length > 1 &&
+    rows.every((row) => row.every((x) => x >= 0) && Math.abs(row.reduce((sum, x) => sum + x, 0) - 1) < 1e-4)
   );
 }

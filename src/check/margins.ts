@@ -3,7 +3,7 @@ import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Margins } from '../inference/signature.ts';
 import { floatsOf } from '../onnx/attributes.ts';
 import { producerBehind, type Outline } from '../onnx/outline.ts';
-import type { SampleValues } from './sample-values.ts';
+import type { SampleValues } from './sample-runs.ts';
 
 /** How a classifier without probabilities is deployed. */
 export const LABELS_ALONE = 'deploy the labels alone, `del m.graph.output[1:]` before onnx.save(), with class_labels';

@@ -1,12 +1,19 @@
 import { PgscoreError } from '../errors.ts';
 import type { DeployOptions } from './deploy-options.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
-import { producerBehind } from '../onnx/outline.ts';
-import { isFloat, isValueTask, type ValueOutput, type ValueTask } from '../inference/signature.ts';
+import { isValueTask, type ValueOutput, type ValueTask } from '../inference/signature.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
-import type { Evidence as ClassEvidence, OutputMeaning } from './evidence.ts';
+import {
+  checkThreshold,
+  endingOf,
+  floatOutputs,
+  listed,
+  numberOutputs,
+  wrongOption,
+  type Evidence as ClassEvidence,
+  type OutputMeaning,
+} from './evidence.ts';
 import { isPlainlyVector, meaningOfVector, withoutSteps } from './meaning-of-vector.ts';
-import { PASSES_ON, listed } from './output-meaning.ts';
 
 /** Metadata of the ONNX file that names the values of a row. */
 const TARGETS_KEY = 'pgscore.targets';
@@ -59,10 +66,10 @@ function valueTaskOf(evidence: Evidence): ValueTask | undefined {
   const { task } = options;
   if (task !== undefined) return isValueTask(task) ? task : undefined;
   if (observed.some((output) => isLabelMatrix(output) || output.layers !== undefined)) return 'multilabel';
-  const floats = observed.filter(({ type }) => isFloat(type));
+  const floats = floatOutputs(observed);
   const numbers = floats.reduce((sum, { width }) => sum + width, 0);
   if (floats.length < observed.length || numbers < 2 || options.logits === true) return undefined;
-  const endings = floats.map(({ name }) => producerBehind(outline, name, PASSES_ON)?.op);
+  const endings = floats.map(({ name }) => endingOf(outline, name));
   if (endings.every((op) => op === 'Sigmoid')) return 'multilabel';
   if (namesOf(evidence, TARGETS_KEY, options.targets) !== undefined) return 'multi_target';
   if (numbers > MOST_ASSUMED || endings.some((op) => op === 'Softmax' || op === 'LogSoftmax')) return undefined;
@@ -78,16 +85,15 @@ function checkOptions(
   task: ValueTask,
   { positiveClass, threshold, classLabels, logits, targets: named }: DeployOptions,
 ): void {
-  if (positiveClass !== undefined) throw wrong(`a ${task} model has no positive class`);
+  if (positiveClass !== undefined) throw wrongOption(`a ${task} model has no positive class`);
   if (task === 'multilabel') {
-    if (threshold !== undefined && !(threshold >= 0 && threshold <= 1))
-      throw wrong(`the threshold ${threshold} is not between 0 and 1`);
-    return;
+    return checkThreshold(threshold);
   }
-  if (logits === true) throw wrong(`a ${task} model has no logits`);
-  if (threshold !== undefined) throw wrong(`a ${task} model has no threshold`);
-  if (classLabels !== undefined) throw wrong(`a ${task} model has no class labels: name its values, targets => '{…}'`);
-  if (task === 'embedding' && named !== undefined) throw wrong('the numbers of an embedding have no names');
+  if (logits === true) throw wrongOption(`a ${task} model has no logits`);
+  if (threshold !== undefined) throw wrongOption(`a ${task} model has no threshold`);
+  if (classLabels !== undefined)
+    throw wrongOption(`a ${task} model has no class labels: name its values, targets => '{…}'`);
+  if (task === 'embedding' && named !== undefined) throw wrongOption('the numbers of an embedding have no names');
 }
 
 function targets(evidence: Evidence, warnings: string[]): OutputMeaning {
@@ -113,8 +119,7 @@ function ownNames(read: readonly { name: string; width: number }[]): string[] | 
 }
 
 function numbersIn(observed: readonly ObservedOutput[]): { name: string; width: number }[] {
-  const floats = observed.filter(({ type }) => isFloat(type));
-  const numbers = floats.length > 0 ? floats : observed.filter(({ type }) => type === 'int64' || type === 'int32');
+  const numbers = numberOutputs(observed);
   if (numbers.length > 0) return numbers.map(({ name, width }) => ({ name, width }));
   throw new PgscoreError('model_outputs_unsupported', `several values a row are numbers; ${listed(observed)}`, {
     remedy: 'Leave task out: the check finds what the model is.',
@@ -127,7 +132,7 @@ function quantiles(evidence: Evidence, warnings: string[]): OutputMeaning {
   const count = read.reduce((sum, { width }) => sum + width, 0);
   const given = namesOf(evidence, TARGETS_KEY, options.targets) ?? ownNames(read);
   if (given === undefined) {
-    throw wrong(`the ${count} quantiles are not named`, "Name them in their order: targets => '{0.1,0.5,0.9}'.");
+    throw wrongOption(`the ${count} quantiles are not named`, "Name them in their order: targets => '{0.1,0.5,0.9}'.");
   }
   const valueNames = given.map((name) => (isShare(name) ? `q${name.replace('.', '_')}` : name));
   checkValueNames(valueNames, count, 'quantile', valueNames);
@@ -157,7 +162,7 @@ function multilabel(evidence: Evidence, warnings: string[]): OutputMeaning {
   const { threshold } = options;
   const label = observed.find(isLabelMatrix);
   const read = probabilitiesIn(observed, label?.width);
-  if (read.length === 0 && threshold !== undefined) throw wrong('a model without probabilities has no threshold');
+  if (read.length === 0 && threshold !== undefined) throw wrongOption('a model without probabilities has no threshold');
   const valueNames = labelNames(evidence, label?.width ?? labelsIn(read), warnings);
   return {
     task: 'multilabel',
@@ -204,7 +209,7 @@ function labelNames(evidence: Evidence, count: number, warnings: string[]): read
  * or an output has two columns, of which the second says that the label applies.
  */
 function probabilitiesIn(observed: readonly ObservedOutput[], labels: number | undefined): ValueOutput[] {
-  const floats = observed.filter(({ type }) => isFloat(type));
+  const floats = floatOutputs(observed);
   const [only] = floats;
   if (only === undefined) return [];
   const fits =
@@ -232,7 +237,7 @@ function namesOf(
 /** Names become columns of a table. */
 function checkValueNames(names: readonly string[], count: number, kind: string, columns: readonly string[]): void {
   if (names.length !== count)
-    throw wrong(
+    throw wrongOption(
       `${names.length} ${kind}s are named, and the model gives ${count}`,
       `Name each ${kind} once, in their order.`,
     );
@@ -248,16 +253,15 @@ function checkValueNames(names: readonly string[], count: number, kind: string, 
   }
   const long = columns.find((name) => Buffer.byteLength(name) > LONGEST_COLUMN);
   if (long !== undefined)
-    throw wrong(`'${long}' is longer than the ${LONGEST_COLUMN} bytes of a column`, `Give the ${kind} a shorter name.`);
+    throw wrongOption(
+      `'${long}' is longer than the ${LONGEST_COLUMN} bytes of a column`,
+      `Give the ${kind} a shorter name.`,
+    );
   const taken = columns.find((name) => TAKEN.includes(name) || name.startsWith('pgscore_'));
   if (taken !== undefined)
-    throw wrong(`every prediction has a column '${taken}' already`, `Give the ${kind} another name.`);
+    throw wrongOption(`every prediction has a column '${taken}' already`, `Give the ${kind} another name.`);
 }
 
 function shown(names: readonly string[]): string {
   return names.length <= 6 ? names.join(', ') : `${names.slice(0, 3).join(', ')}, … ${names.at(-1)}`;
-}
-
-function wrong(message: string, remedy = 'Leave the option out, or correct it.'): PgscoreError {
-  return new PgscoreError(CODE, message, { remedy });
 }

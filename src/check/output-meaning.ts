@@ -1,12 +1,21 @@
 import { PgscoreError } from '../errors.ts';
 import type { DeployOptions } from './deploy-options.ts';
-import type { Evidence, OutputMeaning } from './evidence.ts';
+import {
+  checkThreshold,
+  endingOf,
+  floatOutputs,
+  listed,
+  numberOutputs,
+  wrongOption,
+  type Evidence,
+  type OutputMeaning,
+} from './evidence.ts';
 import { LOGITS } from './logits.ts';
 import { arePairs, marginsOf, UNSUPERVISED } from './margins.ts';
 import { unsupervisedMeaning } from './unsupervised.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
-import { producerBehind, type Outline } from '../onnx/outline.ts';
-import type { Margins, Signature, Task } from '../inference/signature.ts';
+import type { Outline } from '../onnx/outline.ts';
+import { isFloat, type Margins, type Signature, type Task } from '../inference/signature.ts';
 
 /**
  * Tells the label, the probabilities and the value of a model apart, and with them its task. Where the file leaves it
@@ -27,7 +36,7 @@ function supervisedMeaning(evidence: Evidence, warnings: string[]): OutputMeanin
   const numbers = label && numbersByClass(evidence, label, classLabels, decision.positiveClass, warnings);
   const probabilities = numbers === undefined ? findProbabilities(evidence.observed, classLabels) : undefined;
   if (numbers !== undefined && decision.threshold !== undefined)
-    throw wrong('a model without probabilities has no threshold');
+    throw wrongOption('a model without probabilities has no threshold');
   return {
     task,
     classLabels,
@@ -36,7 +45,10 @@ function supervisedMeaning(evidence: Evidence, warnings: string[]): OutputMeanin
       ...(probabilities === undefined ? {} : { probabilities }),
       ...(numbers === undefined ? {} : numbers),
     },
-    ...(task === 'multiclass' && label !== undefined && isVotedFor(evidence.outline, label) && { ownLabel: true }),
+    // A vector machine of several classes takes votes of its pairs, whatever its probabilities say.
+    ...(task === 'multiclass' &&
+      label &&
+      endingOf(evidence.outline, label.name) === 'SVMClassifier' && { ownLabel: true }),
     ...decision,
   };
 }
@@ -50,7 +62,7 @@ function numbersByClass(
   warnings: string[],
 ): { margins?: Margins } | undefined {
   if (options.logits === true) return undefined;
-  const pairs = observed.find((output) => isFloat(output) && arePairs(outline, output.name, classLabels.length));
+  const pairs = floatOutputs(observed).find(({ name }) => arePairs(outline, name, classLabels.length));
   if (pairs !== undefined) {
     warnings.push(
       `output '${pairs.name}' has a number for each pair of classes, and is not read: the version gives labels alone`,
@@ -67,20 +79,8 @@ function numbersByClass(
   return margins && { margins };
 }
 
-function isFloat({ type }: ObservedOutput): boolean {
-  return type === 'float32' || type === 'float64';
-}
-
 function isLabel(output: ObservedOutput): boolean {
-  return !isFloat(output) && output.width === 1;
-}
-
-/** A vector machine of several classes takes votes of its pairs, whatever its probabilities say. */
-function isVotedFor(outline: Outline, { name }: ObservedOutput): boolean {
-  return (
-    producerBehind(outline, name, new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']))?.op ===
-    'SVMClassifier'
-  );
+  return !isFloat(output.type) && output.width === 1;
 }
 
 function taskOf({ options }: Evidence, classLabels: readonly string[]): Task {
@@ -89,14 +89,11 @@ function taskOf({ options }: Evidence, classLabels: readonly string[]): Task {
   return classLabels.length === 2 ? 'binary' : 'multiclass';
 }
 
-/** What may follow the last activation of a network. */
-export const PASSES_ON = new Set(['Identity', 'Reshape', 'Squeeze', 'Flatten', 'Cast']);
-
 /** The labels that are known, or 0, 1, … for a network that ends in a sigmoid or a softmax. */
 function labelsFor({ outline, observed, classLabels, options }: Evidence, warnings: string[]): string[] {
   if (options.task === 'regression') return [];
   if (classLabels.length > 0) return [...classLabels];
-  const scores = observed.filter(isFloat);
+  const scores = floatOutputs(observed);
   const [only] = scores;
   if (scores.length !== 1 || only === undefined || observed.some(isLabel)) return namesNoLabels(observed, options);
   if (options.task === undefined && options.logits !== true && !endsInProbabilities(outline, only)) return [];
@@ -107,7 +104,7 @@ function labelsFor({ outline, observed, classLabels, options }: Evidence, warnin
 
 /** @throws PgscoreError model_output_not_probability */
 function endsInProbabilities(outline: Outline, output: ObservedOutput): boolean {
-  const ending = producerBehind(outline, output.name, PASSES_ON)?.op;
+  const ending = endingOf(outline, output.name);
   if (ending === 'LogSoftmax') throw logProbabilities(output);
   return ending === 'Softmax' || (ending === 'Sigmoid' && output.width === 1);
 }
@@ -131,9 +128,7 @@ function namesNoLabels(observed: readonly ObservedOutput[], { task }: DeployOpti
 }
 
 function findValue(observed: readonly ObservedOutput[]): { name: string } {
-  const floats = observed.filter(isFloat);
-  const numbers = floats.length > 0 ? floats : observed.filter(({ type }) => type === 'int64' || type === 'int32');
-  const [value, second] = numbers;
+  const [value, second] = numberOutputs(observed);
   if (value === undefined) {
     throw new PgscoreError('model_outputs_unsupported', `a regression returns a number; ${listed(observed)}`, {
       remedy: "Say what the model is: task => 'binary' or 'multiclass', with class_labels.",
@@ -153,7 +148,7 @@ function findProbabilities(
   observed: readonly ObservedOutput[],
   labels: readonly string[],
 ): { name: string; width: number } | undefined {
-  const floats = observed.filter(isFloat);
+  const floats = floatOutputs(observed);
   const fitting = floats.filter(({ width }) => width === labels.length || (labels.length === 2 && width === 1));
   const named = fitting.filter(({ name }) => /prob/i.test(name));
   const [found, second] = named.length > 0 ? named : fitting;
@@ -173,11 +168,6 @@ function findProbabilities(
   });
 }
 
-export function listed(observed: readonly ObservedOutput[]): string {
-  const outputs = observed.map(({ name, type, width }) => `'${name}' (${type}, ${width} a row)`);
-  return `the model returns ${outputs.length === 0 ? 'nothing that can be read' : outputs.join(', ')}`;
-}
-
 /**
  * The positive class and the threshold of a binary model: the last of its two labels, unless the deployer names another, and
  * a threshold only where the deployer gives one. {} for other tasks.
@@ -189,20 +179,15 @@ function decisionFor(
   options: DeployOptions,
 ): Pick<Signature, 'positiveClass' | 'threshold'> {
   if (task !== 'binary') {
-    if (options.positiveClass !== undefined) throw wrong(`a ${task} model has no positive class`);
-    if (options.threshold !== undefined) throw wrong(`a ${task} model has no threshold`);
+    if (options.positiveClass !== undefined) throw wrongOption(`a ${task} model has no positive class`);
+    if (options.threshold !== undefined) throw wrongOption(`a ${task} model has no threshold`);
     return {};
   }
   const { positiveClass = labels.at(-1) ?? '', threshold } = options;
-  if (labels.length !== 2) throw wrong(`a binary model has two classes, this one has ${labels.join(', ')}`);
+  if (labels.length !== 2) throw wrongOption(`a binary model has two classes, this one has ${labels.join(', ')}`);
   if (!labels.includes(positiveClass)) {
-    throw wrong(`the positive class '${positiveClass}' is none of the classes ${labels.join(', ')}`);
+    throw wrongOption(`the positive class '${positiveClass}' is none of the classes ${labels.join(', ')}`);
   }
-  if (threshold === undefined) return { positiveClass };
-  if (!(threshold >= 0 && threshold <= 1)) throw wrong(`the threshold ${threshold} is not between 0 and 1`);
-  return { positiveClass, threshold };
-}
-
-function wrong(message: string): PgscoreError {
-  return new PgscoreError('model_options_wrong', message, { remedy: 'Leave the option out, or correct it.' });
+  checkThreshold(threshold);
+  return threshold === undefined ? { positiveClass } : { positiveClass, threshold };
 }

@@ -1,10 +1,9 @@
 import { classLabelsOf } from './class-labels.ts';
 import type { DeployOptions } from './deploy-options.ts';
-import type { RunOutput } from '../inference/graph.ts';
 import { GraphSession } from '../inference/graph-session.ts';
-import { batchOfRows, type JsonRow, type JsonBatch } from '../inference/json-rows.ts';
+import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
 import type { Normalised } from '../onnx/normalise.ts';
-import { checkTensorsOnly, outputReader, observedOutputs, type ObservedOutput } from '../inference/outputs.ts';
+import { checkTensorsOnly, outputReader } from '../inference/outputs.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { ModelSession } from '../inference/session.ts';
 import type { OutputMeaning } from './evidence.ts';
@@ -13,11 +12,7 @@ import { outputMeaning } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
 import { checkOwnLabels, checkPredictions, withoutMargins } from './check-predictions.ts';
 import { activated } from './logits.ts';
-import { takenRows } from '../inference/arrays.ts';
-import { sampleValues } from './sample-values.ts';
-import { paddedRowsOf } from '../inference/feed.ts';
-import { buildFeeds, TextCache } from '../inference/feeds.ts';
-import { runFailure } from '../inference/ort-errors.ts';
+import { runSamples } from './sample-runs.ts';
 
 /** A model that loaded, scored the samples, and was understood. */
 export type Trial = {
@@ -43,9 +38,8 @@ export async function tryModel(model: Normalised, preparation: Preparation): Pro
   const graph = await GraphSession.load(outline.bytes, 1);
   if (graph.outputs.length === 0) checkTensorsOnly(outline);
   const warnings: string[] = [];
-  const observed = await observe(graph, { inputs, features, batch }, batchOfRows(features, samples), warnings);
+  const { observed, values } = await runSamples(graph, { inputs, features, batch }, samples, warnings);
   const classLabels = (): string[] => classLabelsOf(model, options);
-  const values = await sampleValues(graph, { inputs, features, batch }, batchOfRows(features, samples));
   const meaning = meaningOfTensors({ outline, observed, classLabels, options, values }, warnings);
   const assumed = { inputs, features, ...meaning, batch };
   const first = await predictRows(asReturned(graph, assumed), samples);
@@ -103,47 +97,4 @@ function meaningOfTensors(evidence: Evidence, warnings: string[]): OutputMeaning
     checkTensorsOnly(evidence.outline);
     throw error;
   }
-}
-
-/**
- * Runs the graph on sample rows, one at a time, until it takes one, and returns what came back: real types and shapes.
- * Outputs without a value for each of two rows are left out, as long as one stays.
- * @throws PgscoreError model_run_failed where it takes none, model_output_rows
- */
-async function observe(
-  graph: GraphSession,
-  { inputs, features, batch }: Pick<Signature, 'inputs' | 'features' | 'batch'>,
-  samples: JsonBatch,
-  warnings: string[],
-): Promise<ObservedOutput[]> {
-  const { rows, feeds } = buildFeeds(samples.batch, { inputs, features }, new TextCache(), samples.unread);
-  const size = batch ?? 1;
-  const runOn = (row: number, copies: number): Promise<RunOutput[]> => {
-    const taken = feeds.map((feed) => {
-      const one = takenRows(feed, [row]);
-      return { input: one.input, data: paddedRowsOf(one, 0, 1, copies) };
-    });
-    return graph.run(taken, copies, graph.outputs);
-  };
-  let failure: unknown;
-  for (let row = 0; row < rows; row += 1) {
-    const outputs = await runOn(row, size).catch((error: unknown) => {
-      failure = error;
-    });
-    if (outputs === undefined) continue;
-    const observed = observedOutputs(outputs, size);
-    return batch === null ? withRowEach(observed, await runOn(row, 2).catch(() => []), warnings) : observed;
-  }
-  throw runFailure(failure);
-}
-
-/** Those outputs that a run on two rows gave two of. */
-function withRowEach(observed: ObservedOutput[], outputs: readonly RunOutput[], warnings: string[]): ObservedOutput[] {
-  const kept = observed.filter(({ name, layers }) =>
-    outputs.some((output) => output.name === name && output.dims[layers === undefined ? 0 : 1] === 2),
-  );
-  if (kept.length === 0) return observed;
-  const left = observed.filter((output) => !kept.includes(output) && !output.type.startsWith('float'));
-  for (const { name } of left) warnings.push(`output '${name}' has no value for each row, and is not read`);
-  return kept;
 }

@@ -1,8 +1,8 @@
 import { PgscoreError } from '../errors.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Kind, Margins } from '../inference/signature.ts';
-import { producerBehind, type Outline } from '../onnx/outline.ts';
-import type { Evidence, OutputMeaning } from './evidence.ts';
+import type { Outline } from '../onnx/outline.ts';
+import { endingOf, floatOutputs, type Evidence, type OutputMeaning } from './evidence.ts';
 
 /** scikit-learn's labels of anomaly detection, in the order of the class labels. */
 const NORMAL = '1';
@@ -33,7 +33,7 @@ export function unsupervisedMeaning(evidence: Evidence): OutputMeaning | undefin
 
 function labelAndNumbers({ observed }: Evidence): Pair | undefined {
   const label = observed.find(({ type, width }) => type.startsWith('int') && width === 1);
-  const numbers = observed.filter(({ type }) => type.startsWith('float'));
+  const numbers = floatOutputs(observed);
   return label && numbers.length > 0 ? { label, numbers } : undefined;
 }
 
@@ -86,8 +86,7 @@ function clusteringMeaning(evidence: Evidence, { label, numbers }: Pair): Output
 
 /** As skl2onnx writes KMeans and mixtures: the label is the ArgMin or ArgMax itself, and not picked from class names. */
 function isClustering(outline: Outline, label: string, unit: 'share' | 'distance'): boolean {
-  const passing = new Set(['Identity', 'Cast', 'Reshape', 'Squeeze', 'Flatten']);
-  const op = producerBehind(outline, label, passing)?.op;
+  const op = endingOf(outline, label);
   return unit === 'distance'
     ? op === 'ArgMin'
     : op === 'ArgMax' && outline.nodes.some((node) => node.op === 'ReduceLogSumExp');

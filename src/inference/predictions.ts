@@ -66,6 +66,14 @@ export function numbersOf({ probabilities, values, margins, rows }: Predictions)
   return { numbers, width: numbers === null ? 0 : numbers.length / rows };
 }
 
+/** The same of each row that has a prediction; [] of a row where the model gives none. */
+export function numbersOfRows(predictions: Predictions): number[][] {
+  const { numbers, width } = numbersOf(predictions);
+  return Array.from({ length: predictions.rows }, (_, row) => row)
+    .filter((row) => !predictions.errors.has(row))
+    .map((row) => [...(numbers?.subarray(row * width, (row + 1) * width) ?? [])]);
+}
+
 /** Why a row has no prediction, as a stable code. */
 export const ROW_ERRORS = {
   null_feature: 'a feature is NULL or NaN, and the version takes no missing value there',

@@ -8,20 +8,22 @@ import { lengthField, varintField } from './wire.ts';
 /** What makes probabilities of a model's numbers, by the name of its operator. */
 const OPERATORS = { sigmoid: 'Sigmoid', softmax: 'Softmax' } as const;
 
-export type Activation = keyof typeof OPERATORS;
-
 /** For a file that imports only other operators. */
 const OPSET_VERSION = 13;
 
 /**
- * The model with an activation behind one of its outputs, which is renamed. By default Softmax works along the classes:
- * the last axis, and before opset 13 all but the rows.
+ * The model with an activation behind one of its outputs, and the new name of that. By default Softmax works along the
+ * classes: the last axis, and before opset 13 all but the rows.
  */
-export function withActivation(model: Normalised, output: string, activation: Activation): Normalised {
+export function withActivation(
+  model: Normalised,
+  output: string,
+  activation: keyof typeof OPERATORS,
+): { readonly model: Normalised; readonly output: string } {
   const { outline } = model;
   const last = outline.nodes.at(-1)?.part;
   const value = outline.outputs.find(({ name }) => name === output);
-  if (last === undefined || value === undefined) return model;
+  if (last === undefined || value === undefined) return { model, output };
   const taken = new Set([
     ...outline.inputs.map(({ name }) => name),
     ...outline.nodes.flatMap(({ outputs }) => outputs),
@@ -40,5 +42,6 @@ export function withActivation(model: Normalised, output: string, activation: Ac
   ]);
   const isImported = '' in outline.opset || 'ai.onnx' in outline.opset;
   const opset = lengthField(MODEL.opsetImport, varintField(OPSET.version, OPSET_VERSION));
-  return { ...model, outline: readOutline(isImported ? edited : Buffer.concat([edited, opset])), changed: true };
+  const changed = readOutline(isImported ? edited : Buffer.concat([edited, opset]));
+  return { model: { ...model, outline: changed, changed: true }, output: name };
 }

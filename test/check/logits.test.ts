@@ -106,7 +106,9 @@ test('an activation imports what it needs, and takes no name twice', () => {
       outputs: [tensorValue('y', [null, 3], DataType.DOUBLE)],
     }),
   );
-  const { outline } = withActivation(model, 'y', 'softmax');
+  const {
+    model: { outline },
+  } = withActivation(model, 'y', 'softmax');
   expect(outline.nodes.map(({ op, outputs }) => [op, outputs])).toContainEqual(['Softmax', ['y_probability_']]);
   expect(outline.outputs).toMatchObject([{ name: 'y_probability_', type: 'float64' }]);
   expect(() => gate(outline.bytes)).not.toThrow();
