@@ -168,7 +168,7 @@ async function predictedBatches(client: pg.Client): Promise<Batch[]> {
 
 function* encoded(batches: readonly Batch[]): Generator<Buffer> {
   const valueColumns = CLASS_LABELS.map((label) => `probability_${label}`);
-  const encoder = new PredictionEncoder({ constants: null, classLabels: CLASS_LABELS, valueColumns });
+  const encoder = new PredictionEncoder({ constants: null, task: 'binary', classLabels: CLASS_LABELS, valueColumns });
   for (const { keys, predictions } of batches) yield encoder.encode(keys, predictions);
 }
 

@@ -1,4 +1,4 @@
-import { valuesWidth, type Signature } from './signature.ts';
+import { type Feature, GIVES, valuesWidth, type Signature } from './signature.ts';
 
 /** What a model says of n rows. */
 export type Predictions = {
@@ -28,7 +28,7 @@ export function emptyPredictions(signature: Signature, rows: number, errors: Map
   return {
     rows,
     score: filled(1),
-    label: task === 'regression' || valueNames !== undefined ? null : new Int32Array(rows).fill(-1),
+    label: GIVES[task].label ? new Int32Array(rows).fill(-1) : null,
     probabilities: outputs.probabilities === undefined ? null : filled(classLabels.length),
     values: valueNames === undefined ? undefined : filled(valuesWidth(signature)),
     ...(outputs.margins && { margins: filled(classLabels.length) }),
@@ -90,3 +90,17 @@ export type RowErrorCode = keyof typeof ROW_ERRORS;
 
 /** One row that can't be scored: the reason as a code and in words, and the feature at fault where there is one. */
 export type RowError = { code: RowErrorCode; message: string; feature?: string };
+
+/** `what`: NULL or NaN. */
+export function nullFeature({ name }: Pick<Feature, 'name'>, what: string): RowError {
+  return { code: 'null_feature', message: `${name} is ${what}`, feature: name };
+}
+
+export function outOfRange({ name, type, element }: Pick<Feature, 'name' | 'type' | 'element'>): RowError {
+  return { code: 'out_of_range', message: `${name} is a number that ${element ?? type} can not hold`, feature: name };
+}
+
+/** `found` and `takes` in words. */
+export function wrongLength({ name }: Pick<Feature, 'name'>, found: string, takes: string): RowError {
+  return { code: 'wrong_length', message: `${name} has ${found}, the model takes ${takes}`, feature: name };
+}

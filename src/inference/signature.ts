@@ -2,13 +2,24 @@ import type { NarrowType, TensorType } from '../onnx/value-info.ts';
 
 export type { NarrowType, TensorType } from '../onnx/value-info.ts';
 
-/** Tasks of a model that gives several values a row. `quantiles` has a score beside them, its middle quantile; of an `embedding` they have no names. */
-export type ValueTask = 'multi_target' | 'multilabel' | 'quantiles' | 'embedding';
+/** What a row has by the task of its model, as pgscore_data._prediction_columns() has it: the score of quantiles is the middle one. */
+export const GIVES = {
+  binary: { score: true, label: true, values: false },
+  multiclass: { score: true, label: true, values: false },
+  regression: { score: true, label: false, values: false },
+  multi_target: { score: false, label: false, values: true },
+  multilabel: { score: false, label: false, values: true },
+  quantiles: { score: true, label: false, values: true },
+  embedding: { score: false, label: false, values: true },
+} as const;
 
-export type Task = 'binary' | 'multiclass' | 'regression' | ValueTask;
+export type Task = keyof typeof GIVES;
+
+/** Tasks of a model that gives several values a row. */
+export type ValueTask = { [T in Task]: (typeof GIVES)[T]['values'] extends true ? T : never }[Task];
 
 export function isValueTask(task: string): task is ValueTask {
-  return task === 'multi_target' || task === 'multilabel' || task === 'quantiles' || task === 'embedding';
+  return Object.hasOwn(GIVES, task) && GIVES[task as Task].values;
 }
 
 /** What a model is that learns from no labels. */

@@ -3,7 +3,7 @@ import { HEADER, TRAILER } from '../copy/format.ts';
 import { CopyWriter } from '../copy/write.ts';
 import { PredictionEncoder } from '../copy/encode.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
-import { isValueTask } from '../inference/signature.ts';
+import { GIVES } from '../inference/signature.ts';
 import type { Run, Target } from '../runs/run.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';
 import { ident, literal, qualified } from '../lib/text.ts';
@@ -35,14 +35,7 @@ export function predictionsStatement(run: Run, generation: number, batches: read
 }
 
 function encoderOf({ runId, target }: Run, generation: number | null): PredictionEncoder {
-  const { task, classLabels, valueColumns } = target;
-  const constants = generation === null ? null : { generation, runId };
-  return new PredictionEncoder({
-    constants,
-    classLabels,
-    valueColumns,
-    valueTask: isValueTask(task) ? task : undefined,
-  });
+  return new PredictionEncoder({ ...target, constants: generation === null ? null : { generation, runId } });
 }
 
 /** Where a prediction keeps the values of its segments. */
@@ -58,13 +51,9 @@ function partition(target: Target, generation: number): string {
 /** Columns of a prediction in their order, but for its generation and run. */
 function ownColumns(target: Target): string[] {
   const keys = target.keys.map((key) => ident(key.name));
-  if (target.task === 'regression') return [...keys, 'event_time', 'score', 'error_code'];
-  if (isValueTask(target.task)) {
-    const score = target.task === 'quantiles' ? ['score'] : [];
-    return [...keys, 'event_time', ...score, ...(target.valueColumns ?? []).map(ident), 'error_code'];
-  }
-  const probabilities = target.valueColumns === null ? ['probabilities'] : target.valueColumns.map(ident);
-  return [...keys, 'event_time', 'score', 'label', ...probabilities, 'error_code'];
+  const { score, label } = GIVES[target.task];
+  const values = target.valueColumns?.map(ident) ?? (label ? ['probabilities'] : []);
+  return [...keys, 'event_time', ...(score ? ['score'] : []), ...(label ? ['label'] : []), ...values, 'error_code'];
 }
 
 /**

@@ -42,6 +42,7 @@ function classified(label: number[], probabilities: number[], errors: Prediction
 
 const classifier = new PredictionEncoder({
   ...TARGET,
+  task: 'binary',
   classLabels: ['no', 'ja ✓'],
   valueColumns: ['probability_no', 'probability_ja ✓'],
 });
@@ -81,7 +82,7 @@ describe('a prediction is written as one tuple', () => {
   });
 
   test('of a regression, which has neither label nor probabilities', () => {
-    const encoder = new PredictionEncoder({ ...TARGET, classLabels: [], valueColumns: null });
+    const encoder = new PredictionEncoder({ ...TARGET, task: 'regression', classLabels: [], valueColumns: null });
     const predictions = { rows: 2, score: Float64Array.of(1.5, -0), label: null, probabilities: null, errors: NONE };
     expect(encoder.encode(batchOf([binary([int8(1n), null])]), predictions)).toEqual(
       Buffer.concat([
@@ -92,7 +93,7 @@ describe('a prediction is written as one tuple', () => {
   });
 
   test('of a model with many classes, whose probabilities are one jsonb', () => {
-    const encoder = new PredictionEncoder({ ...TARGET, classLabels: ['a"b', 'c'], valueColumns: null });
+    const encoder = new PredictionEncoder({ ...TARGET, task: 'binary', classLabels: ['a"b', 'c'], valueColumns: null });
     const json = text('\u0001{"a\\"b":1.5e-7,"c":0.25}');
     expect(encoder.encode(batchOf([binary([int8(1n)])]), classified([1], [1.5e-7, 0.25]))).toEqual(
       tuple([GENERATION, RUN_ID, int8(1n), float8(0.25), text('c'), json, null]),
@@ -126,7 +127,7 @@ test('a row that could not be scored has its key and the code of its error alone
 });
 
 test('the values of its segments follow each row, failed or not, as one array of texts', () => {
-  const encoder = new PredictionEncoder({ constants: null, classLabels: [], valueColumns: null });
+  const encoder = new PredictionEncoder({ constants: null, task: 'regression', classLabels: [], valueColumns: null });
   const errors = new Map<number, RowError>([[2, { code: 'null_feature', message: 'x is NULL', feature: 'x' }]]);
   const score = Float64Array.of(1, 2, Number.NaN);
   const predictions = { rows: 3, score, label: null, probabilities: null, errors };
@@ -157,7 +158,7 @@ test('the values of its segments follow each row, failed or not, as one array of
 });
 
 test('what the table has as its defaults is left out', () => {
-  const encoder = new PredictionEncoder({ constants: null, classLabels: [], valueColumns: null });
+  const encoder = new PredictionEncoder({ constants: null, task: 'regression', classLabels: [], valueColumns: null });
   const predictions = { rows: 1, score: Float64Array.of(1.5), label: null, probabilities: null, errors: NONE };
   expect(encoder.encode(batchOf([binary([int8(1n)])]), predictions)).toEqual(tuple([int8(1n), float8(1.5), null]));
 });
@@ -179,7 +180,7 @@ describe('a row without an error and without a prediction is a defect, and is no
 });
 
 test('a target whose columns do not fit its classes is a defect', () => {
-  expect(() => new PredictionEncoder({ ...TARGET, classLabels: ['a', 'b'], valueColumns: ['a'] })).toThrow(
-    '1 probability columns for 2 classes',
-  );
+  expect(
+    () => new PredictionEncoder({ ...TARGET, task: 'binary', classLabels: ['a', 'b'], valueColumns: ['a'] }),
+  ).toThrow('1 probability columns for 2 classes');
 });

@@ -83,6 +83,7 @@ describe('predictions come back from their table as they were', () => {
     const valueColumns = ['p0', 'p1', 'p2'];
     const encoder = new PredictionEncoder({
       constants: { generation: 3, runId: '9223372036854775807' },
+      task: 'binary',
       classLabels: CLASSES,
       valueColumns,
     });
@@ -107,6 +108,7 @@ describe('predictions come back from their table as they were', () => {
     };
     const encoder = new PredictionEncoder({
       constants: { generation: 3, runId: '1' },
+      task: 'binary',
       classLabels: CLASSES,
       valueColumns: null,
     });
@@ -122,6 +124,7 @@ describe('predictions come back from their table as they were', () => {
     const said = { rows: 3, score, label: null, probabilities: null, errors };
     const encoder = new PredictionEncoder({
       constants: { generation: 3, runId: '1' },
+      task: 'regression',
       classLabels: [],
       valueColumns: null,
     });
