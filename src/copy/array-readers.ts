@@ -1,5 +1,5 @@
 import { Float32, Float64, Int32, Int64, Utf8 } from 'apache-arrow';
-import type { RowError } from '../inference/predictions.ts';
+import { wrongLength, type RowError } from '../inference/predictions.ts';
 import { stepOf } from '../inference/signature.ts';
 import type { ViewedBytes } from '../lib/bytes.ts';
 import {
@@ -156,30 +156,23 @@ function readElements(
 }
 
 /** An array of one dimension holds all elements one behind the other; one of more has the dimensions of the model. */
-function shapeProblem(
-  { name, width, shape = [width || null] }: FeatureColumn,
-  sizes: readonly number[],
-): RowError | undefined {
+function shapeProblem(feature: FeatureColumn, sizes: readonly number[]): RowError | undefined {
+  const { width, shape = [width || null] } = feature;
   const takes = shape.map((size) => size ?? 'any').join(' x ');
-  if (sizes.length === 0) return wrongLength(name, 'no elements', takes);
+  if (sizes.length === 0) return wrongLength(feature, 'no elements', takes);
   if (sizes.length > 1) {
     const fits = sizes.length === shape.length && sizes.every((size, at) => size === (shape[at] ?? size));
     if (fits) return undefined;
     const found = shape.length > 1 ? `${sizes.join(' x ')} elements` : `${sizes.length} dimensions`;
-    return wrongLength(name, found, takes);
+    return wrongLength(feature, found, takes);
   }
   const count = productOf(sizes);
   const fits = width === 0 ? count % stepOf(shape) === 0 : count === width;
-  return fits ? undefined : wrongLength(name, `${count} elements`, takes);
+  return fits ? undefined : wrongLength(feature, `${count} elements`, takes);
 }
 
 function productOf(sizes: readonly number[]): number {
   return sizes.reduce((product, size) => product * size, 1);
-}
-
-/** The row error of an array of another shape than the model takes. */
-function wrongLength(name: string, found: string, takes: string): RowError {
-  return { code: 'wrong_length', message: `${name} has ${found}, the model takes ${takes}`, feature: name };
 }
 
 function nullElement(name: string, index: number): RowError {

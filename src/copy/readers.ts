@@ -4,6 +4,7 @@ import type { FeatureColumn, SqlType } from './source-column.ts';
 import { NumberColumn, BytesColumn, type ValueReader } from './columns.ts';
 import { readNumeric } from './numeric.ts';
 import { protocolError } from './format.ts';
+import { outOfRange } from '../inference/predictions.ts';
 
 /** Types whose values travel as four or eight bytes: they are read in runs. */
 export type RunType = 'int4' | 'float4' | 'int8' | 'float8';
@@ -68,7 +69,7 @@ function numericReader(name: string): ValueReader {
       if (value === undefined) throw protocolError(`${length} bytes of ${name} are no numeric`);
       column.values[row] = value;
       if (length === NO_DIGITS || Number.isFinite(value)) return undefined;
-      return { code: 'out_of_range', message: `${name} is a number that float64 can not hold`, feature: name };
+      return outOfRange({ name, type: 'float64' });
     },
   };
 }

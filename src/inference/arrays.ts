@@ -1,7 +1,6 @@
 import type { ArrayColumn } from './column.ts';
-import { castNumbers, emptyFeed, type Cells, type Feed, type FeedData, type NumberTensorType } from './feed.ts';
-import { isInRange } from './narrow.ts';
-import type { RowError } from './predictions.ts';
+import { castToFeature, emptyFeed, type Cells, type Feed, type FeedData } from './feed.ts';
+import { nullFeature, outOfRange, wrongLength, type RowError } from './predictions.ts';
 import { stepOf, type Feature, type ModelInput } from './signature.ts';
 
 /** Notes why a row can't be scored. */
@@ -14,13 +13,10 @@ type Decode = (bytes: Uint8Array, start: number, end: number) => string;
 export function anyLengthFeed(column: ArrayColumn, feature: Feature, input: ModelInput, by: ArrayReading): Feed {
   const { lists } = column;
   const data = elementsOf(column, feature, by);
-  const { name, shape = [null] } = feature;
-  const missing = new Set(column.nulls);
-  for (const row of missing) by.reject(row, { code: 'null_feature', message: `${name} is NULL`, feature: name });
-  const step = stepOf(shape);
+  const nulls = new Set(column.nulls);
+  for (const row of nulls) by.reject(row, nullFeature(feature, 'NULL'));
   for (let row = 0; row + 1 < lists.length; row += 1) {
-    if (!missing.has(row))
-      checkLength((lists[row + 1] ?? 0) - (lists[row] ?? 0), step, feature, (error) => by.reject(row, error));
+    if (!nulls.has(row)) checkLength(lengthOf(lists, row), feature, (error) => by.reject(row, error));
   }
   if (feature.nulls !== 'nan') rejectNaNs(column, feature, by.reject);
   return { input, data, offsets: lists };
@@ -30,10 +26,11 @@ export function anyLengthFeed(column: ArrayColumn, feature: Feature, input: Mode
 export const MOST_ELEMENTS = 65_536;
 
 /** An array that has no elements is of no length that a model could take. */
-export function checkLength(length: number, step: number, { name }: Feature, reject: (error: RowError) => void): void {
+export function checkLength(length: number, feature: Feature, reject: (error: RowError) => void): void {
+  const step = stepOf(feature.shape ?? [null]);
   if (length > 0 && length % step === 0 && length <= MOST_ELEMENTS) return;
   const takes = `${step === 1 ? 'at least one' : `a multiple of ${step}`} and at most ${MOST_ELEMENTS}`;
-  reject({ code: 'wrong_length', message: `${name} has ${length} elements, the model takes ${takes}`, feature: name });
+  reject(wrongLength(feature, `${length} elements`, takes));
 }
 
 type ArrayReading = { readonly decode: Decode; readonly reject: Reject };
@@ -45,27 +42,13 @@ export function elementsOf(column: ArrayColumn, feature: Feature, { decode, reje
     const { bytes, offsets } = elements;
     return Array.from({ length: offsets.length - 1 }, (_, at) => decode(bytes, offsets[at] ?? 0, offsets[at + 1] ?? 0));
   }
-  const { name, type, element } = feature;
-  const misfit = (index: number): void =>
-    reject(rowOf(lists, index), {
-      code: 'out_of_range',
-      message: `${name} is a number that ${element ?? type} can not hold`,
-      feature: name,
-    });
-  const cast = castNumbers(elements, type as NumberTensorType, (index) => {
-    if (!Number.isNaN(elements.values[index])) misfit(index);
-  });
-  if (element !== undefined) {
-    for (const [index, value] of cast.entries()) if (!isInRange(element, Number(value))) misfit(index);
-  }
-  return cast;
+  return castToFeature(elements, feature, (index) => reject(rowOf(lists, index), outOfRange(feature)));
 }
 
-function rejectNaNs({ elements, lists }: ArrayColumn, { name }: Feature, reject: Reject): void {
+function rejectNaNs({ elements, lists }: ArrayColumn, feature: Feature, reject: Reject): void {
   if (elements.kind !== 'float32' && elements.kind !== 'float64') return;
   elements.values.forEach((value, index) => {
-    if (value !== value)
-      reject(rowOf(lists, index), { code: 'null_feature', message: `${name} is NaN`, feature: name });
+    if (value !== value) reject(rowOf(lists, index), nullFeature(feature, 'NaN'));
   });
 }
 

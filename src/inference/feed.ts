@@ -1,4 +1,5 @@
-import type { ModelInput, TensorType } from './signature.ts';
+import { isInRange } from './narrow.ts';
+import type { Feature, ModelInput, TensorType } from './signature.ts';
 import type { NumberColumn } from './column.ts';
 
 /** The tensor of one input for a whole batch: row-major, `input.width` elements to a row. */
@@ -57,6 +58,18 @@ const ARRAY_OF = {
   int64: BigInt64Array,
   bool: Uint8Array,
 } as const satisfies Record<NumberTensorType, unknown>;
+
+/** The values of a column as a feature takes them. Those that it can't hold are reported, but for NaN. */
+export function castToFeature(column: NumberColumn, { type, element }: Feature, misfit: Misfit): NumberData {
+  const report = (index: number): void => {
+    if (!Number.isNaN(column.values[index])) misfit(index);
+  };
+  const cast = castNumbers(column, type as NumberTensorType, report);
+  if (element !== undefined) {
+    for (let index = 0; index < cast.length; index += 1) if (!isInRange(element, Number(cast[index]))) report(index);
+  }
+  return cast;
+}
 
 /**
  * The values of a column as the element type of a tensor: the column's own array where that is its type already. What

@@ -1,17 +1,8 @@
 import type { RecordBatch } from 'apache-arrow';
 import { anyLengthFeed, elementsOf } from './arrays.ts';
 import { castOf, columnOf, type ArrayColumn, type NumberColumn, type TextColumn } from './column.ts';
-import {
-  copyRow,
-  emptyFeed,
-  type Feed,
-  type Cells,
-  castNumbers,
-  type NumberData,
-  type NumberTensorType,
-} from './feed.ts';
-import { isInRange } from './narrow.ts';
-import type { RowError } from './predictions.ts';
+import { castToFeature, copyRow, emptyFeed, type Feed, type Cells, type NumberData } from './feed.ts';
+import { nullFeature, outOfRange, type RowError } from './predictions.ts';
 import type { Feature, ModelInput, Signature } from './signature.ts';
 
 /**
@@ -80,7 +71,7 @@ function fill(batch: RecordBatch, slot: FeatureSlot, texts: TextCache): void {
   }
   castOf(feature, column.kind, column.width);
   if (column.kind === 'text') fillTexts(column, slot, texts);
-  else if (feature.type !== 'string') fillNumbers(column, slot, feature.type);
+  else if (feature.type !== 'string') fillNumbers(column, slot);
 }
 
 /** Puts the values of a good row in the place of the bad ones. */
@@ -103,10 +94,10 @@ export type FeatureSlot = {
 
 /** Puts what the version says of a missing value in its place: NaN, a default, or a bad row. */
 export function fillMissing({ feature, feed, reject }: FeatureSlot, row: number, element: number, what: string): void {
-  const { name, nulls } = feature;
+  const { nulls } = feature;
   const at = row * feed.input.width + feature.position + element;
   const cells: Cells = feed.data;
-  if (nulls === 'error') reject(row, { code: 'null_feature', message: `${name} is ${what}`, feature: name });
+  if (nulls === 'error') reject(row, nullFeature(feature, what));
   else cells[at] = nulls === 'nan' ? Number.NaN : cellOf(feature);
 }
 
@@ -116,15 +107,12 @@ function cellOf({ type, default: value = 0 }: Feature): number | bigint | string
 }
 
 /** Casts a number column into the tensor of its feature, and settles its NULLs, NaNs and what does not fit. */
-function fillNumbers(column: NumberColumn, slot: FeatureSlot, type: NumberTensorType): void {
+function fillNumbers(column: NumberColumn, slot: FeatureSlot): void {
   const misfits: number[] = [];
-  const cast = castNumbers(column, type, (index) => misfits.push(index));
-  scatter(cast, slot);
-  const { element } = slot.feature;
-  if (element !== undefined) {
-    for (let index = 0; index < cast.length; index += 1)
-      if (!isInRange(element, Number(cast[index]))) misfits.push(index);
-  }
+  scatter(
+    castToFeature(column, slot.feature, (index) => misfits.push(index)),
+    slot,
+  );
   const { width } = column;
   for (const row of column.nulls) {
     for (let element = 0; element < width; element += 1) fillMissing(slot, row, element, 'NULL');
@@ -157,17 +145,11 @@ function fillNaNs({ kind, values, width, nulls }: NumberColumn, slot: FeatureSlo
   }
 }
 
-function rejectMisfits(misfits: readonly number[], { values, width, nulls }: NumberColumn, slot: FeatureSlot): void {
+function rejectMisfits(misfits: readonly number[], { width, nulls }: NumberColumn, slot: FeatureSlot): void {
   const isNull = new Set(nulls);
-  const { name, type, element } = slot.feature;
   for (const index of misfits) {
     const row = Math.floor(index / width);
-    if (isNull.has(row) || Number.isNaN(values[index])) continue;
-    slot.reject(row, {
-      code: 'out_of_range',
-      message: `${name} is a number that ${element ?? type} can not hold`,
-      feature: name,
-    });
+    if (!isNull.has(row)) slot.reject(row, outOfRange(slot.feature));
   }
 }
 

@@ -8,6 +8,12 @@ export function numbers(output: RunOutput | undefined): ArrayLike<number | bigin
   return (output?.data ?? []) as ArrayLike<number | bigint>;
 }
 
+/** Whether numbers from one place to another, end excluded, are finite. */
+export function areFinite(values: Float64Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (!Number.isFinite(values[at])) return false;
+  return true;
+}
+
 export function reject(errors: Predictions['errors'], row: number): void {
   if (errors.has(row)) return;
   errors.set(row, { code: 'non_finite_output', message: 'the model returned no finite number' });

@@ -6,8 +6,8 @@ import { flattened } from './json-arrays.ts';
 import type { JsonRow } from './json-rows.ts';
 import { isInRange } from './narrow.ts';
 import { NumberRows, type FeatureRows } from './number-rows.ts';
-import type { RowError } from './predictions.ts';
-import { arrayInWords, stepOf, type Feature, type ModelInput, type Signature, type TensorType } from './signature.ts';
+import { nullFeature, outOfRange, type RowError } from './predictions.ts';
+import { arrayInWords, type Feature, type ModelInput, type Signature, type TensorType } from './signature.ts';
 
 const NO_ERRORS: ReadonlyMap<number, RowError> = new Map();
 
@@ -78,11 +78,11 @@ function arrayFeed(feature: Feature, input: ModelInput, value: unknown, reject: 
   const items = flattened(value, feature);
   const feed = emptyFeed({ ...input, width: items?.length ?? 0 }, 1);
   if (value === null || value === undefined) {
-    reject({ code: 'null_feature', message: `${feature.name} is NULL`, feature: feature.name });
+    reject(nullFeature(feature, 'NULL'));
   } else if (items === undefined) {
     reject(mistyped(feature, value));
   } else {
-    checkLength(items.length, stepOf(feature.shape ?? [null]), feature, reject);
+    checkLength(items.length, feature, reject);
     putItems({ feature, feed, rows: 1, reject: (_row, error) => reject(error) }, feed.data, 0, items);
   }
   return feed;
@@ -137,7 +137,7 @@ function putTextElement(slot: FeatureSlot, cells: Cells, row: number, element: n
 /** Of JSON: there an infinity is a text, and a number that reads as one is past what it can hold. */
 function putElement(slot: FeatureSlot, cells: Cells, row: number, element: number, value: unknown): void {
   const isPast = value === Infinity || value === -Infinity;
-  if (isPast && slot.feature.type !== 'bool') slot.reject(row, outOfRange(slot.feature));
+  if (isPast && slot.feature.type !== 'bool') slot.reject(row, pastRange(slot.feature));
   else putValue(slot, cells, row, element, value);
 }
 
@@ -147,7 +147,7 @@ function putValue(slot: FeatureSlot, cells: Cells, row: number, element: number,
   const number = numberOf(feature.type, value);
   if (number === undefined) return slot.reject(row, mistyped(feature, value));
   if (Number.isNaN(number) && feature.nulls !== 'nan') return fillMissing(slot, row, element, 'NaN');
-  if (!holds(feature, number)) return slot.reject(row, outOfRange(feature));
+  if (!holds(feature, number)) return slot.reject(row, pastRange(feature));
   cells[row * feed.input.width + feature.position + element] = feature.type === 'int64' ? BigInt(number) : number;
 }
 
@@ -166,7 +166,6 @@ function numberOf(type: TensorType, value: unknown): number | undefined {
   return typeof value === 'string' && !whole ? NUMBERS[value] : undefined;
 }
 
-/** JSON.parse has rounded a whole number beyond 2^53 already. */
 function holds({ type, element }: Feature, value: number): boolean {
   if (element !== undefined && !isInRange(element, value)) return false;
   if (type === 'float32') return Math.abs(value) < OVERFLOWS || !Number.isFinite(value);
@@ -194,10 +193,9 @@ export function mistypedAs(feature: Feature, shown: string): RowError {
   return { code: 'mistyped_value', message: `feature ${name} is ${shown}, not ${wanted}`, feature: name };
 }
 
-function outOfRange({ name, type, element }: Feature): RowError {
-  const says =
-    type === 'int64' && element === undefined
-      ? 'a whole number past 2^53, which the service can not be asked about exactly'
-      : `a number that ${element ?? type} can not hold`;
-  return { code: 'out_of_range', message: `${name} is ${says}`, feature: name };
+/** JSON.parse has rounded a whole number beyond 2^53 already. */
+function pastRange(feature: Feature): RowError {
+  if (feature.type !== 'int64' || feature.element !== undefined) return outOfRange(feature);
+  const says = 'a whole number past 2^53, which the service can not be asked about exactly';
+  return { code: 'out_of_range', message: `${feature.name} is ${says}`, feature: feature.name };
 }

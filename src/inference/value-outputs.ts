@@ -1,4 +1,4 @@
-import { numbers, reject, type OutputReader } from './output-reader.ts';
+import { areFinite, numbers, reject, type OutputReader } from './output-reader.ts';
 import { hasOwnLabel, valuesWidth, type Signature, type ValueOutput } from './signature.ts';
 import type { RunOutput } from './graph.ts';
 
@@ -27,7 +27,7 @@ export function valuesReader(signature: Signature): OutputReader {
       column += output.width;
     }
     for (let row = at; row < at + rows; row += 1) {
-      if (!values.subarray(row * width, (row + 1) * width).every(Number.isFinite)) reject(errors, row);
+      if (!areFinite(values, row * width, (row + 1) * width)) reject(errors, row);
       else if (scoreValue !== undefined) score[row] = values[row * width + scoreValue] ?? Number.NaN;
     }
   };
@@ -52,7 +52,7 @@ export function multilabelReader(signature: Signature, shareOf: (probability: nu
           label === undefined ? Number(probability >= (threshold ?? HALF)) : Number(label.data[row * labels + place]);
       }
       const first = read.length === 0 ? to + labels : to;
-      if (!values.subarray(first, to + 2 * labels).every(Number.isFinite)) reject(errors, at + row);
+      if (!areFinite(values, first, to + 2 * labels)) reject(errors, at + row);
     }
   };
 }
