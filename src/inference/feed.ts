@@ -44,7 +44,7 @@ export function copyRow(source: Feed, from: number, target: Feed, to: number): v
   }
 }
 
-export type NumberTensorType = Exclude<TensorType, 'string'>;
+type NumberTensorType = Exclude<TensorType, 'string'>;
 
 export type NumberData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
@@ -75,7 +75,7 @@ export function castToFeature(column: NumberColumn, { type, element }: Feature, 
  * The values of a column as the element type of a tensor: the column's own array where that is its type already. What
  * does not fit is reported, NULL slots included, whose content means nothing.
  */
-export function castNumbers({ kind, values }: NumberColumn, type: NumberTensorType, misfit: Misfit): NumberData {
+function castNumbers({ kind, values }: NumberColumn, type: NumberTensorType, misfit: Misfit): NumberData {
   if (kind === type) return values;
   if (type === 'int64') return values instanceof BigInt64Array ? values : widen(values, misfit);
   if (values instanceof BigInt64Array) return narrow(values, type, misfit);
