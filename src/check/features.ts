@@ -30,9 +30,9 @@ export function mapFeatures(declared: readonly DeclaredInput[], names: readonly 
 }
 
 /** The ways to share names among the inputs, the likeliest first: how many names each input takes. */
-const columns = ({ width }: ModelInput): number => (width === 0 ? 1 : width);
+const columns = ({ width }: Pick<ModelInput, 'width'>): number => (width === 0 ? 1 : width);
 const one = (): number => 1;
-const columnsOfMatrices = ({ width }: ModelInput): number => (width === 1 ? 0 : columns({ width } as ModelInput));
+const columnsOfMatrices = ({ width }: ModelInput): number => (width === 1 ? 0 : columns({ width }));
 
 function ownNames(declared: readonly DeclaredInput[]): FeatureMap {
   const inputs = declared.map((input) => ({ ...input, width: isSequence(input) ? 0 : input.width }));
@@ -68,7 +68,7 @@ function wholeInputs(
     const count = isWhole || width === 0 ? 1 : width;
     taken += count;
     share.push(count);
-    return { ...input, width, shape: width === 0 ? [...input.shape] : closedShape(input, width) };
+    return withWidth(input, width);
   });
   if (sum(share) !== names.length) throw wrongCount(inputs, names);
   return { inputs, features: distribute(inputs, share, plain) };
@@ -117,14 +117,12 @@ function closeWidths(declared: readonly DeclaredInput[], names: number): ModelIn
   const open = declared.filter(isOpen).length;
   const fixed = sum(declared.map((input) => (isOpen(input) ? 0 : (input.width ?? 1))));
   const left = open === 1 ? Math.max(1, names - fixed) : 1;
-  return declared.map((input) => {
-    const width = isOpen(input) ? left : (input.width ?? 0);
-    return { ...input, width, shape: width === 0 ? [...input.shape] : closedShape(input, width) };
-  });
+  return declared.map((input) => withWidth(input, isOpen(input) ? left : (input.width ?? 0)));
 }
 
-function closedShape({ width, shape }: DeclaredInput, closed: number): (number | null)[] {
-  return width === null ? [null, closed] : [...shape];
+/** An input of so many columns, or of any number where that is 0. */
+function withWidth(input: DeclaredInput, width: number): ModelInput {
+  return { ...input, width, shape: width === 0 || input.width !== null ? [...input.shape] : [null, width] };
 }
 
 function wrongCount(inputs: readonly ModelInput[], names: readonly string[]): PgscoreError {

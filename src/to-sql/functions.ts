@@ -118,6 +118,13 @@ export function product(a: Term, b: Term): Term {
   return safe ? made : nearestFloat(build('float64')`${exactly(a)} * ${exactly(b)}`);
 }
 
+/** What is computed of constants; undefined where one depends on the row. */
+export function folded(kind: Kind, row: readonly Term[], of: (values: number[]) => number): Term | undefined {
+  const values = row.flatMap(({ constant: value }) => (value === undefined ? [] : [Number(value)]));
+  if (values.length !== row.length) return undefined;
+  return constant(kind, kind === 'float32' ? Math.fround(of(values)) : of(values));
+}
+
 /** The quotient of IEEE 754, where PostgreSQL's raises for a divisor of zero. */
 export function quotient(kind: Kind, a: Term, b: Term): Term {
   const divisor = b.constant;

@@ -13,11 +13,12 @@ export const activations: Operators = {
   Sigmoid: each((x) => sigmoid(x.kind, x)),
   Tanh: each((x) => approximate(build(x.kind, { range: 'bounded' })`pg_catalog.tanh(${x})`, 'a hyperbolic tangent')),
   Relu: each((x) => largest([x, constant(x.kind, 0)])),
-  LeakyRelu: each((x, { attributes }) => leaking(x, attributes.float('alpha') ?? 0.01)),
+  LeakyRelu: each((x, { attributes }) => sloping(x, number(attributes.float('alpha') ?? 0.01))),
   Elu: each((x, { attributes }) => elu(x, attributes.float('alpha') ?? 1)),
-  Selu: each((x, { attributes }) =>
-    scaledBy(attributes.float('gamma') ?? SELU.gamma, elu(x, attributes.float('alpha') ?? SELU.alpha)),
-  ),
+  Selu: each((x, { attributes }) => {
+    const [alpha, gamma] = [attributes.float('alpha') ?? SELU.alpha, attributes.float('gamma') ?? SELU.gamma];
+    return build(x.kind)`${elu(x, alpha)} * ${number(gamma)}`;
+  }),
   HardSigmoid: each((x, { attributes }) =>
     hardSigmoid(x, attributes.float('alpha') ?? 0.2, attributes.float('beta') ?? 0.5),
   ),
@@ -39,20 +40,12 @@ function each(activation: Activation) {
   };
 }
 
-function leaking(x: Term, alpha: number): Term {
-  return sloping(x, number(alpha));
-}
-
 function sloping(x: Term, slope: Term): Term {
   return build(x.kind)`case when ${x} >= '0' then ${x} else ${x} * ${slope} end`;
 }
 
 /** The constants of the operator, with which a layer keeps mean and variance. */
 const SELU = { alpha: 1.6732632423543772, gamma: 1.0507009873554805 };
-
-function scaledBy(factor: number, x: Term): Term {
-  return build(x.kind)`${x} * ${number(factor)}`;
-}
 
 function hardSigmoid(x: Term, slope: number, middle: number): Term {
   const line = build(x.kind)`${x} * ${number(slope)} + ${number(middle)}`;

@@ -1,5 +1,15 @@
 import { elementwise, type Tensor } from '../tensor.ts';
-import { absolute, exponential, largest, logarithm, negated, product, quotient, squareRoot } from '../functions.ts';
+import {
+  absolute,
+  exponential,
+  folded,
+  largest,
+  logarithm,
+  negated,
+  product,
+  quotient,
+  squareRoot,
+} from '../functions.ts';
 import { anyInputOf, unsupported, type Operator, type OperatorCall, type Operators } from '../operator.ts';
 import { power } from '../power.ts';
 import { reproducible, exactly, rounded } from '../reproducible.ts';
@@ -82,8 +92,11 @@ function nearest(kind: Kind): (value: number) => number {
 function variadic(apply: (row: Term[], call: OperatorCall) => Term): Operator {
   return (call) => {
     const inputs = floats(call);
-    const made = (...row: Term[]) => folded(call.op, row) ?? apply(row.map(rounded), call);
-    return [elementwise(call.op, inputs, made, inputs[0]?.kind)];
+    const kind = inputs[0]?.kind ?? 'float32';
+    const of = OF_NUMBERS[call.op];
+    const made = (...row: Term[]) =>
+      (of && folded(kind, row, (values) => of(...values))) ?? apply(row.map(rounded), call);
+    return [elementwise(call.op, inputs, made, kind)];
   };
 }
 
@@ -98,15 +111,6 @@ const OF_NUMBERS: Readonly<Record<string, (...values: number[]) => number>> = {
   Exp: (a = 0) => Math.exp(a),
   Log: (a = 0) => Math.log(a),
 };
-
-/** What constants come to; undefined where one depends on the row. */
-function folded(op: string, row: readonly Term[]): Term | undefined {
-  const values = row.flatMap(({ constant: value }) => (value === undefined ? [] : [Number(value)]));
-  const of = OF_NUMBERS[op];
-  if (of === undefined || values.length !== row.length) return undefined;
-  const kind = row[0]?.kind ?? 'float32';
-  return constant(kind, nearest(kind)(of(...values)));
-}
 
 function floats(call: OperatorCall): Tensor[] {
   const inputs = call.inputs.map((_, index) => anyInputOf(call, index));

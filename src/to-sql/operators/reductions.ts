@@ -1,5 +1,5 @@
 import { compare, isNaNTerm, lowered } from '../comparison.ts';
-import { absolute, largest, logSumExp, negated, product, squareRoot } from '../functions.ts';
+import { absolute, folded, largest, logSumExp, negated, product, squareRoot } from '../functions.ts';
 import { chosen, firstEqual } from '../labels.ts';
 import { anyInputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { exactly, rounded } from '../reproducible.ts';
@@ -10,7 +10,9 @@ import { approximate, build, constant, isFloat, type Kind, type Term } from '../
 type Reduction = (kind: Kind, row: readonly Term[]) => Term;
 
 export const reductions: Operators = {
-  ReduceSum: reducing((kind, row) => sumOfConstants(kind, row) ?? sum(kind, row)),
+  ReduceSum: reducing(
+    (kind, row) => folded(kind, row, (values) => values.reduce((a, b) => a + b, 0)) ?? sum(kind, row),
+  ),
   ReduceMean: reducing(
     (kind, row) => build(kind, { propagates: true })`${sum(kind, row)} / ${constant('float64', row.length)}`,
   ),
@@ -24,13 +26,6 @@ export const reductions: Operators = {
   ArgMax: (call) => [position(call, (row) => row)],
   ArgMin: (call) => [position(call, (row) => row.map(negated))],
 };
-
-function sumOfConstants(kind: Kind, row: readonly Term[]): Term | undefined {
-  const values = row.flatMap(({ constant: value }) => (value === undefined ? [] : [Number(value)]));
-  if (values.length !== row.length) return undefined;
-  const total = values.reduce((a, b) => a + b, 0);
-  return constant(kind, kind === 'float32' ? Math.fround(total) : total);
-}
 
 function squares(kind: Kind, row: readonly Term[]): Term {
   const squared = row.map((value) => build(kind, { propagates: true })`${exactly(value)} * ${exactly(value)}`);
