@@ -2,6 +2,7 @@ import { codeOr, PgscoreError } from '../errors.ts';
 import { callFunction, rowsOf, type Argument, type Connection } from './connection.ts';
 import { readModelFile } from './model-file.ts';
 import { expectCommitted, waitFor, type WaitOptions } from './wait.ts';
+import type { Kind, Task } from '../inference/signature.ts';
 
 /** How a model is deployed. What is left out is found by the check of the service. */
 export type DeployOptions = WaitOptions & {
@@ -17,15 +18,7 @@ export type DeployOptions = WaitOptions & {
   readonly threshold?: number | undefined;
   /** `true`: the model returns logits or log-probabilities, of which pgscore makes probabilities. */
   readonly logits?: boolean | undefined;
-  readonly task?:
-    | 'binary'
-    | 'multiclass'
-    | 'regression'
-    | 'multi_target'
-    | 'multilabel'
-    | 'quantiles'
-    | 'embedding'
-    | undefined;
+  readonly task?: Task | Kind | undefined;
   /** Names of the values of a row, in their order, of a model that gives several: targets, labels or quantiles. */
   readonly targets?: readonly string[] | undefined;
   /** What a NULL in a number feature becomes: `auto` (default), `error` or `nan`. */

@@ -53,7 +53,7 @@ export function addDeploy(program: Command): void {
     )
     .option(
       '--task <task>',
-      'binary, multiclass, regression, multi_target, multilabel, quantiles or embedding (default: found by the check)',
+      'binary, multiclass, regression, multi_target, multilabel, quantiles, embedding, clustering or anomaly (default: found by the check)',
     )
     .option('--nulls <rule>', 'auto, error or nan: what a NULL in a number feature becomes (default: auto)')
     .option('--null-values <json>', 'values in place of NULL: {"feature": value}', jsonOption('--null-values'))
