@@ -35,7 +35,8 @@ const LONGEST_ERROR_CODE = 64;
  */
 export class PredictionEncoder {
   readonly #constants: readonly ViewedBytes[];
-  readonly #gives: (typeof GIVES)[Task];
+  readonly #score: boolean;
+  readonly #label: boolean;
   readonly #labels: readonly ViewedBytes[];
   readonly #values: ValueFields;
   readonly #longestLabel: number;
@@ -44,8 +45,8 @@ export class PredictionEncoder {
 
   constructor({ constants, task, classLabels, valueColumns }: PredictionTarget) {
     this.#constants = constants === null ? [] : encodedConstants(constants);
-    this.#gives = GIVES[task];
-    this.#labels = this.#gives.label ? classLabels.map((label) => encodedField(Buffer.from(label))) : [];
+    ({ score: this.#score, label: this.#label } = GIVES[task]);
+    this.#labels = this.#label ? classLabels.map((label) => encodedField(Buffer.from(label))) : [];
     this.#values = valueFields(task, classLabels, valueColumns);
     this.#longestLabel = this.#labels.reduce((longest, { bytes }) => Math.max(longest, bytes.length), 0);
   }
@@ -59,7 +60,7 @@ export class PredictionEncoder {
     const { errors } = predictions;
     const passed = [...keys, eventTime, hash].flatMap((column) => (column === null ? [] : [new PassedFields(column)]));
     const { numbers, width } = numbersOf(predictions);
-    const own = Number(this.#gives.score) + Number(this.#gives.label) + this.#values.count;
+    const own = Number(this.#score) + Number(this.#label) + this.#values.count;
     const fields = this.#constants.length + passed.length + own + 1 + (segments === null ? 0 : 1);
     const segmentBytes = segments === null ? 0 : this.#segments.maxBytes(segments);
     const rowBytes = FIXED_BYTES + this.#longestLabel + this.#values.maxBytes(width) + segmentBytes;
@@ -72,8 +73,8 @@ export class PredictionEncoder {
       const error = errors.size === 0 ? undefined : errors.get(row);
       if (error === undefined) {
         this.#writeDecision(writer, predictions, row, numbers === null);
-        if (numbers === null) writeNulls(writer, this.#values.count);
-        else this.#values.write(writer, numbers, row * width, width);
+        if (numbers !== null) this.#values.write(writer, numbers, row * width, width);
+        else if (this.#values.count > 0) writeNulls(writer, this.#values.count);
         writer.null();
       } else {
         writeNulls(writer, own);
@@ -86,13 +87,13 @@ export class PredictionEncoder {
 
   /** The score and the label, as far as the task gives them; `isAlone`: there are no numbers beside them. */
   #writeDecision(writer: FieldWriter, { score, label }: Predictions, row: number, isAlone: boolean): void {
-    if (this.#gives.score) {
+    if (this.#score) {
       const value = score[row] ?? Number.NaN;
       if (Number.isFinite(value)) writer.float8(value);
-      else if (this.#gives.label && isAlone) writer.null();
+      else if (this.#label && isAlone) writer.null();
       else throw new PgscoreError('internal', `row ${row} has the score ${value} and no error`);
     }
-    if (!this.#gives.label) return;
+    if (!this.#label) return;
     const text = this.#labels[label?.[row] ?? -1];
     if (text === undefined) throw new PgscoreError('internal', `row ${row} has the label ${label?.[row]} and no error`);
     writer.encoded(text);
