@@ -73,8 +73,7 @@ export class PredictionEncoder {
       const error = errors.size === 0 ? undefined : errors.get(row);
       if (error === undefined) {
         this.#writeDecision(writer, predictions, row, numbers === null);
-        if (numbers !== null) this.#values.write(writer, numbers, row * width, width);
-        else if (this.#values.count > 0) writeNulls(writer, this.#values.count);
+        this.#writeNumbers(writer, numbers, row * width, width);
         writer.null();
       } else {
         writeNulls(writer, own);
@@ -97,6 +96,11 @@ export class PredictionEncoder {
     const text = this.#labels[label?.[row] ?? -1];
     if (text === undefined) throw new PgscoreError('internal', `row ${row} has the label ${label?.[row]} and no error`);
     writer.encoded(text);
+  }
+
+  #writeNumbers(writer: FieldWriter, numbers: Float64Array | null, from: number, width: number): void {
+    if (numbers === null) writeNulls(writer, this.#values.count);
+    else this.#values.write(writer, numbers, from, width);
   }
 
   #errorCode(code: RowErrorCode): ViewedBytes {
