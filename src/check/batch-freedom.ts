@@ -8,7 +8,7 @@ import { predictRows, tryModel, type Preparation, type Trial } from './trial.ts'
 const ROUNDING = 1e-3;
 
 /** Operators that round by the range of the numbers of all rows of a run. */
-const BY_RANGE = [':DynamicQuantizeLinear', 'com.microsoft:DynamicQuantizeMatMul', 'com.microsoft:DynamicQuantizeLSTM'];
+const BY_RANGE = [':DynamicQuantizeLinear', 'com.microsoft:DynamicQuantizeMatMul'];
 
 /**
  * Tries a model with as many rows at a time as it takes: those that quantise dynamically get one.

@@ -35,8 +35,8 @@ function isPlainSvm(outline: Outline, output: string): boolean {
 }
 
 /**
- * The numbers beside the labels, if they are decision scores: some are outside of [0, 1] for the samples, or their rows do not add
- * up to 1 where there are several. Their direction is learned from the labels: skl2onnx exports a binary SVC with the signs exchanged.
+ * The numbers beside the labels, if they are decision scores: those of a plain SVM, or some outside of [0, 1] for the samples.
+ * Their direction is learned from the labels: skl2onnx exports a binary SVC with the signs exchanged.
  * @throws PgscoreError model_outputs_unclear where the labels do not follow them
  */
 export function marginsOf(classifier: Classifier): Margins | undefined {

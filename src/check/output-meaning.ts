@@ -53,7 +53,7 @@ function supervisedMeaning(evidence: Evidence, warnings: string[]): OutputMeanin
   };
 }
 
-/** The margins of a model that says labels; {} where it has none that are one for each class, undefined where it has probabilities. */
+/** The margins of a model that says labels. {} where none are one for each class; undefined where it has probabilities. */
 function numbersByClass(
   { outline, observed, options, values }: Evidence,
   label: ObservedOutput,

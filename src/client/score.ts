@@ -6,7 +6,7 @@ export type FeatureRow = Readonly<Record<string, string | number | boolean | Dat
 
 /** What a model says of one row. */
 export type Prediction = {
-  /** The probability of the positive class, or of the label with more than two classes; the value of a regression; null of several targets or labels. */
+  /** The probability of the positive class, or of the label with more than two classes; the value of a regression. null of several targets or labels. */
   readonly score: number | null;
   /** The predicted class; null for a regression. */
   readonly label: string | null;

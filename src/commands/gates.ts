@@ -63,21 +63,23 @@ function listGates(client: pg.Client, model: string | undefined) {
 }
 
 function addSet(gates: Command): void {
-  const number = (flag: string) => [`--${flag} <n>`, numberOption(`--${flag}`)] as const;
-  const [margin, minimum, tolerance] = [number('margin'), number('minimum-labels'), number('tolerance')];
   const command = databaseCommand(gates, 'set')
     .summary('set a gate')
     .description(SET_DESCRIPTION)
     .argument('<model>', 'such as churn')
     .argument('<kind>', 'golden, not_worse or no_segment_worse')
     .option('--metric <metric>', 'the metric of pgscore_bi.version_comparison that it goes by')
-    .option(margin[0], 'how much worse the version may be', margin[1])
+    .option('--margin <n>', 'how much worse the version may be', numberOption('--margin'))
     .option('--against <version>', 'champion or predecessor (default: champion)')
-    .option(minimum[0], 'labels that the metric must count for both versions (default: 30)', minimum[1])
+    .option(
+      '--minimum-labels <n>',
+      'labels that the metric must count for both versions (default: 30)',
+      numberOption('--minimum-labels'),
+    )
     .option('--by <column>', 'one segment column (default: all of them)')
     .option('--source <table>', 'of golden rows, a table or view')
     .option('--expected <column>', 'the column of it that holds the expected score or label')
-    .option(tolerance[0], 'how far a prediction may be off (default: 1e-5)', tolerance[1])
+    .option('--tolerance <n>', 'how far a prediction may be off (default: 1e-5)', numberOption('--tolerance'))
     .option('--name <name>', 'default: the kind and the metric')
     .addHelpText('after', EXAMPLES)
     .action(async (model: string, kind: string, options: SetOptions) => {

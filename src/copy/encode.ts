@@ -13,7 +13,7 @@ type PredictionTarget = {
   readonly task: Task;
   /** Or the names of the values of a row; none for a regression. */
   readonly classLabels: readonly string[];
-  /** One float8 column a class, or a column a value; [] where the model gives none; null: the probabilities of all classes as one jsonb. */
+  /** A column for each class or value; [] where the model gives none. null: the probabilities of all classes as one jsonb. */
   readonly valueColumns: readonly string[] | null;
 };
 
@@ -153,7 +153,7 @@ interface ValueFields {
   write(writer: FieldWriter, numbers: Float64Array, from: number, width: number): void;
 }
 
-/** `columns` as for the table: one float8 column a class or value, or null for one jsonb, an object from class label to number. */
+/** `columns` are those of the target. */
 function valueFields(task: Task, classLabels: readonly string[], columns: readonly string[] | null): ValueFields {
   if (task === 'embedding') return VECTOR_FIELD;
   if (task === 'multilabel') return labelFields(classLabels.length);
@@ -201,7 +201,7 @@ const VECTOR_FIELD: ValueFields = {
   },
 };
 
-/** jsonb travels as a version byte, 1, and text. */
+/** jsonb travels as a version byte, 1, and text: here an object from class label to number. */
 const JSONB_VERSION = '\u0001';
 const LONGEST_NUMBER = 25;
 

@@ -103,7 +103,7 @@ export type Signature = {
   batch: number | null;
 };
 
-/** How many values a row has: of a multilabel model the probabilities of its labels, NaN if it gives none, and then the labels as 0 or 1. */
+/** How many values a row has. Of a multilabel model: the probability of each label, NaN where it gives none, then each label as 0 or 1. */
 export function valuesWidth({ task, valueNames = [], outputs }: Signature): number {
   if (task === 'embedding') return outputs.values?.[0]?.width ?? 0;
   return valueNames.length * (task === 'multilabel' ? 2 : 1);

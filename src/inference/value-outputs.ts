@@ -57,7 +57,7 @@ export function multilabelReader(signature: Signature, shareOf: (probability: nu
   };
 }
 
-/** One matrix of a column a label, one of a layer a label, or an output a label: of two columns the last is the probability. */
+/** Of one matrix with a column a label, one with a layer a label, or an output a label. Of two columns the last is the probability. */
 function probabilitiesOf(
   read: readonly ValueOutput[],
   returned: readonly RunOutput[],

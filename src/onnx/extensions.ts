@@ -13,8 +13,8 @@ export type ExtensionNode = {
 };
 
 /**
- * What a node must be beside named on the list, as its kernel reads past its inputs, or aborts, where it is not: what is
- * wrong with it, or undefined.
+ * What is wrong with a node of a listed operator, or undefined. The kernel of the operator reads past its inputs, or aborts, where
+ * a node breaks its rule.
  */
 type Rule = (node: ExtensionNode) => string | undefined;
 

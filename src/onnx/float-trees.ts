@@ -7,8 +7,8 @@ import { withFloats } from './value-info.ts';
 import { integerField, lengthField } from './wire.ts';
 
 /**
- * Makes float64 inputs of scikit-learn's trees float32, which those trees compare: skl2onnx declares their outputs as
- * float64, which no kernel gives, so that ONNX Runtime does not load the file. [] where another operator reads the inputs,
+ * Makes float64 inputs of scikit-learn's trees float32, which those trees compare. skl2onnx declares their outputs as float64,
+ * which no kernel gives: ONNX Runtime would not load the file. [] where another operator reads the inputs,
  * where a threshold may be none of float32, or where the graph computes with float64 elsewhere.
  */
 export function floatTrees(outline: Outline): Edit[] {

@@ -156,7 +156,7 @@ class Walk {
   }
 }
 
-/** Of a name that is given twice, by a Constant or a sparse tensor too, ONNX Runtime takes the last: it has no known dimensions. */
+/** The dimensions of initializers. A name that is given twice, also by a node or a sparse tensor, has none: ONNX Runtime takes the last. */
 function initializerDims(model: Span): Map<string, number[]> {
   const graphs = parts(model, MODEL.graph).map(({ payload }) => payload);
   const fields = (number: number): Span[] =>

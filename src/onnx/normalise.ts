@@ -19,8 +19,11 @@ export type Normalised = {
 };
 
 /**
- * Takes the ZipMap out, so that the class probabilities come back as a matrix, and the sequence of several labels, whose parts
- * become outputs; gives texts a locale that every host has, and trees the inputs that they compare.
+ * Rewrites a graph so that ONNX Runtime for Node can load it and return its outputs:
+ * - without its ZipMap, so that the class probabilities come back as a matrix;
+ * - without a sequence of matrices, which become outputs;
+ * - with a locale that every host has;
+ * - with float32 inputs for trees that compare float32.
  */
 export function normalise(bytes: Uint8Array): Normalised {
   const original = readOutline(bytes);

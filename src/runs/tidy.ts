@@ -10,7 +10,7 @@ const forgetWorkers = statement<[]>(
   `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
 
-/** Runs of a watch that are looked at at once, and watches; rows of a history that are deleted at once, and no whole run more. */
+/** Runs of a watch that are looked at at once, and rows of a history that are deleted at once, but for the rest of a run. */
 const MOST_PRUNED = 20_000;
 const MOST_WATCHES = 100;
 

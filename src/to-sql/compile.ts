@@ -16,7 +16,7 @@ export type NativeProgram = { readonly answers: Answers; readonly critical: Crit
 
 /** Operators of the graph, other than constants, which may each build on the one before. */
 const MAX_NODES = 1000;
-/** Products with a weight in a row, at 18 ns each: past them, a statement of one row takes several times as long as an online call. */
+/** Products with a weight in a row, at 18 ns each. With more, a statement of one row takes several times as long as an online call. */
 const MAX_PRODUCTS = 5000;
 /** Weights of a network past this are no thousand operations a row any more, but millions. */
 const MAX_WEIGHTS_BYTES = 1_000_000;
