@@ -30,12 +30,13 @@ begin
   elsif at_most <= g.margin then
     passed := true;
     reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._figure(at_most)) end;
-  elsif worse < g.margin then
-    -- The width of an interval goes with 1 / sqrt(n).
-    needs := format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n);
-    reason := reason || format(': it may be %s worse', pgscore_data._figure(at_most));
-  else
+  elsif worse >= g.margin and worse > 0 then
     reason := reason || format(': %s worse', pgscore_data._figure(worse));
+  else
+    -- The width of an interval goes with 1 / sqrt(n).
+    needs := case when at_most - worse > 1000 * (g.margin - worse) then 'far more labels'
+               else format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n) end;
+    reason := reason || format(': it may be %s worse', pgscore_data._figure(at_most));
   end if;
 end
 $$;

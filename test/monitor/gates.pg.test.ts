@@ -95,6 +95,18 @@ describe('a version that is not to be worse', () => {
     ]);
   });
 
+  test.each([0, 1e-300])('says that far more labels are needed for a margin of %s', async (margin) => {
+    await ada.query(`select pgscore.set_gate('even', 'not_worse', metric => 'accuracy', margin => $1, name => 'none')`, [
+      margin,
+    ]);
+    expect((await check('even@2')).find(({ gate }) => gate === 'none')).toMatchObject({
+      passed: false,
+      needs: 'far more labels',
+      reason: expect.stringMatching(/: it may be 0\.0\d+ worse$/),
+    });
+    await ada.query(`select pgscore.drop_gate('even', 'none')`);
+  });
+
   test('is not promoted where it is worse, and by force with a reason, which the audit keeps', async () => {
     await stage('worse', 600, { isRight: MOSTLY }, { isRight: (n) => n % 2 === 0 });
     await ada.query(`select pgscore.set_gate('worse', 'not_worse', metric => 'accuracy', margin => 0.01)`);
