@@ -10,6 +10,14 @@ $$;
 comment on type pgscore_models._prediction is
   'What a model says of one row; probabilities or what it gives in their place, in the order of its class labels, or its several values.';
 
+create or replace function pgscore_data._has_score(e pgscore_data.execution) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return e.task = 'regression' or e.task = 'binary' and (e.probabilities or e.score_unit is not null)
+  or coalesce(e.score_unit in ('distance', 'share'), false);
+comment on function pgscore_data._has_score(pgscore_data.execution) is
+  'Whether a version gives one score a row, so that score() needs no class.';
+
 create or replace function pgscore_data._argument_type(tensor_type text, width int) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp

@@ -28,6 +28,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   segments constant text[] := (select m.segments from pgscore_data.monitor m where m.model_id = g.model_id);
+  is_number constant boolean := jsonb_typeof(g.golden -> 0 -> 'expected') = 'number';
 begin
   remedy := 'Leave out what is to have its default.';
   wrong := case
@@ -50,12 +51,13 @@ begin
     remedy := coalesce('Its segment columns are ' || nullif(array_to_string(segments, ', '), '') || '.',
                        format('select pgscore.monitor(%L, segments => array[''region'']); splits predictions from the next run on.', base));
   elsif wrong is null and g.kind = 'golden'
-    and this_task <> all (case jsonb_typeof(g.golden -> 0 -> 'expected') when 'number' then '{binary,regression}'::text[]
-                            else '{binary,multiclass}' end)
+    and not (case when is_number then exists (select from pgscore_data.execution e join pgscore_data.version v using (version_id)
+                                               where v.model_id = g.model_id and pgscore_data._has_score(e))
+               else this_task in ('binary', 'multiclass') end)
   then
-    wrong := format('column %I holds %s, and the task of the model is %s', g.expected,
-                    case jsonb_typeof(g.golden -> 0 -> 'expected') when 'number' then 'numbers' else 'labels' end, this_task);
-    remedy := 'Numbers are compared with the score of a binary or regression model, texts with the label of a classifier.';
+    wrong := format('column %I holds %s, and the model, whose task is %s, has no %s', g.expected,
+                    case when is_number then 'numbers' else 'labels' end, this_task, case when is_number then 'score' else 'label' end);
+    remedy := 'Numbers are compared with the score, texts with the label. All that a model says, deploy() checks with expect.';
   end if;
 end
 $$;
@@ -145,6 +147,7 @@ set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
 as $$
 declare
+  champion constant record := pgscore._find_version(model);
   columns constant text := (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
                              where a.attrelid = source and a.attnum > 0 and not a.attisdropped);
   category constant "char" := (select t.typcategory from pg_attribute a join pg_type t on t.oid = pgscore._base_type(a.atttypid)
@@ -157,13 +160,16 @@ begin
   elsif category not in ('N', 'S', 'E', 'B') then
     raise exception 'column "%" of % is neither a number nor a text', expected, source using errcode = 'datatype_mismatch',
       hint = 'Numbers are compared with the score, texts with the label.';
+  elsif exists (select from pgscore._matched_features(source, champion.signature, null) m where m.column_name = expected) then
+    raise exception 'column "%" of % is a feature of model "%"', expected, source, model using errcode = 'invalid_parameter_value',
+      hint = 'Give what is expected of a row in a column of its own.';
   end if;
   -- s.*: a column may be named s.
   execute format('select jsonb_agg(jsonb_build_object(''row'', x.features, ''expected'', x.expected)) '
                  'from (select pgscore_models._features($1, s.*) - $2 as features, %s as expected from %s s limit 1001) x',
                  format(case category when 'N' then 's.%1$I::float8'
                           else 'case when s.%1$I is not null then concat(s.%1$I) end' end, expected), source)
-    into golden using (pgscore._find_version(model)).version_id, expected;
+    into golden using champion.version_id, expected;
   wrong := case
     when golden is null then 'has no row'
     when jsonb_array_length(golden) > 1000 then 'has more than 1000 rows'

@@ -155,8 +155,7 @@ as $$
   select pgscore_data._write_score_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'),
                                          array_agg(x.version_id) filter (where x.native))
     from (select e.version_id, e.native from pgscore_data.execution e
-           where (e.task = 'regression' or e.task = 'binary' and e.probabilities or e.score_unit in ('distance', 'share')
-              or e.task = 'binary' and e.score_unit is not null)
+           where pgscore_data._has_score(e)
              and (select count(*) from unnest(array['online(jsonb, name)', 'online_score(text, name)']
                                               || case when e.native
                                                    then array['json(jsonb)', 'row(anyelement, bigint)', 'record(record)'] end) f

@@ -95,7 +95,7 @@ test.each([
   [`source => 'wanted'`, '22023', 'it needs expected', 'It needs source and expected'],
   [`source => 'wanted', expected => 'id', margin => 1`, '22023', 'it takes no margin', 'may have tolerance'],
   [`source => 'wanted', expected => 'id', tolerance => -1`, '22023', 'tolerance is a number from 0 on', 'Leave out'],
-  [`source => 'wanted', expected => 'label'`, '22023', 'holds labels, and the task of the model is regression', 'Numbers are'],
+  [`source => 'wanted', expected => 'label'`, '22023', 'holds labels, and the model, whose task is regression, has no label', 'Numbers are'],
   [`source => 'gone', expected => 'id'`, '42P01', 'relation "gone" does not exist', undefined],
   [`source => 'empty', expected => 'id'`, '22023', 'empty has no row', 'Give a small table'],
   [`source => 'large', expected => 'id'`, '22023', 'large has more than 1000 rows', 'Give a small table'],
