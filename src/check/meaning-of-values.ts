@@ -23,7 +23,7 @@ const MOST_ASSUMED = 64;
 /** A table has 1600 columns at most. */
 const MOST_COLUMNS = 1000;
 const LONGEST_COLUMN = 63;
-/** Columns that every target has beside its values. */
+/** Columns that every target has beside its values, and those that PostgreSQL gives every table. */
 const TAKEN = [
   'score',
   'label',
@@ -34,6 +34,12 @@ const TAKEN = [
   'event_time',
   'scored_at',
   'generation',
+  'tableoid',
+  'ctid',
+  'xmin',
+  'xmax',
+  'cmin',
+  'cmax',
 ];
 
 /** The class labels are looked for only where they decide: a file with several labels holds the classes of each of them. */

@@ -34,6 +34,13 @@ describe('a model with several values a row', () => {
     },
   );
 
+  test.each(['score', 'pgscore_hash', 'xmin'])('may not call one %s, as a column of every table is', async (name) => {
+    await expect(check('linear_targets', { targets: ['width', name] })).rejects.toMatchObject({
+      code: 'model_options_wrong',
+      message: `every prediction has a column '${name}' already`,
+    });
+  });
+
   test('is refused where a row differs from what was expected', async () => {
     const [row = {}, ...rows] = expectedRows('linear_targets');
     const wrong = [...rows, { ...row, expected_arr_delay: 1e6 }];
