@@ -55,24 +55,24 @@ end;
 comment on function pgscore_data._store_verdicts(int, timestamptz, timestamptz) is
   'Writes down what rules say of windows, where it is not what stands there already.';
 
-create or replace function pgscore_data._alert_number(value double precision) returns text
+create or replace function pgscore_data._short_number(value double precision) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return case
   when value = 0 or abs(value) not between 1e-9 and 1e15 then value::text
   else trim_scale(round(value::numeric, greatest(0, 3 - floor(log(abs(value)))::int)))::text end;
-comment on function pgscore_data._alert_number(double precision) is 'A value as sentences have it: four digits, or all of a whole number.';
+comment on function pgscore_data._short_number(double precision) is 'A number as sentences have it: four digits, or all of a whole number.';
 
 create or replace function pgscore_data._alert_detail(w pgscore_data.alert_window, zone text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return concat(
-  w.metric, ' of ' || nullif(w.column_name, ''), coalesce(' was ' || pgscore_data._alert_number(w.value), ' has no value'),
+  w.metric, ' of ' || nullif(w.column_name, ''), coalesce(' was ' || pgscore_data._short_number(w.value), ' has no value'),
   case w.grain when 'day' then ' on ' else format(' in the %s from ', w.grain) end, (w.window_start at time zone zone)::date,
-  case when w.value < w.lower_threshold then ', below ' || pgscore_data._alert_number(w.lower_threshold)
-    when w.value >= w.upper_threshold then ', above ' || pgscore_data._alert_number(w.upper_threshold) end,
+  case when w.value < w.lower_threshold then ', below ' || pgscore_data._short_number(w.lower_threshold)
+    when w.value >= w.upper_threshold then ', above ' || pgscore_data._short_number(w.upper_threshold) end,
   case when w.lasting_since is not null and (w.state = 'firing' or w.is_breach) then format('; since %s it has been %s, where %s is usual',
-    (w.lasting_since at time zone zone)::date, pgscore_data._alert_number(w.lasting_value), pgscore_data._alert_number(w.usual_value)) end);
+    (w.lasting_since at time zone zone)::date, pgscore_data._short_number(w.lasting_value), pgscore_data._short_number(w.usual_value)) end);
 comment on function pgscore_data._alert_detail(pgscore_data.alert_window, text) is
   'What a rule has to say of a window, as the second half of a sentence.';
 

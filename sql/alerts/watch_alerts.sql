@@ -11,8 +11,8 @@ begin atomic
              or k.state = 'firing' and (w.error is not null or w.retry_at > as_of - interval '5 minutes') then 'firing'
            when w.error is not null then 'pending' else 'ok' end,
          as_of, d.day, d.day + interval '1 day', y.minutes, coalesce(p.pending, 0), null::float8, l.upper, null::timestamptz,
-         concat(e.metric, ' of ', t.name, ' was ', pgscore_data._alert_number(y.minutes), ' on ', (d.day at time zone m.time_zone)::date,
-                case when x.is_late then ', above ' || pgscore_data._alert_number(l.upper) end,
+         concat(e.metric, ' of ', t.name, ' was ', pgscore_data._short_number(y.minutes), ' on ', (d.day at time zone m.time_zone)::date,
+                case when x.is_late then ', above ' || pgscore_data._short_number(l.upper) end,
                 '; the watch fails (' || w.error_code || ')', case when w.paused then '; the watch is paused' end)
     from pgscore_data.watch w
     join pgscore_data.effective_alert e on e.model_id = w.model_id and e.kind = 'watch'

@@ -1,12 +1,5 @@
 -- Whether a version passes the gates of its model.
 
-create or replace function pgscore_data._figure(x double precision) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return case when x = 0 or abs(x) >= 1e15 then x::text
-  else trim_scale(round(x::numeric, greatest(0, 3 - floor(log(abs(x)))::int)))::text end;
-comment on function pgscore_data._figure(double precision) is 'A number with four digits that count.';
-
 create or replace function pgscore_data._judge_difference(g pgscore_data.gate, d pgscore_data.compared_difference, other text,
   out passed boolean, out is_worse boolean, out needs text, out reason text)
 language plpgsql immutable
@@ -22,21 +15,22 @@ declare
 begin
   passed := false;
   is_worse := coalesce(n >= enough and d.is_enough and at_least > g.margin, false);
-  reason := format('%s is %s, that of %s %s', g.metric, pgscore_data._figure(d.value), other, pgscore_data._figure(d.other_value));
+  reason := format('%s is %s, that of %s %s', g.metric, pgscore_data._short_number(d.value), other,
+                   pgscore_data._short_number(d.other_value));
   if n < enough or not d.is_enough or at_most is null then
     needs := case when n < enough then format('%s more labels', enough - n) when g.metric = 'roc_auc' then 'more labels of each class'
                else 'more labels' end;
     reason := format('%s counts %s labels that judge both versions', g.metric, n);
   elsif at_most <= g.margin then
     passed := true;
-    reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._figure(at_most)) end;
+    reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._short_number(at_most)) end;
   elsif worse >= g.margin and worse > 0 then
-    reason := reason || format(': %s worse', pgscore_data._figure(worse));
+    reason := reason || format(': %s worse', pgscore_data._short_number(worse));
   else
     -- The width of an interval goes with 1 / sqrt(n).
     needs := case when at_most - worse > 1000 * (g.margin - worse) then 'far more labels'
                else format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n) end;
-    reason := reason || format(': it may be %s worse', pgscore_data._figure(at_most));
+    reason := reason || format(': it may be %s worse', pgscore_data._short_number(at_most));
   end if;
 end
 $$;
