@@ -54,7 +54,7 @@ declare
   family record := pgscore_data._model_family(new.model);
   earlier pgscore_data.label_source;
 begin
-  perform pgscore_data._refuse_several(new.model, family.task);
+  perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
   if not pgscore_data._may_label(new.owner, family.model_id) then
     raise exception 'permission denied for model "%"', new.model
       using errcode = 'insufficient_privilege',
@@ -71,7 +71,6 @@ begin
     raise exception 'the read handle belongs to another role'
       using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
-  perform pgscore_data._refuse_unlabelled(new.model, family.score_unit);
   perform pgscore_data._set_key_types(family.model_id, new.model, new.key_types, new.key_columns);
   -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
   insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column,

@@ -100,7 +100,7 @@ declare
   recorded pgscore_data.recorded_label;
   is_deployer constant boolean := pg_has_role(new.owner, 'pgscore_deployer', 'usage');
 begin
-  perform pgscore_data._refuse_several(new.model, family.task);
+  perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
   if not pgscore_data._may_label(new.owner, family.model_id) then
     raise exception 'permission denied for model "%"', new.model
       using errcode = 'insufficient_privilege',
@@ -112,7 +112,6 @@ begin
       new.model, source.source_schema, source.source_name, source.set_by
         using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer to record it.', source.set_by);
   end if;
-  perform pgscore_data._refuse_unlabelled(new.model, family.score_unit);
   if families is null then
     select array_agg(pgscore._key_family(to_regtype(k ->> 'sql_type')) order by n), array_agg(k ->> 'name' order by n)
       into families, columns

@@ -166,8 +166,8 @@ end;
 comment on function pgscore._key_family(oid) is
   'The type that a key column of this type is compared in where labels meet predictions; NULL for a type that labels cannot be keyed by.';
 
-create or replace function pgscore_data._refuse_several(model text, task text) returns void
-language plpgsql stable
+create or replace function pgscore_data._refuse_unjudged(model text, task text, score_unit text) returns void
+language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -179,10 +179,14 @@ begin
     raise exception 'model "%" gives several values a row, which labels do not judge yet', model using
       errcode = 'feature_not_supported',
       hint = 'Its volume, features and drift are watched without labels. To have one value judged, deploy a model of that value alone.';
+  elsif score_unit in ('distance', 'share') then
+    raise exception 'model "%" is a clustering: no label can say whether it is right', model using
+      errcode = 'feature_not_supported', hint = 'Its volume, its clusters and the drift of its features are watched without labels.';
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_several(text, text) is 'Raises where a model gives several targets or labels a row, or a vector.';
+comment on function pgscore_data._refuse_unjudged(text, text, text) is
+  'Raises where no label can judge a model: it gives several values a row, a vector, or clusters.';
 
 create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[],
                                                       out score_unit text)
@@ -203,16 +207,3 @@ begin
 end
 $$;
 comment on function pgscore_data._model_family(text) is 'A model by its bare name, with the task and classes of its newest version.';
-
-create or replace function pgscore_data._refuse_unlabelled(model text, score_unit text) returns void
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if score_unit in ('distance', 'share') then
-    raise exception 'model "%" is a clustering: no label can say whether it is right', model using
-      errcode = 'feature_not_supported', hint = 'Its volume, its clusters and the drift of its features are watched without labels.';
-  end if;
-end
-$$;
-comment on function pgscore_data._refuse_unlabelled(text, text) is 'Raises that a model has no truth.';
