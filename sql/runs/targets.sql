@@ -7,23 +7,21 @@ comment on view pgscore._target_request is
   'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
 alter view pgscore._target_request alter column owner set default current_user;
 
-create or replace function pgscore_data._prediction_columns(task text, value_columns text[]) returns text
+create or replace function pgscore_data._prediction_columns(task text, value_columns text[])
+returns table (name text, type text, n bigint)
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select case
-      when task in ('multi_target', 'multilabel', 'embedding') then ''
-      when task in ('regression', 'quantiles') then 'score double precision, '
-      when value_columns is null then 'score double precision, label text, probabilities jsonb, '
-      else 'score double precision, label text, '
-    end || coalesce((select string_agg(format('%I %s, ', p, case when task = 'embedding' then 'real[]'
-                                                              when task = 'multilabel' and p like 'label\_%' then 'boolean'
-                                                              else 'double precision' end), '' order by n)
-                       from unnest(value_columns) with ordinality as x (p, n)), '')
-      || 'error_code text'
+  select c.name, case when c.name = any (value_columns) and task = 'embedding' then 'real[]'
+           when c.name = any (value_columns) and task = 'multilabel' and c.name like 'label\_%' then 'boolean'
+           when c.name in ('label', 'error_code') then 'text' when c.name = 'probabilities' then 'jsonb' else 'double precision' end, c.n
+    from unnest(case when task in ('multi_target', 'multilabel', 'embedding') then '{}'
+                  when task in ('regression', 'quantiles') then '{score}'
+                  when value_columns is null then '{score,label,probabilities}' else '{score,label}'::text[] end
+                || value_columns || array['error_code']) with ordinality as c (name, n)
 $$;
 comment on function pgscore_data._prediction_columns(text, text[]) is
-  'Definition of the columns that hold a prediction; the encoder writes them in this order.';
+  'The columns that hold a prediction; the encoder writes them in this order.';
 
 create or replace function pgscore_data._storage_view(t pgscore_data.target, view_suffix text, filter text) returns void
 language plpgsql volatile
@@ -35,7 +33,7 @@ begin
   -- Left joins, so that the planner drops them from a query that does not ask for the run's constants.
   execute format(
     'create view pgscore_predictions.%I as
-     select %s, %sp.error_code, m.name || ''@'' || v.number as model_version, p.run_id, coalesce(p.event_time, r.snapshot_at) as '
+     select %s, %s, m.name || ''@'' || v.number as model_version, p.run_id, coalesce(p.event_time, r.snapshot_at) as '
 'event_time, r.snapshot_at as scored_at
        from pgscore_predictions.%I p
        left join pgscore_data.run r on r.run_id = p.run_id
@@ -44,12 +42,7 @@ begin
       where %s',
     base || view_suffix,
     (select string_agg(format('p.%I', k ->> 'name'), ', ' order by n) from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)),
-    case
-      when t.task in ('multi_target', 'multilabel', 'embedding') then ''
-      when t.task in ('regression', 'quantiles') then 'p.score, '
-      when t.value_columns is null then 'p.score, p.label, p.probabilities, '
-      else 'p.score, p.label, '
-    end || coalesce((select string_agg(format('p.%I, ', c), '' order by n) from unnest(t.value_columns) with ordinality as x (c, n)), ''),
+    (select string_agg(format('p.%I', c.name), ', ' order by c.n) from pgscore_data._prediction_columns(t.task, t.value_columns) c),
     base, filter);
   execute format('grant select on pgscore_predictions.%I to %I', base || view_suffix, t.owner);
 end
@@ -135,7 +128,8 @@ begin
     into keys, key_names from jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
   execute format('create table pgscore_predictions.%I (generation int not null, %s, event_time timestamptz, %s, run_id bigint not null, '
                  'pgscore_segments text[], pgscore_hash bigint) partition by list (generation)',
-    base, keys, pgscore_data._prediction_columns(t.task, t.value_columns));
+    base, keys, (select string_agg(format('%I %s', c.name, c.type), ', ' order by c.n)
+                   from pgscore_data._prediction_columns(t.task, t.value_columns) c));
   execute format('comment on table pgscore_predictions.%I is %L', base,
                  format('Predictions of target %I.%I, one partition a generation. Read them through its views.', t.view_schema,
                         t.view_name));
