@@ -86,17 +86,16 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  tasks constant text[] := '{binary,multiclass,regression,multi_target,multilabel,quantiles,embedding,clustering,anomaly}';
   deployed text;
 begin
   if deploy.nulls is not null and deploy.nulls not in ('auto', 'error', 'nan') then
     raise exception 'nulls => % is not known', quote_literal(nulls)
       using errcode = 'invalid_parameter_value', hint = 'Use ''auto'', ''error'' or ''nan''.';
   end if;
-  if deploy.task is not null and deploy.task not in ('binary', 'multiclass', 'regression', 'multi_target', 'multilabel', 'quantiles',
-                                                     'embedding', 'clustering', 'anomaly') then
+  if deploy.task <> all (tasks) then
     raise exception 'task => % is not known', quote_literal(task)
-      using errcode = 'invalid_parameter_value',
-        hint = 'Use binary, multiclass, regression, multi_target, multilabel, quantiles, embedding, clustering or anomaly.';
+      using errcode = 'invalid_parameter_value', hint = format('Use one of %s.', array_to_string(tasks, ', '));
   end if;
   if deploy.threshold is not null and not (deploy.threshold > 0 and deploy.threshold < 1) then
     raise exception 'threshold => % is not between 0 and 1', threshold

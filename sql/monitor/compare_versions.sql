@@ -5,21 +5,21 @@ with ready as (
   select v.version_id, v.model_id, e.task, lag(v.version_id) over (partition by v.model_id order by v.number) as predecessor
     from pgscore_data.version v join pgscore_data.execution e using (version_id) where v.state = 'ready'
 ), pair as (
-  select r.version_id, a.version_id as other_id, 'champion' as compared_with, r.task from ready r
+  select r.model_id, r.version_id, a.version_id as other_id, 'champion' as compared_with, r.task from ready r
     join pgscore_data.alias a on a.model_id = r.model_id and a.alias = 'champion' where a.version_id <> r.version_id
   union all
-  select r.version_id, r.predecessor, 'predecessor', r.task from ready r where r.predecessor is not null
+  select r.model_id, r.version_id, r.predecessor, 'predecessor', r.task from ready r where r.predecessor is not null
 )
-select p.version_id, p.other_id, p.compared_with, p.task from pair p join ready o on o.version_id = p.other_id and o.task = p.task;
+select p.version_id, p.other_id, p.compared_with, p.task, p.model_id
+  from pair p join ready o on o.version_id = p.other_id and o.task = p.task;
 comment on view pgscore_data.version_pair is
   'Which versions are compared: each one with the champion of its model and with the one before it.';
 
 create or replace view pgscore_data.comparison_due as
 select v.version_id, v.other_id, p.compared_at, p.compare_seconds, g.by_segment
   from pgscore_data.version_pair v
-  join pgscore_data.version x using (version_id)
  cross join lateral (
-   select exists (select from pgscore_data.gate g where g.model_id = x.model_id and g.kind = 'no_segment_worse') as by_segment) g
+   select exists (select from pgscore_data.gate g where g.model_id = v.model_id and g.kind = 'no_segment_worse') as by_segment) g
   left join pgscore_data.compared_pair p using (version_id, other_id)
   join pgscore_data.calibration_check a on a.version_id = v.version_id
   join pgscore_data.calibration_check b on b.version_id = v.other_id

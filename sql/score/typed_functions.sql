@@ -61,16 +61,15 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when not e.native and e.task = 'multiclass' then format('(pgscore_models.%I(%s)).label', format('_v%s_online', e.version_id), otherwise)
-    when e.task = 'embedding' then
-      format('(pgscore_models.%I(%s)).probabilities::real[]', format('_v%s_online', e.version_id), otherwise)
-    when e.task in ('multi_target', 'multilabel') then
-      format('pgscore_models._several(%L, %L::text[], (pgscore_models.%I(%s)).probabilities)', e.task, e.class_labels,
-             format('_v%s_online', e.version_id), otherwise)
-    when not e.native then format('(pgscore_models.%I(%s)).score', format('_v%s_online', e.version_id), otherwise)
-    when e.task = 'multiclass' then format('(%L::text[])[1 + %s]', e.class_labels, label_call)
-    else call
+    when e.native and e.task = 'multiclass' then format('(%L::text[])[1 + %s]', e.class_labels, label_call)
+    when e.native then call
+    when e.task = 'multiclass' then asked || '.label'
+    when e.task = 'embedding' then asked || '.probabilities::real[]'
+    when e.task in ('multi_target', 'multilabel')
+      then format('pgscore_models._several(%L, %L::text[], %s.probabilities)', e.task, e.class_labels, asked)
+    else asked || '.score'
   end
+  from format('(pgscore_models.%I(%s))', format('_v%s_online', e.version_id), otherwise) as asked
 $$;
 comment on function pgscore_data._typed_result(pgscore_data.execution, text, text, text) is
   'What a typed function of a version computes: by the compiled function or through the service.';
