@@ -121,14 +121,17 @@ begin
   -- In any order, so that each has its turn.
   for t in select x.target_id, format('target_%s_g0', x.target_id) as storage,
                   clock_timestamp() - coalesce(x.keep_history, interval '400 days') as until
-    from pgscore_data.target x
-   where not exists (select from pgscore_data.watch w where w.target_id = x.target_id) order by random() limit most_targets loop
+    from pgscore_data.target x order by random() limit most_targets
+  loop
     this_run := 0;
     loop
       execute format('select p.run_id from pgscore_predictions.%I p where p.run_id > $1 order by p.run_id limit 1', t.storage)
          into this_run using this_run;
+      -- A watch prunes its own runs, which are the newest.
       exit when this_run is null or pruned >= most_rows
-        or exists (select from pgscore_data.run r where r.run_id = this_run and (r.finished_at >= t.until or not r.kept));
+        or exists (select from pgscore_data.run r
+                    where r.run_id = this_run and (r.finished_at >= t.until or not r.kept
+                       or exists (select from pgscore_data.watch w where w.watch_id = r.watch_id)));
       execute format('delete from pgscore_predictions.%I p where p.run_id = $1', t.storage) using this_run;
       get diagnostics n = row_count;
       pruned := pruned + n;
