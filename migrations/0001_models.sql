@@ -144,7 +144,7 @@ create table pgscore_data.gate (
   unique (model_id, name),
   check (case kind when 'golden' then golden is not null else num_nulls(metric, against, margin, minimum_labels) = 0 end)
 );
-comment on table pgscore_data.gate is 'What a version must hold before it becomes the champion of its model.';
+comment on table pgscore_data.gate is 'What a version must pass before it becomes the champion of its model.';
 comment on column pgscore_data.gate.by_column is 'segments, or one column of them.';
 comment on column pgscore_data.gate.source is 'The table that the golden rows were copied from.';
 comment on column pgscore_data.gate.golden is 'The golden rows: of each its features, row, and what is expected, a number or a text.';

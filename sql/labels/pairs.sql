@@ -180,7 +180,7 @@ begin
               when j.task = 'binary' and j.score_unit is null
                 then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
          case when j.task = 'binary' then pgscore_data._score_bin(
-           case when j.score_unit is null then j.score else pgscore_data._squashed(j.score) end, e.mirrored) end,
+           case when j.score_unit is null then j.score else pgscore_data._unit_margin(j.score) end, e.mirrored) end,
          case when j.task = 'multiclass' then pgscore_data._rank_of(j.actual_class, j.probabilities) end,
          case when j.task = 'multiclass' and cardinality(j.probabilities) <= 50 and j.probabilities[j.actual_class + 1] is not null
            then array(select pgscore_data._score_bin(p, e.mirrored) / 4

@@ -1,4 +1,4 @@
--- Gates: what a version must hold before it becomes the champion. Setting, dropping and listing them.
+-- Gates: what a version must pass before it becomes the champion. Setting, dropping and listing them.
 
 create or replace view pgscore.gates with (security_barrier) as
 select m.name as model, g.name as gate, g.kind, g.metric, g.against, g.margin, g.minimum_labels, g.by_column as by, g.source, g.expected,
@@ -6,7 +6,7 @@ select m.name as model, g.name as gate, g.kind, g.metric, g.against, g.margin, g
   from pgscore_data.gate g
   join pgscore_data.model m using (model_id);
 comment on view pgscore.gates is
-'What a version must hold before it becomes the champion of its model. pgscore.check_gates(''churn@4'') tells whether it does.';
+'What a version must pass before it becomes the champion of its model. pgscore.check_gates(''churn@4'') tells whether it does.';
 comment on column pgscore.gates.model is 'Name of the model.';
 comment on column pgscore.gates.gate is 'Name of the gate.';
 comment on column pgscore.gates.kind is 'golden, not_worse or no_segment_worse, as in set_gate().';
@@ -204,7 +204,7 @@ as $$
   returning outcome
 $$;
 comment on function pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text) is
-'Sets what a version must hold before it becomes the champion of a model, in place of the gate of its name. Returns the name.
+'Sets what a version must pass before it becomes the champion of a model, in place of the gate of its name. Returns the name.
 model: its bare name.  kind: one of these.
 golden: its predictions of a small table equal expected ones. source: a table or view with the features; its rows are copied now.
 '

@@ -64,18 +64,18 @@ comment on function pgscore_data._score_bin(double precision, double precision[]
   'The bin of a probability, 0 to the number of edges: how many edges lie below it. An edge itself belongs to the bin under it, as in '
   'numpy.searchsorted(side=''left''); a hundredth, of which an edge is the number before, to the one above.';
 
-create or replace function pgscore_data._squashed(margin double precision) returns double precision
+create or replace function pgscore_data._unit_margin(margin double precision) returns double precision
 language sql immutable parallel safe
 return 0.5 + margin / (1 + abs(margin)) / 2;
-comment on function pgscore_data._squashed(double precision) is
-  'Where a margin is counted among the bins of probabilities: 0 at 0.5, the order as it is. So metrics of ranking are those of margins.';
+comment on function pgscore_data._unit_margin(double precision) is
+  'A margin as a number from 0 to 1: its softsign, moved so that 0 is 0.5. So it is counted in the bins of probabilities; the order stays.';
 
-create or replace function pgscore_data._unsquashed(place text) returns text
+create or replace function pgscore_data._margin_at_sql(place text) returns text
 language sql immutable parallel safe
 return format($q$case when %1$s <= 0 then '-Infinity'::float8 when %1$s >= 1 then 'Infinity'
     when %1$s < 0.5 then 1 - 0.5 / (%1$s) else 0.5 / (1 - %1$s) - 1 end$q$, place);
-comment on function pgscore_data._unsquashed(text) is
-  'The expression of the margin that is counted at a place of the bins, from 0 to 1. Written into views, whose readers may call nothing.';
+comment on function pgscore_data._margin_at_sql(text) is
+  'The expression of the margin that _unit_margin() puts at a place. Written into views, whose readers may call nothing.';
 
 create or replace function pgscore_data._error_bucket(error double precision) returns int
 language sql immutable parallel safe
@@ -97,7 +97,7 @@ return case score_unit
   else array(select pgscore_data._label_form(c) from unnest(class_labels) with ordinality as x (c, n) order by n)
 end;
 comment on function pgscore_data._class_forms(text[], text) is
-  'The forms of class labels, in their order. Of anomalies true means one, which the model calls -1; 1 stays what the model means by it.';
+  'The forms in which the labels of classes are compared, in their order. An anomaly may be labelled true as well as -1.';
 
 create or replace function pgscore_data._class_of(label text, class_labels text[], class_forms text[]) returns smallint
 language sql immutable parallel safe

@@ -15,7 +15,7 @@ comment on function pgscore_data._curve_meanings() is 'What the columns of the v
 
 create or replace function pgscore_data._score_edge(place text, score_unit text) returns text
 language sql immutable
-return format('case when %s is null then %s else %s end', score_unit, place, pgscore_data._unsquashed(place));
+return format('case when %s is null then %s else %s end', score_unit, place, pgscore_data._margin_at_sql(place));
 comment on function pgscore_data._score_edge(text, text) is 'The expression of the score at a place of the bins.';
 
 do $do$

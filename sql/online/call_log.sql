@@ -106,7 +106,7 @@ select b.prediction_id + coalesce(x.n, 1) - 1 as prediction_id, b.model, b.versi
        case when b.keys -> (x.n - 1)::int ->> 0 is not null
          then array(select jsonb_array_elements_text(b.keys -> (x.n - 1)::int)) end as key, x.event_time,
        case when b.probabilities is not null and b.is_several
-         then pgscore_models._several(b.task, b.names, array(select unnest(b.probabilities[x.n : x.n]))) end as outputs
+         then pgscore_models._values_json(b.task, b.names, array(select unnest(b.probabilities[x.n : x.n]))) end as outputs
   from pgscore_data.shown_block b
   left join lateral unnest(b.scores, b.labels, b.durations, b.event_times) with ordinality as x (score, label, duration, event_time, n)
     on true;

@@ -90,8 +90,8 @@ as $$
   from (select coalesce(score_unit, 'probability') || '_') x (prefix)
 $$;
 comment on function pgscore._value_columns(text, text[], text) is
-  'A column for each value of a row, or one a class, up to 20 classes; past that NULL where the probabilities must be one jsonb column, '
-  'and none of margins. Of two classes the margin of one is all there is.';
+'Columns for the values of a row, or for the probability or margin of each class. For more than 20 classes: NULL where the probabilities are
+one jsonb column, none where there are margins. Of two classes the score is the only margin.';
 
 create or replace function pgscore_data._create_storage() returns trigger
 language plpgsql security definer

@@ -38,7 +38,7 @@ begin
   select v.version_id, v.number, e.native, e.task into champion
     from pgscore_data.alias a join pgscore_data.version v using (version_id) join pgscore_data.execution e using (version_id)
    where a.model_id = b.model_id and a.alias = 'champion';
-  result := pgscore_data._typed_type(champion.task);
+  result := pgscore_data._typed_result_type(champion.task);
   if was <> result and problem is null then
     execute format('drop function %s', present);
   elsif was <> result then
@@ -153,7 +153,7 @@ begin
        where b.set_aside is null
          and exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion')) x (condition, call)
    where pgscore_data._bound_relation(b) = relation
-     and v.state = 'ready' and e.native and pgscore_data._typed_type(e.task) = 'double precision'
+     and v.state = 'ready' and e.native and pgscore_data._typed_result_type(e.task) = 'double precision'
      and pgscore._binding_problem(relation, v.signature) is null
      and exists (select from pg_proc p
                   where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = f.name

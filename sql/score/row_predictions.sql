@@ -12,14 +12,14 @@ $$;
 comment on function pgscore_models._refuse_ungranted(text) is
 'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
 
-create or replace function pgscore_models._names_shown(version pgscore_models._version) returns text
+create or replace function pgscore_models._value_names_text(version pgscore_models._version) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select format('Its %s are %s.', case version.task when 'multi_target' then 'values' when 'multilabel' then 'labels'
                                     when 'regression' then 'quantiles' else 'classes' end, array_to_string(version.class_labels, ', '))
 $$;
-comment on function pgscore_models._names_shown(pgscore_models._version) is
+comment on function pgscore_models._value_names_text(pgscore_models._version) is
   'What a version names that class => can ask for, as a sentence: its classes, labels, targets or quantiles.';
 
 create or replace function pgscore_models._refuse_labels_only(model text) returns void
@@ -62,7 +62,7 @@ begin
     model := pgscore_models._model_name(version.version_id);
     raise exception 'model "%" has % %: score() needs to know which one', model, cardinality(version.class_labels),
       case version.task when 'multiclass' then 'classes' when 'multilabel' then 'labels' else 'values' end using
-      errcode = 'invalid_parameter_value', detail = pgscore_models._names_shown(version),
+      errcode = 'invalid_parameter_value', detail = pgscore_models._value_names_text(version),
       hint = case when version.probabilities or version.score_unit is not null
           then format('score(%L, row, class => %L), or ', model, version.class_labels[1]) else '' end
         || case version.task when 'multiclass' then format('pgscore.classify(%L, row) for the label.', model)
@@ -82,7 +82,7 @@ as $$
 declare
   classes constant text := case
     when version.class_labels = '{}' then 'It is a regression: leave class out.'
-    else pgscore_models._names_shown(version)
+    else pgscore_models._value_names_text(version)
   end;
 begin
   if version.task = 'embedding' then
@@ -159,7 +159,7 @@ end
 $$;
 comment on function pgscore_models._predict(pgscore_models._version, jsonb) is 'All that a model says of one row.';
 
-create or replace function pgscore_models._several(task text, names text[], numbers double precision[]) returns jsonb
+create or replace function pgscore_models._values_json(task text, names text[], numbers double precision[]) returns jsonb
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -175,7 +175,7 @@ as $$
   end
    where numbers is not null and (task = 'embedding' or names <> '{}' and task in ('multi_target', 'multilabel', 'regression'))
 $$;
-comment on function pgscore_models._several(text, text[], double precision[]) is
+comment on function pgscore_models._values_json(text, text[], double precision[]) is
 'The several values of a row as predict() has them: labels that apply and the probability of each, values by name, or a vector; NULL for '
 'any other model. numbers: of labels first the probabilities and then the labels, as 0 or 1.';
 
@@ -186,9 +186,9 @@ as $$
   select case
       when p.task is null then null
       when p.task in ('multi_target', 'multilabel', 'embedding')
-        then pgscore_models._several(p.task, p.class_labels, (p.prediction).probabilities) || jsonb_build_object('version', p.version)
+        then pgscore_models._values_json(p.task, p.class_labels, (p.prediction).probabilities) || jsonb_build_object('version', p.version)
       when p.task = 'regression' then jsonb_build_object('value', (p.prediction).score, 'version', p.version)
-        || coalesce(pgscore_models._several(p.task, p.class_labels, (p.prediction).probabilities), '{}')
+        || coalesce(pgscore_models._values_json(p.task, p.class_labels, (p.prediction).probabilities), '{}')
       else jsonb_build_object('label', (p.prediction).label,
         case (asked).version.score_unit
           when 'margin' then 'margins' when 'distance' then 'distances' when 'share' then 'shares' when 'anomaly' then 'margins'

@@ -211,7 +211,7 @@ begin
       return query select x.r, x.score, this.class_labels[x.place],
         case when answer.probabilities is not null and this.score_unit is null and (x.place is not null or this.task = 'multilabel')
           then answer.probabilities[(x.n - 1) * numbers_a_row + 1 : (x.n - 1) * numbers_a_row + classes] end, version_name,
-        case when is_several then pgscore_models._several(this.task, this.class_labels,
+        case when is_several then pgscore_models._values_json(this.task, this.class_labels,
           answer.probabilities[(x.n - 1) * numbers_a_row + 1 : x.n * numbers_a_row]) end
         from (select unnest(sent) as r, unnest(answer.scores) as score, unnest(answer.labels) as place,
                      generate_series(1, cardinality(sent)) as n) x;

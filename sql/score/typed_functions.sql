@@ -46,14 +46,14 @@ as $$ select format('volatile parallel %s cost 100000',
                     case when current_setting('server_version_num')::int < 170000 then 'unsafe' else 'restricted' end) $$;
 comment on function pgscore_data._online_kind() is 'What PostgreSQL is told of a typed function that asks the service.';
 
-create or replace function pgscore_data._typed_type(task text) returns text
+create or replace function pgscore_data._typed_result_type(task text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select case when task = 'multiclass' then 'text' when task = 'embedding' then 'real[]'
            when task in ('multi_target', 'multilabel') then 'jsonb' else 'double precision' end
 $$;
-comment on function pgscore_data._typed_type(text) is
+comment on function pgscore_data._typed_result_type(text) is
   'What a typed function returns: the score, the label of several classes, all of several values, or the vector.';
 
 create or replace function pgscore_data._typed_result(e pgscore_data.execution, call text, label_call text, otherwise text) returns text
@@ -66,7 +66,7 @@ as $$
     when e.task = 'multiclass' then asked || '.label'
     when e.task = 'embedding' then asked || '.probabilities::real[]'
     when e.task in ('multi_target', 'multilabel')
-      then format('pgscore_models._several(%L, %L::text[], %s.probabilities)', e.task, e.class_labels, asked)
+      then format('pgscore_models._values_json(%L, %L::text[], %s.probabilities)', e.task, e.class_labels, asked)
     else asked || '.score'
   end
   from format('(pgscore_models.%I(%s))', format('_v%s_online', e.version_id), otherwise) as asked
@@ -146,7 +146,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  result text := pgscore_data._typed_type(e.task);
+  result text := pgscore_data._typed_result_type(e.task);
   -- A version reads nothing and never changes: it may be indexed, generated and computed by workers. The cost, that of reading five
   -- pages, has other conditions tried first and makes workers worth while.
   kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_kind() end;
@@ -191,7 +191,7 @@ begin
   -- In PL/pgSQL, which takes 0.3 µs more: pg_dump may write a table with a generated column before the function that one in SQL would
   -- call, for which PostgreSQL looks when it makes the column.
   if e.native and jsonb_array_length(features) <= 100 then
-    perform pgscore_data._create_function(name, taken, pgscore_data._typed_type(e.task), 'plpgsql',
+    perform pgscore_data._create_function(name, taken, pgscore_data._typed_result_type(e.task), 'plpgsql',
                                           'immutable parallel safe cost 2000',
       format(E'begin\n  return %s;\nend', pgscore_data._typed_result(e, format('pgscore_models.%I(%s)', '_v' || e.version_id, given),
           format('pgscore_models.%I(%s)', '_v' || e.version_id || '_label', given), null)),

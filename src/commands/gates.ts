@@ -7,7 +7,7 @@ import { databaseCommand, invocation } from './invocation.ts';
 import { numberOption } from './options.ts';
 import { tableOf } from './output.ts';
 
-const DESCRIPTION = `Says what a version must hold before it becomes the champion of its model.`;
+const DESCRIPTION = `Says what a version must pass before it becomes the champion of its model.`;
 
 const SET_DESCRIPTION = `Sets a gate in place of the one of its name.
 
@@ -37,7 +37,7 @@ export function addGates(program: Command): void {
     .command('gates')
     .helpCommand(false)
     .helpOption('--help', 'print this help')
-    .summary('what a version must hold before it is promoted: list, set, check, drop')
+    .summary('what a version must pass before it is promoted: list, set, check, drop')
     .description(DESCRIPTION);
   addList(gates);
   addSet(gates);

@@ -1,5 +1,5 @@
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
-import { classBins, MOST_CLASSES, type ScoreBins, squashed } from './score-bins.ts';
+import { classBins, MOST_CLASSES, type ScoreBins, unitMargin } from './score-bins.ts';
 import { ClassTally, writeClassTally } from './class-tally.ts';
 import { Tally, writeTally } from './tally.ts';
 import type { Task } from '../inference/signature.ts';
@@ -52,7 +52,7 @@ export class PredictionTally {
     for (let row = from; row < to; row += 1) {
       const kind = errors.has(row) ? 'failed' : this.#kind;
       const said = score[row] ?? Number.NaN;
-      const counted = this.#areMargins ? squashed(said) : said;
+      const counted = this.#areMargins ? unitMargin(said) : said;
       this.#scores.add(days[row - from] ?? null, kind, counted, label?.[row] === this.#positive);
     }
     if (this.#classes === undefined || label === null || probabilities === null) return;

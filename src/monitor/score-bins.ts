@@ -59,10 +59,10 @@ function edgesBelow(edges: Float64Array, value: number, low = 0, high = edges.le
 }
 
 /**
- * Where a margin is counted, as pgscore_data._squashed() has it: 0 at 0.5, the order as it is. Of a softsign, as a sigmoid is 1 from 37 on,
+ * Where a margin is counted, as pgscore_data._unit_margin() has it: 0 at 0.5, the order as it is. Of a softsign, as a sigmoid is 1 from 37 on,
  * and margins of thousands are usual.
  */
-export function squashed(margin: number): number {
+export function unitMargin(margin: number): number {
   return 0.5 + margin / (1 + Math.abs(margin)) / 2;
 }
 

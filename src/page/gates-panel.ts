@@ -12,7 +12,7 @@ export const gatesPanel = (): Panel<ModelContext> =>
   panel<ModelContext, readonly Row[]>({
     id: 'gates',
     title: 'Gates',
-    about: 'what a version must hold before it is promoted',
+    about: 'what a version must pass before it is promoted',
     depends: ({ versions, champion }) => ({ versions, champion }),
     load: async (context) => {
       const rows = await ask('gates', ofVersions(context));

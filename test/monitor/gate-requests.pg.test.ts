@@ -75,29 +75,38 @@ test.each([
   ['binary', true, 'Is it?', 'column "Is it?" of ada.golden is a feature of model "tiny"', 'a column of its own'],
   ['binary', false, 'n', 'n holds numbers, and the model, whose task is binary, has no score', 'texts with the label'],
   ['embedding', true, 'n', 'n holds numbers, and the model, whose task is embedding, has no score', 'deploy() checks'],
-  ['multilabel', true, 'text', 'text holds labels, and the model, whose task is multilabel, has no label', 'deploy() checks'],
-])('a golden gate of a %s model (probabilities: %s) by %s is refused', async (task, probabilities, expected, message, hint) => {
-  await superuser.query('begin');
-  await superuser.query(
-    `update pgscore_data.version set signature = signature || '{"features": [
+  [
+    'multilabel',
+    true,
+    'text',
+    'text holds labels, and the model, whose task is multilabel, has no label',
+    'deploy() checks',
+  ],
+])(
+  'a golden gate of a %s model (probabilities: %s) by %s is refused',
+  async (task, probabilities, expected, message, hint) => {
+    await superuser.query('begin');
+    await superuser.query(
+      `update pgscore_data.version set signature = signature || '{"features": [
        {"name": "X", "type": "float32", "width": 1}, {"name": "Is_it_", "type": "float32", "width": 1}]}' where version_id = $1`,
-    [tiny.versionId],
-  );
-  await superuser.query(
-    `insert into pgscore_data.alias (model_id, alias, version_id) values ($1, 'champion', $2)`,
-    [tiny.modelId, tiny.versionId],
-  );
-  const execution = 'update pgscore_data.execution set task = $2, probabilities = $3 where version_id = $1';
-  await superuser.query(execution, [tiny.versionId, task, probabilities]);
-  await superuser.query(`create table ada.golden as select 1 as x, 2 as "Is it?", 3 as n, 'a' as text`);
-  const call = `select pgscore.set_gate('tiny', 'golden', source => 'ada.golden', expected => '${expected}')`;
-  expect(await refusal(superuser, call)).toMatchObject({
-    code: '22023',
-    message: expect.stringContaining(message),
-    hint: expect.stringContaining(hint),
-  });
-  await superuser.query('rollback');
-});
+      [tiny.versionId],
+    );
+    await superuser.query(`insert into pgscore_data.alias (model_id, alias, version_id) values ($1, 'champion', $2)`, [
+      tiny.modelId,
+      tiny.versionId,
+    ]);
+    const execution = 'update pgscore_data.execution set task = $2, probabilities = $3 where version_id = $1';
+    await superuser.query(execution, [tiny.versionId, task, probabilities]);
+    await superuser.query(`create table ada.golden as select 1 as x, 2 as "Is it?", 3 as n, 'a' as text`);
+    const call = `select pgscore.set_gate('tiny', 'golden', source => 'ada.golden', expected => '${expected}')`;
+    expect(await refusal(superuser, call)).toMatchObject({
+      code: '22023',
+      message: expect.stringContaining(message),
+      hint: expect.stringContaining(hint),
+    });
+    await superuser.query('rollback');
+  },
+);
 
 test('of a version, a model or a gate that is not there, they say so', async () => {
   expect(await refusal(ada, `select pgscore.drop_gate('few', 'x')`)).toMatchObject({

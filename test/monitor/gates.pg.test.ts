@@ -96,9 +96,10 @@ describe('a version that is not to be worse', () => {
   });
 
   test.each([0, 1e-300])('says that far more labels are needed for a margin of %s', async (margin) => {
-    await ada.query(`select pgscore.set_gate('even', 'not_worse', metric => 'accuracy', margin => $1, name => 'none')`, [
-      margin,
-    ]);
+    await ada.query(
+      `select pgscore.set_gate('even', 'not_worse', metric => 'accuracy', margin => $1, name => 'none')`,
+      [margin],
+    );
     expect((await check('even@2')).find(({ gate }) => gate === 'none')).toMatchObject({
       passed: false,
       needs: 'far more labels',

@@ -191,11 +191,17 @@ describe('published generations', () => {
 
     test('are deleted, too, where a watch goes on with the target, which keeps what it replaces by itself', async () => {
       const before = await shown();
-      await superuser.query(`update pgscore_data.run set kept = true, finished_at = finished_at - interval '31 days'
-        where run_id in (select run_id from alice.often_history where score = any ($1))`, [before.slice(0, 2)]);
+      await superuser.query(
+        `update pgscore_data.run set kept = true, finished_at = finished_at - interval '31 days'
+        where run_id in (select run_id from alice.often_history where score = any ($1))`,
+        [before.slice(0, 2)],
+      );
       await alice.query(`select pgscore.watch('model', 'source', target => 'often')`);
-      await superuser.query(`update pgscore_data.run set watch_id = (select watch_id from pgscore_data.watch)
-        where run_id = (select run_id from alice.often_history where score = $1)`, [before[1]]);
+      await superuser.query(
+        `update pgscore_data.run set watch_id = (select watch_id from pgscore_data.watch)
+        where run_id = (select run_id from alice.often_history where score = $1)`,
+        [before[1]],
+      );
       await service.query('select pgscore_data._prune_history(20, 1000)');
       expect(await shown()).toEqual(before.slice(1));
       await alice.query(`select pgscore.unwatch('often')`);
