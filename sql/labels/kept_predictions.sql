@@ -194,7 +194,8 @@ begin atomic
    cross join lateral (
      select b.version_id, k.key, coalesce(k.event_time, a.asked_at), a.asked_at, y.prediction_id + k.n - 1, k.score,
             (k.label - 1)::smallint,
-            case when e.task = 'multiclass' and y.probabilities is not null then array(select unnest(y.probabilities[k.n : k.n])) end
+            case when e.task = 'multiclass' and e.score_unit is null and y.probabilities is not null
+              then array(select unnest(y.probabilities[k.n : k.n])) end
        from pgscore_data.online_block y
       cross join lateral rows from (unnest(y.scores, y.labels, y.later_ms, y.event_times), pgscore_data._key_rows(y.keys))
         with ordinality as k (score, label, later_ms, event_time, key, n)

@@ -82,7 +82,8 @@ select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.
        coalesce(to_jsonb(b.reals), to_jsonb(b.features)) as given,
        -- Read from where long values are stored, once; the parts of one that is stored there would each read all of it.
        b.inputs || '[]' as inputs,
-       case when b.probabilities is not null then b.probabilities || '{}'::double precision[] end as probabilities, b.durations,
+       case when b.probabilities is not null and v.signature #> '{outputs,margins}' is null
+         then b.probabilities || '{}'::double precision[] end as probabilities, b.durations,
        -- Texts of an array are counted off from its first, each time that one is looked for.
        to_jsonb(b.keys) as keys, b.event_times, b.error
   from pgscore_data.online_block b join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
@@ -121,9 +122,9 @@ comment on column pgscore.online_predictions.request_id is 'What the setting pgs
 comment on column pgscore.online_predictions.asked_at is 'When the question arrived; of calls alike, to within 10 ms.';
 comment on column pgscore.online_predictions.duration_ms is 'Milliseconds until it was answered, in the service.';
 comment on column pgscore.online_predictions.inputs is 'The features that were given.';
-comment on column pgscore.online_predictions.score is 'The probability of the positive class, or the value.';
+comment on column pgscore.online_predictions.score is 'The probability or the margin of the positive class, or the value.';
 comment on column pgscore.online_predictions.label is 'The label.';
-comment on column pgscore.online_predictions.probabilities is 'In the order of the class labels.';
+comment on column pgscore.online_predictions.probabilities is 'In the order of the class labels. NULL of a model that gives margins.';
 comment on column pgscore.online_predictions.outputs is 'The several values of the row, as predict() has them.';
 comment on column pgscore.online_predictions.error is 'Why there is no prediction.';
 comment on column pgscore.online_predictions.key is 'What the row was about, by which labels find it; NULL: it did not say.';

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { addMonitoredModel } from './monitored-model.ts';
+import { addCalls } from './add-calls.ts';
+import { addMonitoredModel, addRun } from './monitored-model.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
@@ -38,7 +39,7 @@ test('predictions of blocks are kept for labels one by one, with what was said a
   await addBlock(versionId, '{{a},{b},{NULL}}', '2026-03-02 00:00:00+00');
   await superuser.query(
     `insert into pgscore_data.online_batch (batch_id, version_id, n_predictions, n_failed, snapshot_at, first_id, last_id)
-     select -1, $1, 6, 0, now(), min(prediction_id), max(prediction_id) + 2 from pgscore_data.online_block`,
+     select -100, $1, 6, 0, now(), min(prediction_id), max(prediction_id) + 2 from pgscore_data.online_block`,
     [versionId],
   );
   await superuser.query('select pgscore.refresh()');
@@ -61,4 +62,28 @@ test('predictions of blocks are kept for labels one by one, with what was said a
     `select key from pgscore.online_predictions where model = 'asked' order by prediction_id`,
   );
   expect(rows.map(({ key }) => key)).toEqual([['a', '1'], null, ['c', '3'], ['a'], ['b'], null]);
+});
+
+test('margins of calls are kept for labels no more than those of runs, and are shown as no probabilities', async () => {
+  const model = await addMonitoredModel(superuser, 'margins', 'multiclass');
+  await superuser.query(
+    `update pgscore_data.version set signature = signature || '{"outputs": {"margins": {"name": "m", "unit": "margin"}}}' where version_id = $1`,
+    [model.versionId],
+  );
+  await superuser.query(
+    `update pgscore_data.execution set probabilities = false, score_unit = 'margin' where version_id = $1`,
+    [model.versionId],
+  );
+  const at = '2026-03-05 00:00+00';
+  await addRun(superuser, model, [{ id: 1, at, score: 2, label: 'b' }]);
+  await addCalls(superuser, model, [{ id: 7, at, score: 1e200, label: 'c', probabilities: [-3, 2, 1e200] }]);
+  await superuser.query('select pgscore.refresh()');
+  await superuser.query(`select pgscore.record_label('margins', '7', 'c')`);
+  await superuser.query('select pgscore.refresh()');
+  const kept = `select score, predicted_class as class, probabilities from pgscore_data.kept_prediction where version_id = $1 and key = '{7}'`;
+  expect((await superuser.query(kept, [model.versionId])).rows).toEqual([{ score: 1e200, class: 2, probabilities: null }]);
+  const judged = `select accuracy, top_2_accuracy from pgscore_bi.multiclass_performance_daily where model_name = 'margins' and n_labeled = 1`;
+  expect((await superuser.query(judged)).rows).toEqual([{ accuracy: 1, top_2_accuracy: null }]);
+  const shown = `select score, label, probabilities from pgscore.online_predictions where model = 'margins'`;
+  expect((await superuser.query(shown)).rows).toEqual([{ score: 1e200, label: 'c', probabilities: null }]);
 });
