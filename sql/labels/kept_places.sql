@@ -15,15 +15,13 @@ create or replace function pgscore_data._is_judged(t pgscore_data.target) return
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select t.task not in ('multi_target', 'multilabel', 'embedding') and coalesce(t.score_unit not in ('distance', 'share'), true)
-         and count(a.attname) = jsonb_array_length(t.key_columns)
+  select pgscore_data._is_judged(t.task, t.score_unit) and count(a.attname) = jsonb_array_length(t.key_columns)
     from jsonb_array_elements(t.key_columns) k
     left join pg_attribute a on a.attrelid = to_regclass('pgscore_predictions.target_' || t.target_id)
      and a.attname = k.value ->> 'name' and not a.attisdropped;
 end;
 comment on function pgscore_data._is_judged(pgscore_data.target) is
-  'Whether a label can judge the predictions of a target: not several values or clusters. Nor those whose key went with a type that was '
-  'dropped with CASCADE.';
+  'Whether a label can judge the predictions of a target. None judges those whose key went with a type that was dropped with CASCADE.';
 
 create or replace function pgscore_data._code_text(keys jsonb) returns text
 language sql stable

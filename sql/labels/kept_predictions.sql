@@ -190,7 +190,8 @@ begin atomic
   select p.*
     from unnest(batches) as x (batch_id)
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
-   cross join lateral (select * from pgscore_data.scored_version y where y.version_id = b.version_id offset 0) e
+   cross join lateral (select * from pgscore_data.scored_version y
+                        where y.version_id = b.version_id and pgscore_data._is_judged(y.task, y.score_unit) offset 0) e
    cross join lateral (
      select b.version_id, k.key, coalesce(k.event_time, a.asked_at), a.asked_at, y.prediction_id + k.n - 1, k.score,
             (k.label - 1)::smallint,
@@ -203,7 +204,7 @@ begin atomic
       where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id) p;
 end;
 comment on function pgscore_data._counted_calls(bigint[]) is
-  'The predictions of batches of calls. key is NULL where the call named no entity.';
+  'The predictions of batches of calls that a label can judge. key is NULL where the call named no entity.';
 
 create or replace function pgscore_data._keep_calls(batches bigint[]) returns void
 language sql volatile

@@ -166,6 +166,12 @@ end;
 comment on function pgscore._key_family(oid) is
   'The type that a key column of this type is compared in where labels meet predictions; NULL for a type that labels cannot be keyed by.';
 
+create or replace function pgscore_data._is_judged(task text, score_unit text) returns boolean
+language sql immutable parallel safe
+return task not in ('multi_target', 'multilabel', 'embedding') and coalesce(score_unit not in ('distance', 'share'), true);
+comment on function pgscore_data._is_judged(text, text) is
+  'Whether a label can judge what a model says: not several values a row, a vector, or clusters.';
+
 create or replace function pgscore_data._refuse_unjudged(model text, task text, score_unit text) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp

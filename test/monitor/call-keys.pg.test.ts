@@ -81,9 +81,24 @@ test('margins of calls are kept for labels no more than those of runs, and are s
   await superuser.query(`select pgscore.record_label('margins', '7', 'c')`);
   await superuser.query('select pgscore.refresh()');
   const kept = `select score, predicted_class as class, probabilities from pgscore_data.kept_prediction where version_id = $1 and key = '{7}'`;
-  expect((await superuser.query(kept, [model.versionId])).rows).toEqual([{ score: 1e200, class: 2, probabilities: null }]);
+  expect((await superuser.query(kept, [model.versionId])).rows).toEqual([
+    { score: 1e200, class: 2, probabilities: null },
+  ]);
   const judged = `select accuracy, top_2_accuracy from pgscore_bi.multiclass_performance_daily where model_name = 'margins' and n_labeled = 1`;
   expect((await superuser.query(judged)).rows).toEqual([{ accuracy: 1, top_2_accuracy: null }]);
   const shown = `select score, label, probabilities from pgscore.online_predictions where model = 'margins'`;
   expect((await superuser.query(shown)).rows).toEqual([{ score: 1e200, label: 'c', probabilities: null }]);
+});
+
+test('calls of which no label can judge one do not wait for labels', async () => {
+  const model = await addMonitoredModel(superuser, 'clusters', 'multiclass');
+  await superuser.query(
+    `update pgscore_data.execution set probabilities = false, score_unit = 'distance' where version_id = $1`,
+    [model.versionId],
+  );
+  await addCalls(superuser, model, [{ id: 7, at: '2026-03-05 00:00+00', score: 2, label: 'c' }]);
+  await superuser.query('select pgscore.refresh()');
+  const kept = `select from pgscore_data.kept_prediction where version_id = $1
+    union all select from pgscore_data.cell_open where version_id = $1`;
+  expect((await superuser.query(kept, [model.versionId])).rowCount).toBe(0);
 });
