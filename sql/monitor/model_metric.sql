@@ -134,7 +134,23 @@ begin
          values ('failed_share', c.n_failed::float8, c.n_predictions + c.n_failed, true),
                 ('null_score_share', (c.n_predictions - c.n_scored)::float8, c.n_predictions, e.task = 'binary' and e.probabilities
                  and c.segment_id = 0)) x (metric, hits, n, is_defined)
-       where x.is_defined and x.n > 0$q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
+       where x.is_defined and x.n > 0
+      union all
+      select m.name, v.number::bigint, g.grain, s.segment_key, s.segment_value, (w.window_start at time zone mo.time_zone)::date,
+             w.window_start, (date_trunc(g.grain, w.window_start at time zone mo.time_zone) + ('1 ' || g.grain)::interval)
+               at time zone mo.time_zone,
+             'n_predictions', null, w.n::float8, null, null, null, w.n, null, null, true, null, null
+        from pgscore_data.visible_model m
+        join pgscore_data.monitor mo using (model_id)
+        join pgscore_data.version v using (model_id)
+        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('multi_target', 'multilabel', 'embedding')
+        join pgscore_data.slice s using (model_id)
+       cross join (values ('day'), ('week'), ('month')) g (grain)
+       cross join lateral (
+         select date_trunc(g.grain, c.day, mo.time_zone) as window_start, sum(c.n_predictions)::bigint as n
+           from pgscore_data.cell_volume c
+          where c.version_id = v.version_id and c.segment_id = s.segment_id and c.n_predictions <> 0 group by 1) w
+       $q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
 $do$;
 comment on view pgscore_data.counted_series is 'Every metric of every window as a row, without drift, since planning both takes a second.';

@@ -171,6 +171,24 @@ test('every model is watched from the start: failed rows and a volume that break
   ]);
 });
 
+test('so is one of several values a row, whose volume has no view of its accuracy', async () => {
+  const model = await addMonitoredModel(superuser, 'several', 'regression');
+  await superuser.query(`update pgscore_data.execution set task = 'multi_target' where version_id = $1`, [
+    model.versionId,
+  ]);
+  const days: Day[] = Array.from({ length: 10 }, () => ({ accuracy: null }));
+  await live(superuser, model, [...days, { accuracy: null, n: 300 }, { accuracy: null }]);
+  await evaluate(superuser, at(13, 6));
+  expect(await told(superuser, 'several', 'volume')).toEqual([
+    { event: 'firing', day: 10, value: 300 },
+    { event: 'resolved', day: 11, value: 10_000 },
+  ]);
+  const { rows } = await superuser.query(
+    `select grain, sum(n)::int as n from pgscore_bi.model_metric where model_name = 'several' and metric = 'n_predictions' group by 1 order by 1`,
+  );
+  expect(rows).toEqual(['day', 'month', 'week'].map((grain) => ({ grain, n: 110_300 })));
+});
+
 test('what preview_monitor() says of the past is what was said in time', async () => {
   const model = await watched('twice', ', for_windows => 2, of_windows => 3');
   const days = accuracies(0.9, 0.7, 0.95, 0.7, 0.81, 0.7, 0.9, 0.9, 0.7, 0.7, 0.82, 0.95, 0.2, 0.1, 0.9, 0.6, 0.9, 0.9);
