@@ -254,6 +254,17 @@ test('where there is nothing to judge by, the sentence says what to do', async (
   const rows = Array.from({ length: 40 }, (_, n) => ({ id: n + 1, at, score: 0.9, label: 'yes' }));
   await addRun(superuser, model, rows);
   await superuser.query('select pgscore.refresh()');
+  const setTask = `update pgscore_data.execution set task = $2, score_unit = $3 where version_id = $1`;
+  for (const [task, unit] of [
+    ['multi_target', null],
+    ['multilabel', null],
+    ['embedding', null],
+    ['multiclass', 'distance'],
+  ]) {
+    await superuser.query(setTask, [model.versionId, task, unit]);
+    expect(await cause()).toEqual(['no_truth', expect.stringContaining('its volume')]);
+  }
+  await superuser.query(setTask, [model.versionId, 'binary', null]);
   expect(await cause()).toEqual(['no_label_source', expect.stringContaining(`pgscore.set_labels('new', …)`)]);
   await superuser.query(
     `insert into pgscore_data.label_source (model_id, set_by, source_schema, source_name, label_column, key_columns, time_zone)
