@@ -53,7 +53,7 @@ begin
   elsif wrong is null and g.kind = 'golden'
     and not (case when is_number then exists (select from pgscore_data.execution e join pgscore_data.version v using (version_id)
                                                where v.model_id = g.model_id and pgscore_data._has_score(e))
-               else this_task in ('binary', 'multiclass') end)
+               else this_task in ('binary', 'multiclass', 'clustering') end)
   then
     wrong := format('column %I holds %s, and the model, whose task is %s, has no %s', g.expected,
                     case when is_number then 'numbers' else 'labels' end, this_task, case when is_number then 'score' else 'label' end);
@@ -109,7 +109,8 @@ begin
       g.minimum_labels := coalesce(g.minimum_labels, 30);
       g.by_column := case when g.kind = 'no_segment_worse' then coalesce(options ->> 'by', 'segments') end;
     end if;
-    problem := pgscore_data._wrong_gate(base, family.task, g);
+    problem := pgscore_data._wrong_gate(
+      base, case when family.score_unit in ('distance', 'share') then 'clustering' else family.task end, g);
   end if;
   if problem.wrong is not null then
     raise exception 'gate % of model "%" cannot be set: %', coalesce(quote_literal(options ->> 'kind'), 'NULL'), base, problem.wrong using

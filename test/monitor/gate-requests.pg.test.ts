@@ -108,6 +108,17 @@ test.each([
   },
 );
 
+test('clusters, which no label judges, are not compared, so that no gate bars every version', async () => {
+  await superuser.query('begin');
+  await superuser.query(`update pgscore_data.execution set task = 'multiclass', positive_class = null, threshold = null, score_unit = 'distance'
+     where version_id in (select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = 'few')`);
+  await superuser.query('set local role ada');
+  expect(
+    await refusal(superuser, `select pgscore.set_gate('few', 'not_worse', metric => 'accuracy', margin => 0)`),
+  ).toMatchObject({ code: '22023', hint: 'Of a model whose task is clustering, versions are not compared.' });
+  await superuser.query('rollback');
+});
+
 test('of a version, a model or a gate that is not there, they say so', async () => {
   expect(await refusal(ada, `select pgscore.drop_gate('few', 'x')`)).toMatchObject({
     code: '42704',
