@@ -13,6 +13,8 @@ export const UNSUPERVISED = "task => 'clustering' (KMeans, mixtures) or 'anomaly
 
 /** Rounding of float32 sums. */
 const SLACK = 1e-4;
+/** Margins of an SVM are votes and a part of one: where votes tie, as far from all support vectors, the label is the first class. */
+const TIED_VOTES = 2 / 3;
 
 type Classifier = {
   readonly outline: Outline;
@@ -43,10 +45,13 @@ export function marginsOf(classifier: Classifier): Margins | undefined {
   const { outline, values, label, numbers, classLabels, positiveClass = '' } = classifier;
   const rows = (values.get(numbers.name) ?? []).map((row) => row.map(Number));
   if (!isPlainSvm(outline, numbers.name) && rows.flat().every((x) => x >= -SLACK && x <= 1 + SLACK)) return undefined;
-  const labels = (values.get(label.name) ?? []).map(([said]) => classLabels.indexOf(String(said)));
+  const said = (values.get(label.name) ?? []).map(([one]) => String(one));
+  refuseOtherLabels(said, classLabels);
+  const labels = said.map((one) => classLabels.indexOf(one));
   const { name, width } = numbers;
   if (classLabels.length > 2) {
-    if (2 * count(rows, (row, at) => row[labels[at] ?? -1] !== Math.max(...row)) <= rows.length)
+    const slack = outline.nodes.some(({ op }) => op === 'SVMClassifier') ? TIED_VOTES : 0;
+    if (2 * count(rows, (row, at) => (row[labels[at] ?? -1] ?? NaN) >= Math.max(...row) - slack) >= rows.length)
       return { name, width, unit: 'margin' };
     throw unclear(name);
   }
@@ -56,7 +61,7 @@ export function marginsOf(classifier: Classifier): Margins | undefined {
   const others = width === 1 && positive === 0;
   const sign = directionOf(
     rows.map((row) => row[column] ?? 0),
-    labels.map((said) => said === positive),
+    labels.map((one) => one === positive),
     others,
   );
   if (sign === undefined) throw unclear(name);
@@ -77,6 +82,18 @@ function directionOf(numbers: readonly number[], positive: readonly boolean[], i
 
 function count<Item>(items: readonly Item[], matches: (item: Item, at: number) => boolean): number {
   return items.filter((item, at) => matches(item, at)).length;
+}
+
+function refuseOtherLabels(said: readonly string[], classLabels: readonly string[]): void {
+  const other = said.find((label) => !classLabels.includes(label));
+  if (other === undefined) return;
+  throw new PgscoreError(
+    'model_class_labels_wrong',
+    `the model returns the label '${other}', which is none of ${classLabels.join(', ')}`,
+    {
+      remedy: 'Name the labels as the model returns them, in the order of model.classes_.',
+    },
+  );
 }
 
 function unclear(output: string): PgscoreError {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { classLabelsOf } from '../../src/check/class-labels.ts';
 import type { DeployOptions } from '../../src/check/deploy-options.ts';
+import type { SampleValues } from '../../src/check/sample-values.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import type { ObservedOutput } from '../../src/inference/outputs.ts';
 import { outputMeaning } from '../../src/check/output-meaning.ts';
@@ -12,12 +13,18 @@ const output = (name: string, type: TensorType, width: number): ObservedOutput =
 const label = output('label', 'int64', 1);
 const plain = onnxModel({ nodes: [node('ReduceSum', ['X'], ['y'])] });
 
-type Case = { model?: Uint8Array; observed: ObservedOutput[]; classLabels?: string[]; options?: DeployOptions };
+type Case = {
+  model?: Uint8Array;
+  observed: ObservedOutput[];
+  classLabels?: string[];
+  options?: DeployOptions;
+  values?: SampleValues;
+};
 
-function settle({ model = plain, observed, classLabels = [], options = {} }: Case) {
+function settle({ model = plain, observed, classLabels = [], options = {}, values = new Map() }: Case) {
   const warnings: string[] = [];
   const { outline } = normalise(model);
-  return { ...outputMeaning({ outline, observed, classLabels, options, values: new Map() }, warnings), warnings };
+  return { ...outputMeaning({ outline, observed, classLabels, options, values }, warnings), warnings };
 }
 
 const refused = (evidence: Case) => caught(() => settle(evidence)).code;
@@ -176,5 +183,29 @@ describe('class labels come', () => {
 
   test.each([[['a', 'a']], [['a', '']], [['a', 'b\0']]])('not as %j', (classLabels) => {
     expect(caught(() => labels(plain, { classLabels })).code).toBe('model_class_labels_wrong');
+  });
+});
+
+describe('margins beside labels', () => {
+  const observed = [label, output('margins', 'float32', 3)];
+  const classLabels = ['0', '1', '2'];
+  const values = (said: string, row: number[]): SampleValues =>
+    new Map<string, unknown[][]>([
+      ['label', Array.from({ length: 5 }, () => [said])],
+      ['margins', Array.from({ length: 5 }, () => row)],
+    ]);
+
+  test('are those of an SVM, too, whose votes tie on the samples: its label is the first class', () => {
+    const model = onnxModel({ nodes: [classic('SVMClassifier', ['X'], ['label', 'y'])] });
+    const tied = { observed, classLabels, values: values('0', [0.978, 0.992, 1.028]) };
+    expect(settle({ ...tied, model }).outputs.margins).toEqual({ name: 'margins', width: 3, unit: 'margin' });
+    expect(refused(tied)).toBe('model_outputs_unclear');
+    expect(refused({ ...tied, model, values: values('0', [0.9, 1.9, 0.2]) })).toBe('model_outputs_unclear');
+  });
+
+  test('are refused where the classes have other names than the labels', () => {
+    const named = { observed, classLabels: ['a', 'b', 'c'], values: values('0', [2.1, 0.9, -0.1]) };
+    const { code, message } = caught(() => settle(named));
+    expect([code, message]).toEqual(['model_class_labels_wrong', expect.stringContaining("'0'")]);
   });
 });
