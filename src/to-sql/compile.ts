@@ -27,7 +27,7 @@ const MAX_WEIGHTS_BYTES = 1_000_000;
  */
 export function compileNative(bytes: Uint8Array, signature: Signature): NativeProgram {
   if (signature.outputs.margins !== undefined) {
-    throw new NativeRefusal(`a ${signature.outputs.margins.unit} is computed by ONNX Runtime, not compiled`);
+    throw new NativeRefusal('a model without probabilities is not compiled');
   }
   const outline = readOutline(bytes);
   const nodes = neededNodes(outline, outputsRead(signature));
