@@ -127,10 +127,21 @@ function expectedColumns(signature: Signature, columns: readonly string[]): Expe
 function expectedColumn(signature: Signature, name: string): ExpectedColumn {
   const column = signature.valueNames === undefined ? classColumn(signature, name) : valueColumn(signature, name);
   if (column !== undefined) return column;
-  const { task, classLabels, valueNames: named = classLabels } = signature;
+  const { task, kind = task, classLabels, valueNames: named = classLabels } = signature;
   throw new PgscoreError('model_expectation_wrong', `the model predicts nothing to compare '${name}' with`, {
-    remedy: `It is a ${task} model${named.length > 0 ? ` of ${named.join(', ')}` : ''}.`,
+    remedy: `Its task is ${kind}${named.length > 0 ? `, of ${named.join(', ')}` : ''}. Name the column ${comparable(signature)}.`,
   });
+}
+
+/** What the columns of expected predictions may be called. */
+function comparable({ task, valueNames, outputs: { probabilities, margins } }: Signature): string {
+  if (task === 'embedding') return 'expected_embedding';
+  if (task === 'multilabel') return 'expected_label_<label> or expected_probability_<label>';
+  if (valueNames !== undefined) return `expected_${valueNames[0] ?? '<target>'}`;
+  if (task === 'regression') return 'expected_value';
+  const unit = margins?.unit === 'anomaly' ? undefined : margins?.unit;
+  const numbers = probabilities === undefined ? unit : 'probability';
+  return `expected_label${numbers === undefined ? '' : `, expected_${numbers}_<class>`} or expected_score`;
 }
 
 function classColumn(signature: Signature, name: string): ExpectedColumn | undefined {
