@@ -58,3 +58,9 @@ export function span(seconds: number | null | undefined): string {
   const days = Math.round(seconds / 86_400);
   return days < 730 ? `${days} days` : `${Math.round(days / 365.25)} years`;
 }
+
+/** A reason and a remedy behind each other. A reason of an error has no full stop. */
+export function sentences(...parts: readonly string[]): string {
+  const said = parts.filter((part) => part !== '');
+  return said.map((part) => (/[.:!?]$/.test(part) ? part : `${part}.`)).join(' ');
+}

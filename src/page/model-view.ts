@@ -10,7 +10,7 @@ import { watchesPanel } from './watches-panel.ts';
 import { verdictPanel } from './verdict.ts';
 import type { View } from './panel.ts';
 import { number, text, ask } from './api.ts';
-import { ago, compact, percent } from './format.ts';
+import { ago, compact, percent, sentences } from './format.ts';
 import { DEPLOY_HINT } from './tooltip.ts';
 
 /** Everything about one model: how it is now, why, its versions, and what is done to it. */
@@ -98,7 +98,7 @@ async function unreadyModel(model: string): Promise<HTMLElement[]> {
       {},
       `Version ${text(row, 'model_version')} `,
       el('span', { class: `chip ${tone}` }, state),
-      ` ${text(row, 'reason')} ${text(row, 'remedy')}`,
+      ` ${sentences(text(row, 'reason'), text(row, 'remedy'))}`,
     );
   });
 }

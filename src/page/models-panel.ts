@@ -1,5 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { el } from './dom.ts';
+import { sentences } from './format.ts';
 import { DEPLOY_HINT } from './tooltip.ts';
 import { modelCard, type JudgedModel } from './model-card.ts';
 import { modelLink } from './address.ts';
@@ -66,6 +67,10 @@ function unreadyCard(row: Row): HTMLElement {
       el('h2', {}, el('a', { href: modelLink(name) }, name)),
       el('span', { class: `chip ${state === 'rejected' ? 'bad' : 'plain'}` }, state),
     ),
-    el('p', { class: 'quiet' }, `Version ${text(row, 'model_version')}. ${text(row, 'reason')} ${text(row, 'remedy')}`),
+    el(
+      'p',
+      { class: 'quiet' },
+      `Version ${text(row, 'model_version')}. ${sentences(text(row, 'reason'), text(row, 'remedy'))}`,
+    ),
   );
 }

@@ -1,7 +1,7 @@
 import { ask, number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
 import { el } from './dom.ts';
-import { ago, count, span, moment } from './format.ts';
+import { ago, count, span, moment, sentences } from './format.ts';
 import { RUN_HINT, scoreHint, scheduleHint } from './tooltip.ts';
 import { panel, tablePanel, type Panel } from './panel.ts';
 import { scrollBox, dataTable, numeric } from './data-table.ts';
@@ -76,7 +76,7 @@ function stateOf(row: Row): HTMLElement {
   const failed = number(row, 'rows_failed') ?? 0;
   if (state === 'done' && failed > 0) return el('span', { class: 'chip warn' }, `done, ${count(failed)} failed`);
   const chip = el('span', { class: `chip ${TONES[state] ?? 'plain'}` }, state);
-  if (state === 'failed') return el('div', {}, chip, ` ${text(row, 'error')} ${text(row, 'remedy')}`);
+  if (state === 'failed') return el('div', {}, chip, ` ${sentences(text(row, 'error'), text(row, 'remedy'))}`);
   if (state !== 'running' || done === null || total === null || total === 0) return chip;
   const left = number(row, 'eta_seconds');
   const bar = el('progress', { max: total, value: Math.min(done, total), 'aria-label': `Run ${text(row, 'run')}` });

@@ -79,7 +79,7 @@ async function beginRun(model: string, rows: number): Promise<string> {
     await go('#/');
     const cards = page.locator('.model', { hasText: 'turned-away' });
     await cards.first().waitFor();
-    expect(await cards.allTextContents()).toEqual(['turned-awayrejectedVersion 3. No 3. ']);
+    expect(await cards.allTextContents()).toEqual(['turned-awayrejectedVersion 3. No 3.']);
     await superuser.query(`delete from pgscore_data.version where reason ~ '^No '`);
     await superuser.query(`delete from pgscore_data.model where name = 'turned-away'`);
   });
