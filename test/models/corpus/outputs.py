@@ -112,7 +112,10 @@ CASES = {
     'clusters_mixture': clusters('clusters_mixture', mixture.GaussianMixture(3, random_state=7), tables.iris),
     'clusters_bayes': clusters('clusters_bayes', mixture.BayesianGaussianMixture(n_components=3, random_state=7), tables.iris),
     'anomalies_forest': anomalies(
-        'anomalies_forest', ensemble.IsolationForest(n_estimators=10, random_state=7), opset={'': 18, 'ai.onnx.ml': 3}
+        'anomalies_forest',
+        ensemble.IsolationForest(n_estimators=10, random_state=7),
+        opset={'': 18, 'ai.onnx.ml': 3},
+        export="to_onnx(model, F[:1], target_opset={'': 18, 'ai.onnx.ml': 3})",
     ),
     'anomalies_svm': anomalies('anomalies_svm', svm.OneClassSVM(nu=0.1)),
     'anomalies_local': anomalies('anomalies_local', neighbors.LocalOutlierFactor(novelty=True, n_neighbors=5), tables.iris),
