@@ -80,7 +80,8 @@ with judged as materialized (
            when 'labels_waiting' then 'Labels are waiting to be counted, which takes seconds while a service runs.'
            when 'labels_unreadable' then format('Labels of %s cannot be read: pgscore.label_sources has the error.', j.label_source)
            when 'no_labels' then
-             format('No label of %s has met a prediction yet: compare its keys with those of the table that is scored.', j.label_source)
+             format('No label of %s has met a prediction yet: compare its keys, and known_at with the times of the predictions.',
+                    j.label_source)
            else format('No month can be judged yet: that takes 30 labels, and the truth of %s %% of its predictions.',
              to_char(100 * j.min_label_coverage, 'FM990.##')) end
     from judged j

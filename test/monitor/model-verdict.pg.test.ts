@@ -280,7 +280,7 @@ test('where there is nothing to judge by, the sentence says what to do', async (
     'Labels of public.truth cannot be read: pgscore.label_sources has the error.',
   ]);
   await superuser.query(compared, [model.modelId, null]);
-  expect(await cause()).toEqual(['no_labels', expect.stringContaining('public.truth')]);
+  expect(await cause()).toEqual(['no_labels', expect.stringMatching(/public.truth.*known_at/)]);
   await superuser.query(`select pgscore.record_label('new', '1', 'yes', now() - interval '1 day')`);
   expect(await cause()).toEqual(['labels_waiting', waiting]);
   await superuser.query('select pgscore.refresh()');
