@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { classLabelsOf } from '../../src/check/class-labels.ts';
 import type { DeployOptions } from '../../src/check/deploy-options.ts';
-import type { SampleValues } from '../../src/check/sample-values.ts';
+import type { SampleValues } from '../../src/check/sample-runs.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import type { ObservedOutput } from '../../src/inference/outputs.ts';
 import { outputMeaning } from '../../src/check/output-meaning.ts';
