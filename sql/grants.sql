@@ -21,6 +21,9 @@ revoke execute on function
   pgscore.promote(text, boolean, text),
   pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text),
   pgscore.drop_gate(text, text),
+  pgscore.start_experiment(text, text, jsonb, text[], double precision, timestamptz),
+  pgscore.set_arms(text, jsonb),
+  pgscore.stop_experiment(text, text),
   pgscore.check_gates(text),
   pgscore._gate_verdicts(text, name),
   pgscore._golden_rows(text, regclass, text),
@@ -40,6 +43,9 @@ grant execute on function
   pgscore.promote(text, boolean, text),
   pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text),
   pgscore.drop_gate(text, text),
+  pgscore.start_experiment(text, text, jsonb, text[], double precision, timestamptz),
+  pgscore.set_arms(text, jsonb),
+  pgscore.stop_experiment(text, text),
   pgscore.check_gates(text),
   pgscore._gate_verdicts(text, name),
   pgscore._golden_rows(text, regclass, text),
@@ -66,6 +72,7 @@ grant select on
   pgscore.feature_casts,
   pgscore.bindings,
   pgscore.gates,
+  pgscore.experiments,
   pgscore.online_predictions,
   pgscore.recorded_labels
   to pgscore_user;

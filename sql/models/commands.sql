@@ -100,6 +100,7 @@ declare
   base text := split_part(new.model, '@', 1);
   this_model int;
   version record;
+  experiment int;
 begin
   select m.model_id into this_model from pgscore_data.model m where m.name = base for no key update;
   if new.action in ('drop_version', 'drop_model') then
@@ -121,6 +122,7 @@ begin
   new.outcome := base;
   case new.action
     when 'promote' then
+      perform pgscore_data._refuse_experiment(this_model, base, 'promote', version.version_id);
       perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
       new.options := pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.actor, new.options);
       perform pgscore_data._set_alias(version.version_id, 'champion');
@@ -132,6 +134,7 @@ begin
           errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
       end if;
       if new.argument = 'champion' then
+        perform pgscore_data._refuse_experiment(this_model, base, 'promote', version.version_id);
         perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
         perform pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.actor, null);
       end if;
@@ -139,20 +142,29 @@ begin
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
     when 'rollback' then
+      perform pgscore_data._refuse_experiment(this_model, base, 'rollback', null);
       new.outcome := base || '@' || pgscore_data._rollback(this_model);
       perform pgscore_data._renew_bindings(this_model);
     when 'drop_version' then
+      perform pgscore_data._refuse_experiment(this_model, base, 'drop_version', version.version_id);
       perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
       new.outcome := base || '@' || version.number;
     when 'rename_model' then
       perform pgscore_data._rename_model(this_model, base, new.argument);
       new.outcome := new.argument;
     when 'drop_model' then
+      perform pgscore_data._refuse_experiment(this_model, base, 'drop_model', null);
       perform pgscore_data._drop_model(this_model, base);
     when 'set_gate' then
       new.argument := pgscore_data._set_gate(base, new.argument, new.options, new.actor);
     when 'drop_gate' then
       perform pgscore_data._drop_gate(this_model, base, new.argument);
+    when 'start_experiment' then
+      experiment := pgscore_data._start_experiment(this_model, base, new.options, new.actor);
+    when 'set_arms' then
+      experiment := pgscore_data._change_arms(this_model, base, new.options -> 'arms');
+    when 'stop_experiment' then
+      experiment := pgscore_data._stop_experiment(this_model, base, new.argument);
     when 'grant_model' then
       perform pgscore_data._change_grant(this_model, base, new.argument, new.actor, true);
     when 'revoke_model' then
@@ -163,6 +175,9 @@ begin
   if new.action in ('promote', 'set_alias', 'rollback') then
     perform pgscore_data._wake('models');
   end if;
+  if experiment is not null then
+    new.options := coalesce(new.options, '{}') || jsonb_build_object('experiment', experiment);
+  end if;
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
   select new.actor, new.action, base, number,
          (select v.sha256 from pgscore_data.version v where v.model_id = this_model and v.number = n.number),
@@ -170,6 +185,8 @@ begin
     from (select nullif(split_part(new.outcome, '@', 2), '')::int as number) n;
   if new.action in ('set_gate', 'drop_gate') then
     new.outcome := new.argument;
+  elsif experiment is not null then
+    new.outcome := pgscore_data._experiment_outcome(experiment, new.action);
   end if;
   return new;
 end

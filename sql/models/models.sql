@@ -193,7 +193,8 @@ comment on column pgscore.audit.at is 'When it was done.';
 comment on column pgscore.audit.actor is 'The role that did it.';
 comment on column pgscore.audit.action is
 'deploy, promote, set_alias, rollback, drop_version, rename_model, drop_model, grant_model, revoke_model,
-bind, unbind, log_calls, monitor, monitor_features, set_baseline, rebuild, set_alert, drop_alert, set_gate or drop_gate.';
+bind, unbind, log_calls, monitor, monitor_features, set_baseline, rebuild, set_alert, drop_alert, set_gate, drop_gate, start_experiment,
+set_arms or stop_experiment.';
 comment on column pgscore.audit.model is 'Name of the model at that time.';
 comment on column pgscore.audit.version is 'Number of the version that it was about; NULL where it was about the model.';
 comment on column pgscore.audit.sha256 is 'Digest of the ONNX file of that version.';

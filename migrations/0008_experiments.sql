@@ -1,0 +1,38 @@
+-- Experiments: which versions answer for which entities beside the champion.
+
+create table pgscore_data.experiment (
+  experiment_id int generated always as identity primary key,
+  model_id int not null references pgscore_data.model,
+  kind text not null check (kind in ('canary', 'ab', 'shadow')),
+  salt text not null unique,
+  split_by text[] not null,
+  sampling double precision not null check (sampling > 0 and sampling <= 1),
+  champion_version_id int not null references pgscore_data.version,
+  started_at timestamptz not null default clock_timestamp(),
+  until timestamptz,
+  stopped_at timestamptz,
+  started_by name not null,
+  promoted_version_id int references pgscore_data.version,
+  check (kind = 'shadow' or split_by <> '{}')
+);
+comment on table pgscore_data.experiment is 'Experiments with the versions of a model; one that is open for each model at most.';
+comment on column pgscore_data.experiment.salt is
+  'What the buckets of entities go by: pgscore.bucket(salt, key). The name of the model when it started, and the number of the experiment.';
+comment on column pgscore_data.experiment.split_by is 'The columns of a row that say which entity it is of; none of a shadow.';
+comment on column pgscore_data.experiment.sampling is 'Which share of rows a shadow scores; 1 of the other kinds.';
+comment on column pgscore_data.experiment.champion_version_id is 'The version that answers for all entities of no arm.';
+comment on column pgscore_data.experiment.until is 'When the service stops it; NULL: when somebody does.';
+create unique index experiment_open on pgscore_data.experiment (model_id) where stopped_at is null;
+
+create table pgscore_data.experiment_arm (
+  experiment_id int not null references pgscore_data.experiment on delete cascade,
+  version_id int not null references pgscore_data.version,
+  weight numeric not null check (weight > 0 and weight <= 100),
+  buckets int4multirange not null,
+  primary key (experiment_id, version_id)
+);
+comment on table pgscore_data.experiment_arm is
+  'Versions that answer beside the champion, or in its shadow, and the buckets of their entities, which only grow.';
+comment on column pgscore_data.experiment_arm.weight is 'Percent of entities.';
+comment on column pgscore_data.experiment_arm.buckets is 'Of the 10,000 buckets of pgscore.bucket(); those of no arm are the champion''s.';
+create index experiment_arm_of_version on pgscore_data.experiment_arm (version_id);
