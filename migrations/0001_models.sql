@@ -54,15 +54,16 @@ comment on table pgscore_data.version is
 create index version_checking on pgscore_data.version (version_id) where state = 'checking';
 
 create table pgscore_data.artifact (
-  version_id int primary key references pgscore_data.version on delete cascade,
-  original bytea not null check (octet_length(original) <= 268435456),
-  served bytea
+  version_id int references pgscore_data.version on delete cascade,
+  is_served boolean,
+  piece int check (piece >= 0),
+  bytes bytea not null check (octet_length(bytes) between 1 and 8388608),
+  primary key (version_id, is_served, piece)
 );
 comment on table pgscore_data.artifact is
-  'The ONNX bytes of a version: as deployed, and as served where the check had to rewrite the graph (ZipMap removed, batch made dynamic).';
-alter table pgscore_data.artifact
-  alter column original set storage external,
-  alter column served set storage external;
+  'The ONNX bytes of a version in pieces, which pg_dump can carry: as deployed, and with is_served as served where the check had to '
+  'rewrite the graph (ZipMap removed, batch made dynamic).';
+alter table pgscore_data.artifact alter column bytes set storage external;
 
 create table pgscore_data.execution (
   version_id int primary key references pgscore_data.version on delete cascade,

@@ -106,11 +106,16 @@ grant update on
   pgscore_data.run,
   pgscore_data.target,
   pgscore_data.generation,
-  pgscore_data.artifact,
   pgscore_data.schedule
   to pgscore_service;
 grant update (request) on pgscore_data.known_plan to pgscore_service;
-grant insert on pgscore_data.alias, pgscore_data.promotion, pgscore_data.audit, pgscore_data.schedule_fire to pgscore_service;
+grant insert on
+  pgscore_data.artifact,
+  pgscore_data.alias,
+  pgscore_data.promotion,
+  pgscore_data.audit,
+  pgscore_data.schedule_fire
+  to pgscore_service;
 grant execute on function
   pgscore_data._create_generation(bigint, int),
   pgscore_data._index_generation(int, int),

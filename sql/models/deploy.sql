@@ -12,6 +12,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  piece_bytes constant int := 8388608;
   this_model int;
   this_version int;
   next_number int;
@@ -40,7 +41,9 @@ begin
   values (this_model, next_number, coalesce(new.options, '{}'), new.expect, encode(sha256(new.bytes), 'hex'), octet_length(new.bytes),
           new.deployed_by)
   returning version_id into this_version;
-  insert into pgscore_data.artifact (version_id, original) values (this_version, new.bytes);
+  insert into pgscore_data.artifact (version_id, is_served, piece, bytes)
+  select this_version, false, piece, substr(new.bytes, 1 + piece * piece_bytes, piece_bytes)
+    from generate_series(0, (octet_length(new.bytes) - 1) / piece_bytes) piece;
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
   values (new.deployed_by, 'deploy', new.model, next_number, encode(sha256(new.bytes), 'hex'), coalesce(new.options, '{}'));
   perform pgscore_data._wake();

@@ -40,7 +40,6 @@ begin
       errcode = 'dependent_objects_still_exist', hint = 'Drop these first: they call functions of pgscore that are for score() alone.';
   end if;
   delete from pgscore_data.promotion p where p.version_id = this_version;
-  delete from pgscore_data.artifact a where a.version_id = this_version;
   insert into pgscore_data.dropped_version (version_id, task, class_labels, positive_class, threshold, probabilities, score_unit)
   select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.score_unit
     from pgscore_data.execution e where e.version_id = this_version;
@@ -48,6 +47,8 @@ begin
   perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v
     where v.version_id = this_version;
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
+  -- By now no check adds pieces to it.
+  delete from pgscore_data.artifact a where a.version_id = this_version;
 end
 $$;
 comment on function pgscore_data._drop_version(int, text) is

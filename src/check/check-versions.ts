@@ -65,8 +65,13 @@ async function checkVersion(version: ClaimedVersion, checking: Checking): Promis
     const isTriedAgain = version.attempt < MOST_ATTEMPTS;
     const native = await makeNative(connection, version.version_id, signature, toProve, isTriedAgain);
     if ('reason' in native) await prepare(version.version_id, { bytes: served ?? bytes, signature });
-    const [accepted] = await connection.insist((client) =>
-      acceptVersion(client, version.version_id, version.attempt, signature, served, warnings, { ...facts, native }),
+    const accepted = await connection.insist((client) =>
+      acceptVersion(client, version, {
+        signature,
+        warnings,
+        facts: { ...facts, native },
+        served: served === null ? [] : piecesOf(served),
+      }),
     );
     if (accepted !== undefined)
       log.info({ version: version.name, champion: accepted.champion, ms: Date.now() - began }, 'version is ready');
@@ -89,6 +94,13 @@ async function checkVersion(version: ClaimedVersion, checking: Checking): Promis
     log.info({ version: version.name, code, ms: Date.now() - began }, `version was rejected: ${reason}`);
     metrics.checked('rejected', (Date.now() - began) / 1000);
   }
+}
+
+/** As the database keeps them. */
+const PIECE_BYTES = 8 * 2 ** 20;
+
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
 function notCompiled({ options }: ClaimedVersion, { native }: Checking): string | undefined {

@@ -21,43 +21,38 @@ export async function loadVersion(client: Queryable, versionId: number): Promise
   return { bytes, signature: row.signature };
 }
 
-/** The driver reads bytea as text, and dies of 256 MB in one piece. */
-const SLICE_BYTES = 8 * 2 ** 20;
-
-type Slice = { slice: Buffer; size: number };
-type ReadSlice = (client: Queryable, versionId: number, from: number, bytes: number) => Promise<readonly Slice[]>;
-
-const originalSlice = statement<[versionId: number, from: number, bytes: number], Slice>(
-  'original_slice',
-  'select substr(original, $2, $3) as slice, octet_length(original) as size from pgscore_data.artifact where version_id = $1',
+const storedArtifact = statement<[versionId: number], { isServed: boolean; size: number; pieces: number }>(
+  'stored_artifact',
+  `select is_served as "isServed", sum(octet_length(bytes))::float8 as size, count(*)::int as pieces
+     from pgscore_data.artifact where version_id = $1 group by is_served order by is_served`,
 );
 
-const servedSlice = statement<[versionId: number, from: number, bytes: number], Slice>(
-  'served_slice',
-  `select substr(coalesce(served, original), $2, $3) as slice, octet_length(coalesce(served, original)) as size
-     from pgscore_data.artifact where version_id = $1`,
+const artifactPiece = statement<[versionId: number, isServed: boolean, piece: number], { bytes: Buffer }>(
+  'artifact_piece',
+  'select bytes from pgscore_data.artifact where version_id = $1 and is_served = $2 and piece = $3',
 );
 
 /** The bytes of a version as they were deployed; undefined where it was dropped. */
-export function readOriginal(client: Queryable, versionId: number): Promise<Buffer | undefined> {
-  return readSlices(client, versionId, originalSlice);
+export async function readOriginal(client: Queryable, versionId: number): Promise<Buffer | undefined> {
+  return readPieces(client, versionId, (await storedArtifact(client, versionId)).at(0));
 }
 
 /** The bytes of a version as they are served; undefined where it was dropped. */
-export function readServed(client: Queryable, versionId: number): Promise<Buffer | undefined> {
-  return readSlices(client, versionId, servedSlice);
+export async function readServed(client: Queryable, versionId: number): Promise<Buffer | undefined> {
+  return readPieces(client, versionId, (await storedArtifact(client, versionId)).at(-1));
 }
 
-async function readSlices(client: Queryable, versionId: number, read: ReadSlice): Promise<Buffer | undefined> {
-  const slices: Buffer[] = [];
-  for (let at = 0, size = 1; at < size;) {
-    const [row] = await read(client, versionId, at + 1, SLICE_BYTES);
+type Stored = { readonly isServed: boolean; readonly size: number; readonly pieces: number };
+
+async function readPieces(client: Queryable, versionId: number, stored?: Stored): Promise<Buffer | undefined> {
+  if (stored === undefined) return undefined;
+  const whole = Buffer.allocUnsafe(stored.size);
+  for (let piece = 0, at = 0; piece < stored.pieces; piece += 1) {
+    const [row] = await artifactPiece(client, versionId, stored.isServed, piece);
     if (row === undefined) return undefined;
-    slices.push(row.slice);
-    at += row.slice.length;
-    size = row.size;
+    at += row.bytes.copy(whole, at);
   }
-  return Buffer.concat(slices);
+  return whole;
 }
 
 /** Versions that calls of the service may ask for by an alias, champions first. Those that are compiled to SQL need no service. */

@@ -1,4 +1,5 @@
-import { statement } from '../postgres/statement.ts';
+import type pg from 'pg';
+import { statement, transaction } from '../postgres/statement.ts';
 import type { Signature } from '../inference/signature.ts';
 
 /** A version to be checked, with what its deployer said of it. */
@@ -32,29 +33,16 @@ export const renewVersion = statement<[versionId: number, attempt: number, lease
     where version_id = $1 and attempt = $2 and state = 'checking'`,
 );
 
-/**
- * The verdict ready: the version gets its signature and, where the check rewrote the graph, the bytes to serve. The first
- * ready version of a model becomes its champion. No row: another service gave a verdict meanwhile.
- */
-export const acceptVersion = statement<
-  [
-    versionId: number,
-    attempt: number,
-    signature: Signature,
-    served: Uint8Array | null,
-    warnings: string[],
-    facts: Record<string, unknown>,
-  ],
+const acceptVersionRow = statement<
+  [versionId: number, attempt: number, signature: Signature, warnings: string[], facts: Record<string, unknown>],
   { champion: boolean }
 >(
   'accept_version',
   `with ready as (
      update pgscore_data.version v
-        set state = 'ready', signature = $3, warnings = $5, facts = $6, checked_at = clock_timestamp(), lease_until = null
+        set state = 'ready', signature = $3, warnings = $4, facts = $5, checked_at = clock_timestamp(), lease_until = null
       where v.version_id = $1 and v.attempt = $2 and v.state = 'checking'
      returning v.version_id, v.model_id
-   ), stored as (
-     update pgscore_data.artifact a set served = $4 from ready where a.version_id = ready.version_id and $4::bytea is not null
    ), champion as (
      insert into pgscore_data.alias (model_id, alias, version_id) select model_id, 'champion', version_id from ready
      on conflict (model_id, alias) do nothing
@@ -64,6 +52,41 @@ export const acceptVersion = statement<
    )
    select exists (select from champion) as champion from ready`,
 );
+
+const storePiece = statement<[versionId: number, piece: number, bytes: Uint8Array]>(
+  'store_piece',
+  'insert into pgscore_data.artifact (version_id, is_served, piece, bytes) values ($1, true, $2, $3)',
+);
+
+/** What the check says of a version that is ready. */
+export type Accepted = {
+  readonly signature: Signature;
+  readonly warnings: string[];
+  readonly facts: Record<string, unknown>;
+  /** The bytes to serve, in pieces, where the check rewrote the graph. */
+  readonly served: Iterable<Uint8Array>;
+};
+
+/**
+ * The verdict ready: the version gets its signature and the bytes to serve. The first ready version of a model becomes its
+ * champion. Undefined: another service gave a verdict meanwhile.
+ */
+export function acceptVersion(
+  client: pg.ClientBase,
+  { version_id: versionId, attempt }: ClaimedVersion,
+  { signature, warnings, facts, served }: Accepted,
+): Promise<{ champion: boolean } | undefined> {
+  return transaction(client, async () => {
+    const [accepted] = await acceptVersionRow(client, versionId, attempt, signature, warnings, facts);
+    if (accepted === undefined) return undefined;
+    let piece = 0;
+    for (const bytes of served) {
+      await storePiece(client, versionId, piece, bytes);
+      piece += 1;
+    }
+    return accepted;
+  });
+}
 
 /** The verdict rejected, with the reason and the remedy that the deployer reads. */
 export const rejectVersion = statement<

@@ -1,16 +1,17 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { deployModel } from '../support/deploy.ts';
+import { deployBytes, deployModel } from '../support/deploy.ts';
 import { goldenModels, goldenRows } from '../support/golden-models.ts';
 import { loadRows } from '../support/load-rows.ts';
+import { floats, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 
 const database = await cloneDatabase();
 await startTestService(database);
-const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+const [superuser, ada, alice] = await Promise.all([database.client(), database.client('ada'), database.client('alice')]);
 
 const january = goldenModels.find(({ name }) => name === 'air_time_january');
 if (january === undefined) throw new Error('air_time_january is not in models.json');
@@ -136,3 +137,49 @@ test('every step is in the audit with its actor and the digest of the file', asy
     'ada drop_version 2 64',
   ]);
 });
+
+const PLACES = 5_000_000;
+
+/** Predicts x, which it looks up in 20 MB of numbers. Fixed to one row at a time, so that the check rewrites it. */
+const lookup = (): Uint8Array =>
+  onnxModel({
+    metadata: { 'pgscore.features': JSON.stringify(['x']) },
+    inputs: [tensorValue('x', [1, 1])],
+    outputs: [tensorValue('y', [1, 1])],
+    tensors: [
+      floats(
+        'numbers',
+        [PLACES],
+        Array.from({ length: PLACES }, (_, place) => place),
+      ),
+      integers('places', [1], [PLACES]),
+    ],
+    nodes: [
+      node('Cast', ['x'], ['whole'], { to: 7 }),
+      node('Mod', ['whole', 'places'], ['place']),
+      node('Gather', ['numbers', 'place'], ['y']),
+    ],
+  });
+
+test('a large model is stored in pieces, which go when it is dropped', async () => {
+  const stored = async () =>
+    (
+      await superuser.query(
+        `select is_served, count(*)::int as pieces, encode(sha256(string_agg(bytes, '' order by piece)), 'hex') = sha256 as as_deployed
+           from pgscore_data.artifact join pgscore_data.version using (version_id) join pgscore_data.model using (model_id)
+          where name = 'lookup' group by is_served, sha256 order by is_served`,
+      )
+    ).rows;
+  await deployBytes(ada, 'lookup', lookup());
+  expect(await stored()).toEqual([
+    { is_served: false, pieces: 3, as_deployed: true },
+    { is_served: true, pieces: 3, as_deployed: false },
+  ]);
+  await alice.query('create table places as select x::int from generate_series(0, 4999999, 997) x');
+  expect(await scoreTable(alice, 'lookup', 'places', { key: 'x' })).toMatchObject({ state: 'done', rows_failed: '0' });
+  const { rows: other } = await alice.query('select x, score from places_scores where score is distinct from x');
+  expect(other).toEqual([]);
+  expect((await alice.query(`select score('lookup', '{"x": 4999999}') as y`)).rows).toEqual([{ y: 4_999_999 }]);
+  await ada.query(`select pgscore.drop_model('lookup')`);
+  expect(await stored()).toEqual([]);
+}, 60_000);

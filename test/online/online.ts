@@ -31,7 +31,8 @@ export async function addVersion(
       [name, JSON.stringify(signature), bytes.length],
     );
     const versionId = rows[0]!.version_id;
-    const artifact = 'insert into pgscore_data.artifact (version_id, original) values ($1, $2)';
+    const artifact =
+      'insert into pgscore_data.artifact (version_id, is_served, piece, bytes) values ($1, false, 0, $2)';
     await superuser.query(artifact, [versionId, Buffer.from(bytes)]);
     await superuser.query("update pgscore_data.version set state = 'ready' where version_id = $1", [versionId]);
     return versionId;

@@ -30,7 +30,7 @@ test('hundreds of models are served by one scorer, whose memory stays bounded', 
        select v.model_id, n, 'ready', v.sha256, v.size_bytes, v.signature, v.deployed_by from pgscore_data.version v, generate_series(2, $1::int) n
        returning version_id
      )
-     insert into pgscore_data.artifact (version_id, original) select c.version_id, a.original from copies c, pgscore_data.artifact a`,
+     insert into pgscore_data.artifact select c.version_id, a.is_served, a.piece, a.bytes from copies c, pgscore_data.artifact a`,
     [MODELS],
   );
   const features = Array.from({ length: 20 }, (_, n) => `${n}::real as f${n}`).join(', ');

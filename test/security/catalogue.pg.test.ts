@@ -151,7 +151,6 @@ describe('tables, views and schemas', () => {
         and (has_table_privilege('pgscore_service', c.oid, 'update') or has_any_column_privilege('pgscore_service', c.oid, 'update'))
       order by 1`;
     expect(await offenders(changed, [])).toEqual([
-      'artifact',
       'cell_score',
       'cell_volume',
       'compared_label',

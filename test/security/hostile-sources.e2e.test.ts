@@ -21,7 +21,7 @@ const ATTEMPTS = [
   `select id from bob.secrets`,
   `select guard_key from pgscore_data.handle`,
   `select plan from pgscore_data.run`,
-  `select original from pgscore_data.artifact`,
+  `select bytes from pgscore_data.artifact`,
   `select * from pgscore_predictions.target_1`,
   `select set_config('role', 'bob', false)`,
   `set role bob`,

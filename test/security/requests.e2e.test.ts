@@ -183,7 +183,7 @@ describe('the private views', () => {
   test.each([
     'select * from pgscore_data.handle',
     'select * from pgscore_data.run',
-    'select original from pgscore_data.artifact',
+    'select bytes from pgscore_data.artifact',
     'select * from pgscore_predictions.target_1',
     'select * from pgscore_predictions.target_1_latest',
     'select pgscore_data._wake()',
