@@ -102,6 +102,7 @@ export const ERRORS = {
   server_unsupported: { exit: 69, retry: false, meaning: 'PostgreSQL is too old, a standby, or the database not UTF8' },
   run_failed: { exit: 1, retry: false, meaning: 'a run failed' },
   doctor_failed: { exit: 1, retry: false, meaning: 'the doctor found what keeps pgscore from working' },
+  gates_not_passed: { exit: 1, retry: false, meaning: 'a version does not pass the gates of its model' },
   uninstall_refused: { exit: 4, retry: false, meaning: 'uninstalling would take away what somebody still uses' },
   model_rejected: { exit: 65, retry: false, meaning: 'the check rejected the model' },
   file_unreadable: { exit: 66, retry: false, meaning: 'a file can not be read' },

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { PgscoreError } from '../errors.ts';
 import type pg from 'pg';
 import { callFunction, type Argument } from '../client/connection.ts';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
@@ -119,14 +120,25 @@ type Verdict = {
 function addCheck(gates: Command): void {
   databaseCommand(gates, 'check')
     .summary('whether a version passes')
-    .description('Tells whether a version passes the gates of its model, each with the reason.')
+    .description(
+      'Tells whether a version passes the gates of its model, each with the reason. The exit status is 1 where it does not.',
+    )
     .argument('<version>', 'such as churn@2')
     .action(async (version: string, _options, command: Command) => {
       const { flags, output } = invocation(command);
       const text = 'select * from pgscore.check_gates($1)';
       const { rows } = await inDatabase(flags, (client) => client.query<Verdict>(text, [version]));
       output.result(rows, () => tableOf(rows, 'Its model has no gates: pgscore gates set MODEL KIND'));
+      refuseNotPassed(version, rows);
     });
+}
+
+function refuseNotPassed(version: string, verdicts: readonly Verdict[]): void {
+  const gates = verdicts.filter(({ passed }) => !passed).map(({ gate }) => gate);
+  if (gates.length === 0) return;
+  throw new PgscoreError('gates_not_passed', `${version} does not pass ${gates.join(', ')}`, {
+    remedy: 'Do what the column needs says, or leave the champion as it is.',
+  });
 }
 
 function addDrop(gates: Command): void {

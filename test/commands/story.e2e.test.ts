@@ -60,9 +60,11 @@ describe('with a service', () => {
     expect(await json(set, ada)).toEqual({ model: 'iris', gate: 'not_worse_accuracy' });
     const gate = { model: 'iris', gate: 'not_worse_accuracy', kind: 'not_worse', margin: 0.01, minimum_labels: 50 };
     expect(await json(['gates', 'list', 'iris'])).toMatchObject([gate]);
-    expect((await runCli(['gates', 'check', 'iris@2'], ada)).stdout).toMatch(
+    const checked = await runCli(['gates', 'check', 'iris@2'], ada);
+    expect(checked.stdout).toMatch(
       /^ *not_worse_accuracy \| false .*labels that judge both versions \| it is not compared with iris@1 yet$/m,
     );
+    expect(checked).toMatchObject({ exit: 1, stderr: expect.stringContaining('[gates_not_passed]') });
     const refused = await runCli(['promote', 'iris@2'], ada);
     expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('not_worse_accuracy') });
     const forced = ['promote', 'iris@2', '--force', '--reason', 'a demonstration'];
