@@ -105,6 +105,22 @@ create table pgscore_data.dropped_version (
 );
 comment on table pgscore_data.dropped_version is 'What the accuracy of a dropped version is read by: the same columns as in execution.';
 
+create table pgscore_data.version_value (
+  value_id int generated always as identity (increment by -1) primary key,
+  version_id int not null references pgscore_data.version on delete cascade,
+  place smallint not null,
+  name text not null,
+  quantile double precision check (quantile > 0 and quantile < 1),
+  is_score boolean not null default false,
+  unique (version_id, place)
+);
+comment on table pgscore_data.version_value is
+  'The values of a row, of a version that gives several: labels judge each by itself.';
+comment on column pgscore_data.version_value.value_id is 'Negative. It stands in the place of version_id in the cells of the value.';
+comment on column pgscore_data.version_value.place is 'Place among the values of a row, from 1.';
+comment on column pgscore_data.version_value.quantile is 'The quantile that its name says; NULL: it says none.';
+comment on column pgscore_data.version_value.is_score is 'Whether it is the score of the version, too.';
+
 create table pgscore_data.alias (
   model_id int not null references pgscore_data.model,
   model_name text not null,

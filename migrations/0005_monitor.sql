@@ -245,7 +245,7 @@ comment on table pgscore_data.kept_block is 'Some hundreds of predictions of a r
 comment on column pgscore_data.kept_block.keys is 'The key of each; of several columns in the notation of an array.';
 comment on column pgscore_data.kept_block.exact_scores is 'In place of scores, where real cannot hold them all.';
 comment on column pgscore_data.kept_block.classes is 'Place of the predicted class, from 0; NULL for a regression.';
-comment on column pgscore_data.kept_block.probabilities is 'An array for each, of three classes or more.';
+comment on column pgscore_data.kept_block.probabilities is 'An array for each, of three classes or more, or of several values.';
 comment on column pgscore_data.kept_block.segments is 'An array for each: its segments.';
 
 create table pgscore_data.kept_prediction (
@@ -292,7 +292,8 @@ create table pgscore_data.evaluation (
   rank smallint,
   class_bins smallint[],
   segments int[],
-  is_recent boolean not null default true
+  is_recent boolean not null default true,
+  predicted_values double precision[]
 ) partition by list (is_recent);
 comment on table pgscore_data.evaluation is
   'The labels that are known now, each beside the prediction that it judges: in as many rows as it judges predictions, and in one without '
@@ -315,6 +316,7 @@ comment on column pgscore_data.evaluation.class_bins is
 comment on column pgscore_data.evaluation.segments is
   'The segments that the prediction is in, one a column; NULL where it was made without.';
 comment on column pgscore_data.evaluation.is_recent is 'Whether the row is one of those that arrived lately.';
+comment on column pgscore_data.evaluation.predicted_values is 'The values of the row, of a version that gives several.';
 create index evaluation_of_time on pgscore_data.evaluation (version_id, event_time);
 create index evaluation_of_entity on pgscore_data.evaluation (model_id, hash_array(key));
 -- A block range index costs a label nothing when it arrives.
@@ -514,11 +516,15 @@ create table pgscore_data.cell_regression (
   sum_relative_error numeric not null,
   n_log bigint not null default 0,
   sum_log_error2 numeric not null default 0,
+  n_covered bigint not null default 0,
+  n_inside bigint not null default 0,
   primary key (version_id, segment_id, day, age_band)
 ) with (fillfactor = 70);
 comment on table pgscore_data.cell_regression is
   'Labelled predictions of a regression. Sums are numeric: exactly reversible, in any order.';
 comment on column pgscore_data.cell_regression.segment_id is 'Of which segment; 0: of all predictions.';
+comment on column pgscore_data.cell_regression.n_covered is 'How many were no more than what was predicted.';
+comment on column pgscore_data.cell_regression.n_inside is 'How many lay between the lowest and the highest quantile of the row.';
 comment on column pgscore_data.cell_regression.n_log is
   'How many pairs sum_log_error2 is of: those above -1 on both sides. Where it is less than n, there is no mean.';
 
@@ -959,7 +965,8 @@ create unlogged table pgscore_data.refresh_pair (
   class_bins smallint[],
   segments int[],
   n_predictions bigint,
-  is_newest boolean
+  is_newest boolean,
+  predicted_values double precision[]
 );
 comment on table pgscore_data.refresh_pair is
   'Work of the refresh that is running: the labels that the entities which changed have now, as they are to be in evaluation.';
@@ -988,7 +995,8 @@ create unlogged table pgscore_data.refresh_delta (
   bin smallint,
   rank smallint,
   class_bins smallint[],
-  segments int[]
+  segments int[],
+  predicted_values double precision[]
 );
 comment on table pgscore_data.refresh_delta is 'Work of the refresh that is running: what leaves the cells (sign -1) and what enters them.';
 alter table pgscore_data.refresh_delta
@@ -1004,7 +1012,8 @@ alter table pgscore_data.refresh_delta
   alter column bin set statistics 0,
   alter column rank set statistics 0,
   alter column class_bins set statistics 0,
-  alter column segments set statistics 0;
+  alter column segments set statistics 0,
+  alter column predicted_values set statistics 0;
 
 create unlogged table pgscore_data.refresh_arrival (like pgscore_data.kept_prediction);
 comment on table pgscore_data.refresh_arrival is 'Work of the refresh that is running: predictions that are new, one by one.';

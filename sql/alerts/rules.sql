@@ -79,7 +79,10 @@ begin
     when r.grain not in ('auto', 'day', 'week', 'month') then 'grain is day, week or month, or of performance and drift auto'
     when r.grain <> 'day' and r.metric not in ('n_predictions', 'label_coverage')
       and k.kind not in ('performance', 'drift') then format('%s is counted by the day', r.metric)
-    when r.column_name is not null and k.kind not in ('drift', 'watch') then format('%s is not about a column', r.metric)
+    when r.column_name is not null and k.kind not in ('drift', 'watch')
+      and not (k.kind = 'performance' and exists (
+        select from pgscore_data.version_value n join pgscore_data.version v using (version_id)
+         where v.model_id = r.model_id and n.name = r.column_name)) then format('%s is not about a column', r.metric)
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
     when k.kind in ('drift', 'feed', 'watch') and r.direction <> 'above'
       then format('%s is bad when it is high: direction is above', r.metric)

@@ -27,7 +27,7 @@ begin
          and d.window_start >= from_time and d.window_end <= as_of and (starts is null or d.window_start = any (starts));
   else
     return query
-      select r.name, s.grain, '', s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, null::float8,
+      select r.name, s.grain, coalesce(s.column_name, ''), s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, null::float8,
              s.value is not null and case
                when r.kind = 'performance' then s.is_mature and s.n >= r.min_samples and coalesce(s.least_class >= 10, true)
                -- A day's predictions may come in several runs.
@@ -35,7 +35,7 @@ begin
                when r.metric = 'label_coverage' then s.n >= r.min_samples and s.window_end + maturity <= as_of
                else s.n >= r.min_samples end
         from pgscore_data.counted_series s
-        join unnest(rules) r on r.metric = s.metric
+        join unnest(rules) r on r.metric = s.metric and (r.column_name is null or r.column_name = s.column_name)
        where s.segment_key is null and s.model_name = this_name and s.model_version = this_number and s.grain = this_grain
          and s.metric = any (metrics)
          and s.window_start >= from_time and s.window_end <= as_of and (starts is null or s.window_start = any (starts));

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 return format('p.score, %s as predicted_class, %s as probabilities, %s as segments',
   case when t.task in ('regression', 'quantiles') then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
   case
-    when t.task <> 'multiclass' or t.score_unit is not null then 'null::double precision[]'
+    when t.task not in ('multiclass', 'quantiles') or t.score_unit is not null then 'null::double precision[]'
     when t.value_columns is null
       then 'array(select (p.probabilities ->> c)::double precision from unnest($2) with ordinality as x (c, n) order by n)'
     else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']'
@@ -190,12 +190,14 @@ begin atomic
   select p.*
     from unnest(batches) as x (batch_id)
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
-   cross join lateral (select * from pgscore_data.scored_version y
-                        where y.version_id = b.version_id and pgscore_data._is_judged(y.task, y.score_unit) offset 0) e
+   cross join lateral (
+     select y.*, exists (select from pgscore_data.version_value n where n.version_id = y.version_id) as has_values
+       from pgscore_data.scored_version y
+      where y.version_id = b.version_id and pgscore_data._is_judged(y.task, y.score_unit) offset 0) e
    cross join lateral (
      select b.version_id, k.key, coalesce(k.event_time, a.asked_at), a.asked_at, y.prediction_id + k.n - 1, k.score,
             (k.label - 1)::smallint,
-            case when e.task = 'multiclass' and e.score_unit is null and y.probabilities is not null
+            case when (e.task = 'multiclass' and e.score_unit is null or e.has_values) and y.probabilities is not null
               then array(select unnest(y.probabilities[k.n : k.n])) end
        from pgscore_data.online_block y
       cross join lateral rows from (unnest(y.scores, y.labels, y.later_ms, y.event_times), pgscore_data._key_rows(y.keys))

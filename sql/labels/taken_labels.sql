@@ -74,8 +74,9 @@ begin
            and not (any_sealed and pgscore_data._is_sealed(x.model_id, x.event_time)) offset 0) e on true
   ), alike as (
     -- Versions with other classes may accept a label that this one rejects. Of three classes or more, not all probabilities are stored.
+    -- Of several values a row each has its own cells.
     select j.model_id from pgscore_data.judge j where j.model_id in (select t.model_id from taken t) group by j.model_id
-     having count(distinct (j.task, j.class_labels)) = 1 and min(j.task) <> 'multiclass'
+     having count(distinct (j.task, j.class_labels)) = 1 and min(j.task) <> 'multiclass' and not bool_or(j.has_values)
   ), judge as materialized (
     select j.* from pgscore_data.judge j join alike using (model_id)
   ), known as (
@@ -124,11 +125,11 @@ begin
   ), recalled as (
     insert into pgscore_data.refresh_old_pair
       (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score,
-       p_actual, bin, rank, class_bins, segments, label, source_id, revision, received_at, is_recent, place)
+       p_actual, bin, rank, class_bins, segments, predicted_values, label, source_id, revision, received_at, is_recent, place)
     select distinct on (j.entity, j.is_recent, j.place)
            j.entity, j.model_id, j.key, j.version_id, j.run_id, j.day, j.event_time, j.known_at, j.age_band, j.actual_class,
-           j.predicted_class, j.actual, j.score, j.p_actual, j.bin, j.rank, j.class_bins, j.segments, j.label, j.source_id, j.revision,
-           j.received_at, j.is_recent, j.place
+           j.predicted_class, j.actual, j.score, j.p_actual, j.bin, j.rank, j.class_bins, j.segments, j.predicted_values, j.label,
+           j.source_id, j.revision, j.received_at, j.is_recent, j.place
       from judged j where not j.is_correction
   )
   select count(distinct j.entity), count(*), array(select distinct t.model_id from taken t) into corrected, pairs, models from judged j

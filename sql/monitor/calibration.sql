@@ -26,7 +26,8 @@ create or replace function pgscore_data._note_touched_versions() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.calibration_check as c (version_id) select distinct w.version_id from pgscore_data.refresh_window w
+  insert into pgscore_data.calibration_check as c (version_id)
+  select distinct w.version_id from pgscore_data.refresh_window w where w.version_id > 0
   on conflict (version_id) do update set changed_at = clock_timestamp();
 end;
 comment on function pgscore_data._note_touched_versions() is

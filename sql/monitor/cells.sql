@@ -47,6 +47,32 @@ comment on view pgscore_data.cell_outcome_score is
   'Labelled predictions of a binary classifier by score and truth: AUC, average precision, calibration and thresholds come from these. A '
   'cell is the sum of its rows.';
 
+create or replace function pgscore_data._add_values() returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual, score, segments)
+  select d.sign, n.value_id, d.day, d.age_band, d.actual, d.predicted_values[n.place], d.segments
+    from pgscore_data.version_value n join pgscore_data.refresh_delta d using (version_id)
+   where d.predicted_values[n.place] is not null;
+end;
+comment on function pgscore_data._add_values() is
+  'Notes for each value of a row, of versions that give several, what leaves and enters its own cells.';
+
+create or replace function pgscore_data._is_inside(this_version int, actual double precision, predicted_values double precision[])
+  returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select actual between min(predicted_values[x.lowest]) and min(predicted_values[x.highest])
+    from (select first_value(n.place) over w as lowest, last_value(n.place) over w as highest
+            from pgscore_data.version_value n
+           where n.version_id = this_version and n.quantile is not null
+          window w as (order by n.quantile rows between unbounded preceding and unbounded following)) x;
+end;
+comment on function pgscore_data._is_inside(int, double precision, double precision[]) is
+  'Whether the truth lay between the lowest and the highest quantile of a row.';
+
 create or replace function pgscore_data._add_deltas() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -54,6 +80,9 @@ as $$
 declare
   holds record;
 begin
+  if exists (select from pgscore_data.version_value) then
+    perform pgscore_data._add_values();
+  end if;
   with days as materialized (
     select d.version_id, d.day, bool_or(d.actual_class is not null) as classes, bool_or(d.bin is not null) as scores,
            bool_or(d.rank is not null) as ranks, bool_or(d.class_bins is not null) as class_scores, bool_or(d.actual is not null) as numbers
@@ -101,7 +130,7 @@ begin
   if holds.numbers then
     insert into pgscore_data.cell_regression as c
       (version_id, segment_id, day, age_band, n, sum_error, sum_abs_error, sum_error2, sum_error4, sum_actual, sum_actual2, sum_abs_actual,
-       n_zero_actual, sum_relative_error, n_log, sum_log_error2)
+       n_zero_actual, sum_relative_error, n_log, sum_log_error2, n_covered, n_inside)
     select d.version_id, d.segment_id, d.day, d.age_band, sum(d.sign), sum((d.sign * x.error)::numeric),
            sum((d.sign * abs(x.error))::numeric), sum((d.sign * (x.error * x.error))::numeric),
            sum((d.sign * (x.error * x.error * x.error * x.error))::numeric),
@@ -109,7 +138,10 @@ begin
            coalesce(sum(d.sign) filter (where d.actual = 0), 0),
            coalesce(sum((d.sign * (abs(d.score - d.actual) / abs(d.actual)))::numeric) filter (where d.actual <> 0), 0),
            coalesce(sum(d.sign) filter (where least(d.score, d.actual) > -1), 0),
-           coalesce(sum((d.sign * (ln(1 + d.score) - ln(1 + d.actual)) ^ 2)::numeric) filter (where least(d.score, d.actual) > -1), 0)
+           coalesce(sum((d.sign * (ln(1 + d.score) - ln(1 + d.actual)) ^ 2)::numeric) filter (where least(d.score, d.actual) > -1), 0),
+           coalesce(sum(d.sign) filter (where d.actual <= d.score), 0),
+           coalesce(sum(d.sign) filter (where case when d.predicted_values is not null
+                                          then pgscore_data._is_inside(d.version_id, d.actual, d.predicted_values) end), 0)
       from pgscore_data.refresh_slice d cross join lateral (select d.score - d.actual as error, pgscore_data._exactly(d.actual) as actual) x
      where d.actual is not null
      group by d.version_id, d.segment_id, d.day, d.age_band
@@ -119,7 +151,8 @@ begin
       sum_actual = c.sum_actual + excluded.sum_actual,
       sum_actual2 = c.sum_actual2 + excluded.sum_actual2, sum_abs_actual = c.sum_abs_actual + excluded.sum_abs_actual,
       n_zero_actual = c.n_zero_actual + excluded.n_zero_actual, sum_relative_error = c.sum_relative_error + excluded.sum_relative_error,
-      n_log = c.n_log + excluded.n_log, sum_log_error2 = c.sum_log_error2 + excluded.sum_log_error2;
+      n_log = c.n_log + excluded.n_log, sum_log_error2 = c.sum_log_error2 + excluded.sum_log_error2,
+      n_covered = c.n_covered + excluded.n_covered, n_inside = c.n_inside + excluded.n_inside;
     insert into pgscore_data.cell_error as c (version_id, day, bucket, n)
     select d.version_id, d.day, pgscore_data._error_bucket(d.score - d.actual), sum(d.sign) from pgscore_data.refresh_delta d
      where d.actual is not null
@@ -162,11 +195,18 @@ comment on function pgscore_data._fold_scores() is
 -- Counts entities that are judged more than once in a window. Their outcomes are not independent, which widens intervals.
 
 create or replace view pgscore_data.pair_change as
-select -1 as sign, o.model_id, o.entity, o.version_id, o.day, o.segments, (o.actual_class = o.predicted_class)::int as hit
-  from pgscore_data.refresh_old_pair o where o.run_id is not null
+with pair as not materialized (
+  select -1 as sign, o.model_id, o.entity, o.version_id, o.day, o.segments, (o.actual_class = o.predicted_class)::int as hit,
+         o.predicted_values
+    from pgscore_data.refresh_old_pair o where o.run_id is not null
+  union all
+  select 1, p.model_id, p.entity, p.version_id, p.day, p.segments, (p.actual_class = p.predicted_class)::int, p.predicted_values
+    from pgscore_data.refresh_pair p where p.run_id is not null
+)
+select p.sign, p.model_id, p.entity, p.version_id, p.day, p.segments, p.hit from pair p
 union all
-select 1, p.model_id, p.entity, p.version_id, p.day, p.segments, (p.actual_class = p.predicted_class)::int
-  from pgscore_data.refresh_pair p where p.run_id is not null;
+select p.sign, p.model_id, p.entity, n.value_id, p.day, p.segments, null from pair p join pgscore_data.version_value n using (version_id)
+ where p.predicted_values[n.place] is not null;
 comment on view pgscore_data.pair_change is
   'The pairs that the entities of this refresh had (sign -1), and those that they have now (sign 1).';
 
@@ -210,18 +250,22 @@ begin
   foreach g in array array['day', 'week', 'month'] loop
     starts := case when isfinite(from_day) then date_trunc(g, from_day, zone) else from_day end;
     delete from pgscore_data.cell_repeat r
-     where r.version_id = this_version and r.grain = g and r.window_start >= starts and r.window_start < to_day;
+     where r.version_id in (select v.version_id from pgscore_data.counted_version v where v.of_version = this_version)
+       and r.grain = g and r.window_start >= starts and r.window_start < to_day;
     insert into pgscore_data.cell_repeat (version_id, segment_id, grain, window_start, pairs2, hits_pairs, hits2)
-    select this_version, c.segment_id, g, c.window_start,
+    select c.version_id, c.segment_id, g, c.window_start,
            sum(c.m * c.m - c.m), sum(c.hits * c.m - c.hits), sum(c.hits * c.hits - c.hits)
       from (
-        select i.id as segment_id, date_trunc(g, e.day, zone) as window_start, count(*)::numeric as m,
+        select v.version_id, i.id as segment_id, date_trunc(g, e.day, zone) as window_start, count(*)::numeric as m,
                coalesce(sum((e.actual_class = e.predicted_class)::int), 0)::numeric as hits
-          from pgscore_data.evaluation e cross join lateral unnest(0 || e.segments) i (id)
+          from pgscore_data.evaluation e
+          join pgscore_data.counted_version v
+            on v.of_version = e.version_id and (v.place is null or e.predicted_values[v.place] is not null)
+         cross join lateral unnest(0 || e.segments) i (id)
          where e.version_id = this_version and e.run_id is not null and e.event_time >= starts
-         group by e.key, 1, 2 having count(*) > 1) c
+         group by e.key, 1, 2, 3 having count(*) > 1) c
      where c.window_start < to_day
-     group by c.segment_id, c.window_start;
+     group by c.version_id, c.segment_id, c.window_start;
   end loop;
 end
 $$;

@@ -79,7 +79,7 @@ set search_path = pg_catalog, pg_temp
 return format($q$
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
-  join pgscore_data.version v using (model_id)
+  join pgscore_data.counted_version v using (model_id)
   join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = %2$L
   join pgscore_data.slice s using (model_id)
   cross join lateral (
@@ -87,7 +87,7 @@ return format($q$
       from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions,
                    sum(x.n_awaiting)::bigint as n_awaiting
               from pgscore_data.day_volume x
-             where x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
+             where x.version_id = v.of_version and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
   left join lateral (%3$s) c on true$q$, grain, task, cells);
 comment on function pgscore_data._windows_from(text, text, text) is
 'The FROM clause for windows with predictions of models of a task. The query cells sums up the cells of window w of version v.

@@ -184,7 +184,7 @@ with performance as (
   union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, null,
     null, p.is_mature, p.n_labeled from pgscore_bi.multiclass_performance_monthly p where p.segment_key is null
   union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, null, null, p.is_mature,
-    p.n_labeled from pgscore_bi.regression_performance_monthly p where p.segment_key is null
+    p.n_labeled from pgscore_bi.regression_performance_monthly p where p.segment_key is null and p.target is null
 ), mature as (
   select p.*, row_number() over (partition by p.model_name, p.model_version order by p.window_date desc) as age,
          lead(p.value) over (partition by p.model_name, p.model_version order by p.window_date desc) as value_before

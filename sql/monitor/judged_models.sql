@@ -27,7 +27,7 @@ select j.model_id, j.metric, p.segment_key, p.segment_value, p.window_date, p.n_
      from pgscore_bi.multiclass_performance_monthly c where c.model_name = j.name and c.model_version = j.number
    union all
    select r.segment_key, r.segment_value, r.window_date, r.n_labeled, r.is_mature, r.mae, r.mae_ci_low, r.mae_ci_high
-     from pgscore_bi.regression_performance_monthly r where r.model_name = j.name and r.model_version = j.number) p
+     from pgscore_bi.regression_performance_monthly r where r.model_name = j.name and r.model_version = j.number and r.target is null) p
  where p.is_mature and p.n_labeled >= 30;
 comment on view pgscore_data.judged_month is
 'The months that are mature and have 30 labels, of all predictions and of each segment. '

@@ -110,7 +110,17 @@ return '{
     'below 1 - q times. NULL where no quantile is set.",
   "msle": "Mean squared logarithmic error: of ln(1 + prediction) - ln(1 + truth). NULL where one of them is -1 or less, or was counted '
     'before pgscore did this; pgscore.rebuild() counts anew.",
-  "quantile": "The quantile that the model predicts, as set by pgscore.monitor(model, quantile => ...); NULL: none.",
+  "quantile": "The quantile that is predicted: of a model of quantiles by its name, else as set by pgscore.monitor(model, '
+    'quantile => ...); NULL: none.",
+  "target": "Which value of a row the metrics are of, where a model gives several; NULL: the score of the model.",
+  "coverage": "Share of the truth that is no more than the prediction: as large as the quantile, if that is right. NULL where no quantile '
+    'is known.",
+  "coverage_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "coverage_ci_high": "Upper bound.",
+  "interval_coverage": "Share of the truth that lies between the lowest and the highest quantile, these included.",
+  "interval_coverage_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "interval_coverage_ci_high": "Upper bound.",
+  "interval_level": "What interval_coverage should be: the highest quantile less the lowest.",
   "max_abs_error": "Greatest absolute error, within 1 %.",
   "explained_variance": "As r2, but for a prediction that is off by the same everywhere: 1 - variance of the error / variance of the '
     'truth.",

@@ -157,7 +157,7 @@ begin
   select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 '
       || g.grain)::interval) at time zone m.time_zone
     from days d
-    join pgscore_data.version v using (version_id)
+    join pgscore_data.counted_version v using (version_id)
     join pgscore_data.monitor m using (model_id)
    cross join (values ('day'), ('week'), ('month')) g (grain)
    cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
@@ -173,7 +173,7 @@ begin
   perform pgscore_data._class_ranking();
   perform pgscore_data._error_quantiles();
   perform pgscore_data._note_touched_versions();
-  insert into pgscore_data.alert_due (version_id) select distinct w.version_id from pgscore_data.refresh_window w;
+  insert into pgscore_data.alert_due (version_id) select distinct w.version_id from pgscore_data.refresh_window w where w.version_id > 0;
   return exists (select from pgscore_data.touched);
 end
 $$;

@@ -35,6 +35,8 @@ select * from (values
   ('median_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('p90_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('pinball_loss', 'performance', '{regression}', 'low', 0, null),
+  ('coverage', 'performance', '{regression}', 'neither', 0, 1),
+  ('interval_coverage', 'performance', '{regression}', 'neither', 0, 1),
   ('msle', 'performance', '{regression}', 'low', 0, null),
   ('max_abs_error', 'performance', '{regression}', 'low', 0, null),
   ('explained_variance', 'performance', '{regression}', 'high', null, 1),
@@ -88,7 +90,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return format($q$
   select p.model_name, p.model_version, %1$L::text as grain, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end,
-         x.metric, null::text as column_name,
+         x.metric, %6$s as column_name,
          x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature,
          case when x.value is null then p.undefined_reason end as undefined_reason, p.label_coverage
     from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)%5$s$q$,
@@ -108,7 +110,11 @@ return format($q$
                                regexp_replace(k.metric, '^(precision|recall|f1)_score$', '\1') as base) w
     where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)),
   case task when 'regression' then $q$
-    where case x.metric when 'pinball_loss' then p.quantile is not null when 'msle' then x.value is not null else true end$q$ end);
+    where case when x.metric in ('pinball_loss', 'coverage') then p.quantile is not null
+            when p.target is not null then false
+            when x.metric = 'interval_coverage' then p.interval_level is not null
+            when x.metric = 'msle' then x.value is not null else true end$q$ end,
+  case task when 'regression' then 'p.target' else 'null::text' end);
 comment on function pgscore_data._tall_part(text, text, text) is
   'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
 

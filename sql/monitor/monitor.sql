@@ -32,8 +32,23 @@ create or replace view pgscore_data.scored_version as
 select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.score_unit from pgscore_data.execution e
 union all
 select d.version_id, d.task, d.class_labels, d.positive_class, d.threshold, d.probabilities, d.score_unit
-  from pgscore_data.dropped_version d;
-comment on view pgscore_data.scored_version is 'What accuracy is read by, of versions that are ready and of those that were dropped.';
+  from pgscore_data.dropped_version d
+union all
+select n.value_id, 'regression', '{}', null, null, false, null from pgscore_data.version_value n;
+comment on view pgscore_data.scored_version is
+  'What accuracy is read by, of versions that are ready, of those that were dropped, and of each value of a row that has several.';
+
+create or replace view pgscore_data.counted_version as
+select v.version_id, v.version_id as of_version, null::smallint as place, v.model_id, v.number, v.state, null::text as target,
+       (select n.quantile from pgscore_data.version_value n where n.version_id = v.version_id and n.is_score) as quantile,
+       (select max(n.quantile) - min(n.quantile) from pgscore_data.version_value n where n.version_id = v.version_id
+        having count(n.quantile) = count(*) and count(*) > 1) as interval_level
+  from pgscore_data.version v
+union all
+select n.value_id, n.version_id, n.place, v.model_id, v.number, v.state, n.name, n.quantile, null
+  from pgscore_data.version_value n join pgscore_data.version v using (version_id);
+comment on view pgscore_data.counted_version is
+  'What has cells: each version, and by itself each value of a row that has several, which is a target of of_version.';
 
 create or replace view pgscore_data.scored as
 select r.run_id, r.attempt, r.version_id, r.state, r.snapshot_at, r.finished_at, r.counted from pgscore_data.run r

@@ -83,13 +83,21 @@ begin
         case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end when c.n < 2
           or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
         most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
-        (mo.quantile * c.short_of + (1 - mo.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, mo.quantile,
+        (l.quantile * c.short_of + (1 - l.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, l.quantile,
         case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$,
         pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '-'),
         pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '+'),
         pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '-'),
         pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '+'))
-      || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'regression', $q$
+      || pgscore_data._counted_columns() || format($q$, i.n_effective, v.target,
+        case when l.quantile is not null then c.covered / nullif(c.n, 0) end as coverage,
+        case when l.quantile is not null then %s end as coverage_ci_low, case when l.quantile is not null then %s end as coverage_ci_high,
+        case when v.interval_level is not null then c.inside / nullif(c.n, 0) end as interval_coverage,
+        case when v.interval_level is not null then %s end as interval_coverage_ci_low,
+        case when v.interval_level is not null then %s end as interval_coverage_ci_high, v.interval_level$q$,
+        pgscore_data._wilson('c.covered', 'c.n', 'i.n_effective', '-'), pgscore_data._wilson('c.covered', 'c.n', 'i.n_effective', '+'),
+        pgscore_data._wilson('c.inside', 'c.n', 'i.n_effective', '-'), pgscore_data._wilson('c.inside', 'c.n', 'i.n_effective', '+'))
+      || pgscore_data._windows_from(g.grain, 'regression', $q$
         select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error,
                sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
                sum(x.sum_actual)::float8 as actual,
@@ -98,10 +106,12 @@ begin
                sum(x.sum_abs_actual)::float8 as abs_actual,
                sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative,
                (sum(x.sum_abs_error - x.sum_error) / 2)::float8 as short_of, (sum(x.sum_abs_error + x.sum_error) / 2)::float8 as beyond,
-               sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2
+               sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2,
+               sum(x.n_covered)::float8 as covered, sum(x.n_inside)::float8 as inside
           from pgscore_data.cell_regression x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)')
+      || ' cross join lateral (select coalesce(v.quantile, mo.quantile) as quantile) l'
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and '
                                    '%1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '')

@@ -5,22 +5,25 @@ create or replace function pgscore_data._recount(this_version int, from_day time
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  counted constant int[] := array(select c.version_id from pgscore_data.counted_version c where c.of_version = this_version);
 begin
-  delete from pgscore_data.cell_outcome c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.score_log c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_rank c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_class_score c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_regression c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_error c where c.version_id = this_version and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_outcome c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.score_log c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_rank c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_class_score c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_regression c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
+  delete from pgscore_data.cell_error c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
   insert into pgscore_data.refresh_delta
-    (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments)
+    (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments,
+     predicted_values)
   select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank,
-         e.class_bins, e.segments
+         e.class_bins, e.segments, e.predicted_values
     from pgscore_data.evaluation e where e.version_id = this_version and e.event_time >= from_day and e.event_time < to_day;
   -- A day that is empty now must lose its metrics, too.
   insert into pgscore_data.touched (version_id, day)
-  select c.version_id, c.day from pgscore_data.cell_volume c
+  select x.counted, c.day from pgscore_data.cell_volume c cross join unnest(counted) x (counted)
    where c.version_id = this_version and c.segment_id = 0 and c.day >= from_day and c.day < to_day
   on conflict do nothing;
   -- Feature values are not kept: their cells stay, and only the metrics made from them are computed anew.

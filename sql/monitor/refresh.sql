@@ -271,7 +271,7 @@ begin
       end loop;
     exception when others then
       failed := failed || this_version;
-      model := (select format('%s@%s', m.name, v.number) from pgscore_data.version v join pgscore_data.model m using (model_id)
+      model := (select format('%s@%s', m.name, v.number) from pgscore_data.counted_version v join pgscore_data.model m using (model_id)
                  where v.version_id = this_version);
       failure := sqlerrm;
       return next;

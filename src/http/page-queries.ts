@@ -29,10 +29,15 @@ function performance(task: string, suffix: string): PageQuery {
   return {
     text: `select p.* from (
         select x.*, row_number() over (partition by x.model_version order by x.window_date desc) as age
-          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[]) and x.segment_key is null) p
+          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[]) and x.segment_key is null ${ofScore(task)}) p
        where p.age <= ${MOST_WINDOWS} order by p.model_version, p.window_date limit ${MOST_WINDOWS * MOST_VERSIONS}`,
     parameters: [MODEL, VERSIONS],
   };
+}
+
+/** Of a model of quantiles, the rows that are of its score. */
+function ofScore(task: string): string {
+  return task === 'regression' ? 'and target is null' : '';
 }
 
 function performances(): Record<string, PageQuery> {
@@ -76,7 +81,7 @@ function segments(): Record<string, PageQuery> {
         `segments-${task}`,
         {
           text: `select segment_key, segment_value, n_predictions, n_labeled, ${columns.join(', ')} from pgscore_bi.${task}_performance_monthly
-                  where model_name = $1 and model_version = $2 and window_date = $3::date order by segment_key nulls first, segment_value limit 2000`,
+                  where model_name = $1 and model_version = $2 and window_date = $3::date ${ofScore(task)} order by segment_key nulls first, segment_value limit 2000`,
           parameters: [MODEL, VERSION, MONTH],
         },
       ];
@@ -138,7 +143,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     text: `select p.* from (
         select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly where segment_key is null
         union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly where segment_key is null
-        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly where segment_key is null) p
+        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly where segment_key is null and target is null) p
        order by p.window_date desc limit 3000`,
     parameters: [],
   },

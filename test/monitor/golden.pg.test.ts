@@ -107,7 +107,7 @@ test('what a class has no value for has a reason', async () => {
 
 /** Columns that may be NULL without a reason: names that no prediction is split by, and intervals of too few rows. */
 const OPTIONAL =
-  /^segment_|^undefined_reason$|^msle$|^top_[35]_|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
+  /^segment_|^target$|^interval_|^undefined_reason$|^msle$|^top_[35]_|_ci_(low|high)$|_error_bound$|average_precision_(low|high)$/;
 
 test.each(TASKS)('a row of the %s views gives a reason exactly where a value is missing', async (task) => {
   const shown = await show(task, 'day');
