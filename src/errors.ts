@@ -91,6 +91,7 @@ export const ERRORS = {
   },
   model_check_timeout: { exit: 65, retry: false, meaning: 'the check of the model took too long' },
   model_check_memory: { exit: 65, retry: false, meaning: 'the check of the model took too much memory' },
+  model_disk_full: { exit: 71, retry: true, meaning: 'the temporary folder of the service has no room for the model' },
   model_check_crashed: { exit: 65, retry: false, meaning: 'the check of the model died' },
   feature_column_missing: { exit: 65, retry: false, meaning: 'the source has no column for a feature' },
   feature_column_mistyped: { exit: 65, retry: false, meaning: 'a column has a type that its feature can not take' },

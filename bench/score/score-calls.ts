@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { readServed } from '../../src/check/load-version.ts';
+import { loadVersion } from '../../src/check/load-version.ts';
 import { spreadOf, type Spread } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';
 import { settled } from '../processes.ts';
@@ -121,7 +121,7 @@ async function served(owner: pg.Client, model: string): Promise<Uint8Array> {
     `select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = $1`,
     [model],
   );
-  return (await readServed(owner, rows[0]?.version_id ?? 0)) ?? new Uint8Array();
+  return (await loadVersion(owner, rows[0]?.version_id ?? 0)).bytes;
 }
 
 async function takeTurns(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { readServed } from '../../src/check/load-version.ts';
+import { loadVersion } from '../../src/check/load-version.ts';
 import { TREES } from './small-runs.ts';
 
 const run = promisify(execFile);
@@ -63,7 +63,7 @@ export async function assembleRivals(python: string, ground: Ground): Promise<Ri
   if (missing !== undefined) return { missing, entered: [], measure: async () => [], end: async () => undefined };
   const folder = await mkdtemp(join(tmpdir(), 'pgscore-bench-'));
   const served = join(folder, 'served.onnx');
-  await writeFile(served, (await readServed(ground.owner, ground.versionId)) ?? Buffer.alloc(0));
+  await writeFile(served, (await loadVersion(ground.owner, ground.versionId)).bytes);
   const measure = async (): Promise<number[]> => {
     const rates: number[] = [];
     for (const rival of RIVALS) {

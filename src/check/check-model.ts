@@ -17,15 +17,15 @@ import { knownDifferences } from './known-differences.ts';
 import { referenceFor, type Reference, sampleRows } from './reference.ts';
 import type { Preparation } from './trial.ts';
 
-/** What is known of a model before it is proven. */
-export type CheckedModel = {
+/** What is known of a model before it is proven. The graph to serve comes as bytes, and from the probe as a file. */
+export type CheckedModel<Graph = Uint8Array> = {
   readonly signature: Signature;
-  /** The bytes to serve, or null where they are those that were deployed. */
-  readonly served: Uint8Array | null;
+  /** The graph to serve, or null where it is the one that was deployed. */
+  readonly served: Graph | null;
 };
 
 /** What the check of a model found. */
-export type ProbeReport = CheckedModel & {
+export type ProbeReport<Graph = Uint8Array> = CheckedModel<Graph> & {
   /** What was assumed, or is slower than it need be. */
   readonly warnings: string[];
   /** The metadata of the file, its operator sets (domain -> version) and its exporter. */
@@ -41,7 +41,7 @@ export type ProbeReport = CheckedModel & {
 };
 
 /** Told of what is checked, gives rows to score beside those of the check; null for none. */
-export type RowsFor = (checked: CheckedModel) => Promise<readonly JsonRow[] | null>;
+export type RowsFor<Graph = Uint8Array> = (checked: CheckedModel<Graph>) => Promise<readonly JsonRow[] | null>;
 
 /** What whoever deploys a model says about it, with rows of features and of the framework's own predictions for them. */
 export type ProbeOptions = DeployOptions & { readonly expect?: readonly JsonRow[] | undefined };

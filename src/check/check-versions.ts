@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
 import { storable } from '../lib/text.ts';
@@ -5,7 +6,8 @@ import type { Logger } from '../log.ts';
 import type { DeployOptions } from './deploy-options.ts';
 import { type ProbeLimits, probeModel } from './probe-model.ts';
 import { acceptVersion, claimVersion, type ClaimedVersion, renewVersion, rejectVersion } from './version-queue.ts';
-import { type LoadedVersion, readOriginal } from './load-version.ts';
+import { type LoadedVersion, saveOriginal } from './load-version.ts';
+import { inModelFolder, type ModelFile } from './model-file.ts';
 import { makeNative, type ToProve } from './make-native.ts';
 import type { RunMetrics } from '../runs/metrics.ts';
 import { CompileThread } from '../to-sql/compile-thread.ts';
@@ -49,30 +51,11 @@ async function renew(version: ClaimedVersion, { beat, leaseMs }: Checking): Prom
 }
 
 async function checkVersion(version: ClaimedVersion, checking: Checking): Promise<void> {
-  const { connection, limits, prepare, metrics, log } = checking;
+  const { connection, metrics, log } = checking;
   const began = Date.now();
   try {
     if (version.attempt > MOST_ATTEMPTS) throw tooManyAttempts(version.attempt - 1);
-    const bytes = await connection.use((client) => readOriginal(client, version.version_id));
-    if (bytes === undefined) return;
-    const { report, toProve } = await probeAndCompile(
-      bytes,
-      { ...deployOptions(version.options), expect: version.expect ?? undefined },
-      limits,
-      notCompiled(version, checking),
-    );
-    const { signature, served, warnings, ...facts } = report;
-    const isTriedAgain = version.attempt < MOST_ATTEMPTS;
-    const native = await makeNative(connection, version.version_id, signature, toProve, isTriedAgain);
-    if ('reason' in native) await prepare(version.version_id, { bytes: served ?? bytes, signature });
-    const accepted = await connection.insist((client) =>
-      acceptVersion(client, version, {
-        signature,
-        warnings,
-        facts: { ...facts, native },
-        served: served === null ? [] : piecesOf(served),
-      }),
-    );
+    const accepted = await inModelFolder((folder) => checkIn(folder, version, checking));
     if (accepted !== undefined)
       log.info({ version: version.name, champion: accepted.champion, ms: Date.now() - began }, 'version is ready');
     metrics.checked('ready', (Date.now() - began) / 1000);
@@ -96,15 +79,32 @@ async function checkVersion(version: ClaimedVersion, checking: Checking): Promis
   }
 }
 
-/** As the database keeps them. */
-const PIECE_BYTES = 8 * 2 ** 20;
-
-function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+/** Undefined for a version that was dropped, and for one that another service gave a verdict meanwhile. */
+async function checkIn(folder: string, version: ClaimedVersion, checking: Checking): ReturnType<typeof acceptVersion> {
+  const { connection, limits, prepare } = checking;
+  const { version_id: versionId } = version;
+  const model = await connection.use((client) => saveOriginal(client, versionId, join(folder, 'model.onnx')));
+  if (model === undefined) return undefined;
+  const { report, toProve } = await probeAndCompile(
+    model,
+    { ...deployOptions(version.options), expect: version.expect ?? undefined },
+    limits,
+    notCompiled(version, model, checking),
+  );
+  const { signature, served, warnings, ...facts } = report;
+  const isTriedAgain = version.attempt < MOST_ATTEMPTS;
+  const native = await makeNative(connection, versionId, signature, toProve, isTriedAgain);
+  if ('reason' in native) await prepare(versionId, { ...(served ?? model), signature });
+  const accepted = { signature, served, warnings, facts: { ...facts, native } };
+  return connection.insist((client) => acceptVersion(client, version, accepted));
 }
 
-function notCompiled({ options }: ClaimedVersion, { native }: Checking): string | undefined {
+/** The thread that compiles takes several times that of the memory of the service. */
+const MOST_COMPILED_BYTES = 64 * 2 ** 20;
+
+function notCompiled({ options }: ClaimedVersion, { size }: ModelFile, { native }: Checking): string | undefined {
   if (options['native'] === false) return 'it was deployed with native => false';
+  if (size > MOST_COMPILED_BYTES) return 'its file is larger than the 64 MB up to which models are compiled';
   return native ? undefined : 'the service that checked it compiles no models (PGSCORE_NATIVE=off)';
 }
 
@@ -126,19 +126,19 @@ function deployOptions(options: Record<string, unknown>): DeployOptions {
  * @throws PgscoreError as `probeModel` does
  */
 async function probeAndCompile(
-  model: Uint8Array,
+  model: ModelFile,
   options: ProbeOptions,
   limits: ProbeLimits,
   refusal?: string,
-): Promise<{ report: Omit<ProbeReport, 'reference'>; toProve: ToProve }> {
+): Promise<{ report: Omit<ProbeReport<ModelFile>, 'reference'>; toProve: ToProve }> {
   if (refusal !== undefined) {
     const { reference, ...report } = await probeModel(model, options, limits);
     return { report, toProve: { compiled: { refusal }, rows: [], reference } };
   }
   const thread = new CompileThread();
-  const rowsFor: RowsFor = async ({ signature, served }) => {
+  const rowsFor: RowsFor<ModelFile> = async ({ signature, served }) => {
     try {
-      thread.compile({ bytes: served ?? model, signature, given: givenRows(signature, options.expect ?? []) });
+      thread.compile({ path: (served ?? model).path, signature, given: givenRows(signature, options.expect ?? []) });
       return await thread.rows;
     } catch (error) {
       // It was asked nothing, and is waited for.

@@ -1,27 +1,19 @@
 import { type Queryable, statement } from '../postgres/statement.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Signature } from '../inference/signature.ts';
+import { writeModelFile, type ModelFile } from './model-file.ts';
 
-export type LoadedVersion = { readonly bytes: Uint8Array; readonly signature: Signature };
+/** The graph of a version as it is served, in a file, and its signature. */
+export type LoadedVersion = ModelFile & { readonly signature: Signature };
 
 const readSignature = statement<[versionId: number], { signature: Signature }>(
   'read_signature',
   `select signature from pgscore_data.version where version_id = $1 and state = 'ready'`,
 );
 
-/** The graph of a version as it is served, and its signature. */
-export async function loadVersion(client: Queryable, versionId: number): Promise<LoadedVersion> {
-  const [row] = await readSignature(client, versionId);
-  const bytes = await readServed(client, versionId);
-  if (row === undefined || bytes === undefined) {
-    throw new PgscoreError('version_missing', 'the version was dropped after the run was submitted', {
-      remedy: 'Submit the run again with a version that pgscore.models lists.',
-    });
-  }
-  return { bytes, signature: row.signature };
-}
+type Stored = { readonly isServed: boolean; readonly size: number; readonly pieces: number };
 
-const storedArtifact = statement<[versionId: number], { isServed: boolean; size: number; pieces: number }>(
+const storedArtifact = statement<[versionId: number], Stored>(
   'stored_artifact',
   `select is_served as "isServed", sum(octet_length(bytes))::float8 as size, count(*)::int as pieces
      from pgscore_data.artifact where version_id = $1 group by is_served order by is_served`,
@@ -32,27 +24,58 @@ const artifactPiece = statement<[versionId: number, isServed: boolean, piece: nu
   'select bytes from pgscore_data.artifact where version_id = $1 and is_served = $2 and piece = $3',
 );
 
-/** The bytes of a version as they were deployed; undefined where it was dropped. */
-export async function readOriginal(client: Queryable, versionId: number): Promise<Buffer | undefined> {
-  return readPieces(client, versionId, (await storedArtifact(client, versionId)).at(0));
+/**
+ * The graph of a version as it is served, and its signature.
+ * @throws PgscoreError version_missing
+ */
+export async function loadVersion(
+  client: Queryable,
+  versionId: number,
+): Promise<{ bytes: Uint8Array; signature: Signature }> {
+  const { signature, stored } = await servedOf(client, versionId);
+  const bytes = Buffer.allocUnsafe(stored.size);
+  let at = 0;
+  for await (const piece of piecesOf(client, versionId, stored)) at += piece.copy(bytes, at);
+  return { bytes, signature };
 }
 
-/** The bytes of a version as they are served; undefined where it was dropped. */
-export async function readServed(client: Queryable, versionId: number): Promise<Buffer | undefined> {
-  return readPieces(client, versionId, (await storedArtifact(client, versionId)).at(-1));
+/**
+ * Writes the graph of a version as it is served to a new file.
+ * @throws PgscoreError version_missing, model_disk_full
+ */
+export async function saveVersion(client: Queryable, versionId: number, path: string): Promise<LoadedVersion> {
+  const { signature, stored } = await servedOf(client, versionId);
+  return { ...(await writeModelFile(path, piecesOf(client, versionId, stored))), signature };
 }
 
-type Stored = { readonly isServed: boolean; readonly size: number; readonly pieces: number };
+/**
+ * Writes the file of a version as it was deployed to a new file; undefined where it was dropped.
+ * @throws PgscoreError version_missing, model_disk_full
+ */
+export async function saveOriginal(client: Queryable, versionId: number, path: string): Promise<ModelFile | undefined> {
+  const [stored] = await storedArtifact(client, versionId);
+  return stored && (await writeModelFile(path, piecesOf(client, versionId, stored)));
+}
 
-async function readPieces(client: Queryable, versionId: number, stored?: Stored): Promise<Buffer | undefined> {
-  if (stored === undefined) return undefined;
-  const whole = Buffer.allocUnsafe(stored.size);
-  for (let piece = 0, at = 0; piece < stored.pieces; piece += 1) {
-    const [row] = await artifactPiece(client, versionId, stored.isServed, piece);
-    if (row === undefined) return undefined;
-    at += row.bytes.copy(whole, at);
+async function servedOf(client: Queryable, versionId: number): Promise<{ signature: Signature; stored: Stored }> {
+  const [row] = await readSignature(client, versionId);
+  const stored = (await storedArtifact(client, versionId)).at(-1);
+  if (row === undefined || stored === undefined) throw dropped();
+  return { signature: row.signature, stored };
+}
+
+async function* piecesOf(client: Queryable, versionId: number, { isServed, pieces }: Stored): AsyncGenerator<Buffer> {
+  for (let piece = 0; piece < pieces; piece += 1) {
+    const [row] = await artifactPiece(client, versionId, isServed, piece);
+    if (row === undefined) throw dropped();
+    yield row.bytes;
   }
-  return whole;
+}
+
+function dropped(): PgscoreError {
+  return new PgscoreError('version_missing', 'the version was dropped after the run was submitted', {
+    remedy: 'Submit the run again with a version that pgscore.models lists.',
+  });
 }
 
 /** Versions that calls of the service may ask for by an alias, champions first. Those that are compiled to SQL need no service. */

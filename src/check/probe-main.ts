@@ -1,32 +1,32 @@
 /**
- * The probe process: on stdin the frame of a model and, once that is checked, one of rows to score; on descriptor 3 the frames
- * of a verdict. Its argument is its parent's pid.
+ * The probe process: on stdin the options of a deploy and, once the model is checked, rows to score; on descriptor 3 its verdict.
+ * It reads the model from one file, and writes the graph to serve to another. Its argument is its parent's pid.
  */
+import { readFileSync } from 'node:fs';
 import { toPgscoreError } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import { checkModel, type ProbeOptions, type CheckedModel } from './check-model.ts';
-import { readFrames, writeFrame, type Frame } from './frames.ts';
-import type { Asked, Verdict } from './verdict.ts';
-
-const VERDICT_DESCRIPTOR = 3;
+import { frameOf, readFrames, writeAll } from './frames.ts';
+import { checkRoom } from './model-file.ts';
+import { MODEL_DESCRIPTOR, SERVED_DESCRIPTOR, VERDICT_DESCRIPTOR, type Asked, type Verdict } from './verdict.ts';
 
 // ONNX Runtime blocks this thread, for ever where a model never ends.
 endWithParent(Number(process.argv[2]));
 
 const frames = readFrames<object>(process.stdin);
-const request = await next<ProbeOptions>();
-if (request !== undefined) tell(await judge(request));
+const options = await next<ProbeOptions>();
+if (options !== undefined) tell(await judge(options));
 process.exit(0);
 
-async function next<Head extends object>(): Promise<Frame<Head> | undefined> {
+async function next<Message extends object>(): Promise<Message | undefined> {
   const { value } = await frames.next();
-  return value as Frame<Head> | undefined;
+  return value as Message | undefined;
 }
 
-async function judge({ head, body }: Frame<ProbeOptions>): Promise<Verdict> {
+async function judge(request: ProbeOptions): Promise<Verdict> {
   try {
-    const { signature: _, served: __, ...report } = await checkModel(body, head, rowsFor);
+    const { signature: _, served: __, ...report } = await checkModel(readFileSync(MODEL_DESCRIPTOR), request, rowsFor);
     return { report };
   } catch (error) {
     const { code, message, remedy } = toPgscoreError(error);
@@ -35,11 +35,20 @@ async function judge({ head, body }: Frame<ProbeOptions>): Promise<Verdict> {
 }
 
 async function rowsFor({ served, ...checked }: CheckedModel): Promise<readonly JsonRow[] | null> {
-  tell({ checked, changed: served !== null }, served ?? undefined);
+  if (served !== null) writeServed(served);
+  tell({ checked, changed: served !== null });
   const asked = await next<Asked>();
-  return asked?.head.rows ?? null;
+  return asked?.rows ?? null;
 }
 
-function tell(head: Verdict, body: Uint8Array = new Uint8Array(0)): void {
-  writeFrame(VERDICT_DESCRIPTOR, { head, body });
+function writeServed(bytes: Uint8Array): void {
+  try {
+    writeAll(SERVED_DESCRIPTOR, bytes);
+  } catch (error) {
+    checkRoom(error);
+  }
+}
+
+function tell(verdict: Verdict): void {
+  writeAll(VERDICT_DESCRIPTOR, frameOf(verdict));
 }

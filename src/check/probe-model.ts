@@ -1,17 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdir, open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { readFileSync } from 'node:fs';
 import { PgscoreError } from '../errors.ts';
 import { PipedProgram } from '../lib/child-process.ts';
 import { limitWork } from '../lib/work-time.ts';
+import { MAX_MODEL_BYTES } from '../onnx/gate.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, CheckedModel } from './check-model.ts';
-import { framePieces, type Frame } from './frames.ts';
+import { frameOf } from './frames.ts';
+import type { ModelFile } from './model-file.ts';
 import { readVerdict, type Asked } from './verdict.ts';
-
-/** How the names of its temporary folders begin; the pid of the service follows. */
-export const PROBE_FOLDER = 'pgscore-probe-';
 
 export type ProbeLimits = {
   /** CPU time from start to verdict; default a minute. */
@@ -25,41 +23,46 @@ export type ProbeLimits = {
 const DEFAULT_LIMITS = { timeMs: 60_000, memoryBytes: 4 * 1024 ** 3 };
 /** The last words of a probe that died. */
 const STDERR_KEPT = 2000;
-const NOTHING = new Uint8Array(0);
 
 /**
  * Checks one model in a process of its own: without database credentials, without environment, in an empty directory,
  * killed when it takes too long or too much memory. What this process learns of how the model runs is its verdict.
+ * `model`: in a folder for this check alone, where the graph to serve is written, too.
  * @throws PgscoreError for a model that is refused, and model_check_timeout, model_check_memory, model_check_crashed;
  * another Error where it came to no verdict
  */
 export async function probeModel(
-  model: Uint8Array,
+  model: ModelFile,
   options: ProbeOptions = {},
   limits: ProbeLimits = {},
-  rowsFor: RowsFor = () => Promise.resolve(null),
-): Promise<ProbeReport> {
-  const directory = await mkdtemp(join(tmpdir(), `${PROBE_FOLDER}${process.pid}-`));
+  rowsFor: RowsFor<ModelFile> = () => Promise.resolve(null),
+): Promise<ProbeReport<ModelFile>> {
+  const served = join(dirname(model.path), 'served.onnx');
+  const probe = await start(model.path, served);
+  const guard = guarded(probe, limits);
   try {
-    return await probeIn(directory, { model, options, limits, rowsFor });
+    const ask = (checked: CheckedModel<ModelFile>): void => void sendRows(probe.request, rowsFor(checked));
+    // With its verdict it has done all that it is for; one that went wrong is not to go on.
+    const report = readVerdict(probe.answer, () => servedFile(served), ask).finally(() => probe.kill());
+    const ended = Promise.all([probe.exited, report, collect(probe.lastWords)]);
+    probe.request.write(frameOf(options));
+    const [how, verdict, lastWords] = await ended.catch(notStarted);
+    if (verdict instanceof PgscoreError) throw verdict;
+    if (verdict !== undefined) return verdict;
+    throw guard.reason() ?? died(how, Buffer.concat(lastWords).toString());
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    guard.end();
   }
 }
 
-type Task = {
-  readonly model: Uint8Array;
-  readonly options: ProbeOptions;
-  readonly limits: ProbeLimits;
-  readonly rowsFor: RowsFor;
-};
-
-async function probeIn(directory: string, { model, options, limits, rowsFor }: Task): Promise<ProbeReport> {
-  const { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes, signal } = limits;
-  const probe = await start(directory);
-  let killed: Error | undefined;
-  const kill = (reason: Error) => {
-    killed ??= reason;
+/** Kills a probe that goes past its limits, or whose check is broken off; tells for which reason. */
+function guarded(
+  probe: PipedProgram,
+  { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes, signal }: ProbeLimits,
+): { reason: () => Error | undefined; end: () => void } {
+  let reason: Error | undefined;
+  const kill = (why: Error): void => {
+    reason ??= why;
     probe.kill();
   };
   const pid = probe.pid ?? 0;
@@ -67,44 +70,44 @@ async function probeIn(directory: string, { model, options, limits, rowsFor }: T
   const stopWatch = watchMemory(pid, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
   const breakOff = (): void => kill(new Error('the check was broken off'));
   signal?.addEventListener('abort', breakOff);
-  try {
-    const ask = (checked: CheckedModel): void => void sendRows(probe.request, rowsFor(checked));
-    // With its verdict it has done all that it is for; one that went wrong is not to go on.
-    const report = readVerdict(probe.answer, ask).finally(() => probe.kill());
-    const ended = Promise.all([probe.exited, report, collect(probe.lastWords)]);
-    send(probe.request, { head: options, body: model });
-    if (signal?.aborted === true) breakOff();
-    const [how, verdict, lastWords] = await ended.catch(notStarted);
-    if (verdict instanceof PgscoreError) throw verdict;
-    if (verdict !== undefined) return verdict;
-    throw killed ?? died(how, Buffer.concat(lastWords).toString());
-  } finally {
+  if (signal?.aborted === true) breakOff();
+  const end = (): void => {
     liftLimit();
     stopWatch();
     signal?.removeEventListener('abort', breakOff);
-  }
+  };
+  return { reason: () => reason, end };
 }
 
-async function start(directory: string): Promise<PipedProgram> {
-  const probe = new PipedProgram('check/probe-main', directory, {
-    env: { PATH: '/usr/bin:/bin' },
-    arguments: [String(process.pid)],
-  });
+async function start(model: string, served: string): Promise<PipedProgram> {
+  const directory = join(dirname(model), 'probe');
+  await mkdir(directory);
+  const files = [await open(model), await open(served, 'wx', 0o600)];
+  const probe = new PipedProgram(
+    'check/probe-main',
+    directory,
+    files.map(({ fd }) => fd),
+    { env: { PATH: '/usr/bin:/bin' }, arguments: [String(process.pid)] },
+  );
+  await Promise.all(files.map((file) => file.close()));
   if (probe.pid === undefined) return notStarted(await probe.exited);
   // A probe that dies early leaves a broken pipe; how it died says more.
   probe.request.on('error', () => {});
   return probe;
 }
 
-function send(request: Writable, frame: Frame<object>): void {
-  for (const piece of framePieces(frame)) request.write(piece);
+/** Rewriting a graph adds some kilobytes to it. */
+const MOST_SERVED_BYTES = 2 * MAX_MODEL_BYTES;
+
+async function servedFile(path: string): Promise<ModelFile | undefined> {
+  const { size } = await stat(path);
+  return size > 0 && size <= MOST_SERVED_BYTES ? { path, size } : undefined;
 }
 
 /** Rows that could not be made are none: what is wrong with those that were given, the check finds, and tells. */
 async function sendRows(request: Writable, rows: ReturnType<RowsFor>): Promise<void> {
   const asked: Asked = { rows: await rows.catch(() => null) };
-  send(request, { head: asked, body: NOTHING });
-  request.end();
+  request.end(frameOf(asked));
 }
 
 async function collect(stream: Readable): Promise<Buffer[]> {

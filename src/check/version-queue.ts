@@ -1,6 +1,8 @@
+import { createReadStream } from 'node:fs';
 import type pg from 'pg';
 import { statement, transaction } from '../postgres/statement.ts';
 import type { Signature } from '../inference/signature.ts';
+import type { ModelFile } from './model-file.ts';
 
 /** A version to be checked, with what its deployer said of it. */
 export type ClaimedVersion = {
@@ -63,12 +65,15 @@ export type Accepted = {
   readonly signature: Signature;
   readonly warnings: string[];
   readonly facts: Record<string, unknown>;
-  /** The bytes to serve, in pieces, where the check rewrote the graph. */
-  readonly served: Iterable<Uint8Array>;
+  /** The graph to serve; null where it is the one that was deployed. */
+  readonly served: ModelFile | null;
 };
 
+/** The most that the table takes in one. */
+const PIECE_BYTES = 8 * 2 ** 20;
+
 /**
- * The verdict ready: the version gets its signature and the bytes to serve. The first ready version of a model becomes its
+ * The verdict ready: the version gets its signature and the graph to serve. The first ready version of a model becomes its
  * champion. Undefined: another service gave a verdict meanwhile.
  */
 export function acceptVersion(
@@ -78,14 +83,17 @@ export function acceptVersion(
 ): Promise<{ champion: boolean } | undefined> {
   return transaction(client, async () => {
     const [accepted] = await acceptVersionRow(client, versionId, attempt, signature, warnings, facts);
-    if (accepted === undefined) return undefined;
-    let piece = 0;
-    for (const bytes of served) {
-      await storePiece(client, versionId, piece, bytes);
-      piece += 1;
-    }
+    if (accepted !== undefined && served !== null) await storePieces(client, versionId, served);
     return accepted;
   });
+}
+
+async function storePieces(client: pg.ClientBase, versionId: number, { path }: ModelFile): Promise<void> {
+  let piece = 0;
+  for await (const bytes of createReadStream(path, { highWaterMark: PIECE_BYTES })) {
+    await storePiece(client, versionId, piece, bytes as Buffer);
+    piece += 1;
+  }
 }
 
 /** The verdict rejected, with the reason and the remedy that the deployer reads. */

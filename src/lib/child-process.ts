@@ -64,10 +64,13 @@ export class ChildProgram<Sent extends Serializable, Received> extends Program {
   }
 }
 
-/** One that is not trusted: it reads what it is asked from its standard input, and writes what it answers to descriptor 3. */
+/**
+ * One that is not trusted: it reads what it is asked from its standard input, and writes what it answers to descriptor 3. The files
+ * that it is given have the descriptors from 4 on.
+ */
 export class PipedProgram extends Program {
-  constructor(program: string, directory: string, options: ProgramOptions) {
-    super(program, options, [], { cwd: directory, stdio: ['pipe', 'ignore', 'pipe', 'pipe'] });
+  constructor(program: string, directory: string, files: readonly number[], options: ProgramOptions) {
+    super(program, options, [], { cwd: directory, stdio: ['pipe', 'ignore', 'pipe', 'pipe', ...files] });
   }
 
   get request(): Writable {

@@ -8,6 +8,7 @@ import { within } from '../lib/retry.ts';
 import { workTimer } from '../lib/work-time.ts';
 import type { Logger } from '../log.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
+import { removeModelFolders } from '../check/model-file.ts';
 
 /**
  * Rows live until they are logged, half a second later: in a small nursery many would be taken for long-lived.
@@ -52,6 +53,7 @@ export class GatewayProcess {
     this.exited = this.#child.exited.then((how) => {
       clearInterval(this.#watch);
       if (this.#local !== undefined) removeSocketFolder(this.#local);
+      if (this.pid !== undefined) void removeModelFolders(this.pid);
       this.#reject(new PgscoreError('gateway_unavailable', `the gateway process ended (${how})`));
       return how;
     });

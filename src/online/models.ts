@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { GraphLost, type Graph } from '../inference/graph.ts';
 import { limitWork } from '../lib/work-time.ts';
@@ -5,7 +7,8 @@ import type { ModelCache } from '../inference/cache.ts';
 import { readOutline } from '../onnx/outline.ts';
 import { ModelSession } from '../inference/session.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
-import { loadVersion, type LoadedVersion } from '../check/load-version.ts';
+import { saveVersion, type LoadedVersion } from '../check/load-version.ts';
+import { inModelFolder } from '../check/model-file.ts';
 import { loadFailure, notTriedAgain, refusedForAWhile, warmUp } from './load.ts';
 import type { VersionStep, WantedVersion } from './messages.ts';
 import { OneAtATime } from './fair-queue.ts';
@@ -80,7 +83,11 @@ export class OnlineModels {
       const refusedMs = this.#runners.refusedMs(versionId);
       if (refusedMs !== undefined) throw refusedForAWhile(versionId, refusedMs);
       await this.#runners.roomFor(versionId);
-      return this.#begin(versionId, await connection.insist((client) => loadVersion(client, versionId)));
+      return inModelFolder(async (folder) => {
+        const path = join(folder, 'model.onnx');
+        const version = await connection.insist((client) => saveVersion(client, versionId, path));
+        return this.#begin(versionId, version);
+      });
     });
   }
 
@@ -127,7 +134,7 @@ export class OnlineModels {
 
   #begin(versionId: number, version: LoadedVersion): Promise<ModelSession> {
     const runners = this.#runners;
-    const small = version.bytes.length <= SMALL_BYTES && !runners.isSlow(versionId);
+    const small = version.size <= SMALL_BYTES && !runners.isSlow(versionId);
     const runner = small ? runners.common : runners.own(versionId, (own) => this.#modelsOf(own));
     return new Promise((resolve, reject) => {
       const begin = async (): Promise<void> => {
@@ -148,7 +155,7 @@ export class OnlineModels {
         runner.load(versionId, version),
       );
       const session = new ModelSession(
-        walked ? treesOf(version) : new RemoteGraph(runner, versionId, () => this.#released(runner, versionId)),
+        walked ? await treesOf(version) : new RemoteGraph(runner, versionId, () => this.#released(runner, versionId)),
         version.signature,
       );
       await this.#runFirst(runner, versionId, session, walked);
@@ -222,8 +229,8 @@ export class OnlineModels {
   }
 }
 
-function treesOf({ bytes, signature }: LoadedVersion): Graph {
-  const trees = TreeGraph.of(readOutline(bytes), signature);
+async function treesOf({ path, signature }: LoadedVersion): Promise<Graph> {
+  const trees = TreeGraph.of(readOutline(await readFile(path)), signature);
   if (trees === undefined) throw new GraphLost('the model was said to be of trees, and is not');
   return trees;
 }

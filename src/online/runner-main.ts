@@ -1,4 +1,5 @@
 /** A runner: computes models for the gateway, one run after the other, and ends with it. It knows no database. */
+import { readFile } from 'node:fs/promises';
 import { toPgscoreError } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
 import { sizedInput } from '../inference/arrays.ts';
@@ -17,9 +18,10 @@ endWithParent(Number(process.argv[2]));
 const kept = new Map<number, { readonly graph: Graph; readonly signature: Signature }>();
 const thread = new OneAtATime();
 
-async function load({ id, versionId, bytes, signature }: LoadGraph): Promise<FromRunner> {
+async function load({ id, versionId, path, signature }: LoadGraph): Promise<FromRunner> {
   const before = process.memoryUsage.rss();
   try {
+    const bytes = await readFile(path);
     const graph = await fastestGraph(bytes, signature, THREADS);
     const walked = graph instanceof TreeGraph;
     if (!walked) kept.set(versionId, { graph, signature });

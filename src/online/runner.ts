@@ -15,7 +15,8 @@ export type LoadGraph = {
   readonly type: 'load';
   readonly id: number;
   readonly versionId: number;
-  readonly bytes: Uint8Array;
+  /** Of its file. */
+  readonly path: string;
   readonly signature: Signature;
 };
 
@@ -87,8 +88,8 @@ export class Runner {
   }
 
   /** @throws PgscoreError model_load_failed; GraphLost */
-  async load(versionId: number, { bytes, signature }: LoadedVersion): Promise<Loaded> {
-    const answer = await this.#ask({ type: 'load', versionId, bytes, signature });
+  async load(versionId: number, { path, signature }: LoadedVersion): Promise<Loaded> {
+    const answer = await this.#ask({ type: 'load', versionId, path, signature });
     if ('loaded' in answer) return answer.loaded;
     const { code, message, remedy } =
       'failed' in answer ? answer.failed : { code: 'internal' as const, message: 'no answer', remedy: undefined };

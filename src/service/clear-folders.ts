@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SOCKET_FOLDER, socketsIn } from '../online/protocol/local-socket.ts';
-import { PROBE_FOLDER } from '../check/probe-model.ts';
+import { MODEL_FOLDER } from '../check/model-file.ts';
 
 /** Longer than any check. Whether its process lives is not seen from another container. */
 const OLD_MS = 24 * 3_600_000;
@@ -14,7 +14,7 @@ export async function clearFolders(temporary = tmpdir()): Promise<void> {
   const left = await Promise.all(
     names.map(async (name) => {
       const folder = join(temporary, name);
-      if (name.startsWith(PROBE_FOLDER)) return await isOld(folder);
+      if (name.startsWith(MODEL_FOLDER)) return await isOld(folder);
       return name.startsWith(SOCKET_FOLDER) && (await isUnanswered(folder));
     }),
   );

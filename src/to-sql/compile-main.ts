@@ -1,11 +1,13 @@
 /** The thread that compiles one model: a file may be made to take for ever, and nobody else is to wait for it. */
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { compiled, type CompileRequest, type CompileStep } from './compiled.ts';
+import { compiled, type CompileStep } from './compiled.ts';
+import type { CompileRequest } from './compile-thread.ts';
 
-parentPort?.once('message', (request: CompileRequest) => {
+parentPort?.once('message', ({ path, ...request }: CompileRequest) => {
   parentPort?.postMessage({ task: thisThread() } satisfies CompileStep);
-  for (const step of compiled(request)) parentPort?.postMessage(step satisfies CompileStep);
+  for (const step of compiled({ ...request, bytes: readFileSync(path) }))
+    parentPort?.postMessage(step satisfies CompileStep);
 });
 
 /** What the kernel calls this thread; empty where it does not say. */

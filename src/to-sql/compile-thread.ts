@@ -2,7 +2,10 @@ import { Worker } from 'node:worker_threads';
 import { programFile } from '../lib/package-file.ts';
 import { limitWork, type Task } from '../lib/work-time.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
-import type { Compiled, CompileRequest, CompileStep } from './compiled.ts';
+import type { Compiled, CompileStep, ToCompile } from './compiled.ts';
+
+/** The thread reads the graph from its file. */
+export type CompileRequest = Omit<ToCompile, 'bytes'> & { readonly path: string };
 
 const MAIN = programFile('to-sql/compile-main');
 

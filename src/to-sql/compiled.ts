@@ -6,8 +6,8 @@ import { NativeRefusal } from './literal.ts';
 import { renderNative, type NativeBody } from './render.ts';
 import { rowsToProve } from './proof-rows.ts';
 
-/** The bytes to serve, and rows that came with the framework's predictions, by the names of the features. */
-export type CompileRequest = {
+/** The graph to serve, and rows that came with the framework's predictions, by the names of the features. */
+export type ToCompile = {
   readonly bytes: Uint8Array;
   readonly signature: Signature;
   readonly given: readonly JsonRow[];
@@ -28,11 +28,7 @@ export type CompileStep = { readonly task: Task } | { readonly rows: readonly Js
 const MOST_FEATURES = 100;
 
 /** Compiles a version. The rows are given as soon as they are known: they can be scored while its functions are written. */
-export function* compiled({
-  bytes,
-  signature,
-  given,
-}: CompileRequest): Generator<Exclude<CompileStep, { task: Task }>> {
+export function* compiled({ bytes, signature, given }: ToCompile): Generator<Exclude<CompileStep, { task: Task }>> {
   const { length } = signature.features;
   if (signature.valueNames !== undefined) {
     yield { refusal: `a model of several values a row (${signature.task}) is not compiled` };

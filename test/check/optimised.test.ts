@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { checkModel } from '../../src/check/check-model.ts';
-import { probeModel } from '../../src/check/probe-model.ts';
+import { probeBytes } from '../support/model-file.ts';
 import { floats, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 
@@ -54,5 +54,5 @@ test('a kernel that dies of its shapes kills the check alone', async () => {
     ],
     tensors: [integers('axis', [1], [1]), floats('nothing', [0, 1, 3], []), floats('gamma', [3], [1, 1, 1])],
   });
-  await expect(probeModel(bytes, { features: ['a', 'b', 'c'] })).rejects.toMatchObject({ code: 'model_check_crashed' });
+  await expect(probeBytes(bytes, { features: ['a', 'b', 'c'] })).rejects.toMatchObject({ code: 'model_check_crashed' });
 });

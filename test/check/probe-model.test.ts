@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import type { CheckedModel } from '../../src/check/check-model.ts';
-import { probeModel } from '../../src/check/probe-model.ts';
+import type { ModelFile } from '../../src/check/model-file.ts';
 import { goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
+import { probeBytes } from '../support/model-file.ts';
 import { integers, node, onnxModel } from '../support/onnx-builder.ts';
 import { cpuSeconds } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -42,7 +44,7 @@ function probesOf(parent: number): number[] {
     .filter((pid) => {
       try {
         const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-        return readlinkSync(`/proc/${pid}/cwd`).includes('pgscore-probe-') && status.includes(`PPid:\t${parent}\n`);
+        return readlinkSync(`/proc/${pid}/cwd`).includes('pgscore-model-') && status.includes(`PPid:\t${parent}\n`);
       } catch {
         return false;
       }
@@ -50,7 +52,7 @@ function probesOf(parent: number): number[] {
 }
 
 // By process: other test files have services that check models at the same time.
-const probeDirectories = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`pgscore-probe-${process.pid}-`));
+const probeDirectories = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`pgscore-model-${process.pid}-`));
 const before = new Set(probeDirectories());
 
 afterAll(() => {
@@ -58,15 +60,15 @@ afterAll(() => {
 });
 
 describe('the probe', () => {
-  test('hands back what it found, and the bytes to serve', async () => {
-    const report = await probeModel(goldenBytes(golden), { positiveClass: 'late', expect: goldenRows(golden) });
+  test('hands back what it found, and writes the graph to serve', async () => {
+    const report = await probeBytes(goldenBytes(golden), { positiveClass: 'late', expect: goldenRows(golden) });
     expect(report.signature).toMatchObject({ task: 'binary', positiveClass: 'late', batch: null });
     expect(report.expectation?.rows).toBe(200);
-    expect(report.served?.length).toBeGreaterThan(1000);
+    expect(report.served?.size).toBeGreaterThan(1000);
   });
 
   test('hands back why a model is refused', async () => {
-    await expect(probeModel(Buffer.from('{"learner": {}}'))).rejects.toMatchObject({
+    await expect(probeBytes(Buffer.from('{"learner": {}}'))).rejects.toMatchObject({
       name: 'PgscoreError',
       code: 'model_unreadable',
       remedy: expect.stringContaining('onnxmltools'),
@@ -75,9 +77,9 @@ describe('the probe', () => {
 
   test('scores rows that it is given for what it checked', async () => {
     const rows = goldenRows(golden).slice(0, 3);
-    const checked: CheckedModel[] = [];
+    const checked: CheckedModel<ModelFile>[] = [];
     const options = { positiveClass: 'late' };
-    const { signature, served, reference } = await probeModel(goldenBytes(golden), options, {}, (found) => {
+    const { signature, served, reference } = await probeBytes(goldenBytes(golden), options, {}, (found) => {
       checked.push(found);
       return Promise.resolve(rows);
     });
@@ -90,20 +92,20 @@ describe('the probe', () => {
     const [first = {}] = goldenRows(golden);
     const options = { positiveClass: 'late', expect: [{ ...first, expected_score: '0.9' }] };
     const never = () => new Promise<null>(() => undefined);
-    await expect(probeModel(goldenBytes(golden), options, {}, never)).rejects.toMatchObject({
+    await expect(probeBytes(goldenBytes(golden), options, {}, never)).rejects.toMatchObject({
       code: 'model_expectation_failed',
     });
   });
 
   test('runs several at a time', async () => {
-    const reports = await Promise.all([1, 2, 3].map(() => probeModel(goldenBytes(golden))));
+    const reports = await Promise.all([1, 2, 3].map(() => probeBytes(goldenBytes(golden))));
     expect(reports).toHaveLength(3);
   });
 });
 
 describe('a probe that does not end', () => {
   test('but only waits for the processor is no slow model', async () => {
-    const outcome = probeModel(goldenBytes(golden), {}, { timeMs: 1500 });
+    const outcome = probeBytes(goldenBytes(golden), {}, { timeMs: 1500 });
     const pid = await waitFor(() => probesOf(process.pid)[0]);
     process.kill(pid, 'SIGSTOP');
     const stopped = performance.now();
@@ -114,7 +116,7 @@ describe('a probe that does not end', () => {
 
   test('is killed when the check is broken off, without a verdict', async () => {
     const service = new AbortController();
-    const outcome = probeModel(slow, { features }, { signal: service.signal });
+    const outcome = probeBytes(slow, { features }, { signal: service.signal });
     await waitFor(() => probesOf(process.pid)[0]);
     service.abort();
     await expect(outcome).rejects.toThrow('the check was broken off');
@@ -123,7 +125,7 @@ describe('a probe that does not end', () => {
 
   test('is killed past its time', async () => {
     const started = performance.now();
-    await expect(probeModel(slow, { features }, { timeMs: 1500 })).rejects.toMatchObject({
+    await expect(probeBytes(slow, { features }, { timeMs: 1500 })).rejects.toMatchObject({
       code: 'model_check_timeout',
       message: expect.stringContaining('1.5 s'),
     });
@@ -133,7 +135,7 @@ describe('a probe that does not end', () => {
 
   test('is killed past its memory', async () => {
     const limits = { memoryBytes: 400 * 1024 ** 2 };
-    await expect(probeModel(greedy(12_000, 3), { features }, limits)).rejects.toMatchObject({
+    await expect(probeBytes(greedy(12_000, 3), { features }, limits)).rejects.toMatchObject({
       code: 'model_check_memory',
       message: expect.stringContaining('400 MiB'),
     });
@@ -141,7 +143,7 @@ describe('a probe that does not end', () => {
   });
 
   test('sits in an empty directory without an environment, and its death is told', async () => {
-    const outcome = probeModel(slow, { features }).catch((error: unknown) => error);
+    const outcome = probeBytes(slow, { features }).catch((error: unknown) => error);
     const pid = await waitFor(() => probesOf(process.pid)[0]);
     expect(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean)).toEqual(['PATH=/usr/bin:/bin']);
     expect(readdirSync(`/proc/${pid}/cwd`)).toEqual([]);
@@ -151,17 +153,17 @@ describe('a probe that does not end', () => {
 
   test('ends with its parent', async () => {
     const script = `
-      const { probeModel } = await import(${JSON.stringify(at('../../src/check/probe-model.ts'))});
+      const { probeBytes } = await import(${JSON.stringify(at('../support/model-file.ts'))});
       const chunks = [];
       for await (const chunk of process.stdin) chunks.push(chunk);
-      await probeModel(Buffer.concat(chunks), { features: ['a', 'b', 'c'] });`;
+      await probeBytes(Buffer.concat(chunks), { features: ['a', 'b', 'c'] });`;
     const typescript = ['--import', at('../support/register-typescript.js')];
     const parent = spawn(process.execPath, [...typescript, '--input-type=module', '-e', script], {
       stdio: ['pipe', 'ignore', 'inherit'],
     });
     parent.stdin.end(slow);
     const probe = await waitFor(() => probesOf(parent.pid!)[0]);
-    const directory = readlinkSync(`/proc/${probe}/cwd`);
+    const directory = dirname(readlinkSync(`/proc/${probe}/cwd`));
     // Busy inside of ONNX Runtime, where no event reaches it.
     await waitFor(() => cpuSeconds(probe) > 1, { timeout: 30_000 });
     parent.kill('SIGKILL');

@@ -1,21 +1,30 @@
 import { expect, test } from '@jest/globals';
 import type { CheckedModel } from '../../src/check/check-model.ts';
-import { framePieces } from '../../src/check/frames.ts';
+import { frameOf } from '../../src/check/frames.ts';
+import type { ModelFile } from '../../src/check/model-file.ts';
 import { readVerdict } from '../../src/check/verdict.ts';
 
-const NOTHING = new Uint8Array(0);
-const frame = (head: unknown, body: Uint8Array = NOTHING) => Buffer.concat(framePieces({ head, body }));
-const checked = (task: string, served?: Uint8Array) =>
-  frame({ checked: { signature: { task } }, changed: served !== undefined }, served);
+const SERVED: ModelFile = { path: 'served.onnx', size: 7 };
+const frame = (message: unknown) => frameOf(message as object);
+const checked = (task: string, changed = false) => frame({ checked: { signature: { task } }, changed });
 const report = frame({ report: { warnings: ['slow'] } });
 
-async function read(...pieces: Uint8Array[]) {
-  const told: CheckedModel[] = [];
+async function readWith(served: ModelFile | undefined, ...pieces: Uint8Array[]) {
+  const told: CheckedModel<ModelFile>[] = [];
   async function* stream(): AsyncGenerator<Uint8Array> {
     yield* pieces;
   }
-  return { verdict: await readVerdict(stream(), (found) => told.push(found)), told };
+  return {
+    verdict: await readVerdict(
+      stream(),
+      () => Promise.resolve(served),
+      (found) => told.push(found),
+    ),
+    told,
+  };
 }
+
+const read = (...pieces: Uint8Array[]) => readWith(SERVED, ...pieces);
 
 test('what is checked is told, and is part of the report', async () => {
   const first = { signature: { task: 'regression' }, served: null };
@@ -24,8 +33,8 @@ test('what is checked is told, and is part of the report', async () => {
     told: [first],
   });
   const other = frame({ report: { signature: { task: 'binary' }, served: null } });
-  const { verdict } = await read(checked('regression', Buffer.from('bytes')), other);
-  expect(verdict).toEqual({ signature: { task: 'regression' }, served: Buffer.from('bytes') });
+  const { verdict } = await read(checked('regression', true), other);
+  expect(verdict).toEqual({ signature: { task: 'regression' }, served: SERVED });
 });
 
 test('a refusal is one before and after something is checked', async () => {
@@ -45,19 +54,24 @@ test.each([
   expect((await read(frame({ refusal }))).verdict).toBeUndefined();
 });
 
+test('a graph to serve that was not written, or can be none, is no verdict', async () => {
+  const { verdict, told } = await readWith(undefined, checked('regression', true), report);
+  expect([verdict, told.length]).toEqual([undefined, 0]);
+});
+
 test('nothing is checked twice', async () => {
   const { verdict, told } = await read(checked('regression'), checked('binary'), report);
   expect([verdict, told.length]).toEqual([undefined, 1]);
 });
 
 test.each([
-  ['nothing', NOTHING],
+  ['nothing', new Uint8Array(0)],
   ['a report of what was not checked', report],
   ['a part of one', checked('regression').subarray(0, 20)],
-  ['a head that is no JSON', Buffer.concat([Buffer.from([3, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('boo')])],
-  ['a head that is no object', frame(null)],
-  ['a head of many megabytes', Buffer.concat([Buffer.from([1, 0, 0, 4, 0, 0, 0, 0]), Buffer.alloc(100)])],
-  ['a length that none has', Buffer.concat([Buffer.from([1, 0, 0, 255, 0, 0, 0, 0]), Buffer.alloc(100)])],
+  ['a message that is no JSON', Buffer.concat([Buffer.from([3, 0, 0, 0]), Buffer.from('boo')])],
+  ['a message that is no object', frame(null)],
+  ['a message of many megabytes', Buffer.concat([Buffer.from([1, 0, 0, 4]), Buffer.alloc(100)])],
+  ['a length that none has', Buffer.concat([Buffer.from([1, 0, 0, 255]), Buffer.alloc(100)])],
 ])('%s is no verdict', async (_, bytes) => {
   expect(await read(bytes)).toEqual({ verdict: undefined, told: [] });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { checkModel, type ProbeOptions } from '../../src/check/check-model.ts';
-import { probeModel } from '../../src/check/probe-model.ts';
+import { probeBytes } from '../support/model-file.ts';
 
 /** Real exports, of make_refused.py. */
 const bytesOf = (name: string) => readFileSync(new URL(`../models/refused/${name}.onnx`, import.meta.url));
@@ -48,7 +48,7 @@ test('labels that lie across the rows are left out, as they follow from the prob
 });
 
 test('a model that divides a whole number by zero is sent to another imputer', async () => {
-  await expect(probeModel(bytesOf('knn_imputer'), { features })).rejects.toMatchObject({
+  await expect(probeBytes(bytesOf('knn_imputer'), { features })).rejects.toMatchObject({
     code: 'model_check_crashed',
     message: expect.stringContaining('SIGFPE'),
     remedy: expect.stringContaining('SimpleImputer'),

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import { Runners } from '../../src/online/runners.ts';
+import { withModelFile } from '../support/model-file.ts';
 import { SLOW_SIGNATURE, SLOW_X, slowModel } from '../support/slow-model.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -13,7 +14,7 @@ test('no more is asked of a runner from when it is killed on, not from when it h
     warn: () => undefined,
   });
   const runner = runners.common;
-  await runner.load(1, { bytes: slowModel(5000), signature: SLOW_SIGNATURE });
+  await withModelFile(slowModel(5000), (model) => runner.load(1, { ...model, signature: SLOW_SIGNATURE }));
   const [input] = SLOW_SIGNATURE.inputs;
   if (input === undefined) throw new Error('a model without an input');
   const ended = runner.run(1, [{ input, data: Float32Array.of(SLOW_X) }], 1, ['y']);

@@ -26,13 +26,13 @@ async function listenAndDie(path: string): Promise<void> {
 }
 
 test('folders of services that were killed are removed, those of living ones and of others stay', async () => {
-  const left = [await folder('pgscore-probe-1-abc123'), await folder('pgscore-killed')];
+  const left = [await folder('pgscore-model-1-abc123'), await folder('pgscore-killed')];
   const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
-  await utimes(join(here, 'pgscore-probe-1-abc123'), twoDaysAgo, twoDaysAgo);
+  await utimes(join(here, 'pgscore-model-1-abc123'), twoDaysAgo, twoDaysAgo);
   await listenAndDie(join(here, 'pgscore-killed', '.s.PGSQL.8433'));
   const stay = [
     // A check's in another container: no process here has its number.
-    await folder('pgscore-probe-4194305-abc123'),
+    await folder('pgscore-model-4194305-abc123'),
     await folder('pgscore-lives'),
     await folder('pgscore-fresh'),
     await folder('pgscore-data'),

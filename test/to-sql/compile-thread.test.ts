@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { CompileThread } from '../../src/to-sql/compile-thread.ts';
 import { checkModel } from '../../src/check/check-model.ts';
+import { withModelFile } from '../support/model-file.ts';
 import { classic, node, onnxModel } from '../support/onnx-builder.ts';
 import { regressionSignature } from '../support/tree-models.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -19,10 +20,12 @@ async function outcomeOf(
   ...limits: ConstructorParameters<typeof CompileThread>
 ) {
   const thread = new CompileThread(...limits);
-  thread.compile({ bytes, signature, given: [{ a: 1, b: 2, c: 3 }] });
-  const outcome = { rows: await thread.rows, compiled: await thread.compiled };
-  await thread.stop();
-  return outcome;
+  return withModelFile(bytes, async ({ path }) => {
+    thread.compile({ path, signature, given: [{ a: 1, b: 2, c: 3 }] });
+    const outcome = { rows: await thread.rows, compiled: await thread.compiled };
+    await thread.stop();
+    return outcome;
+  });
 }
 
 test('a model is compiled to functions, with rows to prove them on', async () => {
