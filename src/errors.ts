@@ -17,6 +17,7 @@ export const ERRORS = {
     retry: true,
     meaning: 'another session holds or waits for an exclusive lock on the source',
   },
+  source_unreachable: { exit: 75, retry: true, meaning: 'another server that holds rows of the source did not answer' },
   source_error: { exit: 65, retry: false, meaning: 'a view, function or policy of the source raised an error' },
   source_changed: { exit: 65, retry: false, meaning: 'the source is not what it was when the run was submitted' },
   too_many_failed_rows: { exit: 65, retry: false, meaning: 'more rows failed than the error limit allows' },

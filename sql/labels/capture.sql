@@ -194,8 +194,8 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- What is written through its parent fires no trigger of a part.
-  if exists (select from pg_inherits i where i.inhrelid = source) or exists (
+  -- What is written through its parent fires no trigger of a part, and what is written to a table of Citus none on the coordinator.
+  if pgscore._is_on_citus(source) or exists (select from pg_inherits i where i.inhrelid = source) or exists (
     select from pgscore._relations_of(source) r join pg_class c on c.oid = r
      where c.relkind not in ('r', 'p') or not has_table_privilege(c.oid, 'trigger')
         or exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 'v' and a.attname = any (columns)))

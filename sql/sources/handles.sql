@@ -65,6 +65,8 @@ declare
   columns text := pgscore._handle_columns(plan -> 'columns');
   shape record;
   by_block boolean := plan ->> 'kind' = 'ctid';
+  on_citus constant boolean := coalesce((plan ->> 'on_citus')::boolean, false);
+  types_are text;
   reading text;
 begin
   insert into pgscore._handle_request (kind, digest) values (_create_handle.kind, _create_handle.digest)
@@ -84,13 +86,14 @@ begin
     select string_agg(format('c%s %s', n, pgscore._handle_type(c)), ', ' order by n) as result, array_agg(c ->> 'name' order by n) as names,
            array_agg(c ->> 'sql_type' order by n) as types into shape
       from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n);
-    reading := format('select %s from %s t where %s and pgscore._columns_are(%L, %L, %L)', columns, relation, guard, relation, shape.names,
-                      shape.types);
+    types_are := format('pgscore._columns_are(%L, %L, %L)', relation, shape.names, shape.types);
+    reading := format('select %s from %s t where %s and %s', columns, relation, guard, types_are);
     execute format(
-      'create function pgscore_sources.%I(lo tid, hi tid) returns table (%s) language sql stable security definer set search_path = '
+      'create function pgscore_sources.%I(lo tid, hi tid) returns table (%s) language %s stable security definer set search_path = '
       'pg_catalog, pg_temp as %L',
-      reserved.name, shape.result,
-      case when by_block then reading || ' and t.ctid operator(pg_catalog.>=) lo and t.ctid operator(pg_catalog.<) hi'
+      reserved.name, shape.result, case when on_citus then 'plpgsql' else 'sql' end,
+      case when on_citus then pgscore._citus_body(plan, guard, types_are)
+        when by_block then reading || ' and t.ctid operator(pg_catalog.>=) lo and t.ctid operator(pg_catalog.<) hi'
         when (plan ->> 'by_key')::boolean then pgscore._with_keys(reading, plan -> 'columns') else reading end);
     execute format('revoke execute on function pgscore_sources.%I(tid, tid) from public', reserved.name);
     execute format('grant execute on function pgscore_sources.%I(tid, tid) to pgscore_reader', reserved.name);
@@ -180,7 +183,8 @@ declare
   -- A view is faster to read and depends on the table, so it lives for one run of a large table; a function depends on nothing and is kept.
   kind text := case when (plan ->> 'plain')::boolean and plan ->> 'kind' = 'ctid' and (plan ->> 'pages')::bigint > 128
     and not pgscore._runs_code_when_planned(format('%I.%I', plan ->> 'schema', plan ->> 'name')::regclass) then 'view' else 'function' end;
-  shape text := md5(jsonb_build_array(plan -> 'schema', plan -> 'name', plan -> 'kind', plan -> 'columns', plan -> 'by_key')::text);
+  shape text := md5(jsonb_build_array(plan -> 'schema', plan -> 'name', plan -> 'kind', plan -> 'columns', plan -> 'by_key',
+                                       plan -> 'on_citus')::text);
   kept record;
 begin
   if kind = 'function' then

@@ -27,7 +27,7 @@ begin atomic
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     cross join lateral (select pg_relation_size(c.oid) / current_setting('block_size')::int as pages) s
    where c.oid = source and c.relkind in ('r', 'm') and c.relpersistence <> 't' and not c.relrowsecurity and not c.relhassubclass
-     and s.pages <= 128
+     and s.pages <= 128 and not pgscore._is_on_citus(c.oid)
      and has_table_privilege(c.oid, 'select')
      and (pg_get_userbyid(c.relowner) = current_user or not exists (select from pg_roles r where r.rolname = current_user and r.rolsuper));
 end;

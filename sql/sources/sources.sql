@@ -146,6 +146,7 @@ declare
   leaves record;
   columns jsonb;
   forbidden text;
+  on_citus constant boolean := pgscore._is_on_citus(source);
 begin
   select c.oid, c.relname, n.nspname, c.relkind, c.relpersistence, c.relowner, c.relrowsecurity, c.relhassubclass into relation
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = source;
@@ -177,6 +178,9 @@ begin
       errcode = 'insufficient_privilege', hint = format('grant select on %s to %I;', source, current_user);
   end if;
   columns := columns || pgscore._segment_columns(source, segments, column_map);
+  if on_citus then
+    perform pgscore._refuse_on_citus(source, columns);
+  end if;
   select coalesce(bool_and(c.relkind in ('r', 'm')), true) as hold_blocks, sum(c.reltuples) filter (where c.relkind in ('r', 'm')) as rows,
          coalesce(sum(pg_relation_size(c.oid)), 0) as bytes into leaves
     from pg_class c where c.oid = any (case when relation.relhassubclass
@@ -185,9 +189,11 @@ begin
   return jsonb_build_object(
     'schema', relation.nspname, 'name', relation.relname, 'columns', columns,
     -- A grant on columns does not cover ctid, by which a table is cut into shards.
-    'kind', case when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks and has_table_privilege(source, 'select') then 'ctid'
+    'kind', case when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks and has_table_privilege(source, 'select')
+                   and not on_citus then 'ctid'
               else 'stream' end,
     'plain', relation.relkind in ('r', 'm', 'p') and not relation.relrowsecurity,
+    'on_citus', on_citus,
     'rows', nullif(greatest(leaves.rows, -1), -1),
     'pages', (leaves.bytes / current_setting('block_size')::int)::bigint);
 end

@@ -274,6 +274,7 @@ as $$
   select case
       when c.oid is null then format('%s does not exist', t ->> 'table')
       when c.relkind not in ('r', 'p') then format('%s is no table', t ->> 'table')
+      when pgscore._is_on_citus(c.oid) then format('%s is a table of Citus, whose writes fire no trigger on the coordinator', t ->> 'table')
       when not has_table_privilege(r, 'trigger') then format('you may put no trigger on %s', r::regclass)
       when i.inhparent is not null then format('%s is a part of %s, and what is written through that fires no trigger of a part',
         t ->> 'table', i.inhparent::regclass)
@@ -283,6 +284,7 @@ as $$
     left join lateral pgscore._relations_of(c.oid) r on true
     left join pg_inherits i on i.inhrelid = c.oid
    where c.oid is null or i.inhparent is not null or c.relkind not in ('r', 'p') or not has_table_privilege(r, 'trigger')
+     or pgscore._is_on_citus(c.oid)
      or exists (select from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 'v' and t -> 'key' ? a.attname::text)
    limit 1
 $$;

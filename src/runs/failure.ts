@@ -50,6 +50,12 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
     what: (run) => `${source(run)} is locked by another session`,
     remedy: 'Submit the run again when the session that alters or drops it has ended.',
   },
+  // Where the server itself says so, it is the connection to another one: a node of Citus, a foreign server.
+  '08006': {
+    code: 'source_unreachable',
+    what: (run) => `a server that holds rows of ${source(run)} did not answer`,
+    remedy: 'The run goes on when that server is back.',
+  },
   '42P01': CHANGED,
   '42703': CHANGED,
   '42846': CHANGED,
@@ -61,6 +67,7 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
 export function remedyOfWatch(state: string | undefined): string {
   if (state === '42501')
     return "Grant the owner of the watch SELECT, or, where a row-level policy hides rows, watch again with rls => 'filter'.";
+  if (state === '08006') return 'The watch goes on when that server is back.';
   if (state === '23505')
     return 'Remove the row that is double; or end the watch, and watch into another target with a key that identifies a row: key => ...';
   return 'Correct the source, and the watch goes on by itself; or change it: select pgscore.watch(…) with the same target.';
@@ -79,7 +86,7 @@ export function failureOf(error: unknown, run: Run): Failure {
       code: known.code,
       message: `${known.what(run)}: ${reason}${state === '23505' ? detailOf(error) : ''}`,
       remedy: run.keyLists === null ? known.remedy : remedyOfWatch(state),
-      retry: state === '55P03',
+      retry: state === '55P03' || state === '08006',
     };
   }
   if (isPassing(error)) {

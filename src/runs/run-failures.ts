@@ -68,10 +68,14 @@ export class RunFailures {
 }
 
 /**
- * How long work waits that was not tried: no connection could be had, because the server is full or away, or another run
- * got ahead of it.
+ * How long work waits that was not tried: no connection could be had, because the server, or one that holds the source, is
+ * full or away, or another run got ahead of it.
  */
-const WAITS_MS: Readonly<Record<string, number>> = { database_unreachable: 2000, target_changed: 100 };
+const WAITS_MS: Readonly<Record<string, number>> = {
+  database_unreachable: 2000,
+  source_unreachable: 2000,
+  target_changed: 100,
+};
 
 function waitAfter(code: string): number | null {
   return WAITS_MS[code] ?? null;

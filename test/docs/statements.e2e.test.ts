@@ -28,6 +28,7 @@ const PAGES = [
   'docs/guides/drift.md',
   'docs/guides/install.md',
   'docs/guides/managed-postgresql.md',
+  'docs/guides/run-on-citus.md',
   'docs/guides/containers.md',
   'docs/guides/operations.md',
   'docs/guides/deploy-a-model.md',
