@@ -743,10 +743,15 @@ create unlogged table pgscore_data.compared_prediction (
   is_positive boolean,
   said_positive boolean,
   error double precision,
-  bin smallint
+  bin smallint,
+  brier double precision,
+  log_loss double precision
 );
 comment on table pgscore_data.compared_prediction is
-  'Work of the comparison that is running: predictions of two versions that are judged by the labels that judge both.';
+  'Work of the comparison that is running: predictions of two versions that are judged by the labels that judge both, or of two arms.';
+comment on column pgscore_data.compared_prediction.segment_id is
+  'A segment, or of arms the stage of the experiment; 0: all predictions.';
+comment on column pgscore_data.compared_prediction.brier is 'What it adds to the Brier score, of arms only, as is log_loss.';
 
 -- Features and their drift.
 

@@ -67,29 +67,39 @@ $do$;
 comment on function pgscore_data._effective_share(double precision, double precision, double precision, double precision, double precision)
 is 'How many independent pairs tell as much of the share hits / n, as _n_effective() has it.';
 
+create or replace view pgscore_data.compared_entity as
+select p.segment_id, p.is_other, p.entity,
+       array[count(*), sum(p.is_hit::int), sum((p.said_positive and p.is_positive)::int), sum(p.said_positive::int),
+             sum(p.is_positive::int), sum((p.said_positive or p.is_positive)::int),
+             sum(abs(p.error)), sum(p.error ^ 2), sum(p.error ^ 4),
+             sum(p.brier), sum(p.brier ^ 2), sum(p.log_loss), sum(p.log_loss ^ 2)]::float8[] as sums
+  from pgscore_data.compared_prediction p group by p.segment_id, p.is_other, p.entity;
+comment on view pgscore_data.compared_entity is 'Sums over the predictions of each entity by each of two versions.';
+
+create or replace view pgscore_data.compared_sum as
+select * from (values
+  ('accuracy', 2, 1, null, true), ('precision_score', 3, 4, null, true), ('recall_score', 3, 5, null, true),
+  ('f1_score', 3, 6, null, false), ('mae', 7, 1, 8, true), ('rmse', 8, 1, 9, false), ('mse', 8, 1, 9, true),
+  ('brier_score', 10, 1, 11, true), ('log_loss', 12, 1, 13, true)) x (metric, part, whole, squares, is_mean);
+comment on view pgscore_data.compared_sum is
+'Which sums of compared_entity a metric is made of: part / whole; squares: the sum of what is squared, where a part is not 0 or 1. '
+'is_mean: the metric is part / whole itself.';
+
 create or replace view pgscore_data.compared_part as
-with entity as (
-  select p.segment_id, p.is_other, p.entity,
-         array[count(*), sum(p.is_hit::int), sum((p.said_positive and p.is_positive)::int), sum(p.said_positive::int),
-               sum(p.is_positive::int), sum((p.said_positive or p.is_positive)::int),
-               sum(abs(p.error)), sum(p.error ^ 2), sum(p.error ^ 4)]::float8[] as sums
-    from pgscore_data.compared_prediction p group by p.segment_id, p.is_other, p.entity
-), alike as (
+with alike as (
   -- Entities of classifiers are all of a few kinds.
-  select a.segment_id, a.sums as a, b.sums as b, count(*)::float8 as entities
-    from entity a join entity b on b.segment_id = a.segment_id and b.entity = a.entity and b.is_other
-   where not a.is_other group by a.segment_id, a.sums, b.sums
+  select segment_id, a.sums as a, b.sums as b, count(*)::float8 as entities
+    from (select * from pgscore_data.compared_entity e where not e.is_other) a
+    full join (select * from pgscore_data.compared_entity e where e.is_other) b using (segment_id, entity)
+   group by segment_id, a.sums, b.sums
 )
 select k.segment_id, x.metric, k.entities, k.a[x.part] as part, k.a[x.whole] as whole, k.a[x.squares] as squares,
        k.b[x.part] as other_part, k.b[x.whole] as other_whole, k.b[x.squares] as other_squares
-  from alike k
- cross join (values
-   ('accuracy', 2, 1, null), ('precision_score', 3, 4, null), ('recall_score', 3, 5, null), ('f1_score', 3, 6, null),
-   ('mae', 7, 1, 8), ('rmse', 8, 1, 9)) x (metric, part, whole, squares)
- where k.a[x.part] is not null;
+  from alike k cross join pgscore_data.compared_sum x
+ where coalesce(k.a[x.part], k.b[x.part]) is not null;
 comment on view pgscore_data.compared_part is
-'What so many entities each add to the metrics that are part / whole, of both versions: accuracy, precision, recall, the share '
-'TP / (TP + FP + FN) that F1 is made of, and means of errors and of their squares.';
+'What so many entities each add to the metrics that are part / whole, of both versions; of F1 that is the share TP / (TP + FP + FN). '
+'An entity of one arm of an experiment has no sums of the other.';
 
 create or replace function pgscore_data._compare_parts()
 returns table (segment_id int, is_other boolean, metric text, value double precision, low double precision, high double precision,
@@ -128,9 +138,13 @@ begin atomic
    cross join lateral (
      select t.part / t.whole as value, i.low, i.high from pgscore_data._share_interval(t.part, t.whole, e.n) i where t.squares is null
      union all
-     select t.part / t.whole, i.* from pgscore_data._mae_interval(t.whole, t.part, t.squares, e.n) i where t.metric = 'mae'
+     select t.part / t.whole, i.* from pgscore_data._mae_interval(t.whole, t.part, t.squares, e.n) i
+      where t.metric in ('mae', 'brier_score', 'log_loss')
      union all
-     select t.part / t.whole, i.* from pgscore_data._rmse_interval(t.whole, t.part, t.squares, e.n) i where t.metric = 'rmse') x;
+     select t.part / t.whole, i.* from pgscore_data._rmse_interval(t.whole, t.part, t.squares, e.n) i where t.metric = 'rmse'
+     union all
+     select t.part / t.whole, i.low ^ 2, i.high ^ 2 from pgscore_data._rmse_interval(t.whole, t.part, t.squares, e.n) i
+      where t.metric = 'mse') x;
 end;
 comment on function pgscore_data._compare_parts() is
 'The metrics that are part / whole, of both versions, with the correlation of both: that of what entities add to one and to the other.';
@@ -175,9 +189,9 @@ begin atomic
            sum(e.negatives)::float8 ^ 2 / sum(e.negatives ^ 2) as negatives
       from entity e group by e.segment_id, e.is_other
   ), together as (
-    select a.segment_id, corr(a.added, b.added) as correlation
-      from entity a join entity b on b.segment_id = a.segment_id and b.entity = a.entity and b.is_other
-     where not a.is_other group by a.segment_id
+    select segment_id, sum(a.added * b.added) / nullif(sqrt(sum(a.added ^ 2) * sum(b.added ^ 2)), 0) as correlation
+      from (select * from entity e where not e.is_other) a full join (select * from entity e where e.is_other) b using (segment_id, entity)
+     group by segment_id
   )
   select t.segment_id, t.is_other, 'roc_auc', t.auc, i.low, i.high, t.pos + t.neg, e.positives + e.negatives,
          least(t.pos, t.neg) >= 10 and t.pos + t.neg >= 30 and i.low is not null, c.correlation
@@ -203,7 +217,9 @@ begin
     (version_id, other_id, segment_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough,
      correlation)
   with found as materialized (
-    select * from pgscore_data._compare_parts() union all select * from pgscore_data._compare_ranking()
+    select * from pgscore_data._compare_parts() p where p.metric in (select k.metric from pgscore_data.compared_kind k)
+    union all
+    select * from pgscore_data._compare_ranking()
   )
   select this_version, other, segment_id, metric, a.value, a.low, a.high, coalesce(a.n, 0), b.value, b.low, b.high, coalesce(b.n, 0),
          coalesce(a.is_enough and b.is_enough, false),

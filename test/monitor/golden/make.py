@@ -15,6 +15,7 @@ from comparison import comparison
 from class_estimates import class_days
 from curves import curves
 from estimates import estimates
+from experiment import experiment
 from drift import distances, drift_cases, p_values
 from intervals import t_quantiles
 from multiclass import multiclass
@@ -87,6 +88,7 @@ if __name__ == '__main__':
     (here / 'class_estimates.json').write_text(lines(class_days()))
     (here / 'curves.json').write_text(lines({'months': list(curve_months(binary_sets()))}))
     (here / 'comparison.json').write_text(lines(comparison()))
+    (here / 'experiment.json').write_text(lines(experiment()))
     cases = [{'name': name, **case, 'values': {key: plain(value) for key, value in distances(case).items()}} for name, case in drift_cases().items()]
     (here / 'drift.json').write_text(lines({'cases': cases}))
     (here / 'p_values.json').write_text(lines(p_values()))
