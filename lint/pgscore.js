@@ -11,7 +11,7 @@ const LAYERS = [
   ['version.ts', 'option-table.ts'],
   ['config.ts'],
   ['postgres', 'server'],
-  ['onnx'],
+  ['onnx', 'citus'],
   ['inference'],
   ['copy', 'to-sql'],
   ['monitor', 'install', 'runs', 'schedules'],

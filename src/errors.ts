@@ -30,6 +30,7 @@ export const ERRORS = {
   snapshot_lost: { exit: 75, retry: true, meaning: 'the snapshot that the shards of a run share is gone' },
   service_lost: { exit: 75, retry: false, meaning: 'the services that took a run died, one after the other' },
   database_lost: { exit: 75, retry: true, meaning: 'the database broke off in the middle of a run' },
+  node_unavailable: { exit: 75, retry: true, meaning: 'a node of the Citus cluster does not answer' },
   aborted: { exit: 75, retry: false, meaning: 'the work was cancelled' },
   http_unavailable: { exit: 71, retry: false, meaning: 'the address for HTTP can not be used' },
   gateway_unavailable: { exit: 71, retry: false, meaning: 'the address for score() can not be used' },

@@ -4,6 +4,7 @@ import type { Flags } from '../config.ts';
 import { connect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { urlOrDemo } from './demo-location.ts';
+import { checkCitus } from './doctor/citus.ts';
 import { fail, ok, type Finding } from './doctor/finding.ts';
 import { checkInstallation, checkOnline } from './doctor/installation.ts';
 import { checkLogins, checkRoles } from './doctor/roles.ts';
@@ -50,6 +51,7 @@ async function checkDatabase(flags: Flags): Promise<Finding[]> {
   }
   const checks: [name: string, check: Check][] = [
     ['PostgreSQL', checkServer],
+    ['Citus', checkCitus],
     ['NOTIFY', checkNotify],
     ['roles', checkRoles],
     ['installation', checkInstallation],

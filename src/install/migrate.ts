@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { keepDdlLocal } from '../citus/local-ddl.ts';
 import { connect } from '../postgres/connect.ts';
 import { VERSION } from '../version.ts';
 import { asOwner } from './as-owner.ts';
@@ -9,7 +10,7 @@ import { installationState, recordInstallation, type InstallationState } from '.
 import { runMigrations } from './migrations.ts';
 import { setPassword } from './password.ts';
 import { createPublicScore, type PublicScore } from './public-score.ts';
-import { ensureRoles } from './roles.ts';
+import { createMissingOnWorkers, ensureRoles } from './roles.ts';
 import { ensureSchemas } from './schemas.ts';
 import { checkServer } from './server.ts';
 
@@ -45,7 +46,10 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
   try {
     await checkServer(client);
     await takeInstallLock(client, options.waitMs ?? WAIT_MS, options.tell ?? (() => undefined));
+    // Roles are for every node of Citus, which creates them there; all else is for the coordinator.
     const createdRoles = await ensureRoles(client);
+    await keepDdlLocal(client);
+    await createMissingOnWorkers(client);
     await ensureSchemas(client);
     const installed = await asOwner(client, () => install(client));
     const publicScore = options.publicScore === false ? 'not asked for' : await createPublicScore(client);

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { citusOf, rolesOnWorkers, runOnWorkers } from '../citus/nodes.ts';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/text.ts';
 import { retrying } from '../lib/retry.ts';
@@ -50,6 +51,19 @@ async function ensureRole(client: pg.Client, role: RoleSpec): Promise<boolean> {
       remedy: `As a role with CREATEROLE run: ${line};`,
       cause: error,
     });
+  }
+}
+
+/** Roles of before the database had Citus, or of before a worker was added. */
+export async function createMissingOnWorkers(client: pg.Client): Promise<void> {
+  if ((await citusOf(client)) === undefined) return;
+  const workers = await rolesOnWorkers(
+    client,
+    ROLES.map(({ name }) => name),
+  );
+  const missing = new Set(workers.flatMap((worker) => worker.missing ?? []));
+  for (const role of ROLES.filter(({ name }) => missing.has(name))) {
+    await runOnWorkers(client, `if to_regrole('${role.name}') is null then ${createRoleLine(role)}; end if`);
   }
 }
 

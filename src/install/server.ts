@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { citusOf } from '../citus/nodes.ts';
 import { PgscoreError } from '../errors.ts';
 
 /** The oldest PostgreSQL that pgscore runs on. */
@@ -26,6 +27,11 @@ export async function checkServer(client: pg.Client): Promise<void> {
   if (server.standby) {
     throw new PgscoreError('server_unsupported', 'this server is a standby, which only reads', {
       remedy: 'Connect to the primary; target_session_attrs or the cluster manager says which it is.',
+    });
+  }
+  if ((await citusOf(client))?.coordinator === false) {
+    throw new PgscoreError('server_unsupported', 'this server is a worker of Citus', {
+      remedy: 'Connect to the coordinator.',
     });
   }
   if (!ENCODINGS.includes(server.encoding)) {

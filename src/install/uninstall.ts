@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { keepDdlLocal } from '../citus/local-ddl.ts';
 import { transaction } from '../postgres/statement.ts';
 import { ident, qualified } from '../lib/text.ts';
 import { asOwner } from './as-owner.ts';
@@ -9,6 +10,7 @@ import { SCHEMAS } from './schemas.ts';
  * public.score_or_null where they are pgscore's. Interrupted, it can be run again.
  */
 export async function uninstall(client: pg.Client): Promise<void> {
+  await keepDdlLocal(client);
   await asOwner(client, async () => {
     await dropStorage(client);
     await transaction(client, () => dropSchemas(client));

@@ -20,17 +20,18 @@ export type FaultServer = EmbeddedServer & {
 };
 
 /** Starts an embedded server whose data directory goes with the test file. To be called at the top of a test file. */
-export async function startFaultServer(settings: Settings = {}): Promise<FaultServer> {
+export async function startFaultServer(
+  settings: Settings = {},
+  programs: { binaries?: string } = programsUnderTest(),
+): Promise<FaultServer> {
   const wanted = await mkdtemp(join(tmpdir(), 'pgscore-fault-'));
-  const cluster = await prepareCluster({ dataDir: wanted, ...programsUnderTest() });
+  const cluster = await prepareCluster({ dataDir: wanted, ...programs });
+  atEnd(() => rm(cluster.dataDir, { recursive: true, force: true }));
   const server = await launch(cluster, { settings: { jit: 'off', ...settings } }, cluster.dataDir);
   const start = async () => {
     await startPostmaster(cluster);
   };
-  atEnd(async () => {
-    await server.stop();
-    await rm(cluster.dataDir, { recursive: true, force: true });
-  });
+  atEnd(() => server.stop());
   return {
     ...server,
     start,

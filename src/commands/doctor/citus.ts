@@ -1,0 +1,50 @@
+import type pg from 'pg';
+import { citusOf, rolesOnWorkers } from '../../citus/nodes.ts';
+import { createRoleLine, ROLES } from '../../install/roles.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+
+/** What pgscore needs of Citus; nothing where the database has no such extension. */
+export async function checkCitus(client: pg.Client): Promise<Finding[]> {
+  const citus = await citusOf(client);
+  if (citus === undefined) return [];
+  if (!citus.coordinator) {
+    return [fail('Citus', `${citus.version}, and this is a worker`, 'Connect to the coordinator.')];
+  }
+  return [...(await checkInstalled(client)), ...(await checkWorkers(client, citus.version))];
+}
+
+/** An installation of before Citus would have other nodes repeat what it creates. */
+async function checkInstalled(client: pg.Client): Promise<Finding[]> {
+  const { rows } = await client.query<{ before: boolean }>(
+    `select count(*) > 0 and count(*) filter (where 'citus.enable_ddl_propagation=off' = any (p.proconfig)) = 0 as before
+       from pg_proc p where p.pronamespace = to_regnamespace('pgscore_data')`,
+  );
+  if (rows[0]?.before !== true) return [];
+  return [fail('Citus', 'pgscore was installed before Citus', 'pgscore migrate')];
+}
+
+async function checkWorkers(client: pg.Client, version: string): Promise<Finding[]> {
+  const workers = await rolesOnWorkers(
+    client,
+    ROLES.map(({ name }) => name),
+  );
+  if (workers.length === 0)
+    return [warn('Citus', `${version}, without a worker`, "select citus_add_node('host', 5432);")];
+  const problems = workers.flatMap(({ node, missing }) => {
+    if (missing === undefined)
+      return [fail('Citus', `worker ${node} does not answer`, 'Start it, or remove it: citus_remove_node().')];
+    const lines = ROLES.filter(({ name }) => missing.includes(name)).map((role) => `${createRoleLine(role)};`);
+    return lines.length === 0
+      ? []
+      : [
+          fail(
+            'Citus',
+            `worker ${node} has no role ${missing.join(', ')}`,
+            `As a superuser of that node run: ${lines.join(' ')}`,
+          ),
+        ];
+  });
+  return problems.length > 0
+    ? problems
+    : [ok('Citus', `${version}, coordinator of ${workers.map(({ node }) => node).join(', ')}`)];
+}
