@@ -126,11 +126,13 @@ create table pgscore_data.alias (
   model_name text not null,
   alias text not null check (alias ~ '^[[:alpha:]_][[:alnum:]_.-]*$' and octet_length(alias) <= 50),
   version_id int not null references pgscore_data.version,
+  route int[],
   primary key (model_id, alias),
   foreign key (model_id, model_name) references pgscore_data.model (model_id, name) on update cascade
 );
 comment on table pgscore_data.alias is 'A name for a version that may move: champion is the one that a bare model name means.';
 comment on column pgscore_data.alias.model_name is 'Name of the model, which follows it when it is renamed.';
+comment on column pgscore_data.alias.route is 'Of the champion in an experiment: which version answers for which buckets.';
 create unique index alias_model_name on pgscore_data.alias (model_name, alias);
 
 create table pgscore_data.promotion (

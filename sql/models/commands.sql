@@ -176,6 +176,9 @@ begin
     perform pgscore_data._wake('models');
   end if;
   if experiment is not null then
+    perform pgscore_data._renew_route(this_model);
+    perform pgscore_data._renew_bindings(this_model);
+    perform pgscore_data._wake('models');
     new.options := coalesce(new.options, '{}') || jsonb_build_object('experiment', experiment);
   end if;
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)

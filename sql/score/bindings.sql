@@ -35,8 +35,11 @@ declare
   present regprocedure := to_regprocedure(format('pgscore_models.%I(%s)', base, relation));
   was text := (select format_type(p.prorettype, null) from pg_proc p where p.oid = present);
 begin
-  select v.version_id, v.number, e.native, e.task into champion
-    from pgscore_data.alias a join pgscore_data.version v using (version_id) join pgscore_data.execution e using (version_id)
+  select v.version_id, v.number, e.task, coalesce(a.route, array[v.version_id]) as route, (
+           select bool_and(x.native) from pgscore_data.execution x
+            where x.version_id = any (case when a.route is null then array[v.version_id]
+                                        else pgscore_models._arm_versions(- a.route[1]) end)) as native
+    into champion from pgscore_data.alias a join pgscore_data.version v using (version_id) join pgscore_data.execution e using (version_id)
    where a.model_id = b.model_id and a.alias = 'champion';
   result := pgscore_data._typed_result_type(champion.task);
   if was <> result and problem is null then
@@ -50,7 +53,7 @@ begin
                                           else pgscore_data._online_kind() end,
     format('select case when pgscore_models._fits_%1$s() then %2$s else pgscore_models._refuse_binding(%1$s)::%3$s end', b.binding_id,
       case when problem is null
-        then pgscore_data._not_to_be_kept(format('pgscore_models.%I($1)', pgscore_data._version_function(base, champion.number)), result)
+        then pgscore_data._not_to_be_kept(pgscore_data._arms_call(champion.route, base, relation), result)
         else 'null' end, result),
     format('The champion of %s on a row of %s%s. Indexes and generated columns take the function of a version, which never changes.', base,
            relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
@@ -69,10 +72,12 @@ as $$
 declare
   relation regclass := pgscore_data._bound_relation(b);
   base text := (select m.name from pgscore_data.model m where m.model_id = b.model_id);
-  champion jsonb := (select v.signature from pgscore_data.alias a join pgscore_data.version v using (version_id)
-                      where a.model_id = b.model_id and a.alias = 'champion');
-  problem text := case when champion is null then 'the model has no champion' else pgscore._binding_problem(relation, champion) end;
+  problem text := coalesce(
+    (select coalesce(pgscore._binding_problem(relation, v.signature), pgscore_data._arm_problem(a.route, relation), '')
+       from pgscore_data.alias a join pgscore_data.version v using (version_id)
+      where a.model_id = b.model_id and a.alias = 'champion'), 'the model has no champion');
 begin
+  problem := nullif(problem, '');
   if pgscore_data._may_use_type(relation) then
     begin
       perform pgscore_data._bind_versions(b, base, relation);
@@ -148,10 +153,10 @@ begin
       select format('$1 operator(pg_catalog.=) %L', m.name || '@' || v.number),
              pgscore_data._not_to_be_kept(format('pgscore_models.%I($2)', f.name), 'double precision')
       union all
-      select format('$1 operator(pg_catalog.=) any (array[%L, %L]) and pgscore_models._fits_%s()', m.name, m.name || '@champion',
-                    b.binding_id), format('pgscore_models.%I($2)', m.name)
-       where b.set_aside is null
-         and exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion')) x (condition, call)
+      select format('$1 operator(pg_catalog.=) any (%L::pg_catalog.text[]) and pgscore_models._fits_%s()',
+                    case when a.route is null then array[m.name, m.name || '@champion'] else array[m.name] end, b.binding_id),
+             format('pgscore_models.%I($2)', m.name)
+        from pgscore_data.alias a where b.set_aside is null and a.version_id = v.version_id and a.alias = 'champion') x (condition, call)
    where pgscore_data._bound_relation(b) = relation
      and v.state = 'ready' and e.native and pgscore_data._typed_result_type(e.task) = 'double precision'
      and pgscore._binding_problem(relation, v.signature) is null

@@ -124,8 +124,10 @@ begin
   execute format('create or replace function pgscore_models._score_json(route int[], features jsonb) returns double '
                  'precision language plpgsql volatile parallel restricted cost 10000 as %L',
     format(E'declare\n  version_id constant int := route[1];\nbegin\n  if features is null or features '
-           'operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end if;%s\n  return '
-           'pgscore_models._score_any(route, features);\nend',
+           'operator(pg_catalog.=) ''null''::pg_catalog.jsonb then\n    return null;\n  end if;%s\n'
+           '  if version_id operator(pg_catalog.<) 0 then\n'
+           '    return pgscore_models._score_json(pgscore_models._arm(route, features), features);\n  end if;\n'
+           '  return pgscore_models._score_any(route, features);\nend',
       pgscore_data._score_calls(versions, natives, 'json(features)', 'true',
                                 '{pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''}', '{features::pg_catalog.text}')));
   -- Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a
@@ -134,8 +136,9 @@ begin
                  'relation regclass) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
     format(E'declare\n  version_id constant int := route[1];\nbegin%s\n  if pg_catalog.num_nulls(features) '
-           'operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  return pgscore_models._score_any(route, '
-           'pgscore_models._features(version_id, features));\nend',
+           'operator(pg_catalog.=) 1 then\n    return null;\n  end if;\n  if version_id operator(pg_catalog.<) 0 then\n    return '
+           'pgscore_models._score_row(pgscore_models._arm(route, pgscore_models._features(version_id, features)), features, shape, '
+           'relation);\n  end if;\n  return pgscore_models._score_any(route, pgscore_models._features(version_id, features));\nend',
       pgscore_data._score_calls(versions, natives, 'row(features, shape)', is_row,
                                 array[is_row || ' and shape operator(pg_catalog.&) 1 operator(pg_catalog.=) 0', is_row],
         array['pg_catalog.row_to_json(features)::pg_catalog.text',

@@ -26,18 +26,23 @@ declare
   base constant text := split_part(model, '@', 1);
   wanted constant text := case when model = base then 'champion' else substr(model, length(base) + 2) end;
   meant int;
+  arms int[];
 begin
   if wanted ~ '^[0-9]{1,9}$' then
     select v.version_id into meant from pgscore_data.model m join pgscore_data.version v using (model_id)
       where m.name = base and v.number = wanted::int and v.state = 'ready';
   else
-    select a.version_id into meant from pgscore_data.alias a where a.model_name = base and a.alias = wanted;
+    select a.version_id, a.route into meant, arms from pgscore_data.alias a where a.model_name = base and a.alias = wanted;
+  end if;
+  if arms is not null and model = base then
+    return arms;
   end if;
   return array[coalesce(meant, (pgscore._ready_version(model)).version_id)];
 end
 $$;
 comment on function pgscore_models._route(text) is
   'An array of one: the version that churn, churn@3 or churn@challenger means in the snapshot of the statement. '
+  'Of a bare name in an experiment, its arms: experiments/routing.sql. '
   'Raises where there is none that can score. To be called in the statement itself.';
 
 create or replace function pgscore_models._version(route int[]) returns pgscore_models._version

@@ -124,7 +124,9 @@ create or replace function pgscore_models._call(route int[], features anyelement
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  select row(v, pgscore_models._features(v.version_id, $2))::pgscore_models._call from pgscore_models._version($1) v
+  select row(v, pgscore_models._features(v.version_id, $2))::pgscore_models._call
+    from pgscore_models._version(case when ($1)[1] > 0 then $1
+                                   else pgscore_models._arm($1, pgscore_models._features(($1)[1], $2)) end) v
 $$;
 comment on function pgscore_models._call(int[], anyelement) is 'The version of a route, and a row for it.';
 

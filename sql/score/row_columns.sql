@@ -56,10 +56,18 @@ comment on view pgscore._feature_types is
 create or replace function pgscore_models._texts(version_id int) returns text[]
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
-as $$ begin return (select array_agg(lower(f.name)) from pgscore._feature_types v
-                     cross join lateral unnest(v.features, v.types) f (name, type)
-                    where v.version_id = _texts.version_id and f.type = 'string'); end $$;
-comment on function pgscore_models._texts(int) is 'The features of a version that are texts, in lower case; NULL where it has none.';
+as $$
+begin
+  if version_id < 0 then
+    return (select array_agg(t)
+              from unnest(pgscore_models._arm_versions(- version_id)) a cross join unnest(pgscore_models._texts(a)) t);
+  end if;
+  return (select array_agg(lower(f.name)) from pgscore._feature_types v cross join lateral unnest(v.features, v.types) f (name, type)
+           where v.version_id = _texts.version_id and f.type = 'string');
+end
+$$;
+comment on function pgscore_models._texts(int) is
+  'The features of a version, or of the arms of an experiment, that are texts, in lower case; NULL where there are none.';
 
 create or replace function pgscore_models._may_be(feature_type text, type oid) returns boolean
 language plpgsql stable parallel safe
@@ -120,6 +128,10 @@ as $$
 declare
   mistyped record;
 begin
+  if version_id < 0 then
+    perform pgscore_models._check_columns(a, columns, types) from unnest(pgscore_models._arm_versions(- version_id)) a;
+    return;
+  end if;
   select * into mistyped from pgscore_models._mistyped_column(version_id, columns, types);
   -- Who may not use the model is told that.
   if mistyped.feature is not null and has_function_privilege(format('pgscore_models._v%s_online(jsonb, name)', version_id), 'execute') then

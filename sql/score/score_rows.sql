@@ -133,7 +133,9 @@ language plpgsql stable cost 10000000 rows 1000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  this constant pgscore_models._version := pgscore_models._version(pgscore_models._route(model));
+  route constant int[] := pgscore_models._route(model);
+  -- In an experiment the champion.
+  this constant pgscore_models._version := pgscore_models._version(case when route[1] < 0 then route[2:2] else route end);
   version_name text := pgscore_models._version_name(this.version_id);
   names text[] := pgscore_models._feature_names(this.version_id);
   send text := format('select pgscore_models._v%s_online_send($1)', this.version_id);
@@ -172,6 +174,10 @@ begin
     perform pgscore_models._refuse_ungranted(model);
   end if;
   perform pgscore_models._check_rows(rows);
+  if route[1] < 0 then
+    return query select s.* from pgscore_models._score_rows_by_arm(route, rows) s;
+    return;
+  end if;
   -- Each chunk is sent before the rows of the last are handed out and, where it may be, the next are written: the service works meanwhile.
   loop
     if taken_of_piece >= coalesce(cardinality(piece), 0) then

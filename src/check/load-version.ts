@@ -78,14 +78,17 @@ function dropped(): PgscoreError {
   });
 }
 
-/** Versions that calls of the service may ask for by an alias, champions first. Those that are compiled to SQL need no service. */
+/** Versions that calls of the service may ask for by an alias or in an experiment, champions first. Those that are compiled to SQL need no service. */
 export const wantedVersions = statement<[], { versionId: number; bytes: number }>(
   'wanted_versions',
   `select v.version_id as "versionId", v.size_bytes::float8 as bytes
-     from pgscore_data.alias a
+     from (select version_id, alias = 'champion' as champion from pgscore_data.alias
+           union all
+           select a.version_id, false from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
+            where e.stopped_at is null) a
      join pgscore_data.version v using (version_id)
      left join pgscore_data.execution e using (version_id)
     where v.state = 'ready' and e.native is not true
     group by v.version_id
-    order by bool_or(a.alias = 'champion') desc, v.size_bytes`,
+    order by bool_or(a.champion) desc, v.size_bytes`,
 );

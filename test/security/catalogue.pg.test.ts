@@ -96,6 +96,8 @@ describe('functions', () => {
       'pgscore.arm(text,text)',
       'pgscore.arm(text,text[])',
       'pgscore.arm(text,uuid)',
+      'pgscore_models._arm(integer[],jsonb)',
+      'pgscore_models._arm_versions(integer)',
       'pgscore_models._columns_writer(integer,regtype)',
       'pgscore_models._feature_names(integer)',
       'pgscore_models._model_name(integer)',

@@ -1,0 +1,147 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+
+import { bucket } from '../../src/client/bucket.ts';
+import { refusal } from '../support/refusal.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { armsFixture, ROWS } from './arms-fixture.ts';
+
+const { superuser, alice, start, saltOf, answers } = await armsFixture();
+
+/** How many rows the arm has, each of which says what its version does, and all others what the champion does. */
+function armed(said: Map<number, unknown>, salt: string, limit: number, arm: unknown, champion: unknown): number {
+  let count = 0;
+  for (const [id, answer] of said) {
+    const isOfArm = bucket(salt, id) < limit;
+    expect([id, answer]).toEqual([id, isOfArm ? arm : champion]);
+    if (isOfArm) count += 1;
+  }
+  return count;
+}
+
+const ALL = `array(select t from loose t)`;
+const FORMS: readonly [model: string, form: string, arm: unknown, champion: unknown][] = [
+  ['sum', `select id, score('sum', t) as answer from loose t`, 12, 21],
+  ['sum', `select id, score('sum', t) as answer from bound t`, 12, 21],
+  ['sum', `select id, pgscore_models.sum(t) as answer from bound t`, 12, 21],
+  ['sum', `select id, score('sum', t) as answer from (select id, a, b from loose) t`, 12, 21],
+  ['sum', `select id, score('sum', to_jsonb(t)) as answer from loose t`, 12, 21],
+  ['sum', `select id, score('sum', to_json(t)::text) as answer from loose t`, 12, 21],
+  ['sum', `select id, score_or_null('sum', t) as answer from loose t`, 12, 21],
+  ['sum', `select id, pgscore.why_not('sum', t) as answer from loose t`, null, null],
+  ['sum', `select id, (pgscore.predict('sum', t) ->> 'version') as answer from loose t`, 'sum@2', 'sum@1'],
+  ['sum', `select id, (pgscore.predict('sum', t) ->> 'version') as answer from bound t`, 'sum@2', 'sum@1'],
+  [
+    'sum',
+    `select (s.features).id, s.score || s.version as answer from pgscore.score_rows('sum', ${ALL}) s`,
+    '12sum@2',
+    '21sum@1',
+  ],
+  ['erf', `select id, round(score('erf', t)::numeric, 3)::float8 as answer from loose t`, 1.685, 0.843],
+  ['erf', `select id, round(pgscore_models.erf(t)::numeric, 3)::float8 as answer from bound t`, 1.685, 0.843],
+  ['erf', `select id, round(score('erf', t)::numeric, 3)::float8 as answer from bound t`, 1.685, 0.843],
+  ['erf', `select id, round(score('erf', to_jsonb(t))::numeric, 3)::float8 as answer from loose t`, 1.685, 0.843],
+  ['erf', `select (s.features).id, s.version as answer from pgscore.score_rows('erf', ${ALL}) s`, 'erf@2', 'erf@1'],
+  ['kind', `select id, pgscore.classify('kind', t) as answer from loose t`, 'large', 'middle'],
+  ['kind', `select id, pgscore_models.kind(t) as answer from bound t`, 'large', 'middle'],
+  [
+    'kind',
+    `select id, round(score('kind', t, class => 'large')::numeric, 2)::float8 as answer from loose t`,
+    0.72,
+    0.21,
+  ],
+  ['vector', `select id, pgscore.embed('vector', t) as answer from loose t`, [-9, -12, -15], [9, 12, 15]],
+  ['vector', `select id, pgscore_models.vector(t) as answer from bound t`, [-9, -12, -15], [9, 12, 15]],
+];
+
+describe('a row goes to the arm of its key', () => {
+  beforeAll(async () => {
+    for (const model of ['sum', 'erf', 'kind', 'vector']) await start(model, { [`${model}@2`]: 30 });
+  });
+
+  for (const execution of ['auto', 'online']) {
+    test.each(FORMS)(`of %s: %s, with execution ${execution}`, async (model, form, arm, champion) => {
+      await alice.query(`select set_config('pgscore.execution', $1, false)`, [execution]);
+      const count = armed(await answers(form), await saltOf(model), 3000, arm, champion);
+      expect(count).toBeGreaterThan(ROWS * 0.2);
+      expect(count).toBeLessThan(ROWS * 0.4);
+      await alice.query('reset pgscore.execution');
+    });
+  }
+
+  test('and to that of pgscore.arm()', async () => {
+    const { rows } = await alice.query(
+      `select count(*)::int as wrong from loose t where pgscore.arm('sum', id) <> pgscore.predict('sum', t) ->> 'version'`,
+    );
+    expect(rows).toEqual([{ wrong: 0 }]);
+  });
+
+  test('of two models in one query each splits by its own', async () => {
+    const { rows } = await alice.query<{ id: string; sum: number; erf: number }>(
+      `select id, score('sum', t) as sum, score('erf', t) as erf from bound t`,
+    );
+    const [sum, erf] = [await saltOf('sum'), await saltOf('erf')];
+    const wrong = rows.filter(
+      (row) => (row.sum === 12) !== bucket(sum, row.id) < 3000 || row.erf > 1 !== bucket(erf, row.id) < 3000,
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('a version, an alias and the champion by its name are never split', async () => {
+    for (const [name, answer] of [
+      ['sum@1', 21],
+      ['sum@2', 12],
+      ['sum@champion', 21],
+    ]) {
+      for (const table of ['loose', 'bound']) {
+        const text = `select distinct score($1, t) as answer from ${alice.escapeIdentifier(table)} t`;
+        expect((await alice.query(text, [name])).rows).toEqual([{ answer }]);
+      }
+    }
+  });
+
+  test('a row without the key goes to the champion', async () => {
+    for (const row of ['(select 1 as a, 2 as b)', '(select null::bigint as id, 1 as a, 2 as b)']) {
+      const text = `select score('sum', t) as answer from ${row} t`;
+      expect((await alice.query(text)).rows).toEqual([{ answer: 21 }]);
+    }
+    const missing = `select score('sum', t) as answer from (values (0)) v (n) left join bound t on t.id = v.n`;
+    expect((await alice.query(missing)).rows).toEqual([{ answer: null }]);
+  });
+
+  test('EXPLAIN shows a CASE over two versions, which workers may compute', async () => {
+    const { rows } = await alice.query<{ 'QUERY PLAN': string }>(
+      `explain (verbose, costs off) select score('sum', t) from bound t`,
+    );
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    expect(plan).toMatch(/CASE width_bucket\(.*sha256\(/s);
+    expect(plan).toContain(`'{3000}'::integer[]`);
+    const volatile = await alice.query(
+      `select provolatile, proparallel from pg_proc where oid = 'pgscore_models.sum(bound)'::regprocedure`,
+    );
+    expect(volatile.rows).toEqual([{ provolatile: 's', proparallel: 's' }]);
+  });
+
+  test('calls of the service are logged with the version that answered', async () => {
+    await alice.query(`set pgscore.execution = online`);
+
+    const { rows } = await alice.query(
+      `select pgscore.predict('erf', t) ->> 'version' as version, count(*)::int as n from loose t group by 1 order by 1`,
+    );
+    await alice.query('reset pgscore.execution');
+    await waitFor(async () => {
+      const logged = await superuser.query(
+        `select model || '@' || version as version from pgscore.online_predictions where model = 'erf' order by asked_at desc limit 400`,
+      );
+      return new Set(logged.rows.map((row: { version: string }) => row.version)).size === rows.length;
+    });
+  });
+
+  test('a row that cannot be scored is named by its place among all rows of score_rows()', async () => {
+    const salt = await saltOf('sum');
+    const place = Array.from({ length: ROWS }, (_, n) => n + 1).findLast((id) => bucket(salt, id) < 3000) ?? 0;
+    const rows = `array(select jsonb_build_object('id', id, 'b', 1, 'a', case when id <> ${place} then 1 end) from loose order by id)`;
+    expect(await refusal(alice, `select pgscore.score_rows('sum', ${rows})`)).toMatchObject({
+      detail: expect.stringContaining(`Row ${place} of ${ROWS}.`),
+    });
+  });
+});
