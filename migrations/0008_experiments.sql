@@ -36,3 +36,50 @@ comment on table pgscore_data.experiment_arm is
 comment on column pgscore_data.experiment_arm.weight is 'Percent of entities.';
 comment on column pgscore_data.experiment_arm.buckets is 'Of the 10,000 buckets of pgscore.bucket(); those of no arm are the champion''s.';
 create index experiment_arm_of_version on pgscore_data.experiment_arm (version_id);
+
+create table pgscore_data.experiment_stage (
+  experiment_id int not null references pgscore_data.experiment on delete cascade,
+  since timestamptz not null,
+  version_id int not null,
+  buckets int4multirange not null,
+  primary key (experiment_id, version_id, since)
+);
+comment on table pgscore_data.experiment_stage is 'Which buckets each arm had since when.';
+
+create table pgscore_data.experiment_judgement (
+  experiment_id int primary key references pgscore_data.experiment on delete cascade,
+  judged_at timestamptz not null,
+  judge_seconds double precision not null,
+  srm_p_value double precision
+);
+comment on table pgscore_data.experiment_judgement is 'When an experiment was last judged, and whether its arms have their entities.';
+comment on column pgscore_data.experiment_judgement.srm_p_value is
+  'Of the chi-squared test of the sample ratio; NULL: no labels, or a shadow.';
+
+create table pgscore_data.experiment_result (
+  experiment_id int not null references pgscore_data.experiment on delete cascade,
+  version_id int not null,
+  metric text not null,
+  day timestamptz not null,
+  n bigint not null,
+  entities bigint,
+  value double precision,
+  value_low double precision,
+  value_high double precision,
+  difference double precision,
+  difference_low double precision,
+  difference_high double precision,
+  p_value double precision,
+  always_valid_low double precision,
+  always_valid_high double precision,
+  always_valid_p_value double precision,
+  agreement double precision,
+  verdict text,
+  reason text,
+  primary key (experiment_id, version_id, metric, day)
+);
+comment on table pgscore_data.experiment_result is 'What the versions of an experiment came to, up to each day whose labels are there.';
+comment on column pgscore_data.experiment_result.day is 'The last day that counts. Of the newest day it is what was last found.';
+comment on column pgscore_data.experiment_result.entities is 'With such predictions; NULL where the metric is no mean.';
+comment on column pgscore_data.experiment_result.difference is 'To the champion, stage by stage; NULL of the champion.';
+comment on column pgscore_data.experiment_result.agreement is 'Of a shadow: share of labels of which both versions said the same class.';

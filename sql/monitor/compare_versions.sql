@@ -247,7 +247,9 @@ begin
     from pgscore_data.comparison_due d
    where d.compared_at is null or not patient or clock_timestamp() > d.compared_at + d.compare_seconds * interval '20 seconds'
    order by d.compared_at nulls first limit 1;
-  if not found or not pgscore_data._take_turn('cells') then
+  if not found then
+    return pgscore_data._judge_experiment(patient);
+  elsif not pgscore_data._take_turn('cells') then
     return false;
   end if;
   perform pgscore_data._compare_pair(pair.version_id, pair.other_id, pair.by_segment);
@@ -255,5 +257,5 @@ begin
 end
 $$;
 comment on function pgscore_data._compare_versions(boolean) is
-  'Compares one pair of versions whose labels changed since they were compared; true where another may wait. patient: not before twenty '
-  'times as long has passed as it took.';
+  'Compares one pair of versions whose labels changed since they were compared, or else judges an experiment; true where another may wait. '
+  'patient: not before twenty times as long has passed as it took.';

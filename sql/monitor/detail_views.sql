@@ -251,7 +251,7 @@ select a.at as "time", null::timestamptz as timeend, a.model || coalesce('@' || 
        concat_ws(',', 'pgscore', a.action, a.model) as tags
   from pgscore_data.audit a join pgscore_data.visible_model m on m.name = a.model
  where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'monitor_features', 'set_baseline', 'rebuild',
-                    'set_alert', 'drop_alert')
+                    'set_alert', 'drop_alert', 'start_experiment', 'set_arms', 'stop_experiment')
 union all
 select e.at, null, m.name || coalesce('@' || v.number, '') || ': ' || e.rule || ' ' || e.event || coalesce(' (' || e.reason || ')', '')
     || coalesce(', ' || e.metric || ' ' || round(e.value::numeric, 4), ''),
@@ -278,7 +278,7 @@ declare
 begin
   for view in select c.oid from pg_class c
     where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v'
-      and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset)_'
+      and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset|experiment)_'
       and c.relname not in ('model_metric', 'model_verdict', 'alerts', 'alert_history', 'predicted_vs_actual', 'error_distribution') loop
     perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
   end loop;

@@ -114,7 +114,7 @@ function estimateOf(column: string): string {
 function markersOf(events: readonly Row[], model: string): Marker[] {
   return events.map((event) => {
     const version = /^@(\d+)/.exec(text(event, 'text').slice(model.length))?.[1];
-    const action = text(event, 'tags').split(',')[1] ?? '';
+    const action = (text(event, 'tags').split(',')[1] ?? '').replaceAll('_', ' ');
     return { at: atOf(text(event, 'time')), label: version === undefined ? action : `${action} ${version}` };
   });
 }

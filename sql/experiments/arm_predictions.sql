@@ -1,0 +1,85 @@
+-- Which predictions count in an experiment: those that were made while it was open, each by the arm of its entity, on days with labels.
+
+create or replace function pgscore_data._note_stage() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pgscore_data.experiment_stage (experiment_id, since, version_id, buckets)
+  values (new.experiment_id, now(), new.version_id, new.buckets)
+  on conflict (experiment_id, version_id, since) do update set buckets = excluded.buckets;
+  return null;
+end
+$$;
+comment on function pgscore_data._note_stage() is 'Keeps what the buckets of an arm were, and since when.';
+
+create or replace trigger note_stage after insert or update of buckets on pgscore_data.experiment_arm
+for each row execute function pgscore_data._note_stage();
+
+create or replace view pgscore_data.experiment_version as
+select e.experiment_id, e.champion_version_id as version_id, true as is_champion from pgscore_data.experiment e
+union all
+select a.experiment_id, a.version_id, false from pgscore_data.experiment_arm a;
+comment on view pgscore_data.experiment_version is 'The versions of each experiment: its champion and its arms.';
+
+create or replace view pgscore_data.experiment_share as
+with stage as (
+  select s.experiment_id, s.since, row_number() over (partition by s.experiment_id order by s.since)::int as stage,
+         lead(s.since, 1, 'infinity') over (partition by s.experiment_id order by s.since) as ends,
+         row_number() over (partition by s.experiment_id order by s.since) = 1 as is_first
+    from (select distinct x.experiment_id, x.since from pgscore_data.experiment_stage x) s
+), held as (
+  select s.*, a.version_id, (select h.buckets from pgscore_data.experiment_stage h
+                              where h.experiment_id = s.experiment_id and h.version_id = a.version_id and h.since <= s.since
+                              order by h.since desc limit 1) as buckets
+    from stage s join pgscore_data.experiment_arm a using (experiment_id)
+)
+select h.experiment_id, h.stage, case when h.is_first then '-infinity' else h.since end as since, h.ends, h.version_id, h.buckets
+  from held h
+union all
+select h.experiment_id, h.stage, case when h.is_first then '-infinity' else h.since end, h.ends, e.champion_version_id,
+       '{[0,10000)}' - coalesce(range_agg(h.buckets), '{}')
+  from held h join pgscore_data.experiment e using (experiment_id)
+ group by h.experiment_id, h.stage, h.is_first, h.since, h.ends, e.champion_version_id;
+comment on view pgscore_data.experiment_share is
+  'The stages of an experiment, from one change of its arms to the next, and the buckets that each version has in it.';
+
+create or replace view pgscore_data.experiment_day as
+select x.experiment_id, l.day, sum(l.n_labeled) > 0 and bool_and(l.n_labeled >= mo.min_label_coverage * (l.n_labeled + l.n_awaiting))
+         as is_mature
+  from pgscore_data.experiment_version x
+  join pgscore_data.experiment e using (experiment_id)
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.day_labels l on l.version_id = x.version_id and l.segment_id = 0
+   and l.day >= date_trunc('day', e.started_at, mo.time_zone)
+ group by x.experiment_id, l.day;
+comment on view pgscore_data.experiment_day is
+  'The days of an experiment, and whether the labels of each are there by min_label_coverage: of all its versions, as labels that come '
+  'early are of other predictions than those that come late.';
+
+create or replace function pgscore_data._arm_predictions(this pgscore_data.experiment, from_day timestamptz, to_day timestamptz)
+returns table (version_id int, stage int, entity bigint, key text[], known_at timestamptz, made_at timestamptz, day timestamptz,
+  actual_class smallint, predicted_class smallint, error double precision, p_actual double precision, bin smallint)
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with version as materialized (
+    select s.*, this.kind <> 'shadow' and coalesce(this.split_by = mo.key_columns::text[], false) as by_key
+      from pgscore_data.experiment_share s join pgscore_data.monitor mo on mo.model_id = this.model_id
+     where s.experiment_id = this.experiment_id
+  )
+  select e.version_id, v.stage, hash_array_extended(e.key, 0), e.key, e.known_at, m.made_at, e.day, e.actual_class, e.predicted_class,
+         e.score - e.actual, e.p_actual, e.bin
+    from pgscore_data.evaluation e
+    left join pgscore_data.run r on r.run_id = e.run_id
+   cross join lateral (select coalesce(r.snapshot_at, e.event_time) as made_at) m
+    join version v on v.version_id = e.version_id and v.since <= m.made_at and m.made_at < v.ends
+   where e.version_id in (select x.version_id from version x) and e.run_id is not null
+     and e.event_time >= from_day and e.event_time < to_day + interval '2 days' and e.day between from_day and to_day
+     and e.day in (select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature)
+     and m.made_at >= this.started_at and m.made_at < coalesce(this.stopped_at, 'infinity')
+     and (not v.by_key or v.buckets @> pgscore.bucket(this.salt, e.key));
+end;
+comment on function pgscore_data._arm_predictions(pgscore_data.experiment, timestamptz, timestamptz) is
+'The predictions that count in an experiment, on mature days. Where labels are keyed by the columns that it splits by, one that a run made '
+'of an entity of another arm does not count. A call is taken to be made at the time that it is for.';

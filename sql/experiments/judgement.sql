@@ -1,0 +1,207 @@
+-- Judges experiments, as far as labels are there.
+
+create or replace view pgscore_data.experiment_metric as
+select * from (values
+  ('binary', 'accuracy'), ('binary', 'precision_score'), ('binary', 'recall_score'), ('binary', 'brier_score'), ('binary', 'log_loss'),
+  ('binary', 'roc_auc'), ('multiclass', 'accuracy'), ('multiclass', 'log_loss'), ('regression', 'mae'), ('regression', 'mse'))
+  x (task, metric);
+comment on view pgscore_data.experiment_metric is 'By which metrics the arms of an experiment are judged.';
+
+create or replace view pgscore_data.experiment_due as
+select e.experiment_id, j.judged_at, j.judge_seconds
+  from pgscore_data.experiment e
+  left join pgscore_data.experiment_judgement j using (experiment_id)
+ where (e.stopped_at is null or e.stopped_at > now() - interval '90 days' or j.judged_at < e.stopped_at)
+   and exists (select from pgscore_data.experiment_version x join pgscore_data.calibration_check c using (version_id)
+                where x.experiment_id = e.experiment_id
+                  and (j.judged_at is null or c.changed_at > j.judged_at or j.judged_at < least(now(), e.stopped_at) - interval '1 day'
+                       or j.judged_at < e.until and e.until <= now()));
+comment on view pgscore_data.experiment_due is
+  'Experiments that are to be judged: their labels changed, or a day has passed, after which older days may be mature.';
+
+create or replace function pgscore_data._judge_ratio(this pgscore_data.experiment) returns double precision
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with first as (
+    select distinct on (p.entity) p.stage, p.version_id from pgscore_data._arm_predictions(this, '-infinity', 'infinity') p
+     order by p.entity, p.made_at, p.day
+  ), counted as (
+    select s.stage, s.version_id, (select sum(upper(r) - lower(r)) from unnest(s.buckets) r) / 10000.0 as share,
+           (select count(*) from first f where f.stage = s.stage and f.version_id = s.version_id) as n
+      from pgscore_data.experiment_share s where s.experiment_id = this.experiment_id
+  ), tested as (
+    select t.statistic, t.degrees
+      from (select array_agg(c.n) as counts, array_agg(c.share::float8) as shares from counted c group by c.stage having sum(c.n) > 0) x
+     cross join lateral pgscore_data._sample_ratio(x.counts, x.shares) t
+  )
+  select pgscore_data._chi2_p_value(sum(t.statistic), sum(t.degrees)::bigint) from tested t where this.kind <> 'shadow'
+$$;
+comment on function pgscore_data._judge_ratio(pgscore_data.experiment) is
+'The p-value of how many entities with labels each arm has, against its buckets. An entity counts once, in the stage of its first '
+'prediction, so that stages are independent. NULL of a shadow.';
+
+create or replace function pgscore_data._take_day(this pgscore_data.experiment, arm int, this_day timestamptz) returns bigint
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  with day as materialized (
+    select p.* from pgscore_data._arm_predictions(this, this_day, this_day) p where p.version_id in (arm, this.champion_version_id)
+  ), added as (
+    insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin, brier,
+                                                  log_loss)
+    select g.segment_id, p.version_id = this.champion_version_id, p.entity, p.day, p.actual_class = p.predicted_class,
+           p.actual_class + 1 = x.positive_class, p.predicted_class + 1 = x.positive_class, p.error, p.bin,
+           case when x.task = 'binary' then (1 - p.p_actual) ^ 2 end,
+           - ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, p.p_actual)))
+      from day p join pgscore_data.execution x using (version_id)
+     cross join lateral unnest(case (select max(s.stage) from pgscore_data.experiment_share s where s.experiment_id = this.experiment_id)
+                                 when 1 then array[0] else array[0, p.stage] end) g (segment_id)
+     where this.kind <> 'shadow'
+        or exists (select from pgscore_data.evaluation o
+                    where o.model_id = this.model_id and hash_array(o.key) = hash_array(p.key) and o.key = p.key
+                      and o.known_at = p.known_at and o.run_id is not null
+                      and o.version_id = case p.version_id when arm then this.champion_version_id else arm end)
+    returning 1
+  )
+  select count(*) from added
+$$;
+comment on function pgscore_data._take_day(pgscore_data.experiment, int, timestamptz) is
+  'Notes the predictions of an arm and of the champion of one day; of a shadow those whose label judges both.';
+
+create or replace function pgscore_data._agreement(this pgscore_data.experiment, arm int) returns double precision
+language sql stable
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+  with counted as materialized (
+    select p.* from pgscore_data._arm_predictions(this, '-infinity', 'infinity') p
+  )
+  select avg((a.predicted_class = b.predicted_class)::int) from counted a join counted b using (entity, known_at)
+   where this.kind = 'shadow' and a.version_id = arm and b.version_id = this.champion_version_id
+$$;
+comment on function pgscore_data._agreement(pgscore_data.experiment, int) is
+  'Of how many labels a shadow and the champion said the same class, as a share; NULL of another experiment or a regression.';
+
+create or replace function pgscore_data._compared_arms(is_shadow boolean)
+returns table (is_other boolean, metric text, n bigint, entities bigint, value double precision, value_low double precision,
+  value_high double precision, difference double precision, difference_low double precision, difference_high double precision,
+  p_value double precision, always_valid_low double precision, always_valid_high double precision, always_valid_p_value double precision)
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with own as materialized (
+    select p.* from pgscore_data._compare_parts() p where p.segment_id = 0
+    union all
+    select r.* from pgscore_data._compare_ranking() r
+     where r.segment_id = (select max(p.segment_id) from pgscore_data.compared_prediction p)
+  ), mean as materialized (
+    select c.*, x.width * x.error as margin, pgscore_data._always_valid_p_value(c.difference / x.error, c.n_effective) as level
+      from pgscore_data._contrast_arms(not is_shadow) c
+     cross join lateral (
+       select pgscore_data._always_valid_width(c.n_effective) as width,
+              nullif(greatest(c.standard_error, c.pooled_error), 0) as error offset 0) x
+  ), ranking as (
+    select a.metric, a.value - b.value as difference,
+           floor(least(a.n_effective, b.n_effective)) * (a.is_enough and b.is_enough)::int as told,
+           sqrt(greatest(0, l.a ^ 2 - 2 * c.r * l.a * l.b + l.b ^ 2)) as below,
+           sqrt(greatest(0, h.a ^ 2 - 2 * c.r * h.a * h.b + h.b ^ 2)) as above
+      from own a join own b on b.metric = a.metric and b.is_other
+     cross join lateral (
+       select case when a.correlation > 0 then greatest(0, least(1, a.correlation) - 1 / sqrt(least(a.n_effective, b.n_effective)))
+                else coalesce(a.correlation, 0) end as r) c
+     cross join lateral (
+       values (a.value - a.low, b.high - b.value)) l (a, b)
+     cross join lateral (
+       values (a.high - a.value, b.value - b.low)) h (a, b)
+     where a.metric = 'roc_auc' and not a.is_other
+  )
+  select o.is_other, o.metric, o.n::bigint, coalesce(case when o.is_other then m.other_entities else m.entities end, r.told::bigint),
+         o.value, o.low, o.high,
+         case when not o.is_other then coalesce(m.difference, r.difference) end,
+         case when not o.is_other then coalesce(m.difference - 1.959963984540054 * m.standard_error, r.difference - r.below) end,
+         case when not o.is_other then coalesce(m.difference + 1.959963984540054 * m.standard_error, r.difference + r.above) end,
+         case when not o.is_other then pgscore_data._chi2_p_value((m.difference / nullif(m.standard_error, 0)) ^ 2, 1) end,
+         case when not o.is_other then m.difference - m.margin end, case when not o.is_other then m.difference + m.margin end,
+         case when not o.is_other then m.level end
+    from own o left join mean m using (metric) left join ranking r using (metric);
+end;
+comment on function pgscore_data._compared_arms(boolean) is
+'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart, with the interval for one look '
+'and the one that holds at all times. ROC AUC, which has none of the latter, counts the newest stage. Its entities are those that it is '
+'worth, or 0 where a class has too few.';
+
+create or replace function pgscore_data._judge_arm(this pgscore_data.experiment, arm int, srm_p_value double precision) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  judged constant timestamptz := (select max(r.day) from pgscore_data.experiment_result r
+                                   where r.experiment_id = this.experiment_id and r.version_id = arm);
+  agreement constant double precision := pgscore_data._agreement(this, arm);
+  is_over constant boolean := coalesce(this.until <= least(now(), this.stopped_at), false);
+  this_day timestamptz;
+begin
+  truncate pgscore_data.compared_prediction;
+  for this_day in
+    select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature order by d.day
+  loop
+    continue when pgscore_data._take_day(this, arm, this_day) = 0;
+    continue when this_day < judged;
+    insert into pgscore_data.experiment_result as r
+      (experiment_id, version_id, metric, day, n, entities, value, value_low, value_high, difference, difference_low, difference_high,
+       p_value, always_valid_low, always_valid_high, always_valid_p_value, agreement, verdict, reason)
+    select this.experiment_id, case when c.is_other then this.champion_version_id else arm end, c.metric, this_day, c.n, c.entities,
+           c.value, c.value_low, c.value_high, c.difference, c.difference_low, c.difference_high, c.p_value,
+           c.always_valid_low, c.always_valid_high, c.always_valid_p_value, case when not c.is_other then agreement end,
+           case when not c.is_other then v.verdict end, case when not c.is_other then v.reason end
+      from (select x.*, max(x.entities) filter (where x.is_other) over (partition by x.metric) as other_entities
+              from pgscore_data._compared_arms(this.kind = 'shadow') x) c
+      join pgscore_data.execution e on e.version_id = arm
+      join pgscore_data.experiment_metric k on k.task = e.task and k.metric = c.metric
+     cross join lateral pgscore_data._experiment_verdict(c.metric, c.entities, c.other_entities,
+       case c.metric when 'roc_auc' then c.difference_low else c.always_valid_low end,
+       case c.metric when 'roc_auc' then c.difference_high else c.always_valid_high end, srm_p_value, c.metric <> 'roc_auc' or is_over) v
+    on conflict (experiment_id, version_id, metric, day) do update set
+      n = excluded.n, entities = excluded.entities,
+      value = excluded.value, value_low = excluded.value_low, value_high = excluded.value_high,
+      difference = excluded.difference, difference_low = excluded.difference_low, difference_high = excluded.difference_high,
+      p_value = excluded.p_value, always_valid_low = excluded.always_valid_low, always_valid_high = excluded.always_valid_high,
+      always_valid_p_value = excluded.always_valid_p_value, agreement = excluded.agreement, verdict = excluded.verdict,
+      reason = excluded.reason;
+  end loop;
+  truncate pgscore_data.compared_prediction;
+end
+$$;
+comment on function pgscore_data._judge_arm(pgscore_data.experiment, int, double precision) is
+  'Judges an arm up to each mature day that was not judged yet, and up to the newest one again.';
+
+create or replace function pgscore_data._judge_experiment(patient boolean) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set work_mem = '64MB'
+as $$
+declare
+  began constant timestamptz := clock_timestamp();
+  this pgscore_data.experiment;
+  srm_p_value double precision;
+begin
+  select e.* into this from pgscore_data.experiment e join pgscore_data.experiment_due d using (experiment_id)
+   where d.judged_at is null or not patient or began > d.judged_at + d.judge_seconds * interval '20 seconds'
+   order by d.judged_at nulls first limit 1;
+  if not found or not pgscore_data._take_turn('cells') then
+    return false;
+  end if;
+  srm_p_value := pgscore_data._judge_ratio(this);
+  perform pgscore_data._judge_arm(this, a.version_id, srm_p_value)
+     from pgscore_data.experiment_arm a where a.experiment_id = this.experiment_id order by a.version_id;
+  insert into pgscore_data.experiment_judgement as j (experiment_id, judged_at, judge_seconds, srm_p_value)
+  values (this.experiment_id, began, extract(epoch from clock_timestamp() - began), srm_p_value)
+  on conflict (experiment_id) do update
+    set judged_at = excluded.judged_at, judge_seconds = excluded.judge_seconds, srm_p_value = excluded.srm_p_value;
+  return true;
+end
+$$;
+comment on function pgscore_data._judge_experiment(boolean) is
+  'Judges one experiment that is due; true where another may wait. patient: not before twenty times as long has passed as it took.';
