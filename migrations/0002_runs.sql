@@ -142,6 +142,11 @@ create table pgscore_data.run (
   watch_id int,
   keys text[],
   oldest_change_at timestamptz,
+  experiment_id int,
+  arms jsonb,
+  arm_of bigint,
+  arm_error text,
+  rows_without_key bigint,
   check (state <> 'failed' or error is not null)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
 comment on table pgscore_data.run is 'One request to score a source, from submission to its end.';
@@ -168,6 +173,15 @@ comment on column pgscore_data.run.watch_id is 'The watch that it scores changed
 comment on column pgscore_data.run.keys is
   'The keys of the rows that it is to score, as texts, while it is open. A key of several columns is the text of an array.';
 comment on column pgscore_data.run.oldest_change_at is 'When the oldest change among them was captured.';
+comment on column pgscore_data.run.experiment_id is 'The experiment of its model that splits its rows.';
+comment on column pgscore_data.run.arms is
+  'Which versions score which buckets, and the runs that their rows belong to, as it was when the run was claimed; of the run of a shadow '
+  'the buckets that it scores. NULL: its version scores all rows.';
+comment on column pgscore_data.run.arm_of is
+  'The run that it is a part of: the rows of an arm of an experiment, or those that a shadow scored beside it.';
+comment on column pgscore_data.run.arm_error is 'Why its version scores all rows, though there is an experiment.';
+comment on column pgscore_data.run.rows_without_key is
+  'Rows that its version scored because a column that the experiment splits by was NULL.';
 create index run_of_watch on pgscore_data.run (watch_id, run_id) where watch_id is not null;
 create index run_asked_for on pgscore_data.run (run_id) where watch_id is null;
 create index run_with_keys on pgscore_data.run (watch_id) where keys is not null;
@@ -177,6 +191,7 @@ create unique index run_of_schedule on pgscore_data.run (schedule_id, fire_at) w
 create index run_of_requester on pgscore_data.run (requested_by, run_id);
 create index run_of_target on pgscore_data.run (target_id, version_id) where state = 'done';
 create index run_uncounted on pgscore_data.run (run_id) where state = 'done' and not counted;
+create index run_of_run on pgscore_data.run (arm_of) where arm_of is not null;
 create index run_unkept on pgscore_data.run (snapshot_at) where state = 'done' and not kept;
 
 create table pgscore_data.cancellation (
@@ -223,3 +238,17 @@ create table pgscore_data.run_error (
 );
 comment on table pgscore_data.run_error is 'The rows of a run that could not be scored, and why.';
 create index run_error_of_run on pgscore_data.run_error (run_id, attempt, shard);
+
+create table pgscore_data.arm_tally (
+  run_id bigint not null,
+  attempt int not null,
+  shard int not null,
+  arm_run_id bigint,
+  rows_done bigint not null,
+  rows_failed bigint not null
+);
+comment on table pgscore_data.arm_tally is
+  'Rows of a job that each arm of an experiment scored, until the run is done; arm_run_id is the run of the arm, NULL of rows without a '
+  'key.';
+create index arm_tally_of_run on pgscore_data.arm_tally (run_id, attempt);
+alter table pgscore_data.arm_tally replica identity full;

@@ -374,7 +374,7 @@ comment on column pgscore_data.class_tally.day is 'NULL where the source has no 
 create index class_tally_of_run on pgscore_data.class_tally (run_id, attempt);
 
 create table pgscore_data.segment_tally (
-  run_id bigint not null references pgscore_data.run on delete cascade,
+  run_id bigint not null,
   attempt int not null,
   shard int not null,
   day timestamptz,

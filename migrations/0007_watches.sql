@@ -98,8 +98,10 @@ comment on table pgscore_data.watch_to_compare is
 create unlogged table pgscore_data.seen_row (
   watch_id int not null,
   key text collate "C" not null,
-  hash bigint
+  hash bigint,
+  split_key text
 );
 alter table pgscore_data.seen_row replica identity full;
 comment on table pgscore_data.seen_row is
   'The keys of a source as they were just read, with a hash of each row, to be compared with its target.';
+comment on column pgscore_data.seen_row.split_key is 'What the experiment of the model splits by.';

@@ -126,8 +126,11 @@ grant execute on function
   pgscore_data._reads_source(name, name, name),
   pgscore_data._wake(text),
   pgscore_data._fire_function(int),
-  pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int)
+  pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int),
+  pgscore_data._arms_of_run(int, int),
+  pgscore_data._finish_arms(bigint)
   to pgscore_service;
+grant insert on pgscore_data.arm_tally to pgscore_service;
 
 -- What every call of score() goes through; the functions of a version are granted with its model, and those for rows of bound tables,
 -- whose schemas may be closed to us by now, as they are made.

@@ -1,6 +1,6 @@
 /** What a program may build on; everything else is inside. */
 export type { Connection } from './client/connection.ts';
-export { bucket, type KeyPart } from './client/bucket.ts';
+export { bucket, type KeyPart } from './lib/bucket.ts';
 export { deploy, waitForVersion, type DeployOptions, type Version } from './client/deploy.ts';
 export {
   scoreTable,

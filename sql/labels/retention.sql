@@ -159,6 +159,7 @@ begin atomic
   delete from pgscore_data.feature_sample s using pgscore_data.run r
    where r.run_id = s.run_id
      and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
+  select pgscore_data._delete_arm_tallies();
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';

@@ -26,7 +26,12 @@ begin
     raise exception 'version "%" is in use by the watch of %', model_and_number, used using
       errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unwatch(target); or watch with another version first.';
   end if;
-  if exists (select from pgscore_data.run r where r.version_id = this_version and r.state in ('queued', 'running')) then
+  if exists (
+    select from pgscore_data.run r
+     where r.state in ('queued', 'running')
+       and (r.version_id = this_version
+         or r.arms -> 'arms' @> jsonb_build_array(jsonb_build_object('version_id', this_version))))
+  then
     raise exception 'version "%" is in use by a run that has not ended', model_and_number using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;

@@ -29,16 +29,23 @@ select
   s.name as schedule,
   r.fire_at,
   r.watch_id is not null as of_watch,
-  r.rows_unchanged
+  r.rows_unchanged,
+  r.arm_of,
+  r.rows_without_key,
+  r.arm_error
 from pgscore_data.run r
 join pgscore_data.version v using (version_id)
 join pgscore_data.model m using (model_id)
 left join pgscore_data.target t using (target_id)
 left join pgscore_data.schedule s using (schedule_id)
 cross join lateral (
+  select coalesce(sum(x.rows_done), 0) as rows_done, coalesce(sum(x.rows_failed), 0) as rows_failed
+    from pgscore_data.run x where r.experiment_id is not null and x.arm_of = r.run_id and x.experiment_id = r.experiment_id
+) a
+cross join lateral (
   select
-    coalesce(sum(x.rows_done), r.rows_done)::bigint as rows_done,
-    coalesce(sum(x.rows_failed), r.rows_failed)::bigint as rows_failed,
+    coalesce(sum(x.rows_done), r.rows_done + a.rows_done)::bigint as rows_done,
+    coalesce(sum(x.rows_failed), r.rows_failed + a.rows_failed)::bigint as rows_failed,
     coalesce(sum(x.cpu_seconds), r.cpu_seconds)::float8 as cpu_seconds,
     extract(epoch from coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 as seconds
   from pgscore_data.shard x where x.run_id = r.run_id and x.attempt = r.attempt and r.state = 'running'
@@ -76,6 +83,11 @@ comment on column pgscore.runs.schedule is 'The schedule that submitted it.';
 comment on column pgscore.runs.fire_at is 'The fire time of the schedule.';
 comment on column pgscore.runs.of_watch is 'Whether a watch made it, of rows that changed.';
 comment on column pgscore.runs.rows_unchanged is 'Rows that were as they were, and kept their predictions; NULL for a full run.';
+comment on column pgscore.runs.arm_of is
+  'The run that this is a part of, in an experiment: its rows are counted there, too, but for those of a shadow.';
+comment on column pgscore.runs.rows_without_key is
+  'Rows that the champion scored because a column that the experiment splits by was NULL; NULL: no rows were split.';
+comment on column pgscore.runs.arm_error is 'Why the champion scored all rows of the run, though an experiment is running.';
 
 create or replace view pgscore.run_errors with (security_barrier) as
 select e.run_id as run, e.key, e.code, e.reason, e.feature, e.input
@@ -93,8 +105,14 @@ comment on column pgscore.run_errors.feature is 'The feature at fault, where it 
 comment on column pgscore.run_errors.input is 'The features of the row as they were read.';
 
 create or replace view pgscore._run_control with (security_barrier) as
-select r.run_id, r.state, r.rows_done, r.rows_failed, r.started_at, r.finished_at, r.error_code, r.error, r.remedy
-from pgscore_data.run r where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage');
+select r.run_id, r.state, (r.rows_done + a.rows_done)::bigint as rows_done,
+       (r.rows_failed + a.rows_failed)::bigint as rows_failed, r.started_at, r.finished_at, r.error_code, r.error, r.remedy
+from pgscore_data.run r
+cross join lateral (
+  select coalesce(sum(x.rows_done), 0) as rows_done, coalesce(sum(x.rows_failed), 0) as rows_failed
+    from pgscore_data.run x where r.experiment_id is not null and x.arm_of = r.run_id and x.experiment_id = r.experiment_id
+) a
+where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore._run_control is
   'The caller''s runs, for members of pgscore_owner everybody''s, to wait for their end; pgscore.runs has their progress.';
 

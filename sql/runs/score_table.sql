@@ -13,7 +13,8 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  columns jsonb := plan -> 'columns';
+  -- What only the arms of an experiment read is checked by _arms_fit().
+  columns jsonb := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role != "split" && !exists (@.of_arm))');
   features jsonb := signature -> 'features';
   keys int := jsonb_array_length(t.key_columns);
   before int := keys + case columns -> keys ->> 'role' when 'event_time' then 1 else 0 end;
@@ -49,6 +50,7 @@ declare
   signature jsonb;
   model text;
   segments text[];
+  fitting jsonb;
   t pgscore_data.target;
 begin
   select v.signature, m.name, nullif(o.segments, '{}') into signature, model, segments
@@ -76,13 +78,16 @@ begin
       hint = format('Its watch keeps it up to date. Choose another target, or select pgscore.unwatch(%L) first.',
                     format('%I.%I', t.view_schema, t.view_name));
   end if;
-  if not (case when new.plan_id is null then pgscore_data._plan_fits(new.plan, signature, t)
-    else coalesce(new.pages, 0) between 0 and 4294967295 and coalesce(new.rows_expected, 0) >= 0
-      and exists (
-        select from pgscore_data.known_plan k
-         where k.plan_id = new.plan_id
-           and (k.owner, k.version_id, k.target_id, k.handle_id) = (new.requested_by, new.version_id, new.target_id, new.handle_id)) end)
-  then
+  if new.plan_id is null then
+    fitting := case when pgscore_data._plan_fits(new.plan, signature, t) and pgscore_data._arms_fit(new.plan, new.version_id)
+                 then new.plan end;
+  elsif coalesce(new.pages, 0) between 0 and 4294967295 and coalesce(new.rows_expected, 0) >= 0 then
+    fitting := (select k.plan from pgscore_data.known_plan k
+                 where k.plan_id = new.plan_id
+                   and (k.owner, k.version_id, k.target_id, k.handle_id)
+                     = (new.requested_by, new.version_id, new.target_id, new.handle_id));
+  end if;
+  if fitting is null then
     raise exception 'the plan does not fit the version and the target'
       using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
   end if;
@@ -98,12 +103,15 @@ begin
     perform pgscore_data._keep_plan(new);
   end if;
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,
-    pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed)
+    pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed, experiment_id, arm_error)
   values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id,
     case when new.plan_id is null then new.plan end, new.plan_id, coalesce(new.pages, 0),
           coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, segments,
-          coalesce(new.only_changed, false))
+          coalesce(new.only_changed, false), (fitting ->> 'experiment')::int, fitting ->> 'arm_error')
   returning run_id into new.run_id;
+  if fitting ? 'experiment' then
+    perform pgscore_data._begin_shadows(new.run_id);
+  end if;
   if new.schedule_id is not null then
     update pgscore_data.schedule_fire f set run_id = new.run_id where f.schedule_id = new.schedule_id and f.fire_at = new.fire_at;
   end if;
@@ -130,7 +138,8 @@ declare
   version record := pgscore._ready_version(model);
   request record;
   known record;
-  split text[] := pgscore._segments_of(version.version_id);
+  segments text[] := pgscore._segments_of(version.version_id);
+  experiment int := (pgscore._experiment_of(model, version.version_id)).experiment_id;
   plan jsonb;
   target_id int;
   submitted bigint;
@@ -144,7 +153,8 @@ begin
     raise exception 'error_limit => % is negative', error_limit
       using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
   end if;
-  select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, split);
+  select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, segments,
+                                                    experiment);
   select * into known from pgscore._known_plan k where k.request = request.digest order by k.plan_id desc limit 1;
   if found and pgscore._stands(known.handle_name, known.view_schema, known.view_name) then
     insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
@@ -154,7 +164,10 @@ begin
     returning run_id into submitted;
     return submitted;
   end if;
-  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, split);
+  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, segments);
+  if experiment is not null then
+    plan := pgscore._plan_arms(plan, source, model, version.version_id, column_map, schedule_id is null);
+  end if;
   target_id := pgscore._ensure_target(
     coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
     (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)

@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case
     when col ->> 'role' = 'event_time' then 'timestamp with time zone'
-    when col ->> 'role' = 'segment' then 'text'
+    when col ->> 'role' in ('segment', 'split') then 'text'
     when col ->> 'role' = 'feature' and col ->> 'sql_type' = 'bpchar' then 'text'
     else col ->> 'sql_type'
   end
@@ -21,6 +21,9 @@ as $$
     -- Not by a cast, which may be a function of an enum's owner.
     when col ->> 'role' = 'segment' and col ->> 'type' = 'enum'
       then format('case when (t.%1$I) is not null then concat(t.%1$I) end', col ->> 'name')
+    when col ->> 'role' = 'split' and col ->> 'type' in ('enum', 'raw') and col ->> 'sql_type' <> 'uuid'
+      then format('case when (t.%1$I) is not null then concat(t.%1$I) end', col ->> 'name')
+    when col ->> 'role' = 'split' then format('(t.%I)::%s::text', col ->> 'name', col ->> 'sql_type')
     when col ->> 'role' = 'segment' then format('left((t.%I)::%s::text, 100)', col ->> 'name', col ->> 'sql_type')
     when col ? 'time_zone' then format('(t.%I)::timestamp without time zone at time zone %L', col ->> 'name', col ->> 'time_zone')
     else format('(t.%I)::%s', col ->> 'name', pgscore._handle_type(col))

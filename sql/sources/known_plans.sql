@@ -12,13 +12,14 @@ comment on view pgscore._known_plan is 'What the caller''s earlier requests came
 
 create or replace function pgscore._request_of(
   source regclass, version_id int, target_schema name, target name, key text[], event_time text, column_map jsonb, segments text[],
+  experiment int,
   out digest text, out pages bigint, out rows bigint
 )
 language sql stable security invoker
 begin atomic
   -- Handles say the names of schemas and types, which others can take over; those of built-in types stay.
   select md5(row(c.oid, c.relname, n.nspname, version_id, target_schema, target, key, event_time,
-                 case when event_time is not null then current_setting('TimeZone') end, column_map, segments,
+                 case when event_time is not null then current_setting('TimeZone') end, column_map, segments, experiment,
            (select row(i.indkey::text, i.indnkeyatts)::text from pg_index i where i.indrelid = c.oid and i.indisprimary),
            array(select row(a.attname, a.atttypid, a.attnum,
                             case when a.atttypid >= 16384 then format_type(pgscore._base_type(a.atttypid), -1) end)
@@ -31,7 +32,7 @@ begin atomic
      and has_table_privilege(c.oid, 'select')
      and (pg_get_userbyid(c.relowner) = current_user or not exists (select from pg_roles r where r.rolname = current_user and r.rolsuper));
 end;
-comment on function pgscore._request_of(regclass, int, name, name, text[], text, jsonb, text[]) is
+comment on function pgscore._request_of(regclass, int, name, name, text[], text, jsonb, text[], int) is
 'A digest of all that a plan depends on, with the size of the source: what is asked for, and what the catalogue says of the source. NULL '
 'where the plan is to be made anew: of large tables, partitions, views and row-level security, and where the caller may read some columns '
 'only.';

@@ -82,7 +82,8 @@ begin
   ), key as (
     select k, min(g.captured_at) as captured_at from gone g cross join unnest(g.keys) k group by k
   ), busy as (
-    select k from pgscore_data.run r cross join unnest(r.keys) k where r.watch_id = this_watch and r.keys is not null
+    select k from pgscore_data.run r cross join unnest(r.keys) k
+     where r.watch_id = this_watch and r.keys is not null and r.arm_of is null
   )
   select array_agg(x.k) filter (where b.k is null), array_agg(x.k) filter (where b.k is not null), min(x.captured_at)
     into keys, held, oldest from key x left join busy b using (k);
@@ -99,6 +100,19 @@ $$;
 comment on function pgscore_data._take_keys(int, boolean, int) is
   'Takes queued keys of a watch out of the queue, oldest first, but for those that an open run has. A key that changed twice comes once.';
 
+create or replace function pgscore_data._failed_arms(this_watch int) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select x.arm_error
+    from (select r.* from pgscore_data.run r
+           where r.watch_id = this_watch and r.experiment_id is not null order by r.run_id desc limit 20) x
+   where x.arm_error is not null and x.attempt - x.handed_back > 1 and x.requested_at > clock_timestamp() - interval '10 minutes'
+   limit 1;
+end;
+comment on function pgscore_data._failed_arms(int) is
+  'Why a run of a watch was scored anew without its arms in the last ten minutes; NULL where none was.';
+
 create or replace function pgscore_data._claim_watches(worker uuid, lease_ms bigint, most int) returns setof bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -106,11 +120,14 @@ as $$
 declare
   w record;
   taken record;
+  this_run bigint;
+  failed text;
   reason text;
   cure text;
 begin
   for w in
-    select x.*, p.handle_id, nullif(o.segments, '{}') as segments, b as is_backlog
+    select x.*, p.handle_id, p.plan ->> 'arm_error' as arm_error, (p.plan ->> 'experiment')::int as experiment_id,
+           nullif(o.segments, '{}') as segments, b as is_backlog
       from pgscore_data.watch x
       join pgscore_data.known_plan p using (plan_id)
       left join pgscore_data.monitor o using (model_id)
@@ -132,16 +149,21 @@ begin
         continue;
     end;
     continue when taken.keys is null;
-    return query
-      insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
-        rls, publish, error_limit, rows_expected, segments, watch_id, keys, oldest_change_at,
-        state, phase, attempt, claimed_by, lease_until, started_at)
-      select w.owner, w.version_id, w.target_id, n.names[1], n.names[2], 'stream', w.handle_id,
-        w.plan_id, 0, w.arguments ->> 'rls', w.generation is null, 9223372036854775807, cardinality(taken.keys), w.segments, w.watch_id,
-        taken.keys, taken.oldest,
-        'running', 'reading', 1, worker, clock_timestamp() + lease_ms * interval '1 millisecond', clock_timestamp()
-        from (select parse_ident(w.source) as names) n
-      returning run_id;
+    failed := case when w.experiment_id is not null then pgscore_data._failed_arms(w.watch_id) end;
+    insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
+      rls, publish, error_limit, rows_expected, segments, watch_id, keys, oldest_change_at, experiment_id, arms, arm_error,
+      state, phase, attempt, claimed_by, lease_until, started_at)
+    select w.owner, w.version_id, w.target_id, n.names[1], n.names[2], 'stream', w.handle_id,
+      w.plan_id, 0, w.arguments ->> 'rls', w.generation is null, 9223372036854775807, cardinality(taken.keys), w.segments, w.watch_id,
+      taken.keys, taken.oldest, w.experiment_id, case when failed is null then pgscore_data._arms_of_run(w.experiment_id, w.version_id) end,
+      coalesce(failed, w.arm_error),
+      'running', 'reading', 1, worker, clock_timestamp() + lease_ms * interval '1 millisecond', clock_timestamp()
+      from (select parse_ident(w.source) as names) n
+    returning run_id into this_run;
+    return next this_run;
+    if w.experiment_id is not null then
+      perform pgscore_data._begin_shadows(this_run);
+    end if;
   end loop;
 end
 $$;
@@ -153,7 +175,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if new.state <> 'done' then
+  if new.state <> 'done' and new.arm_of is null then
     insert into pgscore_data.watch_change (watch_id, keys, is_backlog, captured_at)
     select w.watch_id, new.keys, true, new.oldest_change_at from pgscore_data.watch w where w.watch_id = new.watch_id;
     perform pgscore_data._fail_watch(new.watch_id, coalesce(new.error_code, 'aborted'), coalesce(new.error, 'its run was cancelled'),

@@ -94,7 +94,9 @@ declare
 begin
   perform pgscore._check_watch(capture, poll_every, rescore_every, on_promote, keep_history, notify, rls);
   perform pgscore._refuse_watched(source);
-  plan := pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id));
+  plan := pgscore._plan_arms(
+    pgscore._plan_source(source, version.signature, key, event_time, column_map, pgscore._segments_of(version.version_id)),
+    source, model, version.version_id, column_map, true);
   keys := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")');
   key_names := array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n);
   tables := pgscore._watched_tables(source, key_names, on_change_of);

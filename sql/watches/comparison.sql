@@ -90,10 +90,14 @@ as $$
 declare
   w pgscore_data.watch;
   t pgscore_data.target;
+  e pgscore_data.experiment;
   compared bigint;
 begin
   select * into w from pgscore_data.watch x where x.watch_id = this_watch;
   select * into t from pgscore_data.target x where x.target_id = w.target_id;
+  select x.* into e
+    from pgscore_data.known_plan p join pgscore_data.experiment x on x.experiment_id = (p.plan ->> 'experiment')::int
+   where p.plan_id = w.plan_id and x.stopped_at is null and x.kind <> 'shadow';
   analyze pgscore_data.seen_row;
   -- What a scorer has in hand it may have read before, and publish after.
   insert into pgscore_data.watch_change (watch_id, keys, is_backlog)
@@ -103,15 +107,18 @@ begin
     select $1, array_agg(x.key), true
       from (
         select coalesce(s.key, p.key) as key, row_number() over () as n
-          from (select y.key, y.hash from pgscore_data.seen_row y where y.watch_id = $1) s
+          from (select y.key, y.hash, y.split_key from pgscore_data.seen_row y where y.watch_id = $1) s
           full join (
             select (%s) collate "C" as key, p.pgscore_hash as hash, r.version_id
               from pgscore_predictions.%I p left join pgscore_data.run r on r.run_id = p.run_id) p on p.key = s.key
          where s.key is null or p.key is null or p.hash is distinct from s.hash
-            or $2 = 'rescore' and p.version_id is distinct from $3) x
+            or $2 = 'rescore' and p.version_id is distinct from %s) x
      group by x.n / 1000$q$,
-    pgscore_data._key_text_sql(t.key_columns), format('target_%s_g%s', t.target_id, coalesce(w.generation, t.current_generation)))
-  using this_watch, w.on_promote, w.version_id;
+    pgscore_data._key_text_sql(t.key_columns), format('target_%s_g%s', t.target_id, coalesce(w.generation, t.current_generation)),
+    case when e.experiment_id is null then '$3' else
+      'coalesce((select a.version_id from pgscore_data.experiment_arm a where a.experiment_id = $4 and a.buckets @> pgscore.bucket($5, '
+      's.split_key)), $3)' end)
+  using this_watch, w.on_promote, w.version_id, e.experiment_id, e.salt;
   delete from pgscore_data.seen_row y where y.watch_id = this_watch;
   get diagnostics compared = row_count;
   update pgscore_data.watch x

@@ -12,7 +12,7 @@ language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('name', 'pgscore_hash', 'role', 'hash', 'type', 'raw', 'width', 1, 'sql_type', 'bigint',
-                            'of', jsonb_path_query_array(columns, '$[*] ? (@.role != "key")'))
+                            'of', jsonb_path_query_array(columns, '$[*] ? (@.role != "key" && @.role != "split")'))
 $$;
 comment on function pgscore._hash_column(jsonb) is 'The last column of the plan of a watch: a hash of all that a row has beside its key.';
 
@@ -29,6 +29,7 @@ begin
   select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.owner for no key update;
   select * into t from pgscore_data.target x where x.target_id = w.target_id;
   if w.watch_id is null or not pgscore_data._plan_fits(new.plan, signature, t) is true
+    or not pgscore_data._arms_fit(new.plan, new.version_id)
     or (select count(*) from pgscore_data.handle h where h.handle_id in (new.handle_id, new.scan_handle_id) and h.owner = new.owner) <> 2
   then
     raise exception 'the plan does not fit the watch' using errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
@@ -84,12 +85,14 @@ begin
     raise exception 'a watch cannot be keyed by "%"', strange using errcode = 'datatype_mismatch',
       hint = 'A key of a watch is an integer, text, uuid, date, timestamp, numeric or boolean. Watch a view that casts it.';
   end if;
+  plan := pgscore._plan_arms(plan, source, w.model, version.version_id, nullif(w.arguments -> 'column_map', 'null'), false)
+    || '{"kind": "stream"}';
   hash := pgscore._hash_column(plan -> 'columns');
-  plan := plan || '{"kind": "stream"}';
   insert into pgscore._renewal_request (watch_id, version_id, plan, handle_id, scan_handle_id)
   values (w.watch_id, version.version_id, plan,
     pgscore._ensure_handle(plan || jsonb_build_object('by_key', true, 'columns', (plan -> 'columns') || hash)),
-    pgscore._ensure_handle(plan || jsonb_build_object('columns', keys || hash)));
+    pgscore._ensure_handle(plan || jsonb_build_object('columns', keys || hash
+      || jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "split")'))));
 end
 $$;
 comment on function pgscore._plan_watch(pgscore._watch_request) is

@@ -14,6 +14,8 @@ export type DecodedBatch = {
   readonly eventTime: Data<Binary> | null;
   /** The columns of segments in their order, as texts. */
   readonly segments: readonly Data<Binary>[];
+  /** The columns that an experiment splits by in their order, as texts. */
+  readonly splits: readonly Data<Binary>[];
   /** A hash of the row, where it is to tell whether the row changes. */
   readonly hash: Data<Binary> | null;
   /** Rows that can't be scored, by index. Their bad value reads as NULL in `batch`. */
@@ -86,6 +88,7 @@ export class BatchAssembler {
       keys: ofRole('key').filter(isBinary),
       eventTime: ofRole('event_time').find(isBinary) ?? null,
       segments: ofRole('segment').filter(isBinary),
+      splits: ofRole('split').filter(isBinary),
       hash: ofRole('hash').find(isBinary) ?? null,
       badRows,
     };

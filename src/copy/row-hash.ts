@@ -23,12 +23,12 @@ export class RowHasher {
     this.#seed = [parseInt(seed.slice(0, 8), 16) | 0, parseInt(seed.slice(8, 16), 16) | 0];
   }
 
-  of({ rows, keys, batch, eventTime, segments }: DecodedBatch): RowHashes {
+  of({ rows, keys, batch, eventTime, segments, splits }: DecodedBatch): RowHashes {
     const lanes = { low: new Int32Array(rows).fill(this.#seed[0]), high: new Int32Array(rows).fill(this.#seed[1]) };
     for (const column of keys) mixBytes(lanes, column);
     for (const column of batch.data.children) mixColumn(lanes, column);
     if (eventTime !== null) mixBytes(lanes, eventTime);
-    for (const column of segments) mixBytes(lanes, column);
+    for (const column of [...segments, ...splits]) mixBytes(lanes, column);
     finish(lanes);
     return lanes;
   }

@@ -29,7 +29,7 @@ export function isSqlType(name: string): name is SqlType {
 }
 
 /** A column whose bytes pass through undecoded, whatever its type. */
-type PassedColumn = { name: string; role: 'key' | 'event_time' | 'segment' | 'hash' };
+type PassedColumn = { name: string; role: 'key' | 'event_time' | 'segment' | 'hash' | 'split' };
 
 /** A column that the model reads. `width` is the number of elements of an array, 1 for a scalar, 0 for any. */
 export type FeatureColumn = {

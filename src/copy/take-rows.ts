@@ -7,7 +7,7 @@ import { BytesColumn } from './columns.ts';
 
 /** Some rows of a batch, in the order of `rows`, as a batch of their own. */
 export function takeRows(decoded: DecodedBatch, rows: readonly number[]): DecodedBatch {
-  const { batch, keys, eventTime, segments, hash, badRows } = decoded;
+  const { batch, keys, eventTime, segments, splits, hash, badRows } = decoded;
   const names = batch.schema.fields.map(({ name }) => name);
   const errors = rows.flatMap((row, at): [number, RowError][] => {
     const error = badRows.get(row);
@@ -23,6 +23,7 @@ export function takeRows(decoded: DecodedBatch, rows: readonly number[]): Decode
     keys: keys.map((column) => takeBytes(column, rows)),
     eventTime: eventTime === null ? null : takeBytes(eventTime, rows),
     segments: segments.map((column) => takeBytes(column, rows)),
+    splits: splits.map((column) => takeBytes(column, rows)),
     hash: hash === null ? null : takeBytes(hash, rows),
     badRows: new Map(errors),
   };

@@ -193,7 +193,7 @@ function shardFrom(row: ShardRow): Shard {
 
 /**
  * Claims up to `limit` queued runs, oldest first, for a worker. The attempt goes up at the claim, so that a run which
- * kills its worker still ends. `large` is whether tables of more than `largePages` pages may be among them.
+ * kills its worker still ends. Arms of an experiment score at the first try only: they may be why it failed. `large` is whether tables of more than `largePages` pages may be among them.
  */
 export const claimRuns = statement<
   [worker: string, leaseMs: number, limit: number, large: boolean, largePages: number],
@@ -210,7 +210,9 @@ export const claimRuns = statement<
      update pgscore_data.run r
         set state = 'running', phase = 'reading', attempt = r.attempt + 1, claimed_by = $1,
             lease_until = clock_timestamp() + $2 * interval '1 millisecond', started_at = coalesce(r.started_at, clock_timestamp()),
-            rows_done = 0, rows_failed = 0, cpu_seconds = 0, generation = null, snapshot_id = null, snapshot_at = null
+            rows_done = 0, rows_failed = 0, cpu_seconds = 0, generation = null, snapshot_id = null, snapshot_at = null,
+            arms = case when r.experiment_id is null then r.arms
+                        when r.attempt = r.handed_back then pgscore_data._arms_of_run(r.experiment_id, r.version_id) end
       where r.run_id = any (array(select run_id from queued))
      returning r.*
    )

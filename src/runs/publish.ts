@@ -3,7 +3,8 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { transaction, statement } from '../postgres/statement.ts';
 import { dropHandle } from './tidy.ts';
-import type { Run } from './run.ts';
+import { hasArms, type Run } from './run.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { Counts } from './job.ts';
 import { PgscoreError } from '../errors.ts';
 
@@ -37,6 +38,7 @@ async function publish(client: pg.Client, worker: string, run: Run, loaded: Load
       loaded.cpuSeconds,
       run.hashedAs,
     );
+    if (hasArms(run)) await finishArms(client, run.runId);
     // A table whose run is done can be dropped: no view of ours depends on it any more.
     if (run.handle.kind === 'view') await dropHandle(client, run.handle.handleId);
     return true;
@@ -147,6 +149,16 @@ export const finishRun = statement<
    )
    select run_id from done`,
 );
+
+const finishArms = statement<[runId: string], { run_id: string }>(
+  'finish_arms',
+  'select pgscore_data._finish_arms($1) as run_id',
+);
+
+/** What follows the last step of a publication where an experiment split the run: the rows of each arm are a run of its version. */
+export function armsFinished(run: Run): PipelinedStatement[] {
+  return hasArms(run) ? [finishArms.pipelined(run.runId)] : [];
+}
 
 /** The error of a run that was to replace predictions which are not there any more: tried again, it sees the new ones. */
 export function targetChanged({ sourceSchema, sourceName }: Run): PgscoreError {

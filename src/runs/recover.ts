@@ -70,6 +70,7 @@ export const recoverRuns = statement<
      update pgscore_data.run r
         set state = lost.state, phase = null, claimed_by = null, lease_until = null,
             finished_at = case when lost.state = 'queued' then null else clock_timestamp() end,
+            arm_error = case when lost.state = 'queued' and r.arms ? 'arms' then 'the service that scored it was lost' else r.arm_error end,
             error_code = 'service_lost', error = format('the service that scored it was lost (tried %s times)', tries),
             remedy = 'Look at the log of the service; then submit the run again.'
        from lost where r.run_id = lost.run_id

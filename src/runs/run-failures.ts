@@ -140,6 +140,7 @@ export const requeueRun = statement<
         set state = ending.state, phase = null, claimed_by = null,
             lease_until = clock_timestamp() + $7 * interval '1 millisecond', handed_back = r.handed_back + ($7::float8 is not null)::int,
             finished_at = case when ending.state = 'queued' then null else clock_timestamp() end,
+            arm_error = case when ending.state = 'queued' and $7::float8 is null and r.arms ? 'arms' then $5 else r.arm_error end,
             error_code = $4, error = case when ending.state = 'failed' then format('%s (tried %s times)', $5::text, tries) else $5 end, remedy = $6
        from ending where r.run_id = ending.run_id
      returning r.run_id, r.state, r.plan_id

@@ -3,7 +3,7 @@ import type { Task } from '../inference/signature.ts';
 /** A column of a run's plan, as SQL decided it at submission. */
 export type PlannedColumn = {
   readonly name: string;
-  readonly role: 'key' | 'event_time' | 'feature' | 'segment' | 'hash';
+  readonly role: 'key' | 'event_time' | 'feature' | 'segment' | 'hash' | 'split';
   readonly type: string;
   readonly width: number;
   readonly shape?: readonly (number | null)[];
@@ -31,6 +31,20 @@ export type Target = {
   readonly valueColumns: readonly string[] | null;
   readonly currentGeneration: number;
   readonly currentRows: number;
+};
+
+/** From the first bucket to the one behind the last. */
+type Buckets = readonly (readonly [from: number, to: number])[];
+
+/** How an experiment splits the rows of a run, as it was when the run was claimed. */
+export type Split = {
+  readonly salt: string;
+  /** The versions beside that of the run, and the buckets of their rows. */
+  readonly arms?: readonly { readonly version_id: number; readonly buckets: Buckets }[];
+  /** The run that the rows of each belong to. */
+  readonly runs?: readonly number[];
+  /** Of a shadow: the buckets of the rows that it scores. */
+  readonly sample?: Buckets;
 };
 
 /** A run in the hands of a service, with all that scoring it takes. */
@@ -72,6 +86,8 @@ export type Run = {
   readonly hashedAs: string | null;
   /** Whether the latest predictions had such hashes when it was claimed: rows that are as they were are to be left alone. */
   readonly comparesRows: boolean;
+  /** Null: its version scores all rows. */
+  readonly split: Split | null;
 };
 
 /** How a run's row comes back, with its handle and target; `runFrom` turns it into a Run. */
@@ -106,6 +122,7 @@ export type ClaimedRunRow = {
   key_lists: string[] | null;
   hashed_as: string | null;
   target_hashed_as: string | null;
+  split: Split | null;
 };
 
 /** Goes up when rows are hashed in another way. */
@@ -116,7 +133,7 @@ const MOST_COMPARED = 20_000_000;
 
 /** The select list that ClaimedRunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
-  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments,
+  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments, c.arms as split,
   m.name as model, m.time_zone, m.features_watched,
   (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
@@ -134,7 +151,7 @@ export const RUN_COLUMNS = `
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
     'valueColumns', to_jsonb(t.value_columns), 'currentGeneration', coalesce(w.generation, t.current_generation), 'currentRows', t.current_rows) end as target,
   pgscore_data._keys_by_column(c.keys, jsonb_array_length(t.key_columns)) as key_lists,
-  case when c.only_changed then md5(concat_ws(' ', ${HASH_FORM}, c.version_id, coalesce(c.plan, k.plan) -> 'columns')) end as hashed_as, t.hashed_as as target_hashed_as,
+  case when c.only_changed then md5(concat_ws(' ', ${HASH_FORM}, c.version_id, coalesce(c.plan, k.plan) -> 'columns', c.arms - 'runs')) end as hashed_as, t.hashed_as as target_hashed_as,
   coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
 
 /** What belongs to a claimed run `c`. Each is looked up by its key: in small tables the planner would rather join all rows, dead ones included. */
@@ -198,7 +215,13 @@ export function runFrom(row: ClaimedRunRow): Run | RunDefect {
     keyLists: row.key_lists,
     hashedAs: row.hashed_as,
     comparesRows: comparesRows(row, row.target),
+    split: row.split,
   };
+}
+
+/** Whether versions of an experiment score rows of the run beside its own. */
+export function hasArms({ split }: Pick<Run, 'split'>): boolean {
+  return split?.arms !== undefined;
 }
 
 function comparesRows({ latest, hashed_as, target_hashed_as }: ClaimedRunRow, { currentRows }: Target): boolean {

@@ -8,7 +8,7 @@ import { failureOf } from './failure.ts';
 import type { Job, Outcome, Shard } from './job.ts';
 import type { RunMetrics } from './metrics.ts';
 import { publishRun, type Loaded } from './publish.ts';
-import type { Run } from './run.ts';
+import { hasArms, type Run } from './run.ts';
 import { MOST_TRIES, RunFailures, type Failed } from './run-failures.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { RunEnded, ShardedRun } from './sharded-run.ts';
@@ -252,10 +252,10 @@ export class RunWorker {
     }
   }
 
-  /** A failure that may pass puts the run back into the queue; any other ends it. */
+  /** A failure that may pass, or be that of an arm, puts the run back into the queue; any other ends it. */
   async #failWhole(run: Run, failed: Failed): Promise<void> {
     if (this.#handedBack) return;
-    if (!failed.retry) return this.fail(run, failed, failed.rowsDone, failed.rowsFailed);
+    if (!failed.retry && !hasArms(run)) return this.fail(run, failed, failed.rowsDone, failed.rowsFailed);
     if (await this.#failures.requeue(run, failed)) this.drop(run.runId);
     this.lookFor('all');
   }
@@ -264,7 +264,7 @@ export class RunWorker {
   async #failShard(run: Run, shard: Shard, failed: Failed): Promise<void> {
     if (this.#handedBack) return;
     // Without its snapshot no shard of the attempt can be read any more, whoever tries.
-    if (failed.code === 'snapshot_lost') return this.#failWhole(run, failed);
+    if (failed.code === 'snapshot_lost' || (!failed.retry && hasArms(run))) return this.#failWhole(run, failed);
     if (failed.retry && shard.tries < MOST_TRIES) {
       await this.#failures.reopen(run, shard, failed);
       return this.lookFor('all');

@@ -2,7 +2,7 @@ import { createGeneration, recordGeneration } from '../runs/publish.ts';
 import { transaction } from '../postgres/statement.ts';
 import { runPipeline } from '../postgres/pipeline.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
-import { rowErrorStatements, type ScoredStream } from './scored-stream.ts';
+import type { ScoredStream } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
 import { writePredictions } from './write-predictions.ts';
 import { finishShard } from '../runs/shards.ts';
@@ -21,7 +21,7 @@ export async function loadGeneration(
   const { generation } = created;
   await transaction(client, async () => {
     await writePredictions(client, run, generation, scored);
-    await runPipeline(client, [...rowErrorStatements(run, 0, scored.failed), ...scored.predictionCount.statements(0)]);
+    await runPipeline(client, scored.statements(0));
     const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
     const mine = await recordGeneration(
       client,
@@ -50,10 +50,7 @@ export async function loadShard(job: Job, shard: Shard, scored: ScoredStream, to
     client,
     async () => {
       await writePredictions(client, run, shard.generation, scored);
-      await runPipeline(client, [
-        ...rowErrorStatements(run, shard.shard, scored.failed),
-        ...scored.predictionCount.statements(shard.shard),
-      ]);
+      await runPipeline(client, scored.statements(shard.shard));
       const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
       const done = await finishShard(
         client,

@@ -84,8 +84,8 @@ class Scorer {
     const tools = this.#toolsFor(job);
     try {
       tools.signal.throwIfAborted();
-      const { keyLists, comparesRows } = job.run;
-      if (keyLists !== null) return await scoreKeys(job, keyLists, tools);
+      const { keyLists, comparesRows, split } = job.run;
+      if (keyLists !== null && split?.sample === undefined) return await scoreKeys(job, keyLists, tools);
       return await (comparesRows && job.shard === null ? scoreChanged(job, tools) : scoreJob(job, tools));
     } catch (error) {
       await this.#disconnect();

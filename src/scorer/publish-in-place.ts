@@ -1,7 +1,15 @@
 import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { begin, commit, type PipelinedStatement, runPipeline } from '../postgres/pipeline.ts';
-import { beginPublication, RUN_LOST, TARGET_CHANGED, tooManyFailed, finishRun, keyTooLong } from '../runs/publish.ts';
+import {
+  armsFinished,
+  beginPublication,
+  RUN_LOST,
+  TARGET_CHANGED,
+  tooManyFailed,
+  finishRun,
+  keyTooLong,
+} from '../runs/publish.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { LostFence } from './load.ts';
@@ -48,10 +56,7 @@ export async function publicationOf(job: Job, snapshotAt: string, scored: Scored
   const batches: Scored[] = [];
   for await (const batch of scored) batches.push(batch);
   const { counts } = scored;
-  const sideStatements = (): PipelinedStatement[] => [
-    ...rowErrorStatements(job.run, 0, scored.failed),
-    ...scored.predictionCount.statements(0),
-  ];
+  const sideStatements = (): PipelinedStatement[] => scored.statements(0);
   return { job, snapshotAt, batches, sideStatements, counts };
 }
 
@@ -109,6 +114,7 @@ function publishing(publication: Publication, { latest, generation }: Place): Pi
       cpuSeconds,
       run.hashedAs,
     ),
+    ...armsFinished(run),
     ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
   ];
 }

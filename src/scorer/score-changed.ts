@@ -2,14 +2,14 @@ import { begin, commit, runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { keyTooLong, RUN_LOST, TARGET_CHANGED, targetChanged, tooManyFailed } from '../runs/publish.ts';
+import { armsFinished, keyTooLong, RUN_LOST, TARGET_CHANGED, targetChanged, tooManyFailed } from '../runs/publish.ts';
 import type { Run } from '../runs/run.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import { Comparison } from './changed-rows.ts';
 import { NotCompared } from './known-hashes.ts';
 import { LostFence } from './load.ts';
 import { begun, publicationOf, type Publication } from './publish-in-place.ts';
-import { loadModel, readSource, scoreJob, scoreRows } from './score-job.ts';
+import { loadArms, readSource, scoreJob, scoreRows } from './score-job.ts';
 import { finishKeys } from './score-keys.ts';
 import { rowErrorStatements, type ScoredStream } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
@@ -38,11 +38,11 @@ async function scoreDifferences(claimed: Job, tools: Tools): Promise<Outcome> {
   const [latest] = await latestPredictions(await tools.writer.client(), claimed.run.target.targetId);
   if (latest === undefined || latest.hashed_as !== claimed.run.hashedAs) throw new NotCompared();
   const job = withTarget(claimed, latest);
-  const session = await loadModel(job, tools);
+  const arms = await loadArms(job, tools);
   const reading = await tools.reader.open(job);
   const comparison = new Comparison(job.run, tools);
   const changed = comparison.changed(readSource(job, reading, tools));
-  const scored = await scoreRows(job, session, changed, comparison.tools, () => Promise.resolve([]));
+  const scored = await scoreRows(job, arms, changed, comparison.tools, () => Promise.resolve([]));
   const publication = await publicationOf(job, '', scored);
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
@@ -107,6 +107,7 @@ async function publish(publication: Publication, latest: Latest, comparison: Com
       rowsFailed,
       cpuSeconds,
     ),
+    ...armsFinished(run),
     ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
     commit(),
   ]);

@@ -2,14 +2,16 @@ import type { RecordBatch } from 'apache-arrow';
 import { readBatches } from '../copy/read.ts';
 import { hashColumn, RowHasher } from '../copy/row-hash.ts';
 import type { DecodedBatch } from '../copy/batch.ts';
+import { PgscoreError } from '../errors.ts';
 import { ModelSession } from '../inference/session.ts';
+import { type Arm, RowSplit, runsOfArms } from './arms.ts';
 import { PredictionCount, RunSegments } from './count.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { loadVersion } from '../check/load-version.ts';
 import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import { type Reading, sourceColumns, sourceQuery, rangeStatements } from './read-source.ts';
-import { ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
+import { CountedArm, ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
@@ -21,10 +23,10 @@ const IN_PLACE_ROWS = 10_000;
  */
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   // A model that cannot be loaded is found before its source is read.
-  const session = await loadModel(job, tools);
+  const arms = await loadArms(job, tools);
   const reading = await tools.reader.open(job);
   const rows = readSource(job, reading, tools);
-  const scored = await scoreRows(job, session, rows, tools, () => sampleSource(job, reading, tools));
+  const scored = await scoreRows(job, arms, rows, tools, () => sampleSource(job, reading, tools));
   if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
   const inPlace = await fitsInPlace(job, scored);
   const snapshotAt = reading.snapshotAt?.();
@@ -35,16 +37,20 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
 /** The rows of a job as they are scored and counted. `sampleSource` gives some rows from all over its source, to make bins of. */
 export async function scoreRows(
   job: Job,
-  session: ModelSession,
+  arms: readonly Arm[],
   rows: AsyncIterable<DecodedBatch>,
   tools: Tools,
   sampleSource: () => Promise<RecordBatch[]>,
 ): Promise<ScoredStream> {
-  const counted = await PredictionCount.of(job.run, session.signature, tools);
+  const counted: CountedArm[] = [];
+  for (const { run, session } of arms)
+    counted.push(new CountedArm(run, await PredictionCount.of(run, session.signature, tools)));
+  const split = RowSplit.of(job.run);
   const segments = await RunSegments.of(job.run, tools);
   const hasher = job.run.hashedAs === null ? null : new RowHasher(job.run.hashedAs);
-  const scored = new ScoredStream(job, tools, infer(rows, session, segments, hasher), counted);
-  await counted.features.finish(tools, { sampleSource, ahead: (most) => scored.readAhead(most) });
+  const scored = new ScoredStream(job, tools, infer(rows, { arms, split, segments, hasher }), counted, split);
+  for (const { predictionCount } of counted)
+    await predictionCount.features.finish(tools, { sampleSource, ahead: (most) => scored.readAhead(most) });
   return scored;
 }
 
@@ -53,27 +59,47 @@ export function readSource(job: Job, { client, before, after }: Reading, tools: 
   return inOrder(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), tools.onWait);
 }
 
+type Inference = {
+  readonly arms: readonly Arm[];
+  readonly split: RowSplit | undefined;
+  readonly segments: RunSegments | null;
+  readonly hasher: RowHasher | null;
+};
+
+/** What the models say of each batch: a part for each arm that has rows of it. */
 async function* infer(
   batches: AsyncIterable<DecodedBatch>,
-  session: ModelSession,
-  segments: RunSegments | null,
-  hasher: RowHasher | null,
-): AsyncGenerator<Scored> {
-  for await (const read of batches) {
-    const predictions = await session.predict(read.batch, read.badRows);
-    const decoded = hasher === null ? read : { ...read, hash: hashColumn(hasher.of(read), predictions.errors) };
-    yield { decoded, predictions, segments: segments?.of(decoded) ?? null };
+  { arms, split, segments, hasher }: Inference,
+): AsyncGenerator<readonly Scored[]> {
+  for await (const batch of batches) {
+    const parts: Scored[] = [];
+    for (const { arm, rows } of split?.divide(batch) ?? [{ arm: 0, rows: batch }]) {
+      const session = arms[arm]?.session;
+      if (session === undefined) throw new PgscoreError('internal', `the run has no arm ${arm}`);
+      const predictions = await session.predict(rows.batch, rows.badRows);
+      const decoded = hasher === null ? rows : { ...rows, hash: hashColumn(hasher.of(rows), predictions.errors) };
+      parts.push({ arm, decoded, predictions, segments: segments?.of(decoded) ?? null });
+    }
+    if (parts.length > 0) yield parts;
   }
 }
 
 /** Whether what a run says takes the place of the rows that are there, one by one. */
 export async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
-  return (await scored.isOneBatch()) && job.run.target.currentRows <= IN_PLACE_ROWS;
+  const { keyLists, target } = job.run;
+  return (await scored.isOneBatch()) && (keyLists !== null || target.currentRows <= IN_PLACE_ROWS);
 }
 
-export function loadModel(job: Job, tools: Tools): Promise<ModelSession> {
-  return tools.models.get(job.run.versionId, async () => {
-    const { bytes, signature } = await loadVersion(await tools.writer.client(), job.run.versionId);
+/** The models that score a job, that of its run first. */
+export async function loadArms({ run }: Job, tools: Tools): Promise<readonly Arm[]> {
+  const arms: Arm[] = [];
+  for (const of of runsOfArms(run)) arms.push({ run: of, session: await loadModel(of.versionId, tools) });
+  return arms;
+}
+
+function loadModel(versionId: number, tools: Tools): Promise<ModelSession> {
+  return tools.models.get(versionId, async () => {
+    const { bytes, signature } = await loadVersion(await tools.writer.client(), versionId);
     return { session: await ModelSession.load(bytes, signature), size: bytes.length };
   });
 }

@@ -7,11 +7,12 @@ import { runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { keyTooLong, RUN_LOST } from '../runs/publish.ts';
+import { armsFinished, keyTooLong, RUN_LOST } from '../runs/publish.ts';
 import type { Run } from '../runs/run.ts';
+import { RowSplit, runsOfArms } from './arms.ts';
 import { LostFence } from './load.ts';
 import { begun, publicationOf } from './publish-in-place.ts';
-import { loadModel, readSource, scoreRows } from './score-job.ts';
+import { loadArms, readSource, scoreRows } from './score-job.ts';
 import type { Tools } from './tools.ts';
 import { knownQuery, predictionsStatement, supersedeKeys } from './write-predictions.ts';
 
@@ -20,11 +21,11 @@ import { knownQuery, predictionsStatement, supersedeKeys } from './write-predict
  * what is there, and what the source has no more is taken out. One transaction publishes all of it.
  */
 export async function scoreKeys(job: Job, keyLists: readonly string[], tools: Tools): Promise<Outcome> {
-  const session = await loadModel(job, tools);
+  const arms = await loadArms(job, tools);
   const reading = await tools.reader.open(job);
   const known = await KnownRows.read(job.run, keyLists, tools);
   const changed = known.changed(readSource(job, reading, tools));
-  const scored = await scoreRows(job, session, changed, tools, () => Promise.resolve([]));
+  const scored = await scoreRows(job, arms, changed, tools, () => Promise.resolve([]));
   const publication = await publicationOf(job, '', scored);
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined) throw new Error('a run over keys has its own snapshot');
@@ -37,6 +38,7 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], tools: To
     ...(rowsDone > 0 ? [predictionsStatement(run, run.target.currentGeneration, publication.batches)] : []),
     ...publication.sideStatements(),
     finishKeys.pipelined(run.runId, snapshotAt, rowsDone, replaced.rows, known.unchanged, rowsFailed, cpuSeconds),
+    ...armsFinished(run),
   ];
   await runPipeline(await tools.writer.client(), steps).catch((error: unknown) => {
     throw sqlState(error) === RUN_LOST ? new LostFence() : keyTooLong(error, run);
@@ -67,14 +69,18 @@ type KnownRow = { readonly row: string; readonly texts: readonly string[]; isUnc
 class KnownRows {
   unchanged = 0;
   readonly #rows: ReadonlyMap<string, KnownRow>;
-  readonly #version: string;
+  /** The version of each arm. */
+  readonly #versions: readonly string[];
+  readonly #split: RowSplit | undefined;
 
-  private constructor(rows: ReadonlyMap<string, KnownRow>, version: string) {
+  private constructor(rows: ReadonlyMap<string, KnownRow>, run: Run) {
     this.#rows = rows;
-    this.#version = version;
+    this.#versions = runsOfArms(run).map(({ versionId }) => versionBytes(versionId));
+    this.#split = RowSplit.of(run);
   }
 
-  static async read({ target, versionId }: Run, keyLists: readonly string[], tools: Tools): Promise<KnownRows> {
+  static async read(run: Run, keyLists: readonly string[], tools: Tools): Promise<KnownRows> {
+    const { target } = run;
     const copied = new Copied(knownQuery(target, keyLists), MOST_KNOWN);
     await runPipeline(await tools.writer.client(), [copied]);
     if (copied.overflowed) throw new Error('the known rows of a watch are too large');
@@ -88,15 +94,17 @@ class KnownRows {
         rows.set(key, { row: bytesOf(batch.keys.slice(2 * width), row), texts, isUnchanged: false });
       }
     }
-    const version = Buffer.alloc(4);
-    version.writeInt32BE(versionId);
-    return new KnownRows(rows, withLength(version));
+    return new KnownRows(rows, run);
   }
 
   /** The rows that differ from what is known. */
   async *changed(batches: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
     for await (const batch of batches) {
-      const rows = Array.from({ length: batch.rows }, (_, row) => row).filter((row) => !this.#isKnown(batch, row));
+      const arms = this.#split?.armsOf(batch);
+      const versionOf = (row: number): string => this.#versions[arms?.[row] ?? 0] ?? this.#versions[0] ?? '';
+      const rows = Array.from({ length: batch.rows }, (_, row) => row).filter(
+        (row) => !this.#isKnown(batch, row, versionOf(row)),
+      );
       this.unchanged += batch.rows - rows.length;
       if (rows.length > 0) yield rows.length === batch.rows ? batch : takeRows(batch, rows);
     }
@@ -112,10 +120,10 @@ class KnownRows {
     };
   }
 
-  #isKnown({ keys, hash }: DecodedBatch, row: number): boolean {
+  #isKnown({ keys, hash }: DecodedBatch, row: number, version: string): boolean {
     if (this.#rows.size === 0 || hash === null) return false;
     const known = this.#rows.get(bytesOf(keys, row));
-    if (known?.row !== bytesOf([hash], row) + this.#version) return false;
+    if (known?.row !== bytesOf([hash], row) + version) return false;
     known.isUnchanged = true;
     return true;
   }
@@ -124,6 +132,12 @@ class KnownRows {
 /** The bytes of some values as one text; with their lengths, so that no two keys have one text. */
 function bytesOf(columns: readonly Data<Binary>[], row: number): string {
   return columns.map((column) => withLength(valueOf(column, row))).join('');
+}
+
+function versionBytes(versionId: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(versionId);
+  return withLength(bytes);
 }
 
 function withLength(value: Uint8Array): string {

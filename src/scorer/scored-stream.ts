@@ -4,14 +4,17 @@ import type { SegmentPlaces } from '../lib/segment-places.ts';
 import type { Predictions, RowError } from '../inference/predictions.ts';
 import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/publish.ts';
 import type { Job } from '../runs/job.ts';
+import { armTallies, type RowSplit } from './arms.ts';
 import type { PredictionCount } from './count.ts';
 import type { Tools } from './tools.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { literal, storable } from '../lib/text.ts';
 import type { Run } from '../runs/run.ts';
 
-/** A batch of rows and what the model said of them. */
+/** Rows of a batch and what a model said of them. */
 export type Scored = {
+  /** Which of the arms of the run scored them; 0 is the version of the run itself. */
+  readonly arm: number;
   readonly decoded: DecodedBatch;
   readonly predictions: Predictions;
   /** Null for a run without segments. */
@@ -24,22 +27,50 @@ export const MOST_AHEAD = 64 * 1024 * 1024;
 /** Failed rows of a job that are kept with their input: they wait in memory until its predictions are written. */
 const MOST_KEPT = 10_000;
 
+/** What an arm said of the rows of a job: that of the run itself, or one of an experiment. */
+export class CountedArm {
+  rowsDone = 0;
+  rowsFailed = 0;
+  readonly run: Run;
+  /** What the monitor is to know of the predictions that came by. */
+  readonly predictionCount: PredictionCount;
+
+  constructor(run: Run, predictionCount: PredictionCount) {
+    this.run = run;
+    this.predictionCount = predictionCount;
+  }
+
+  add({ decoded, predictions, segments }: Scored): void {
+    this.rowsDone += predictions.rows;
+    this.rowsFailed += predictions.errors.size;
+    this.predictionCount.add(decoded, predictions, segments);
+  }
+}
+
 /** The scored batches of a job, one after the other, counted; failed rows are kept up to the error limit. */
 export class ScoredStream implements AsyncIterable<Scored> {
   readonly failed: FailedRow[] = [];
-  /** What the monitor is to know of the predictions that came by. */
-  readonly predictionCount: PredictionCount;
+  readonly arms: readonly CountedArm[];
   rowsDone = 0;
   rowsFailed = 0;
   readonly #job: Job;
   readonly #tools: Tools;
-  readonly #source: AsyncIterator<Scored>;
-  readonly #ahead: Scored[] = [];
+  readonly #split: RowSplit | undefined;
+  readonly #source: AsyncIterator<readonly Scored[]>;
+  /** The parts of each batch that waits. */
+  readonly #ahead: (readonly Scored[])[] = [];
   #ended = false;
   readonly #cpu = process.cpuUsage();
 
-  constructor(job: Job, tools: Tools, source: AsyncIterable<Scored>, predictionCount: PredictionCount) {
-    this.predictionCount = predictionCount;
+  constructor(
+    job: Job,
+    tools: Tools,
+    source: AsyncIterable<readonly Scored[]>,
+    arms: readonly CountedArm[],
+    split?: RowSplit,
+  ) {
+    this.arms = arms;
+    this.#split = split;
     this.#job = job;
     this.#tools = tools;
     this.#source = source[Symbol.asyncIterator]();
@@ -53,6 +84,15 @@ export class ScoredStream implements AsyncIterable<Scored> {
 
   get counts(): { rowsDone: number; rowsFailed: number; cpuSeconds: number } {
     return { rowsDone: this.rowsDone, rowsFailed: this.rowsFailed, cpuSeconds: this.cpuSeconds };
+  }
+
+  /** What else is written with the predictions: the rows that failed, and counts for the monitor, of each arm. */
+  statements(shard: number): PipelinedStatement[] {
+    return [
+      ...rowErrorStatements(this.#job.run, shard, this.failed),
+      ...this.arms.flatMap(({ predictionCount }) => predictionCount.statements(shard)),
+      ...armTallies(shard, this.arms, this.#split?.rowsWithoutKey ?? 0),
+    ];
   }
 
   /** Whether the source ends with its first batch. Reads as far as it must to know. */
@@ -70,14 +110,14 @@ export class ScoredStream implements AsyncIterable<Scored> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Scored> {
     for (;;) {
       const next = this.#ahead.shift();
-      if (next !== undefined) yield next;
+      if (next !== undefined) yield* next;
       else if (this.#ended) return;
       else await this.#pull();
     }
   }
 
   #bytesAhead(): number {
-    return this.#ahead.reduce((sum, { decoded }) => sum + decoded.batch.data.byteLength, 0);
+    return this.#ahead.flat().reduce((sum, { decoded }) => sum + decoded.batch.data.byteLength, 0);
   }
 
   async #pull(): Promise<void> {
@@ -87,13 +127,13 @@ export class ScoredStream implements AsyncIterable<Scored> {
       return;
     }
     this.#ahead.push(next.value);
-    this.#count(next.value);
+    for (const part of next.value) this.#count(part);
   }
 
   #count(scored: Scored): void {
     this.rowsDone += scored.predictions.rows;
     this.rowsFailed += scored.predictions.errors.size;
-    this.predictionCount.add(scored.decoded, scored.predictions, scored.segments);
+    this.arms[scored.arm]?.add(scored);
     const limit = errorLimit(this.#job.run, this.rowsDone);
     for (const [row, error] of scored.predictions.errors) {
       if (this.failed.length >= Math.min(Math.max(limit, LEAST_ERROR_LIMIT), MOST_KEPT)) break;

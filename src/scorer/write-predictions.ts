@@ -4,7 +4,9 @@ import { CopyWriter } from '../copy/write.ts';
 import { PredictionEncoder } from '../copy/encode.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { GIVES } from '../inference/signature.ts';
-import type { Run, Target } from '../runs/run.ts';
+import { hasArms, type Run, type Target } from '../runs/run.ts';
+import { PgscoreError } from '../errors.ts';
+import { runsOfArms } from './arms.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';
 import { ident, literal, qualified } from '../lib/text.ts';
 
@@ -15,11 +17,11 @@ export async function writePredictions(
   generation: number,
   scored: ScoredStream,
 ): Promise<void> {
-  const writer = await CopyWriter.open(client, copyPredictions(run, generation, 'default'));
+  const constants = hasArms(run) ? 'written' : 'default';
+  const writer = await CopyWriter.open(client, copyPredictions(run, generation, constants));
   try {
-    const encoder = encoderOf(run, null);
-    for await (const { decoded, predictions, segments } of scored)
-      await writer.write(encoder.encode(decoded, predictions, segments));
+    const encoders = encodersOf(run, constants === 'written' ? generation : null);
+    for await (const part of scored) await writer.write(encoded(encoders, part));
     await writer.finish();
   } catch (error) {
     await writer.abort(error);
@@ -29,13 +31,22 @@ export async function writePredictions(
 
 /** Writes the few predictions of a small run into a generation that others share, as a step of the pipeline that publishes them. */
 export function predictionsStatement(run: Run, generation: number, batches: readonly Scored[]): PipelinedStatement {
-  const encoder = encoderOf(run, generation);
-  const data = batches.map(({ decoded, predictions, segments }) => encoder.encode(decoded, predictions, segments));
+  const encoders = encodersOf(run, generation);
+  const data = batches.map((part) => encoded(encoders, part));
   return new PipelinedStatement({ text: copyPredictions(run, generation, 'written') }, [HEADER, ...data, TRAILER]);
 }
 
-function encoderOf({ runId, target }: Run, generation: number | null): PredictionEncoder {
-  return new PredictionEncoder({ ...target, constants: generation === null ? null : { generation, runId } });
+/** One for each arm, whose predictions belong to a run of their own. */
+function encodersOf(run: Run, generation: number | null): PredictionEncoder[] {
+  return runsOfArms(run).map(({ runId, target }) => {
+    return new PredictionEncoder({ ...target, constants: generation === null ? null : { generation, runId } });
+  });
+}
+
+function encoded(encoders: readonly PredictionEncoder[], { arm, decoded, predictions, segments }: Scored): Buffer {
+  const encoder = encoders[arm];
+  if (encoder === undefined) throw new PgscoreError('internal', `the run has no arm ${arm}`);
+  return encoder.encode(decoded, predictions, segments);
 }
 
 /** Where a prediction keeps the values of its segments. */

@@ -143,6 +143,8 @@ type Scan = {
   readonly handle: string | null;
   readonly guard_key: string;
   readonly keys: number;
+  /** Columns that an experiment splits by. */
+  readonly splits: number;
   readonly row_security: string;
 };
 
@@ -150,6 +152,8 @@ type Scan = {
 const scanOf = statement<[watchId: number], Scan>(
   'scan_of_watch',
   `select p.proname as handle, h.guard_key, jsonb_array_length(t.key_columns) as keys,
+          (select count(*) from pgscore_data.known_plan k cross join jsonb_array_elements(k.plan -> 'columns') c
+            where k.plan_id = w.plan_id and c ->> 'role' = 'split')::int as splits,
           case w.arguments ->> 'rls' when 'filter' then 'on' else 'off' end as row_security
      from pgscore_data.watch w
      join pgscore_data.target t using (target_id)
@@ -178,8 +182,8 @@ async function compare(
       scan.row_security,
       scan.guard_key,
     ]);
-    const into = 'copy pgscore_data.seen_row (watch_id, key, hash) from stdin (format binary)';
-    await pipeline(reader.query(to(scanQuery(watch, scan.handle, scan.keys))), service.query(from(into)));
+    const into = 'copy pgscore_data.seen_row (watch_id, key, hash, split_key) from stdin (format binary)';
+    await pipeline(reader.query(to(scanQuery(watch, scan.handle, scan))), service.query(from(into)));
   } finally {
     await disconnect(reader);
   }
@@ -187,12 +191,16 @@ async function compare(
   await service.query('commit');
 }
 
-/** The handle gives the columns of the key, then the hash. */
-function scanQuery(watch: number, handle: string, keys: number): string {
+/** The handle gives the columns of the key, then the hash, then what an experiment splits by. */
+function scanQuery(watch: number, handle: string, { keys, splits }: Pick<Scan, 'keys' | 'splits'>): string {
   const columns = Array.from({ length: keys }, (_, index) => `c${index + 1}`);
   const spelled = columns.map((column) => `pg_catalog.concat(${column})`);
   const key = `pg_catalog.left(${keys === 1 ? spelled.join() : `array[${spelled.join(', ')}]::text`}, 2701)`;
-  return `copy (select ${watch}::int, ${key}, c${keys + 1}
+  const parts = Array.from({ length: splits }, (_, index) => `c${keys + 2 + index}`);
+  const joined = `pg_catalog.concat_ws(E'\\x1f', ${parts.join(', ')})`;
+  const known = parts.map((part) => `${part} is not null`).join(' and ');
+  const split = splits === 0 ? 'null::text' : `case when ${known} then ${joined} end`;
+  return `copy (select ${watch}::int, ${key}, c${keys + 1}, ${split}
     from ${qualified('pgscore_sources', handle)}('(0,0)'::pg_catalog.tid, '(4294967295,0)'::pg_catalog.tid)
     where ${columns.map((column) => `${column} is not null`).join(' and ')}) to stdout (format binary)`;
 }

@@ -10,7 +10,7 @@ const SEED = '00112233445566778899aabbccddeeff';
 function batchOf(columns: readonly Data[], rows: number, keys: readonly Data<Binary>[] = []): DecodedBatch {
   const names = columns.map((_, index) => `f${index}`);
   const batch = recordBatch(names, columns, rows);
-  return { rows, batch, keys, eventTime: null, segments: [], hash: null, badRows: new Map() };
+  return { rows, batch, keys, eventTime: null, segments: [], splits: [], hash: null, badRows: new Map() };
 }
 
 function hashesOf(columns: readonly Data[], rows: number, keys: readonly Data<Binary>[] = []): string[] {

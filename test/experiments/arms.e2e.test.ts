@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { bucket } from '../../src/client/bucket.ts';
+import { bucket } from '../../src/lib/bucket.ts';
 import { refusal } from '../support/refusal.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { armsFixture, ROWS } from './arms-fixture.ts';

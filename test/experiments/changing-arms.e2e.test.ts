@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { bucket } from '../../src/client/bucket.ts';
+import { bucket } from '../../src/lib/bucket.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { createPause, whilePlanned } from '../support/paused-planning.ts';
 import { refusal } from '../support/refusal.ts';

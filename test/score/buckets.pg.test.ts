@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { bucket, type KeyPart } from '../../src/client/bucket.ts';
+import { bucket, type KeyPart } from '../../src/lib/bucket.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { refusal } from '../support/refusal.ts';
 

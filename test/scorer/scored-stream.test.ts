@@ -2,20 +2,25 @@ import { expect, test } from '@jest/globals';
 import { Table, Utf8, vectorFromArray } from 'apache-arrow';
 import type { Job } from '../../src/runs/job.ts';
 import type { PredictionCount } from '../../src/scorer/count.ts';
-import { ScoredStream, type Scored } from '../../src/scorer/scored-stream.ts';
+import { CountedArm, ScoredStream, type Scored } from '../../src/scorer/scored-stream.ts';
 import type { Tools } from '../../src/scorer/tools.ts';
 
 /** A stream of ten batches of a hundred rows, each a text of so many bytes. */
 function streamOf(bytes: number): ScoredStream {
   const texts = Array.from({ length: 100 }, () => 'x'.repeat(bytes));
   const [batch] = new Table({ text: vectorFromArray(texts, new Utf8()) }).batches;
-  const scored = { decoded: { rows: 100, batch }, predictions: { rows: 100, errors: new Map() } } as unknown as Scored;
-  async function* source(): AsyncGenerator<Scored> {
-    for (let n = 0; n < 10; n += 1) yield await Promise.resolve(scored);
+  const scored = {
+    arm: 0,
+    decoded: { rows: 100, batch },
+    predictions: { rows: 100, errors: new Map() },
+  } as unknown as Scored;
+  async function* source(): AsyncGenerator<readonly Scored[]> {
+    for (let n = 0; n < 10; n += 1) yield await Promise.resolve([scored]);
   }
   const tools = { onProgress: () => undefined } as unknown as Tools;
   const count = { add: () => undefined } as unknown as PredictionCount;
-  return new ScoredStream({ run: { errorLimit: null } } as unknown as Job, tools, source(), count);
+  const job = { run: { errorLimit: null } } as unknown as Job;
+  return new ScoredStream(job, tools, source(), [new CountedArm(job.run, count)]);
 }
 
 test.each([

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { bucket, type KeyPart } from '../../src/client/bucket.ts';
+import { bucket, type KeyPart } from '../../src/lib/bucket.ts';
 
 /** As the three lines of Python in docs/guides/roll-out-a-challenger.md have it. */
 const PYTHON: readonly (readonly [salt: string, key: readonly KeyPart[], bucket: number])[] = [
