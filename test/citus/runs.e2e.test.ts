@@ -23,7 +23,7 @@ await describeOnCitus('runs, watches and labels', (database) => {
   const run = (source: string, options: Record<string, unknown> = {}) => scoreTable(owner(), 'sums', source, options);
 
   beforeAll(async () => {
-    await startTestService(database);
+    await startTestService(database, { PGSCORE_LEASE: '2' });
     [alice, bob, superuser] = [await database.client('alice'), await database.client('bob'), await database.client()];
     await superuser.query('grant create on schema public to alice, bob');
     const ada = await database.client('ada');
@@ -152,6 +152,20 @@ await describeOnCitus('runs, watches and labels', (database) => {
     expect((await ask(joined)).rows).toEqual([{ n: ROWS }]);
   });
 
+  test('a distributed copy of them is joined on the nodes', async () => {
+    await ask('create table kept (id bigint primary key, score float8)');
+    await ask(`select create_distributed_table('kept', 'id', colocate_with => 'spread')`);
+    const copy =
+      'insert into kept select id, score from spread_scores on conflict (id) do update set score = excluded.score';
+    await ask(copy);
+    await ask(copy);
+    await expectWhole('kept');
+    const { rows } = await ask('explain (costs off) select s.id, k.score from spread s join kept k using (id)');
+    const plan = rows.map((row: Record<string, string>) => row['QUERY PLAN']).join('\n');
+    expect(plan).toMatch(/^Custom Scan \(Citus Adaptive\)\n {2}Task Count: 32\n[^]*Join/);
+    expect(plan).not.toContain('Subplan');
+  });
+
   test('a watch polls', async () => {
     const watch = `select pgscore.watch('sums', 'spread', 'followed', poll_every => '1 second'`;
     expect(await refusal(owner(), `${watch}, capture => 'triggers')`)).toMatchObject({
@@ -197,6 +211,23 @@ await describeOnCitus('runs, watches and labels', (database) => {
       await worker.start();
       expect(await endOfRun(owner(), waiting)).toMatchObject({ state: 'done', error: null });
       await expectWhole('spread_scores');
+    });
+
+    test('a run begins anew where a worker, or the coordinator, is lost while it is read', async () => {
+      // The sessions of before have connections to a worker as it was.
+      alice = await database.client('alice');
+      await ask('create view slow as select * from spread where pg_sleep(0.02) is not null');
+      for (const server of database.servers.slice(0, 2).toReversed()) {
+        const target = `slow_scores_${new URL(server.url()).port}`;
+        const begun = await submitRun(owner(), 'sums', 'slow', { key: 'id', target });
+        const state = 'select state, phase from pgscore.runs where run = $1';
+        await waitFor(async () => (await owner().query(state, [begun])).rows[0].state === 'running');
+        await server.stop();
+        await server.start();
+        alice = await waitFor(() => database.client('alice'));
+        expect(await endOfRun(owner(), begun, 60_000)).toMatchObject({ state: 'done', error: null });
+        await expectWhole(target);
+      }
     });
 
     test('a run goes on where shards move', async () => {
