@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { measureCitus } from './citus.ts';
 import { measureIdle } from './idle.ts';
 import { measureMonitor } from './monitor/monitor-cost.ts';
 import type { BenchPlan } from './plan.ts';
@@ -14,7 +15,9 @@ const SUBMITTERS = 4;
 
 /** A service that has nothing to do, whole tables, score() inside of queries, following a table, or keeping accuracy up to date. */
 export const PARTS = ['idle', 'tables', 'score', 'watch', 'monitor'] as const;
-export type Part = (typeof PARTS)[number];
+/** Tables on the nodes of Citus, of a cluster that is there: its database is used. */
+export const ON_CITUS = 'citus';
+export type Part = (typeof PARTS)[number] | typeof ON_CITUS;
 
 export type BenchOptions = StageOptions & {
   readonly plan: BenchPlan;
@@ -38,11 +41,18 @@ export async function bench(options: BenchOptions): Promise<void> {
     calls: null,
     watch: null,
     monitor: null,
+    citus: null,
   };
   const keep = async (measured: Partial<BenchResults>): Promise<void> => {
     results = { ...results, ...measured };
     await options.keep(results);
   };
+  if (parts.includes(ON_CITUS)) {
+    await onStage({ ...options, inItsDatabase: true }, 'default', async ({ stage, requester, owner }) => {
+      await keep({ machine: describeMachine(stage.version), citus: await measureCitus(requester, owner, plan, tell) });
+    });
+    return;
+  }
   const measureAccuracy = async (set: Set): Promise<void> => {
     const monitor = await measureMonitor({ ...set, plan: plan.monitor, tell });
     await keep({ machine: describeMachine(set.stage.version), monitor });

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { flagsOf, numberOption, settingOption } from '../src/commands/options.ts';
 import { setting } from '../src/config.ts';
-import { bench, PARTS, type Part } from './bench.ts';
+import { bench, ON_CITUS, PARTS, type Part } from './bench.ts';
 import { FULL, QUICK, withRows } from './plan.ts';
 import { reportOf } from './report.ts';
 import type { BenchResults } from './results.ts';
@@ -35,8 +35,8 @@ const program = new Command('npm run bench')
   .addOption(
     new Option(
       '--only <part>',
-      'measure one part: an idle service, whole tables, score() inside of queries, or keeping accuracy up to date',
-    ).choices(PARTS),
+      'measure one part: an idle service, whole tables, score() inside of queries, keeping accuracy up to date, or tables of Citus, in the database that --database-url names',
+    ).choices([...PARTS, ON_CITUS]),
   )
   .option('--quick', 'a smoke test over few rows: whether it runs, not how fast')
   .option('--python <path>', 'python for the rivals', 'python3')

@@ -1,3 +1,4 @@
+import { citusTable } from './citus.ts';
 import { spread, table, thousands } from './figures.ts';
 import { monitorTables } from './monitor/monitor-report.ts';
 import type { BenchPlan } from './plan.ts';
@@ -7,13 +8,14 @@ import { callTables } from './score/score-report.ts';
 
 /** The results as tables in Markdown, which a terminal shows as well as a page does. */
 export function reportOf(results: BenchResults): string {
-  const { machine, plan, tables, calls, watch, monitor } = results;
+  const { machine, plan, tables, calls, watch, monitor, citus } = results;
   return [
     `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB; ${machine.system}; Node ${machine.node}; PostgreSQL ${machine.postgresql}; ${results.measuredAt}.`,
     ...(tables === null ? [] : runTables(tables, plan)),
     ...(calls === null ? [] : callTables(calls)),
     ...(watch === null ? [] : watchTables(watch)),
     ...(monitor === null ? [] : monitorTables(monitor)),
+    ...(citus === null ? [] : [citusTable(citus)]),
     table(
       ['required', 'measured', ''],
       requirements(results).map(({ what, measured, met }) => [

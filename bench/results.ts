@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, release, totalmem, type as system } from 'node:os';
+import { citusRequirements, type CitusCost } from './citus.ts';
 import type { Requirement, Spread } from './figures.ts';
 import { idleRequirements, type Idle } from './idle.ts';
 import type { MonitorCost } from './monitor/monitor-cost.ts';
@@ -25,6 +26,8 @@ export type BenchResults = {
   readonly watch: WatchCost | null;
   /** Keeping accuracy up to date; null where it was not measured. */
   readonly monitor: MonitorCost | null;
+  /** Tables on the nodes of Citus; null where they were not measured. */
+  readonly citus: CitusCost | null;
 };
 
 export type TableResults = {
@@ -53,13 +56,14 @@ export type TableResults = {
 };
 
 /** What is asked of pgscore, and whether these results meet it; null where it was not measured. */
-export function requirements({ idle, tables, calls, watch, monitor }: BenchResults): Requirement[] {
+export function requirements({ idle, tables, calls, watch, monitor, citus }: BenchResults): Requirement[] {
   return [
     ...(idle === null ? [] : idleRequirements(idle)),
     ...(tables === null ? [] : tableRequirements(tables)),
     ...(calls === null ? [] : scoreRequirements(calls)),
     ...(watch === null ? [] : watchRequirements(watch)),
     ...(monitor === null ? [] : monitorRequirements(monitor)),
+    ...(citus === null ? [] : citusRequirements(citus)),
   ];
 }
 

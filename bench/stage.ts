@@ -25,6 +25,8 @@ export type StageOptions = {
   readonly url: string | undefined;
   readonly servicePassword: string | undefined;
   readonly readerPassword: string | undefined;
+  /** Whether the database of the URL is used, rather than a new one on its server. */
+  readonly inItsDatabase?: boolean;
 };
 
 export type ServerSize = 'default' | 'large';
@@ -46,13 +48,14 @@ const LARGE = {
 /** Starts a server or takes the one given, makes a database in it, installs pgscore there and starts a service. */
 export async function setStage(options: StageOptions, size: ServerSize = 'default'): Promise<Stage> {
   const server = options.url === undefined ? await embedded(size) : { url: options.url, stop: async () => undefined };
-  const database = `pgscore_bench_${randomBytes(4).toString('hex')}`;
+  const own = options.inItsDatabase === true;
+  const database = own ? new URL(server.url).pathname.slice(1) : `pgscore_bench_${randomBytes(4).toString('hex')}`;
   const passwords = {
     service: options.servicePassword ?? secret(),
     reader: options.readerPassword ?? secret(),
     requester: secret(),
   };
-  await onServer(server.url, `create database ${ident(database)}`);
+  if (!own) await onServer(server.url, `create database ${ident(database)}`);
   const as = (user: string, password: string): string => address(server.url, database, user, password);
   const ownerUrl = address(server.url, database);
   await migrate({ url: ownerUrl, servicePassword: passwords.service, readerPassword: passwords.reader });
@@ -65,7 +68,7 @@ export async function setStage(options: StageOptions, size: ServerSize = 'defaul
   });
   const close = async (): Promise<void> => {
     await service.stop();
-    await onServer(server.url, `drop database ${ident(database)} with (force)`);
+    if (!own) await onServer(server.url, `drop database ${ident(database)} with (force)`);
     await server.stop();
   };
   return { version, ownerUrl, requesterUrl: as(REQUESTER, passwords.requester), service, close };
