@@ -253,6 +253,27 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [MODEL, VERSIONS],
     optional: true,
   },
+  experiment: {
+    text: `select r.*, e.started_at, e.until, e.stopped_at, w.weight
+             from pgscore_bi.experiment_results r
+             join pgscore_data.experiment e on e.experiment_id = r.experiment
+            cross join lateral (
+              select case when r.is_champion then 100 - coalesce(sum(a.weight), 0) else sum(a.weight) filter (where v.number = r.model_version) end::float8 as weight
+                from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id) where a.experiment_id = e.experiment_id) w
+            where r.model_name = $1 and r.experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
+            order by r.is_champion, r.model_version desc, array_position('{accuracy,mae,mse,roc_auc}', r.metric), r.metric limit 200`,
+    parameters: [MODEL],
+    optional: true,
+  },
+  'experiment-daily': {
+    text: `select d.model_version, d.metric, d.last_date, d.difference, d.always_valid_low, d.always_valid_high, d.verdict
+             from pgscore_bi.experiment_results_daily d
+            where d.model_name = $1 and d.always_valid_low is not null
+              and d.experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
+            order by d.model_version, d.metric, d.last_date limit 4000`,
+    parameters: [MODEL],
+    optional: true,
+  },
   gates: {
     text: `select g.* from pgscore_data._known_verdicts($1, $2::bigint[]) g limit 200`,
     parameters: [MODEL, VERSIONS],

@@ -5,6 +5,7 @@ import { coveragePanel, labelAgePanel } from './label-panels.ts';
 import { el } from './dom.ts';
 import { driftPanel } from './drift-panel.ts';
 import { errorsPanel, residualsPanel } from './error-panels.ts';
+import { experimentPanel } from './experiment-panel.ts';
 import { featurePanel } from './feature-panel.ts';
 import { fitPanel } from './fit-panel.ts';
 import { gatesPanel } from './gates-panel.ts';
@@ -33,7 +34,12 @@ export function modelPanels(): ModelPanels {
   const [errors, fit, residuals] = [errorsPanel(), fitPanel(), residualsPanel()];
   const [threshold, classes, ranking] = [thresholdPanel(), classesPanel(), rankingPanel()];
   const [reliability, scores] = [reliabilityPanel(), scoresPanel()];
-  const [comparison, gates, segments] = [comparisonPanel(), gatesPanel(), segmentsPanel()];
+  const [comparison, experiment, gates, segments] = [
+    comparisonPanel(),
+    experimentPanel(),
+    gatesPanel(),
+    segmentsPanel(),
+  ];
   const [drift, feature] = [driftPanel(), featurePanel()];
   const panels = [
     performance,
@@ -49,6 +55,7 @@ export function modelPanels(): ModelPanels {
     scores,
     segments,
     comparison,
+    experiment,
     gates,
     drift,
     feature,
@@ -63,7 +70,7 @@ export function modelPanels(): ModelPanels {
       box('grid', box('stack', errors, residuals), fit),
       box('grid', box('stack', threshold, ranking), classes, box('stack', reliability, scores)),
     ],
-    versions: [comparison, gates],
+    versions: [experiment, comparison, gates],
     panels,
     controls: [overTime, closeLook],
     closeLook,

@@ -1,0 +1,148 @@
+import { ask, number, text, type Row } from './api.ts';
+import { dataTable, numeric, type Cell } from './data-table.ts';
+import { el } from './dom.ts';
+import { count, day, decimal, percent } from './format.ts';
+import { swatch } from './legend.ts';
+import { METRICS, metricOf, write, type Metric, type Task } from './metrics.ts';
+import type { ModelContext } from './model-context.ts';
+import type { PanelBody } from './panel-body.ts';
+import { panel, type Panel } from './panel.ts';
+import { colour, colourOf } from './theme.ts';
+import { timePlot, type Series } from './time-plot.ts';
+
+type Data = { readonly rows: readonly Row[]; readonly daily: readonly Row[] };
+
+const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad', sample_ratio: 'warn' };
+
+const COLUMNS = [
+  'Version',
+  'Metric',
+  ...['Entities', 'Labels', 'Its', 'Difference', 'Always valid'].map(numeric),
+  'Verdict',
+  'Why',
+];
+
+/** How the arms of the newest experiment do against its champion. Not shown where there was none. */
+export const experimentPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Data>({
+    id: 'experiment',
+    title: 'Experiment',
+    about: 'its arms against the champion; 95 % intervals that may be looked at daily',
+    depends: ({ model, address }) => [model, address.metric],
+    load: async ({ model }) => {
+      const rows = await ask('experiment', { model });
+      if (rows.length === 0) return undefined;
+      return { rows, daily: await ask('experiment-daily', { model }) };
+    },
+    draw: (body, { rows, daily }, { task, address, model }) => {
+      const [first] = rows;
+      body.say(aboutOf(first));
+      body.add(armsOf(rows));
+      const metric = plottedOf(daily, task, address.metric);
+      if (metric !== undefined) plot(body, daily, metric, model);
+      const caption = 'Arms and champion, metric by metric';
+      body.add(dataTable({ caption, columns: COLUMNS, rows: rows.map((row) => cellsOf(row, task)) }));
+      for (const arm of new Set(rows.filter(isArm).map((row) => text(row, 'model_version')))) {
+        if (first?.['is_running'] !== true) continue;
+        body.add(el('pre', {}, `select pgscore.stop_experiment('${model}', promote => '${model}@${arm}');`));
+      }
+    },
+  });
+
+const isArm = (row: Row): boolean => row['is_champion'] !== true;
+
+function aboutOf(row: Row | undefined): string {
+  const ended = text(row, 'stopped_at');
+  const until = text(row, 'until');
+  const end = ended !== '' ? ` to ${day(ended)}` : until === '' ? ', running' : `, running until ${day(until)}`;
+  const ratio = number(row, 'srm_p_value');
+  const split = ratio === null ? '' : ` Sample ratio: p = ${ratio < 0.001 ? ratio.toExponential(1) : decimal(ratio)}.`;
+  const agreement = number(row, 'agreement');
+  const agrees = agreement === null ? '' : ` It says the same as the champion of ${percent(agreement)} of labels.`;
+  return `${text(row, 'kind')} from ${day(text(row, 'started_at'))}${end}.${split}${agrees}`;
+}
+
+/** Which share of entities each version has. */
+function armsOf(rows: readonly Row[]): HTMLElement {
+  const once = rows.filter((row, at) => rows.findIndex((one) => one['model_version'] === row['model_version']) === at);
+  const entries = once.map((row) => {
+    const share = number(row, 'weight');
+    const role = isArm(row) ? '' : ', champion';
+    const has = text(row, 'kind') === 'shadow' || share === null ? '' : `: ${share} % of entities`;
+    return el(
+      'span',
+      {},
+      swatch(number(row, 'model_version') ?? 1),
+      `version ${text(row, 'model_version')}${role}${has}`,
+    );
+  });
+  return el('div', { class: 'legend' }, ...entries);
+}
+
+/** The metric that is looked at, or else the first one; undefined where none was judged yet, or not daily. */
+function plottedOf(daily: readonly Row[], task: Task, wanted: string | undefined): Metric | undefined {
+  const judged = METRICS[task].filter(({ column }) => daily.some((row) => row['metric'] === column));
+  return judged.find(({ column }) => column === metricOf(task, wanted).column) ?? judged[0];
+}
+
+function plot(body: PanelBody, daily: readonly Row[], metric: Metric, model: string): void {
+  const rows = daily.filter((row) => row['metric'] === metric.column);
+  const versions = [...new Set(rows.map((row) => number(row, 'model_version') ?? 1))];
+  const dates = [...new Set(rows.map((row) => text(row, 'last_date')))].toSorted();
+  const none: Series = {
+    label: 'no difference',
+    colour: colour('quiet'),
+    dashed: true,
+    bare: true,
+    points: dates.map((date) => ({ date, value: 0 })),
+  };
+  const arms = versions.map((version) => ({
+    label: `version ${version}`,
+    colour: colourOf(version),
+    points: rows
+      .filter((row) => row['model_version'] === version)
+      .map((row) => ({
+        date: text(row, 'last_date'),
+        value: number(row, 'difference'),
+        low: number(row, 'always_valid_low'),
+        high: number(row, 'always_valid_high'),
+      })),
+  }));
+  const format = (value: number | null): string => write(metric, value);
+  body.plot({
+    label: `${metric.title} of the arms of ${model} less that of its champion`,
+    config: timePlot({
+      series: [...arms, none],
+      axis: `${metric.title}, difference`,
+      format,
+      byMonth: false,
+    }),
+    table: {
+      caption: `${metric.title} of the arms less that of the champion, up to each day`,
+      columns: ['Version', 'Up to', ...['Difference', 'From', 'To'].map(numeric), 'Verdict'],
+      rows: rows.map((row) => [
+        text(row, 'model_version'),
+        day(text(row, 'last_date')),
+        ...['difference', 'always_valid_low', 'always_valid_high'].map((column) => format(number(row, column))),
+        text(row, 'verdict').replaceAll('_', ' '),
+      ]),
+    },
+  });
+}
+
+function cellsOf(row: Row, task: Task): Cell[] {
+  const low = number(row, 'always_valid_low');
+  const verdict = text(row, 'verdict');
+  const title = METRICS[task].find(({ column }) => column === text(row, 'metric'))?.title;
+  return [
+    `${text(row, 'model_version')}${isArm(row) ? '' : ', champion'}`,
+    title ?? (text(row, 'metric') === 'mse' ? 'Squared error' : text(row, 'metric')),
+    count(number(row, 'entities')),
+    percent(number(row, 'label_coverage'), 0),
+    decimal(number(row, 'value')),
+    isArm(row) ? decimal(number(row, 'difference')) : '',
+    low === null ? '' : `${decimal(low)} to ${decimal(number(row, 'always_valid_high'))}`,
+    verdict === '' ? '' : el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, verdict.replaceAll('_', ' ')),
+    el('div', { class: 'wide' }, text(row, 'reason')),
+  ];
+}
