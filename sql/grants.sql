@@ -194,7 +194,8 @@ grant execute on function
   pgscore_data._set_calibration(int, timestamptz, bigint, bigint, timestamptz, double precision[], text),
   pgscore_data._estimate(int),
   pgscore_data._compare_versions(boolean),
-  pgscore_data._known_verdicts(text, bigint[])
+  pgscore_data._known_verdicts(text, bigint[]),
+  pgscore_data._stop_due_experiments()
   to pgscore_service;
 grant insert, update, delete on
   pgscore_data.day_tally,

@@ -50,6 +50,25 @@ comment on function pgscore.stop_experiment(text, text) is
 'Stops the running experiment of a model: its champion answers for all entities. Returns the champion.
 promote: the arm to promote, as promote() does: it must pass the gates of the model, or the experiment goes on.';
 
+create or replace function pgscore_data._stop_due_experiments() returns setof text
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  this record;
+begin
+  for this in
+    select m.name from pgscore_data.experiment e join pgscore_data.model m using (model_id)
+     where e.stopped_at is null and e.until <= clock_timestamp() for no key update skip locked
+  loop
+    insert into pgscore._command (action, model) values ('stop_experiment', this.name);
+    return next this.name;
+  end loop;
+end
+$$;
+comment on function pgscore_data._stop_due_experiments() is
+  'Stops experiments that were to run until now, as pgscore_owner; returns their models.';
+
 create or replace function pgscore_data._arm(model text, key text, parts int) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

@@ -7,6 +7,7 @@ import { addCancel } from './cancel.ts';
 import { addDemo } from './demo.ts';
 import { addDeploy } from './deploy.ts';
 import { addDoctor } from './doctor.ts';
+import { addExperiment } from './experiment.ts';
 import { addGates } from './gates.ts';
 import { addMigrate } from './migrate.ts';
 import { addModels } from './models.ts';
@@ -28,7 +29,7 @@ type Group = readonly [heading: string, commands: readonly ((program: Command) =
 
 const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
-  ['Models:', [addDeploy, addModels, addVersionCommands, addGates]],
+  ['Models:', [addDeploy, addModels, addVersionCommands, addGates, addExperiment]],
   ['Scoring:', [addScore, addRuns, addCancel, addSchedule, addWatchCommands]],
   ['Care:', [addAlerts, addSql, addDoctor, addAdopt, addUninstall]],
 ];

@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import { evaluateAlerts, tellAlerts } from './alerts.ts';
 import { compareLabels } from './compare-labels.ts';
 import { refresh, upkeep } from './refresh.ts';
+import { stopDueExperiments } from './stop-experiments.ts';
 import { Wakeable } from '../lib/wakeable.ts';
 
 const UPKEEP_MS = 3_600_000;
@@ -83,11 +84,11 @@ export class MonitorLoops {
   }
 }
 
-/** The loop that looks at alerts, and that which tells of them. */
+/** The loop that looks at alerts, that which tells of them, and that which stops experiments at their time. */
 function loopsOfAlerts(
   { connections: { alerts: alerting }, alertWebhook: webhook, pollMs, goesOn }: MonitorLoopsOptions,
   log: Logger,
-): [looking: Wakeable, telling: Wakeable] {
+): [looking: Wakeable, telling: Wakeable, stopping: Wakeable] {
   const tell = async (): Promise<void> => {
     if (webhook !== undefined) await tellAlerts(alerting, webhook, log, goesOn);
   };
@@ -95,5 +96,9 @@ function loopsOfAlerts(
   const look = async (): Promise<void> => {
     if (goesOn() && (await alerting.use((client) => evaluateAlerts(client, log)))) telling.wake();
   };
-  return [new Wakeable('looking at alerts', LOOK_MS, look, log), telling];
+  const stop = async (): Promise<void> => {
+    if (goesOn()) await alerting.use((client) => stopDueExperiments(client, log));
+  };
+  const stopping = new Wakeable('stopping experiments', LOOK_MS, stop, log);
+  return [new Wakeable('looking at alerts', LOOK_MS, look, log), telling, stopping];
 }

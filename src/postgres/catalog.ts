@@ -36,6 +36,7 @@ type Catalog = {
   'pgscore.workers': WorkerRow;
   'pgscore.alerts': AlertRow;
   'pgscore.gates': GateRow;
+  'pgscore.experiments': ExperimentRow;
 };
 
 type ModelRow = {
@@ -76,6 +77,23 @@ type GateRow = {
   golden_rows: number | null;
   set_by: string;
   set_at: Date;
+};
+
+type ExperimentRow = {
+  model: string;
+  kind: 'canary' | 'ab' | 'shadow';
+  is_running: boolean;
+  champion: string;
+  arms: Record<string, number>;
+  split_by: string[];
+  sampling: number;
+  salt: string;
+  started_by: string;
+  started_at: Date;
+  until: Date | null;
+  stopped_at: Date | null;
+  promoted: string | null;
+  experiment_id: number;
 };
 
 type AlertRow = {

@@ -76,6 +76,26 @@ describe('with a service', () => {
     expect((await runCli(['gates', 'list'], ada)).stdout).toBe('No gates yet: pgscore gates set MODEL KIND\n');
   });
 
+  test('an experiment is started, grows, is listed and stopped', async () => {
+    const start = ['experiment', 'start', 'iris', 'canary', 'iris@2=10', '--split-by', 'id'];
+    expect(await json(start, ada)).toEqual({ model: 'iris', experiment: 1 });
+    expect(await json(['experiment', 'set', 'iris', 'iris@2=25'], ada)).toEqual({
+      model: 'iris',
+      arms: { 'iris@2': 25 },
+    });
+    const running = { model: 'iris', kind: 'canary', is_running: true, champion: 'iris@1', arms: { 'iris@2': 25 } };
+    expect(await json(['experiment', 'list', 'iris'])).toMatchObject([
+      { ...running, split_by: ['id'], salt: 'iris/1' },
+    ]);
+    expect((await runCli(['experiment', 'list'], alice)).stdout).toContain('{"iris@2":25}');
+    expect(await runCli(['experiment', 'set', 'iris', 'iris@2'], ada)).toMatchObject({
+      exit: 64,
+      stderr: expect.stringContaining('Write a version and its percent: churn@4=10.'),
+    });
+    const stopped = await runCli(['experiment', 'stop', 'iris'], ada);
+    expect(stopped.stdout).toBe('The experiment has stopped; iris@1 answers.\n');
+  });
+
   test('a model that is rejected ends with status 65, the reason and the remedy', async () => {
     const { exit, stdout, stderr } = await runCli(['deploy', REJECTED, '--model', 'iris'], ada);
     expect({ exit, stdout }).toEqual({ exit: 65, stdout: '' });

@@ -155,6 +155,19 @@ test('a shadow leaves all entities with the champion', async () => {
   expect(rows).toEqual([{ sampling: 0.2, arms: 1 }]);
 });
 
+test('the service stops an experiment at its time', async () => {
+  await addModel('timed', 2);
+  await start('timed', { 'timed@2': 50 }, `split_by => '{id}', until => now() + interval '50 milliseconds'`);
+  await superuser.query('select pg_sleep(0.06)');
+  await superuser.query('set role pgscore_service');
+  const stopped = await superuser.query('select model from pgscore_data._stop_due_experiments() model');
+  expect(stopped.rows).toEqual([{ model: 'timed' }]);
+  expect((await superuser.query('select from pgscore_data._stop_due_experiments()')).rowCount).toBe(0);
+  await superuser.query('reset role');
+  const audit = await ada.query(`select actor from pgscore.audit where model = 'timed' and action = 'stop_experiment'`);
+  expect(audit.rows).toEqual([{ actor: 'pgscore_owner' }]);
+});
+
 test('an experiment that makes no sense is refused, with the way out', async () => {
   await superuser.query(
     `update pgscore_data.execution set class_labels = '{no,maybe}' where version_id = (select version_id from pgscore_data.version v

@@ -1,0 +1,134 @@
+import type { Command } from 'commander';
+import type pg from 'pg';
+import { callFunction, type Argument } from '../client/connection.ts';
+import { PgscoreError } from '../errors.ts';
+import { catalog, rowsOf } from '../postgres/catalog.ts';
+import { inDatabase, inPersonsDatabase } from './connection.ts';
+import { databaseCommand, invocation } from './invocation.ts';
+import { namesOption, numberOption } from './options.ts';
+import { tableOf } from './output.ts';
+
+const DESCRIPTION = `Has other versions of a model answer for a share of entities, or score in its shadow.`;
+
+const START_DESCRIPTION = `Starts an experiment. One runs for each model at most.
+
+KIND is canary or ab: each arm answers for a share of entities, and the champion for the rest; or shadow: the champion answers, and the
+arms score the same rows for the history. ARM is a version and its percent of entities; of a shadow 100.`;
+
+const EXAMPLES = `
+Examples:
+  pgscore experiment start churn canary churn@4=10 --split-by customer_id --until 2026-12-31
+  pgscore experiment start churn shadow churn@5=100 --sampling 0.2
+  pgscore experiment set churn churn@4=25
+  pgscore experiment stop churn --promote churn@4`;
+
+type StartOptions = { splitBy?: string[]; sampling?: number; until?: string };
+
+export function addExperiment(program: Command): void {
+  const experiment = program
+    .command('experiment')
+    .helpCommand(false)
+    .helpOption('--help', 'print this help')
+    .summary('give versions a share of the traffic: start, set, stop, list')
+    .description(DESCRIPTION);
+  addStart(experiment);
+  addSet(experiment);
+  addStop(experiment);
+  addList(experiment);
+}
+
+function addStart(experiment: Command): void {
+  databaseCommand(experiment, 'start')
+    .summary('start an experiment')
+    .description(START_DESCRIPTION)
+    .argument('<model>', 'such as churn')
+    .argument('<kind>', 'canary, ab or shadow')
+    .argument('<arm...>', 'such as churn@4=10')
+    .option('--split-by <columns>', 'columns that say which entity a row is of', namesOption('--split-by'))
+    .option('--sampling <share>', 'which share of rows a shadow scores (default: 1)', numberOption('--sampling'))
+    .option('--until <time>', 'when the service stops it')
+    .addHelpText('after', EXAMPLES)
+    .action(async (model: string, kind: string, arms: string[], options: StartOptions, command: Command) => {
+      const { flags, output } = invocation(command);
+      const args: Argument[] = [
+        ['model', 'text', model],
+        ['kind', 'text', kind],
+        ['arms', 'jsonb', weights(arms)],
+        ['split_by', 'text[]', options.splitBy],
+        ['sampling', 'float8', options.sampling],
+        ['until', 'timestamptz', options.until],
+      ];
+      const started = await inPersonsDatabase(flags, (client) =>
+        callFunction(client, 'pgscore.start_experiment', args),
+      );
+      output.result({ model, experiment: started }, () => `Experiment ${String(started)} of ${model} is running.`);
+    });
+}
+
+/** Versions and percents out of arguments such as churn@4=10. */
+function weights(arms: readonly string[]): Record<string, number> {
+  return Object.fromEntries(
+    arms.map((arm) => {
+      const [version = '', percent = ''] = arm.split('=');
+      if (version === '' || percent.trim() === '' || !Number.isFinite(Number(percent))) {
+        throw new PgscoreError('usage', `"${arm}" is not an arm`, {
+          remedy: 'Write a version and its percent: churn@4=10.',
+        });
+      }
+      return [version, Number(percent)];
+    }),
+  );
+}
+
+function addSet(experiment: Command): void {
+  databaseCommand(experiment, 'set')
+    .summary('give arms larger shares')
+    .description('Gives arms of the running experiment larger shares of entities. Every entity of an arm stays in it.')
+    .argument('<model>', 'such as churn')
+    .argument('<arm...>', 'such as churn@4=25')
+    .action(async (model: string, arms: string[], _options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const args: Argument[] = [
+        ['model', 'text', model],
+        ['arms', 'jsonb', weights(arms)],
+      ];
+      const all = await inPersonsDatabase(flags, (client) => callFunction(client, 'pgscore.set_arms', args));
+      output.result({ model, arms: all }, () => `The arms of ${model} are ${JSON.stringify(all)}.`);
+    });
+}
+
+function addStop(experiment: Command): void {
+  databaseCommand(experiment, 'stop')
+    .summary('stop an experiment')
+    .description('Stops the running experiment of a model: its champion answers for all entities.')
+    .argument('<model>', 'such as churn')
+    .option('--promote <version>', 'the arm to promote; it must pass the gates of the model')
+    .action(async (model: string, { promote }: { promote?: string }, command: Command) => {
+      const { flags, output } = invocation(command);
+      const args: Argument[] = [
+        ['model', 'text', model],
+        ['promote', 'text', promote],
+      ];
+      const champion = await inPersonsDatabase(flags, (client) =>
+        callFunction(client, 'pgscore.stop_experiment', args),
+      );
+      output.result({ model, champion }, () => `The experiment has stopped; ${String(champion)} answers.`);
+    });
+}
+
+function addList(experiment: Command): void {
+  databaseCommand(experiment, 'list')
+    .summary('list experiments')
+    .description('Lists the experiments of all models, or of one, the newest first.')
+    .argument('[model]', 'of one model')
+    .action(async (model: string | undefined, _options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const listed = await inDatabase(flags, (client) => listExperiments(client, model));
+      output.result(listed, () => tableOf(listed, 'No experiments yet: pgscore experiment start MODEL KIND ARM'));
+    });
+}
+
+function listExperiments(client: pg.Client, model: string | undefined) {
+  const query = catalog.selectFrom('pgscore.experiments').selectAll().orderBy('experiment_id', 'desc');
+  return rowsOf(client, model === undefined ? query : query.where('model', '=', model));
+}
