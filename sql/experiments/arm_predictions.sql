@@ -78,8 +78,9 @@ begin atomic
      and e.event_time >= from_day and e.event_time < to_day + interval '2 days' and e.day between from_day and to_day
      and e.day in (select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature)
      and m.made_at >= this.started_at and m.made_at < coalesce(this.stopped_at, 'infinity')
-     and (not v.by_key or v.buckets @> pgscore.bucket(this.salt, e.key));
+     and case when v.by_key then v.buckets @> pgscore.bucket(this.salt, e.key)
+           else this.kind = 'shadow' or r.run_id is null or r.experiment_id = this.experiment_id end;
 end;
 comment on function pgscore_data._arm_predictions(pgscore_data.experiment, timestamptz, timestamptz) is
-'The predictions that count in an experiment, on mature days. Where labels are keyed by the columns that it splits by, one that a run made '
-'of an entity of another arm does not count. A call is taken to be made at the time that it is for.';
+'The predictions that count in an experiment, on mature days. Where labels are keyed by the columns that it splits by, one of an entity of '
+'another arm does not count; else those of a run do that it split. A call is taken to be made at the time that it is for.';
