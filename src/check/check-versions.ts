@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { syncNodes } from '../citus/sync-nodes.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
 import { storable } from '../lib/text.ts';
@@ -94,7 +95,8 @@ async function checkIn(folder: string, version: ClaimedVersion, checking: Checki
   const { signature, served, warnings, ...facts } = report;
   const isTriedAgain = version.attempt < MOST_ATTEMPTS;
   const native = await makeNative(connection, versionId, signature, toProve, isTriedAgain);
-  if ('reason' in native) await prepare(versionId, { ...(served ?? model), signature });
+  if (!('reason' in native)) await connection.use(syncNodes);
+  else await prepare(versionId, { ...(served ?? model), signature });
   const accepted = { signature, served, warnings, facts: { ...facts, native } };
   return connection.insist((client) => acceptVersion(client, version, accepted));
 }

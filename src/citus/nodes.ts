@@ -16,18 +16,21 @@ export async function citusOf(client: pg.ClientBase): Promise<Citus | undefined>
   return { ...extension, coordinator: rows[0]?.coordinator ?? true };
 }
 
-/** A worker, and which of some roles it lacks; undefined where it did not answer. */
-export type WorkerRoles = { readonly node: string; readonly missing: string[] | undefined };
+/** A worker, which of some roles it lacks, undefined where it did not answer, and whether it can take the functions of models. */
+export type WorkerState = { readonly node: string; readonly missing: string[] | undefined; readonly prepared: boolean };
 
 /** Asks every worker for roles by name. */
-export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly string[]): Promise<WorkerRoles[]> {
+export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly string[]): Promise<WorkerState[]> {
   const names = client.escapeLiteral(JSON.stringify(roles));
-  const question = `select coalesce(json_agg(r.name), '[]') from json_array_elements_text(${names}) r (name) where to_regrole(r.name) is null`;
+  const question = `select json_build_object('missing', coalesce(json_agg(r.name), '[]'), 'prepared', to_regnamespace('pgscore_models') is not null) from json_array_elements_text(${names}) r (name) where to_regrole(r.name) is null`;
   const { rows } = await client.query<{ node: string; success: boolean; result: string }>(
     "select nodename || ':' || nodeport as node, success, result from pg_catalog.run_command_on_workers($1) order by 1",
     [question],
   );
-  return rows.map(({ node, success, result }) => ({ node, missing: success ? JSON.parse(result) : undefined }));
+  return rows.map(({ node, success, result }) => ({
+    node,
+    ...(success ? JSON.parse(result) : { missing: undefined, prepared: false }),
+  }));
 }
 
 /** Has every worker run one statement, each in a transaction of its own; a statement that creates is not passed on by it. Raises what a worker says. */
@@ -42,4 +45,33 @@ export async function runOnWorkers(client: pg.ClientBase, statement: string): Pr
   throw new PgscoreError('node_unavailable', `worker ${failed.node}: ${failed.result}`, {
     remedy: 'Start it, or take it out with citus_remove_node(); then run it again. pgscore doctor lists the nodes.',
   });
+}
+
+/** What of a node only its superuser, or the owner of the database, may create: schemas for pgscore_service, and score() without a schema. */
+const NODE = [
+  'create schema if not exists pgscore authorization pgscore_service',
+  'create schema if not exists pgscore_models authorization pgscore_service',
+  'grant usage on schema pgscore, pgscore_models to pgscore_user',
+  `if to_regprocedure('public.score(text, anyelement)') is null then
+     set local check_function_bodies = off;
+     create function public.score(model text, features anyelement) returns double precision language sql volatile
+       as 'select pgscore.score($1, $2)';
+   end if`,
+];
+
+/** Makes workers ready to take the functions of models. */
+export async function prepareWorkers(client: pg.ClientBase): Promise<void> {
+  if ((await citusOf(client)) !== undefined) await runOnWorkers(client, NODE.join('; '));
+}
+
+/** Takes pgscore off the workers. */
+export async function clearWorkers(client: pg.ClientBase): Promise<void> {
+  if ((await citusOf(client)) === undefined) return;
+  await runOnWorkers(
+    client,
+    `drop schema if exists pgscore, pgscore_models cascade;
+     if (select p.prosrc from pg_proc p where p.oid = to_regprocedure('public.score(text, anyelement)')) = 'select pgscore.score($1, $2)' then
+       drop function public.score(text, anyelement);
+     end if`,
+  );
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { keepDdlLocal } from '../citus/local-ddl.ts';
+import { prepareWorkers } from '../citus/nodes.ts';
 import { connect } from '../postgres/connect.ts';
 import { VERSION } from '../version.ts';
 import { asOwner } from './as-owner.ts';
@@ -50,6 +51,7 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
     const createdRoles = await ensureRoles(client);
     await keepDdlLocal(client);
     await createMissingOnWorkers(client);
+    await prepareWorkers(client);
     await ensureSchemas(client);
     const installed = await asOwner(client, () => install(client));
     const publicScore = options.publicScore === false ? 'not asked for' : await createPublicScore(client);

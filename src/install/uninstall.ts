@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { keepDdlLocal } from '../citus/local-ddl.ts';
+import { clearWorkers } from '../citus/nodes.ts';
 import { transaction } from '../postgres/statement.ts';
 import { ident, qualified } from '../lib/text.ts';
 import { asOwner } from './as-owner.ts';
@@ -11,6 +12,7 @@ import { SCHEMAS } from './schemas.ts';
  */
 export async function uninstall(client: pg.Client): Promise<void> {
   await keepDdlLocal(client);
+  await clearWorkers(client);
   await asOwner(client, async () => {
     await dropStorage(client);
     await transaction(client, () => dropSchemas(client));

@@ -1,3 +1,4 @@
+import { syncNodes } from '../citus/sync-nodes.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
 
@@ -53,6 +54,7 @@ export async function tidy(connection: DatabaseConnection): Promise<void> {
     await forgetWorkers(client);
     await pruneWatches(client);
     await dropIdleChanges(client);
+    await syncNodes(client);
   });
 }
 

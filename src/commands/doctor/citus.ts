@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { citusOf, rolesOnWorkers } from '../../citus/nodes.ts';
-import { createRoleLine, ROLES } from '../../install/roles.ts';
+import { citusOf, rolesOnWorkers, type WorkerState } from '../../citus/nodes.ts';
+import { ROLES } from '../../install/roles.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 /** What pgscore needs of Citus; nothing where the database has no such extension. */
@@ -30,21 +30,17 @@ async function checkWorkers(client: pg.Client, version: string): Promise<Finding
   );
   if (workers.length === 0)
     return [warn('Citus', `${version}, without a worker`, "select citus_add_node('host', 5432);")];
-  const problems = workers.flatMap(({ node, missing }) => {
-    if (missing === undefined)
-      return [fail('Citus', `worker ${node} does not answer`, 'Start it, or remove it: citus_remove_node().')];
-    const lines = ROLES.filter(({ name }) => missing.includes(name)).map((role) => `${createRoleLine(role)};`);
-    return lines.length === 0
-      ? []
-      : [
-          fail(
-            'Citus',
-            `worker ${node} has no role ${missing.join(', ')}`,
-            `As a superuser of that node run: ${lines.join(' ')}`,
-          ),
-        ];
-  });
+  const problems = workers.flatMap(checkWorker);
   return problems.length > 0
     ? problems
     : [ok('Citus', `${version}, coordinator of ${workers.map(({ node }) => node).join(', ')}`)];
+}
+
+function checkWorker({ node, missing, prepared }: WorkerState): Finding[] {
+  if (missing === undefined) {
+    return [fail('Citus', `worker ${node} does not answer`, 'Start it, or take it out with citus_remove_node().')];
+  }
+  if (missing.length === 0 && prepared) return [];
+  const what = missing.length > 0 ? `has no role ${missing.join(', ')}` : 'was added after pgscore was installed';
+  return [fail('Citus', `worker ${node} ${what}`, 'pgscore migrate')];
 }

@@ -1,0 +1,65 @@
+-- score() of rows of distributed tables. Citus sends a call to the nodes as the planner left it, so the version must be a constant of the
+-- plan by then, and the right to use the model must have been checked. Plans are made anew when an alias or a grant changes.
+
+do $citus$
+declare
+  changed text;
+begin
+  if not exists (select from pg_extension where extname = 'citus') then
+    return;
+  end if;
+
+  -- IMMUTABLE for the planner, which computes it once a plan.
+  create or replace function pgscore_models._route_on_citus(model text) returns int[]
+  language plpgsql immutable parallel safe cost 1
+  set search_path = pg_catalog, pg_temp
+  as $$
+  declare
+    route constant int[] := pgscore_models._route(model);
+  begin
+    if not has_function_privilege('pgscore_models._v' || route[1] || '_online(jsonb, name)', 'execute') then
+      perform pgscore_models._refuse_ungranted(pgscore_models._model_name(route[1]));
+    end if;
+    return route;
+  end
+  $$;
+  comment on function pgscore_models._route_on_citus(text) is
+    'The version that a model means, as a constant of the plan. Raises where the caller may not use it.';
+  revoke execute on function pgscore_models._route_on_citus(text) from public;
+  grant execute on function pgscore_models._route_on_citus(text) to pgscore_user, pgscore_service;
+
+  create or replace function pgscore_models._score(model text, features anyelement, choice text) returns double precision
+  language sql volatile parallel restricted cost 10000
+  as 'select pgscore_models._score_routed(pgscore_models._route_on_citus($1), $2)';
+  create or replace function pgscore_models._score(model text, features jsonb, choice text) returns double precision
+  language sql volatile parallel restricted cost 10000
+  as 'select pgscore_models._score_json(pgscore_models._route_on_citus($1), $2)';
+
+  create or replace function pgscore_data._renew_plans() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+  as $$
+  declare
+    this regprocedure;
+  begin
+    -- Of two that alter a function at once, one fails.
+    perform from pgscore_data.turn t where t.work = 'calls' for update;
+    for this in
+      select p.oid::regprocedure from pg_proc p
+       where p.proname = 'score' and p.pronamespace in ('pgscore'::regnamespace, 'public'::regnamespace)
+         and p.proowner = 'pgscore_owner'::regrole
+    loop
+      execute format('alter function %s cost 10000', this);
+    end loop;
+    return null;
+  end
+  $$;
+  comment on function pgscore_data._renew_plans() is 'Has plans with score() made anew, in every session.';
+  revoke execute on function pgscore_data._renew_plans() from public;
+
+  foreach changed in array array['alias', 'model_grant'] loop
+    execute format('create or replace trigger renew_plans after insert or update or delete on pgscore_data.%I for each statement '
+                   'execute function pgscore_data._renew_plans()', changed);
+  end loop;
+end
+$citus$;

@@ -1,0 +1,129 @@
+import { beforeAll, expect, test } from '@jest/globals';
+import type { Client } from 'pg';
+
+import { describeOnCitus } from '../support/citus.ts';
+import { deployModel } from '../support/deploy.ts';
+import { startTestService } from '../support/service.ts';
+
+const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
+const COLUMNS = FEATURES.map((name) => `${name} real`).join(', ');
+const VALUES = FEATURES.map((_, n) => `sin(g * ${n + 1})::real`).join(', ');
+
+const TABLES = `create table customers (id bigint primary key, ${COLUMNS});
+  select create_distributed_table('customers', 'id');
+  insert into customers select g, ${VALUES} from generate_series(1, 500) g;
+  create table local_customers as select * from customers;
+  grant select on customers, local_customers to alice, ada`;
+
+await describeOnCitus('native models on the nodes', (database) => {
+  let superuser: Client;
+  let ada: Client;
+  let alice: Client;
+
+  async function planOf(client: Client, query: string): Promise<string> {
+    const explained = `explain (verbose, costs off) ${query}`;
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(explained);
+    return rows.map((row) => row['QUERY PLAN']).join('\n');
+  }
+
+  async function valueOf(client: Client, query: string): Promise<unknown> {
+    const { rows } = await client.query<Record<string, unknown>>(query);
+    return Object.values(rows[0] ?? {})[0];
+  }
+
+  beforeAll(async () => {
+    superuser = await database.client();
+    ada = await database.client('ada');
+    alice = await database.client('alice');
+    await startTestService(database);
+    await superuser.query(TABLES);
+    await deployModel(ada, 'churn', 'bench/logistic.onnx');
+    await deployModel(ada, 'churn', 'bench/trees.onnx');
+    await deployModel(ada, 'online', 'bench/logistic.onnx', { native: false });
+  });
+
+  test('score() is computed where the rows are, to the last bit as on the coordinator', async () => {
+    const plan = await planOf(alice, "select id, score('churn', c) from customers c");
+    expect(plan).toMatch(/Custom Scan \(Citus Adaptive\)[^]*Query: SELECT id, pgscore_models\._score_row\('\{\d+\}'::/);
+    expect(plan).toMatch(/Seq Scan on public\.customers_\d+ c\n\s+Output: id, pgscore_models\._score_row/);
+    for (const model of ['churn', 'churn@2']) {
+      const differing = `select count(*)::int from (select id, score('${model}', c) s from customers c offset 0) a
+        join (select id, score('${model}', l) s from local_customers l offset 0) b using (id) where a.s is distinct from b.s`;
+      expect(await valueOf(alice, differing)).toBe(0);
+    }
+    expect(await valueOf(alice, "select count(*)::int from customers c where score('churn', to_jsonb(c)) >= 0")).toBe(
+      500,
+    );
+  });
+
+  test('a promotion and a rollback change plans that are kept', async () => {
+    await alice.query("prepare largest as select max(score('churn', c)) from customers c");
+    const first = await valueOf(alice, 'execute largest');
+    await ada.query("select pgscore.promote('churn@2')");
+    const second = await valueOf(alice, 'execute largest');
+    expect(second).not.toBe(first);
+    expect(second).toBe(await valueOf(alice, "select max(score('churn@2', c)) from customers c"));
+    await ada.query("select pgscore.rollback('churn')");
+    expect(await valueOf(alice, 'execute largest')).toBe(first);
+  });
+
+  test('a revoked model is refused, by plans that are kept as well', async () => {
+    await ada.query("select pgscore.revoke_model('churn', 'pgscore_user')");
+    await expect(alice.query('execute largest')).rejects.toThrow('model "churn" is not granted');
+    await expect(alice.query("select score('churn', c) from customers c")).rejects.toThrow('not granted');
+    await ada.query("select pgscore.grant_model('churn', 'pgscore_user')");
+    await alice.query('execute largest');
+  });
+
+  test('what the nodes cannot do is refused in a sentence', async () => {
+    for (const [query, message] of [
+      ["select score('online', c) from customers c", /nodes of Citus have no such native version/],
+      ["select pgscore.predict('churn', c) from customers c", /nodes of Citus cannot compute this call/],
+      ["select score('churn', c) from customers c where id = 5", /before pgscore has chosen a version/],
+      ["select avg(s) from (select score('churn', c) s from customers c) x", /before pgscore has chosen a version/],
+      ["select score('churn', x) from (select f0, f1 from customers) x", /nodes of Citus cannot compute this call/],
+    ] as const) {
+      await expect(alice.query(query)).rejects.toMatchObject({
+        code: '0A000',
+        message: expect.stringMatching(message),
+      });
+    }
+    await alice.query('set citus.enable_router_execution = off');
+    expect(await valueOf(alice, "select score('churn', c) from customers c where id = 5")).toEqual(expect.any(Number));
+    await alice.query('reset citus.enable_router_execution');
+  });
+
+  test('a bound table is scored by its typed functions', async () => {
+    await superuser.query("select pgscore.bind('churn', 'customers')");
+    const plan = await planOf(alice, 'select id, pgscore_models.churn(c) from customers c');
+    expect(plan).toMatch(/Seq Scan on public\.customers_\d+ c/);
+    const bound = 'select max(pgscore_models.churn(c)) from customers c';
+    expect(await valueOf(alice, bound)).toBeCloseTo(Number(await valueOf(alice, 'execute largest')), 9);
+    expect(await valueOf(alice, "select max(score('churn', c)) from customers c")).toBeCloseTo(
+      Number(await valueOf(alice, bound)),
+      9,
+    );
+  });
+
+  test('dropped versions leave the nodes, and lost functions come back', async () => {
+    await ada.query("select pgscore.drop_version('churn@2')");
+    const worker = await database.worker(0);
+    const dropped = await valueOf(superuser, "select version_id from pgscore_data.version where state = 'dropped'");
+    await superuser.query('select pgscore.sync_nodes()');
+    const left = "select count(*)::int from pg_proc where proname ~ ('^_v' || $1 || '(_|$)')";
+    expect((await worker.query(left, [dropped])).rows).toEqual([{ count: 0 }]);
+    await worker.query('drop function pgscore_models._score_row');
+    await superuser.query('select pgscore.sync_nodes()');
+    await alice.query("select score('churn@1', c) from customers c");
+  });
+
+  (database.servers.length === 0 ? test.skip : test)('a version is refused while a node is away', async () => {
+    const [, , worker] = database.servers;
+    await worker?.stop();
+    await expect(deployModel(ada, 'later', 'bench/logistic.onnx')).rejects.toThrow(
+      /node_unavailable|node 127\.0\.0\.1:\d+/,
+    );
+    await worker?.start();
+    await deployModel(ada, 'later', 'bench/logistic.onnx');
+  });
+});
