@@ -29,10 +29,11 @@ export function addExperiment(program: Command): void {
     .command('experiment')
     .helpCommand(false)
     .helpOption('--help', 'print this help')
-    .summary('give versions a share of the traffic: start, set, stop, list')
+    .summary('give versions a share of the traffic: start, set, results, stop, list')
     .description(DESCRIPTION);
   addStart(experiment);
   addSet(experiment);
+  addResults(experiment);
   addStop(experiment);
   addList(experiment);
 }
@@ -113,6 +114,24 @@ function addStop(experiment: Command): void {
         callFunction(client, 'pgscore.stop_experiment', args),
       );
       output.result({ model, champion }, () => `The experiment has stopped; ${String(champion)} answers.`);
+    });
+}
+
+function addResults(experiment: Command): void {
+  databaseCommand(experiment, 'results')
+    .summary('which arm is better')
+    .description(
+      'Tells how the arms of the newest experiment of a model do against its champion, with a verdict for each metric.',
+    )
+    .argument('<model>', 'such as churn')
+    .action(async (model: string, _options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const text = `select model_version, metric, n, value, difference, always_valid_low, always_valid_high, verdict, reason
+          from pgscore_bi.experiment_results r
+         where model_name = $1 and experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
+         order by is_champion, model_version desc, metric`;
+      const { rows } = await inDatabase(flags, (client) => client.query(text, [model]));
+      output.result(rows, () => tableOf(rows, 'No experiments yet: pgscore experiment start MODEL KIND ARM'));
     });
 }
 
