@@ -110,6 +110,9 @@ create table pgscore_data.version_value (
   version_id int not null references pgscore_data.version on delete cascade,
   place smallint not null,
   name text not null,
+  task text not null check (task in ('regression', 'binary')),
+  probabilities boolean not null default false,
+  threshold double precision,
   quantile double precision check (quantile > 0 and quantile < 1),
   is_score boolean not null default false,
   unique (version_id, place)
@@ -118,6 +121,10 @@ comment on table pgscore_data.version_value is
   'The values of a row, of a version that gives several: labels judge each by itself.';
 comment on column pgscore_data.version_value.value_id is 'Negative. It stands in the place of version_id in the cells of the value.';
 comment on column pgscore_data.version_value.place is 'Place among the values of a row, from 1.';
+comment on column pgscore_data.version_value.task is
+  'How it is judged: a target or quantile as a regression, a label as a binary classifier.';
+comment on column pgscore_data.version_value.probabilities is 'Whether a label has a probability.';
+comment on column pgscore_data.version_value.threshold is 'As in execution.';
 comment on column pgscore_data.version_value.quantile is 'The quantile that its name says; NULL: it says none.';
 comment on column pgscore_data.version_value.is_score is 'Whether it is the score of the version, too.';
 

@@ -110,7 +110,8 @@ create table pgscore_data.label_source (
   source_schema name not null,
   source_name name not null,
   key_columns name[] not null,
-  label_column name not null,
+  label_columns name[] not null,
+  label_names text[],
   known_at_column name,
   time_zone text,
   handle_id bigint references pgscore_data.handle on delete set null,
@@ -129,6 +130,8 @@ create table pgscore_data.label_source (
 );
 comment on table pgscore_data.label_source is
   'The table or view that holds the labels of a model, and when it was last compared with what is known.';
+comment on column pgscore_data.label_source.label_names is
+  'Which value of a row each of the columns is the truth of; NULL: one column is the truth of a model that gives one value.';
 comment on column pgscore_data.label_source.comparing_pid is 'The session that compares it now, or did when it died.';
 comment on column pgscore_data.label_source.comparing_since is 'When that session began: another one may have its number.';
 comment on column pgscore_data.label_source.counted_at is 'When the labels that judge nothing were last counted.';
@@ -293,7 +296,8 @@ create table pgscore_data.evaluation (
   class_bins smallint[],
   segments int[],
   is_recent boolean not null default true,
-  predicted_values double precision[]
+  predicted_values double precision[],
+  actual_values double precision[]
 ) partition by list (is_recent);
 comment on table pgscore_data.evaluation is
   'The labels that are known now, each beside the prediction that it judges: in as many rows as it judges predictions, and in one without '
@@ -316,7 +320,9 @@ comment on column pgscore_data.evaluation.class_bins is
 comment on column pgscore_data.evaluation.segments is
   'The segments that the prediction is in, one a column; NULL where it was made without.';
 comment on column pgscore_data.evaluation.is_recent is 'Whether the row is one of those that arrived lately.';
-comment on column pgscore_data.evaluation.predicted_values is 'The values of the row, of a version that gives several.';
+comment on column pgscore_data.evaluation.predicted_values is
+  'The values of the row, of a version that gives several; of several labels the probability of each, then each as 0 or 1.';
+comment on column pgscore_data.evaluation.actual_values is 'The truth of each value, of several targets or labels; of a label 0 or 1.';
 create index evaluation_of_time on pgscore_data.evaluation (version_id, event_time);
 create index evaluation_of_entity on pgscore_data.evaluation (model_id, hash_array(key));
 -- A block range index costs a label nothing when it arrives.
@@ -971,7 +977,8 @@ create unlogged table pgscore_data.refresh_pair (
   segments int[],
   n_predictions bigint,
   is_newest boolean,
-  predicted_values double precision[]
+  predicted_values double precision[],
+  actual_values double precision[]
 );
 comment on table pgscore_data.refresh_pair is
   'Work of the refresh that is running: the labels that the entities which changed have now, as they are to be in evaluation.';
@@ -1001,7 +1008,8 @@ create unlogged table pgscore_data.refresh_delta (
   rank smallint,
   class_bins smallint[],
   segments int[],
-  predicted_values double precision[]
+  predicted_values double precision[],
+  actual_values double precision[]
 );
 comment on table pgscore_data.refresh_delta is 'Work of the refresh that is running: what leaves the cells (sign -1) and what enters them.';
 alter table pgscore_data.refresh_delta
@@ -1018,7 +1026,8 @@ alter table pgscore_data.refresh_delta
   alter column rank set statistics 0,
   alter column class_bins set statistics 0,
   alter column segments set statistics 0,
-  alter column predicted_values set statistics 0;
+  alter column predicted_values set statistics 0,
+  alter column actual_values set statistics 0;
 
 create unlogged table pgscore_data.refresh_arrival (like pgscore_data.kept_prediction);
 comment on table pgscore_data.refresh_arrival is 'Work of the refresh that is running: predictions that are new, one by one.';

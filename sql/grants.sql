@@ -148,14 +148,15 @@ begin
 end
 $$;
 
-grant execute on function pgscore_data._create_native(int, jsonb, jsonb), pgscore_data._drop_functions(int) to pgscore_service;
+grant execute on function pgscore_data._create_native(int, jsonb, jsonb), pgscore_data._drop_functions(int),
+  pgscore_data._label_text(text[], text[]) to pgscore_service;
 grant insert, update, delete on pgscore_data.gateway to pgscore_service;
 grant insert, delete on pgscore_data.online_block to pgscore_service;
 grant insert, update on pgscore_data.online_batch to pgscore_service;
 grant select, usage on sequence pgscore_data.online_prediction_id to pgscore_service;
 
 grant
-  insert (model, source_schema, source_name, label_column, key_columns, key_types, known_at_column, time_zone, handle_id),
+  insert (model, source_schema, source_name, label_columns, key_columns, key_types, known_at_column, time_zone, handle_id),
   select (source_id)
   on pgscore._label_request to pgscore_user;
 grant insert (model) on pgscore._unlabel_request to pgscore_user;

@@ -19,6 +19,12 @@ comment on view pgscore_data.default_alert is
   'The rules that every model has without being asked for; no tasks: of any task. No threshold: from the mean and spread of earlier '
   'windows.';
 
+create or replace function pgscore_data._judged_as(task text) returns text[]
+language sql immutable parallel safe
+return case task when 'multi_target' then '{regression}'::text[] when 'multilabel' then '{multilabel,binary}' else array[task] end;
+comment on function pgscore_data._judged_as(text) is
+  'The tasks whose metrics a model of a task has. A target is judged as a regression, a label as a binary classifier.';
+
 create or replace view pgscore_data.watched_version as
 select distinct on (v.model_id) v.model_id, v.version_id, v.number, e.task
   from pgscore_data.version v
@@ -42,7 +48,9 @@ select w.model_id, case when k.kind in ('feed', 'watch') then 0 else w.version_i
     select d.name, d.metric, d.grain, null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples,
            interval '0', true, null, '-infinity'
       from pgscore_data.default_alert d
-     where coalesce(w.task = any (d.tasks), true)
+     -- As _judged_as() has it.
+     where coalesce(case w.task when 'multi_target' then 'regression' = any (d.tasks)
+                      when 'multilabel' then '{multilabel,binary}' && d.tasks else w.task = any (d.tasks) end, true)
        and not exists (select from pgscore_data.alert_rule o where o.model_id = w.model_id and o.name = d.name)) r on true
   join pgscore_data.metric_kind k using (metric);
 comment on view pgscore_data.effective_alert is
@@ -64,12 +72,13 @@ declare
   k record;
   wrong text;
 begin
-  select * into k from pgscore_data.metric_kind x where x.metric = r.metric and coalesce(this_task = any (x.tasks), true);
+  select * into k from pgscore_data.metric_kind x
+   where x.metric = r.metric and coalesce(pgscore_data._judged_as(this_task) && x.tasks, true);
   if not found then
     raise exception 'metric % is none of model "%"', coalesce(quote_literal(r.metric), 'NULL'), base
       using errcode = 'invalid_parameter_value',
       hint = format('Use one of %s.', (select string_agg(x.metric, ', ' order by x.metric) from pgscore_data.metric_kind x
-                                        where coalesce(this_task = any (x.tasks), true)));
+                                        where coalesce(pgscore_data._judged_as(this_task) && x.tasks, true)));
   end if;
   wrong := case
     when r.name is null or r.name = '' or octet_length(r.name) > 200 then 'a name has 1 to 200 bytes'

@@ -63,8 +63,8 @@ begin
     )
     select coalesce(sum(w.n), 0) from written w$q$,
     pgscore_data._code_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
-    pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task not in ('regression', 'quantiles'),
-    case when (r.target).task = 'multiclass' and (r.target).score_unit is null or (r.target).task = 'quantiles'
+    pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task in ('binary', 'multiclass'),
+    case when (r.target).task not in ('binary', 'regression') and (r.target).score_unit is null
         then ', array_agg(n.probabilities) as probabilities'
       else ', null::double precision[] as probabilities' end
       || case when r.segments is not null then ', array_agg(n.segments) as segments' else ', null::int[] as segments' end,

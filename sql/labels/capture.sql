@@ -12,11 +12,11 @@ begin
     raise exception 'the labels were set by another role' using
       errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
-  return array_remove(s.key_columns::text[] || s.label_column::text || s.known_at_column::text, null);
+  return array_remove(s.key_columns::text[] || s.label_columns::text[] || s.known_at_column::text, null);
 end
 $$;
 comment on function pgscore_data._check_label_capture(int, name) is
-  'Refuses triggers for labels that another role set; else returns the columns that they read: the key, the label, known_at.';
+  'Refuses triggers for labels that another role set; else returns the columns that they read: the key, the labels, known_at.';
 
 create or replace function pgscore_data._type_is_as_before(expression text, relation regclass, column_name text, families text[])
   returns text
@@ -40,12 +40,12 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select pgscore_data._captured_rows(transition, x.columns, x.aliases, array_fill('null::tid'::text, array[cardinality(x.columns)]))
-    from (select array_remove(s.key_columns::text[] || s.label_column::text || s.known_at_column::text, null) as columns,
-                 pgscore_data._column_aliases('k', s.key_columns::text[]) || '{l}'
+    from (select array_remove(s.key_columns::text[] || s.label_columns::text[] || s.known_at_column::text, null) as columns,
+                 pgscore_data._column_aliases('k', s.key_columns::text[]) || pgscore_data._column_aliases('l', s.label_columns::text[])
                  || case when s.known_at_column is null then '{}'::text[] else '{t}' end as aliases) x
 $$;
 comment on function pgscore_data._label_rows(pgscore_data.label_source, text) is
-  'The rows of a transition table as k1, k2 and so on for the key, l for the label and t for the time.';
+  'The rows of a transition table as k1, k2 and so on for the key, l1 and so on for the labels and t for the time.';
 
 create or replace function pgscore_data._known_at_is(s pgscore_data.label_source, relation regclass) returns text
 language sql stable
@@ -61,18 +61,32 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select concat_ws(' and ', string_agg(pgscore_data._type_is_as_before('r.k' || n, relation, k, '{}'), ' and ' order by n),
-                   'pg_typeof(r.l) <> ''tid''::regtype', pgscore_data._known_at_is(s, relation))
+                   replace(pgscore_data._paired_columns('pg_typeof(r.l%) <> ''tid''::regtype', cardinality(s.label_columns)),
+                           ', ', ' and '),
+                   pgscore_data._known_at_is(s, relation))
     from unnest(s.key_columns::text[]) with ordinality as x (k, n)
 $$;
 comment on function pgscore_data._label_columns_are(pgscore_data.label_source, regclass) is
   'The condition that the columns of labels are there, of the types that they had.';
+
+create or replace function pgscore_data._label_text(columns text[], names text[]) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return case
+  when names is null then format('nullif(pg_catalog.concat(%s), '''')', columns[1])
+  else (select format('case when pg_catalog.concat(%s) <> '''' then pg_catalog.jsonb_object(%L, array[%s])::pg_catalog.text end',
+                      string_agg(c, ', ' order by n), names,
+                      string_agg(format('nullif(pg_catalog.concat(%s), '''')', c), ', ' order by n))
+          from unnest(columns) with ordinality as x (c, n)) end;
+comment on function pgscore_data._label_text(text[], text[]) is
+  'The expression of a label: its text, or as jsonb those of several values by their names. NULL where there is none.';
 
 create or replace function pgscore_data._captured_labels(s pgscore_data.label_source, relation regclass, transition text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   -- concat() calls no function of a type's owner. A cast of its text is there for any type that the column may get.
-  select format('(select array[%s] as key, %s as known_at, case when num_nulls(%s) = 0 and %s then nullif(concat(r.l), '''') end as label '
+  select format('(select array[%s] as key, %s as known_at, case when num_nulls(%s) = 0 and %s then %s end as label '
                 'from %s r offset 0)',
     pgscore_data._paired_columns('concat(r.k%)', cardinality(s.key_columns)),
     case when s.known_at_column is null then 'null::timestamptz'
@@ -81,6 +95,7 @@ as $$
                          where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped)
                     when 'timestamptz'::regtype then 'timestamptz' else format('timestamp at time zone %L', s.time_zone) end) end,
     pgscore_data._paired_columns('r.k%', cardinality(s.key_columns)), pgscore_data._label_columns_are(s, relation),
+    pgscore_data._label_text(array(select 'r.l' || n from generate_series(1, cardinality(s.label_columns)) n), s.label_names),
     pgscore_data._label_rows(s, transition))
 $$;
 comment on function pgscore_data._captured_labels(pgscore_data.label_source, regclass, text) is

@@ -4,13 +4,16 @@
 create or replace function pgscore_data._kept_columns(t pgscore_data.target, has_segments boolean) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
-return format('p.score, %s as predicted_class, %s as probabilities, %s as segments',
-  case when t.task in ('regression', 'quantiles') then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
+return format('%s as score, %s as predicted_class, %s as probabilities, %s as segments',
+  case when t.task in ('multi_target', 'multilabel') then 'null::double precision' else 'p.score' end,
+  case when t.task in ('regression', 'quantiles', 'multi_target', 'multilabel') then 'null::smallint'
+    else '(array_position($2, p.label) - 1)::smallint' end,
   case
-    when t.task not in ('multiclass', 'quantiles') or t.score_unit is not null then 'null::double precision[]'
+    when t.task in ('binary', 'regression') or t.score_unit is not null then 'null::double precision[]'
     when t.value_columns is null
       then 'array(select (p.probabilities ->> c)::double precision from unnest($2) with ordinality as x (c, n) order by n)'
-    else (select 'array[' || string_agg(format('p.%I', c), ', ' order by n) || ']'
+    else (select 'array[' || string_agg(format(case when t.task = 'multilabel' and c like 'label\_%' then 'p.%I::int' else 'p.%I' end, c),
+                                        ', ' order by n) || ']::double precision[]'
           from unnest(t.value_columns) with ordinality as x (c, n))
   end, case when has_segments then 'g.ids' else 'null::int[]' end);
 comment on function pgscore_data._kept_columns(pgscore_data.target, boolean) is

@@ -1,7 +1,8 @@
 -- Where labels come from, and whether all of them are counted.
 
 create or replace view pgscore.label_sources with (security_barrier) as
-select m.name as model, s.source_schema || '.' || s.source_name as source, s.label_column, s.key_columns, s.known_at_column,
+select m.name as model, s.source_schema || '.' || s.source_name as source,
+       case when cardinality(s.label_columns) = 1 then s.label_columns[1] end as label_column, s.key_columns, s.known_at_column,
        case when exists (select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
               where n.nspname = s.source_schema and c.relname = s.source_name and t.tgname = 'pgscore_labels_' || s.source_id || '_insert'
                 and t.tgenabled <> 'D')
@@ -24,13 +25,14 @@ select m.name as model, s.source_schema || '.' || s.source_name as source, s.lab
          and not exists (select from pgscore_data.comparison_due d join pgscore_data.version v using (version_id)
                           where v.model_id = s.model_id)
            as is_settled,
-       s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at
+       s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at, s.label_columns
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
  where pg_has_role(to_regrole(quote_ident(s.set_by)), 'usage') or pg_has_role('pgscore_deployer', 'usage');
 comment on view pgscore.label_sources is 'Where the truth about your models comes from, and when it was last read whole.';
 comment on column pgscore.label_sources.model is 'Name of the model.';
 comment on column pgscore.label_sources.source is 'Table or view that holds the labels.';
-comment on column pgscore.label_sources.label_column is 'Column with the true class or value.';
+comment on column pgscore.label_sources.label_column is 'Column with the true class or value; NULL where they are several.';
+comment on column pgscore.label_sources.label_columns is 'Columns with the truth, one for each value of a row.';
 comment on column pgscore.label_sources.key_columns is 'Columns that identify an entity.';
 comment on column pgscore.label_sources.known_at_column is 'Column that says when the truth became known; NULL: when pgscore first saw it.';
 comment on column pgscore.label_sources.captured_by is

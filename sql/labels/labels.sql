@@ -21,9 +21,9 @@ comment on function pgscore_data._acts_for(name, name) is
 'Whether a role may change what another has set: its members may, and deployers. A role that was dropped or renamed has no members.';
 
 create or replace view pgscore._label_request as
-select null::text as model, null::name as source_schema, null::name as source_name, null::name as label_column, null::name[] as key_columns,
-       null::text[] as key_types,
-       null::name as known_at_column, null::text as time_zone, null::bigint as handle_id, null::int as source_id, null::name as owner
+select null::text as model, null::name as source_schema, null::name as source_name, null::name[] as label_columns,
+       null::name[] as key_columns, null::text[] as key_types, null::name as known_at_column, null::text as time_zone,
+       null::bigint as handle_id, null::int as source_id, null::name as owner
  where false;
 comment on view pgscore._label_request is 'Where set_labels() hands its request over: owner is the caller, and nobody can write it.';
 alter view pgscore._label_request alter column owner set default current_user;
@@ -46,6 +46,33 @@ $$;
 comment on function pgscore_data._set_key_types(int, text, text[], name[]) is
   'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
 
+create or replace function pgscore_data._label_names(base text, task text, value_names text[], columns name[]) returns text[]
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if task not in ('multi_target', 'multilabel') then
+    if cardinality(columns) > 1 then
+      raise exception 'model "%" gives one value a row, and label names % columns', base, cardinality(columns) using
+        errcode = 'invalid_parameter_value', hint = 'Name one column: label => ''...''.';
+    end if;
+    return null;
+  end if;
+  -- By their names where they have them all, whatever their order.
+  if columns::text[] @> value_names and cardinality(columns) = cardinality(value_names) then
+    return columns::text[];
+  end if;
+  if cardinality(columns) <> cardinality(value_names) then
+    raise exception 'model "%" gives % values a row, and label names % columns', base, cardinality(value_names), cardinality(columns) using
+      errcode = 'invalid_parameter_value',
+      hint = format('Name a column for each of %s: label => array[''...'', ''...''].', array_to_string(value_names, ', '));
+  end if;
+  return value_names;
+end
+$$;
+comment on function pgscore_data._label_names(text, text, text[], name[]) is
+  'Which value of a row each column is the truth of: the one of its name, if all have one, else in order. NULL: there is one value.';
+
 create or replace function pgscore_data._accept_labels() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -53,6 +80,7 @@ as $$
 declare
   family record := pgscore_data._model_family(new.model);
   earlier pgscore_data.label_source;
+  names text[];
 begin
   perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
   if not pgscore_data._may_label(new.owner, family.model_id) then
@@ -60,6 +88,7 @@ begin
       using errcode = 'insufficient_privilege',
         hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
   end if;
+  names := pgscore_data._label_names(new.model, family.task, family.class_labels, new.label_columns);
   select * into earlier from pgscore_data.label_source s where s.model_id = family.model_id for update;
   if found and not pgscore_data._acts_for(new.owner, earlier.set_by) then
     raise exception 'the labels of model "%" come from "%"."%", set by %', new.model, earlier.source_schema, earlier.source_name,
@@ -73,20 +102,20 @@ begin
   end if;
   perform pgscore_data._set_key_types(family.model_id, new.model, new.key_types, new.key_columns);
   -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
-  insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_column, key_columns, known_at_column,
-                                              time_zone, handle_id)
-  values (family.model_id, new.owner, new.source_schema, new.source_name, new.label_column, new.key_columns, new.known_at_column,
-          new.time_zone, new.handle_id)
+  insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_columns, label_names, key_columns,
+                                              known_at_column, time_zone, handle_id)
+  values (family.model_id, new.owner, new.source_schema, new.source_name, new.label_columns, names, new.key_columns,
+          new.known_at_column, new.time_zone, new.handle_id)
   on conflict (model_id) do update set
     set_by = excluded.set_by, source_schema = excluded.source_schema, source_name = excluded.source_name,
-    label_column = excluded.label_column, key_columns = excluded.key_columns,
+    label_columns = excluded.label_columns, label_names = excluded.label_names, key_columns = excluded.key_columns,
     known_at_column = excluded.known_at_column, time_zone = excluded.time_zone, handle_id = excluded.handle_id, set_at = clock_timestamp(),
     compare_after = clock_timestamp(), compared_at = null, error = null, comparing_pid = null, comparing_since = null
   returning s.source_id into new.source_id;
   -- Triggers that read other columns are taken off first: then who writes by them has ended before the comparison.
   perform pgscore_data._drop_captures('labels', new.source_id, case
-    when (earlier.set_by, earlier.label_column, earlier.key_columns, earlier.known_at_column, earlier.time_zone)
-      is not distinct from (new.owner, new.label_column, new.key_columns, new.known_at_column, new.time_zone)
+    when (earlier.set_by, earlier.label_columns, earlier.label_names, earlier.key_columns, earlier.known_at_column, earlier.time_zone)
+      is not distinct from (new.owner, new.label_columns, names, new.key_columns, new.known_at_column, new.time_zone)
     then array(
       select r from pgscore._relations_of(pgscore._relation_named(format('%I.%I', new.source_schema, new.source_name))) r) end);
   insert into pgscore_data.comparison_request (source_id) values (new.source_id);
@@ -99,7 +128,7 @@ comment on function pgscore_data._accept_labels() is 'Notes where the labels of 
 create or replace trigger accept instead of insert on pgscore._label_request
 for each row execute function pgscore_data._accept_labels();
 
-create or replace function pgscore._set_labels(model text, source regclass, label text, key text[], known_at text) returns text
+create or replace function pgscore._set_labels(model text, source regclass, labels text[], key text[], known_at text) returns text
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -108,6 +137,7 @@ declare
   keys jsonb;
   families text[];
   strange text;
+  label text;
   id int;
 begin
   if known_at is not null and not exists (
@@ -119,15 +149,21 @@ begin
   end if;
   plan := pgscore._plan_source(source, '{"features": []}', key, known_at, null);
   keys := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")');
-  if label is null or not exists (select from pg_attribute a
-                                   where a.attrelid = source and a.attname = label and a.attnum > 0 and not a.attisdropped) then
-    raise exception 'label column % does not exist in %', coalesce('"' || label || '"', 'NULL'), source using
-      errcode = 'undefined_column', hint = 'Name the column that holds the truth: label => ''...''.';
+  if coalesce(cardinality(labels), 0) = 0 or (select count(distinct l) < count(l) from unnest(labels) l) then
+    raise exception 'label names no column, or one twice' using
+      errcode = 'invalid_parameter_value', hint = 'Name the column that holds the truth, or a column for each value of a row.';
   end if;
-  if not has_column_privilege(source, label, 'select') then
-    raise exception 'permission denied for column "%" of %', label, source
-      using errcode = 'insufficient_privilege', hint = format('grant select on %s to %I;', source, current_user);
-  end if;
+  foreach label in array labels loop
+    if not exists (select from pg_attribute a
+                    where a.attrelid = source and a.attname = label and a.attnum > 0 and not a.attisdropped) then
+      raise exception 'label column % does not exist in %', coalesce('"' || label || '"', 'NULL'), source using
+        errcode = 'undefined_column', hint = 'Name the column that holds the truth: label => ''...''.';
+    end if;
+    if not has_column_privilege(source, label, 'select') then
+      raise exception 'permission denied for column "%" of %', label, source
+        using errcode = 'insufficient_privilege', hint = format('grant select on %s to %I;', source, current_user);
+    end if;
+  end loop;
   select k ->> 'name' into strange
     from jsonb_array_elements(keys) k where pgscore._key_family(to_regtype(k ->> 'sql_type')) is null limit 1;
   if strange is not null then
@@ -137,29 +173,29 @@ begin
   end if;
   families := array(select pgscore._key_family(to_regtype(k ->> 'sql_type'))
                       from jsonb_array_elements(keys) with ordinality as x (k, n) order by n);
-  plan := plan || jsonb_build_object('kind', 'stream', 'columns', (plan -> 'columns')
-                                     || jsonb_build_object('name', label, 'role', 'label', 'type', 'raw', 'width', 1,
-    'sql_type', (select format_type(pgscore._base_type(a.atttypid), -1) from pg_attribute a
-                  where a.attrelid = source and a.attname = label)));
-  insert into pgscore._label_request (model, source_schema, source_name, label_column, key_columns, key_types, known_at_column, time_zone,
+  plan := plan || jsonb_build_object('kind', 'stream', 'columns', (plan -> 'columns') || (
+    select jsonb_agg(jsonb_build_object('name', l, 'role', 'label', 'type', 'raw', 'width', 1,
+                                        'sql_type', format_type(pgscore._base_type(a.atttypid), -1)) order by n)
+      from unnest(labels) with ordinality as x (l, n) join pg_attribute a on a.attrelid = source and a.attname = l));
+  insert into pgscore._label_request (model, source_schema, source_name, label_columns, key_columns, key_types, known_at_column, time_zone,
                                       handle_id)
-  values (model, plan ->> 'schema', plan ->> 'name', label,
+  values (model, plan ->> 'schema', plan ->> 'name', labels,
           array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n), families,
     known_at, current_setting('TimeZone'), pgscore._ensure_handle(plan))
   returning source_id into id;
-  if pgscore._capture_labels(source, id, array(select k ->> 'name' from jsonb_array_elements(keys) k) || label || known_at) then
+  if pgscore._capture_labels(source, id, array(select k ->> 'name' from jsonb_array_elements(keys) k) || labels || known_at) then
     return 'triggers';
   end if;
   return 'polling';
 end
 $$;
-comment on function pgscore._set_labels(text, regclass, text, text[], text) is 'As set_labels, with the key as an array.';
+comment on function pgscore._set_labels(text, regclass, text[], text[], text) is 'As set_labels, with label and key as arrays.';
 
 create or replace function pgscore.set_labels(model text, source regclass, label text, key text default null, known_at text default null)
   returns text
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select pgscore._set_labels($1, $2, $3, case when $4 is not null then array[$4] end, $5) $$;
+as $$ select pgscore._set_labels($1, $2, array[$3], case when $4 is not null then array[$4] end, $5) $$;
 comment on function pgscore.set_labels(text, regclass, text, text, text) is
 'Says where the truth about a model''s predictions arrives: a table or view with one row an entity, or one for each time that the truth '
 'became known. The accuracy views follow what is written there, corrected or deleted, however late.
@@ -173,9 +209,28 @@ Returns how changes arrive: ''triggers'' in the writer''s own transaction, or ''
 create or replace function pgscore.set_labels(model text, source regclass, label text, key text[], known_at text default null) returns text
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select pgscore._set_labels($1, $2, $3, $4, $5) $$;
+as $$ select pgscore._set_labels($1, $2, array[$3], $4, $5) $$;
 comment on function pgscore.set_labels(text, regclass, text, text[], text) is
   'As set_labels with a key of one column, for a key of several: key => array[''a'', ''b''].';
+
+create or replace function pgscore.set_labels(model text, source regclass, label text[], key text default null,
+                                              known_at text default null)
+  returns text
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore._set_labels($1, $2, $3, case when $4 is not null then array[$4] end, $5) $$;
+comment on function pgscore.set_labels(text, regclass, text[], text, text) is
+  'As set_labels, for a model that gives several targets or labels a row: label => array[''a'', ''b''] names the column that holds '
+  'the truth of each. Columns with the names of the targets may be in any order, others are in the order of the targets. NULL is a '
+  'truth that is not known, also where that of another target is.';
+
+create or replace function pgscore.set_labels(model text, source regclass, label text[], key text[], known_at text default null)
+  returns text
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select pgscore._set_labels($1, $2, $3, $4, $5) $$;
+comment on function pgscore.set_labels(text, regclass, text[], text[], text) is
+  'As set_labels for several targets or labels with a key of one column, for a key of several.';
 
 create or replace view pgscore._unlabel_request as
 select null::text as model, null::name as owner where false;

@@ -158,6 +158,7 @@ begin
     select j.* from pgscore_data.judge j where j.model_id = this_model
   ), judged as (
     select s.*, k.model_id, k.key, g.label, g.source_id, g.revision, g.received_at, e.task, e.positive_class, e.score_unit, e.has_values,
+           case when e.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(e.version_id, g.label) end as actual_values,
            case when e.task <> 'regression' then pgscore_data._class_of(g.label, e.class_labels, e.class_forms) end as actual_class,
            case when e.task = 'regression' then pgscore_data._number_of(g.label) end as actual,
            case when e.task = 'regression' then pgscore_data._measure(s.score) else s.score end as measured
@@ -173,10 +174,15 @@ begin
   )
   insert into pgscore_data.refresh_pair
     (entity, model_id, key, label, source_id, revision, received_at, version_id, run_id, day, event_time, known_at, age_band,
-     actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, n_predictions, is_newest, predicted_values)
+     actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, n_predictions, is_newest,
+     predicted_values, actual_values)
   select j.entity, j.model_id, j.key, j.label, j.source_id, j.revision, j.received_at, j.version_id, j.run_id,
          date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at,
-         pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)), j.actual_class, j.predicted_class, j.actual, j.measured,
+         pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
+         case when j.actual_values is null then j.actual_class else 0 end,
+         case when j.actual_values is null then j.predicted_class
+           else pgscore_data._subset_class(j.task, j.actual_values, j.probabilities) end,
+         j.actual, j.measured,
          case when j.task = 'multiclass' then j.probabilities[j.actual_class + 1]
               when j.task = 'binary' and j.score_unit is null
                 then case when j.actual_class + 1 = j.positive_class then j.score else 1 - j.score end end,
@@ -188,9 +194,11 @@ begin
                         from unnest(j.probabilities) with ordinality as x (p, n) order by n) end,
          j.segments, j.n_predictions, j.is_newest,
          case when j.has_values
-           then array(select pgscore_data._measure(x.v) from unnest(j.probabilities) with ordinality as x (v, n) order by n) end
+           then array(select pgscore_data._measure(x.v) from unnest(j.probabilities) with ordinality as x (v, n) order by n) end,
+         j.actual_values
     from judged j cross join edges e
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null
+           when j.task in ('multi_target', 'multilabel') then j.actual_values is not null
            else j.actual_class is not null and j.predicted_class is not null end;
   insert into pgscore_data.refresh_pair (entity, model_id, key, known_at, label, source_id, revision, received_at)
   select k.entity, k.model_id, k.key, g.known_at, g.label, g.source_id, g.revision, g.received_at
@@ -215,29 +223,30 @@ begin atomic
            o.age_band as old_age_band, o.actual_class as old_actual_class, o.predicted_class as old_predicted_class,
            o.actual as old_actual, o.score as old_score, o.p_actual as old_p_actual, o.bin as old_bin, o.rank as old_rank,
            o.class_bins as old_class_bins, o.segments as old_segments, o.predicted_values as old_predicted_values,
+           o.actual_values as old_actual_values,
            p.model_id, p.key, p.known_at, p.version_id, p.run_id, p.day, p.event_time, p.age_band, p.actual_class,
-           p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments, p.predicted_values, p.label,
-           p.source_id, p.revision, p.received_at
+           p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments, p.predicted_values,
+           p.actual_values, p.label, p.source_id, p.revision, p.received_at
       from pgscore_data.refresh_old_pair o
       full join pgscore_data.refresh_pair p
         on p.entity = o.entity and p.known_at = o.known_at and coalesce(p.run_id, 0) = coalesce(o.run_id, 0)
      where (o.day, o.event_time, o.age_band, o.actual_class, o.predicted_class, o.actual, o.score, o.p_actual, o.bin, o.rank,
-            o.class_bins, o.segments, o.predicted_values, o.label, o.source_id)
+            o.class_bins, o.segments, o.predicted_values, o.actual_values, o.label, o.source_id)
        is distinct from (p.day, p.event_time, p.age_band, p.actual_class, p.predicted_class, p.actual, p.score, p.p_actual,
-                         p.bin, p.rank, p.class_bins, p.segments, p.predicted_values, p.label, p.source_id)
+                         p.bin, p.rank, p.class_bins, p.segments, p.predicted_values, p.actual_values, p.label, p.source_id)
   ), leaving as (
     insert into pgscore_data.refresh_delta
       (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments,
-       predicted_values)
+       predicted_values, actual_values)
     select -1, c.old_version_id, c.old_day, c.old_age_band, c.old_actual_class, c.old_predicted_class, c.old_actual,
-           c.old_score, c.old_p_actual, c.old_bin, c.old_rank, c.old_class_bins, c.old_segments, c.old_predicted_values
+           c.old_score, c.old_p_actual, c.old_bin, c.old_rank, c.old_class_bins, c.old_segments, c.old_predicted_values, c.old_actual_values
       from changed c where c.old_run_id is not null
   ), coming as (
     insert into pgscore_data.refresh_delta
       (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments,
-       predicted_values)
+       predicted_values, actual_values)
     select 1, c.version_id, c.day, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin,
-           c.rank, c.class_bins, c.segments, c.predicted_values
+           c.rank, c.class_bins, c.segments, c.predicted_values, c.actual_values
       from changed c where c.run_id is not null
   ), gone as (
     delete from pgscore_data.evaluation e using changed c
@@ -246,19 +255,19 @@ begin atomic
   ), moved as (
     update pgscore_data.evaluation e
        set (day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins,
-            segments, predicted_values, label, source_id, revision, received_at)
+            segments, predicted_values, actual_values, label, source_id, revision, received_at)
          = row(c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin,
-               c.rank, c.class_bins, c.segments, c.predicted_values, c.label, c.source_id, c.revision, c.received_at)
+               c.rank, c.class_bins, c.segments, c.predicted_values, c.actual_values, c.label, c.source_id, c.revision, c.received_at)
       from changed c
      where e.is_recent = c.is_recent and e.ctid = c.place and c.key is not null
        and e.ctid = any (array(select x.place from changed x where x.key is not null and x.place is not null))
   ), found as (
     insert into pgscore_data.evaluation_recent
       (model_id, key, known_at, version_id, run_id, day, event_time, age_band, actual_class, predicted_class, actual, score,
-       p_actual, bin, rank, class_bins, segments, predicted_values, label, source_id, revision, received_at)
+       p_actual, bin, rank, class_bins, segments, predicted_values, actual_values, label, source_id, revision, received_at)
     select c.model_id, c.key, c.known_at, c.version_id, c.run_id, c.day, c.event_time, c.age_band, c.actual_class,
-           c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.predicted_values, c.label,
-           c.source_id, c.revision, c.received_at
+           c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.predicted_values,
+           c.actual_values, c.label, c.source_id, c.revision, c.received_at
       from changed c where c.place is null
   )
   select count(c.old_run_id), count(c.run_id) from changed c;

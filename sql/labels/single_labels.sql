@@ -101,6 +101,11 @@ declare
   is_deployer constant boolean := pg_has_role(new.owner, 'pgscore_deployer', 'usage');
 begin
   perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
+  if family.task in ('multi_target', 'multilabel') then
+    raise exception 'model "%" gives several values a row, and record_label() takes the truth of one', new.model using
+      errcode = 'feature_not_supported',
+      hint = format('Keep the truth in a table: select pgscore.set_labels(%L, ''table'', label => array[''...'', ''...'']);', new.model);
+  end if;
   if not pgscore_data._may_label(new.owner, family.model_id) then
     raise exception 'permission denied for model "%"', new.model
       using errcode = 'insufficient_privilege',

@@ -125,11 +125,12 @@ begin
   ), recalled as (
     insert into pgscore_data.refresh_old_pair
       (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score,
-       p_actual, bin, rank, class_bins, segments, predicted_values, label, source_id, revision, received_at, is_recent, place)
+       p_actual, bin, rank, class_bins, segments, predicted_values, actual_values, label, source_id, revision, received_at,
+       is_recent, place)
     select distinct on (j.entity, j.is_recent, j.place)
            j.entity, j.model_id, j.key, j.version_id, j.run_id, j.day, j.event_time, j.known_at, j.age_band, j.actual_class,
-           j.predicted_class, j.actual, j.score, j.p_actual, j.bin, j.rank, j.class_bins, j.segments, j.predicted_values, j.label,
-           j.source_id, j.revision, j.received_at, j.is_recent, j.place
+           j.predicted_class, j.actual, j.score, j.p_actual, j.bin, j.rank, j.class_bins, j.segments, j.predicted_values,
+           j.actual_values, j.label, j.source_id, j.revision, j.received_at, j.is_recent, j.place
       from judged j where not j.is_correction
   )
   select count(distinct j.entity), count(*), array(select distinct t.model_id from taken t) into corrected, pairs, models from judged j

@@ -52,9 +52,16 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual, score, segments)
-  select d.sign, n.value_id, d.day, d.age_band, d.actual, d.predicted_values[n.place], d.segments
+  select d.sign, n.value_id, d.day, d.age_band, coalesce(d.actual_values[n.place], d.actual), d.predicted_values[n.place], d.segments
     from pgscore_data.version_value n join pgscore_data.refresh_delta d using (version_id)
-   where d.predicted_values[n.place] is not null;
+   where n.task = 'regression' and d.predicted_values[n.place] is not null and coalesce(d.actual_values[n.place], d.actual) is not null;
+  insert into pgscore_data.refresh_delta
+    (sign, version_id, day, age_band, actual_class, predicted_class, score, p_actual, bin, segments)
+  select d.sign, n.value_id, d.day, d.age_band, d.actual_values[n.place], d.predicted_values[cardinality(d.actual_values) + n.place], p.p,
+         case d.actual_values[n.place] when 1 then p.p else 1 - p.p end, pgscore_data._score_bin(p.p, b.mirrored), d.segments
+    from pgscore_data.version_value n join pgscore_data.refresh_delta d using (version_id) cross join pgscore_data.score_bins b
+   cross join lateral (select d.predicted_values[n.place] as p) p
+   where n.task = 'binary' and num_nulls(d.actual_values[n.place], d.predicted_values[cardinality(d.actual_values) + n.place]) = 0;
 end;
 comment on function pgscore_data._add_values() is
   'Notes for each value of a row, of versions that give several, what leaves and enters its own cells.';
@@ -194,19 +201,28 @@ comment on function pgscore_data._fold_scores() is
 
 -- Counts entities that are judged more than once in a window. Their outcomes are not independent, which widens intervals.
 
+create or replace function pgscore_data._value_hit(n pgscore_data.version_value, actual double precision[], predicted double precision[])
+  returns int
+language sql immutable parallel safe
+return case n.task when 'binary' then (actual[n.place] = predicted[cardinality(actual) + n.place])::int end;
+comment on function pgscore_data._value_hit(pgscore_data.version_value, double precision[], double precision[]) is
+  'Whether a label of a row was right, as 1 or 0; NULL of a value that is no label.';
+
 create or replace view pgscore_data.pair_change as
 with pair as not materialized (
   select -1 as sign, o.model_id, o.entity, o.version_id, o.day, o.segments, (o.actual_class = o.predicted_class)::int as hit,
-         o.predicted_values
+         o.predicted_values, o.actual_values, o.actual
     from pgscore_data.refresh_old_pair o where o.run_id is not null
   union all
-  select 1, p.model_id, p.entity, p.version_id, p.day, p.segments, (p.actual_class = p.predicted_class)::int, p.predicted_values
+  select 1, p.model_id, p.entity, p.version_id, p.day, p.segments, (p.actual_class = p.predicted_class)::int, p.predicted_values,
+         p.actual_values, p.actual
     from pgscore_data.refresh_pair p where p.run_id is not null
 )
 select p.sign, p.model_id, p.entity, p.version_id, p.day, p.segments, p.hit from pair p
 union all
-select p.sign, p.model_id, p.entity, n.value_id, p.day, p.segments, null from pair p join pgscore_data.version_value n using (version_id)
- where p.predicted_values[n.place] is not null;
+select p.sign, p.model_id, p.entity, n.value_id, p.day, p.segments, pgscore_data._value_hit(n, p.actual_values, p.predicted_values)
+  from pair p join pgscore_data.version_value n using (version_id)
+ where coalesce(p.actual_values[n.place], p.actual) is not null;
 comment on view pgscore_data.pair_change is
   'The pairs that the entities of this refresh had (sign -1), and those that they have now (sign 1).';
 
@@ -257,10 +273,12 @@ begin
            sum(c.m * c.m - c.m), sum(c.hits * c.m - c.hits), sum(c.hits * c.hits - c.hits)
       from (
         select v.version_id, i.id as segment_id, date_trunc(g, e.day, zone) as window_start, count(*)::numeric as m,
-               coalesce(sum((e.actual_class = e.predicted_class)::int), 0)::numeric as hits
+               coalesce(sum(case when n.value_id is null then (e.actual_class = e.predicted_class)::int
+                              else pgscore_data._value_hit(n, e.actual_values, e.predicted_values) end), 0)::numeric as hits
           from pgscore_data.evaluation e
           join pgscore_data.counted_version v
-            on v.of_version = e.version_id and (v.place is null or e.predicted_values[v.place] is not null)
+            on v.of_version = e.version_id and (v.place is null or coalesce(e.actual_values[v.place], e.actual) is not null)
+          left join pgscore_data.version_value n on n.value_id = v.version_id
          cross join lateral unnest(0 || e.segments) i (id)
          where e.version_id = this_version and e.run_id is not null and e.event_time >= starts
          group by e.key, 1, 2, 3 having count(*) > 1) c

@@ -73,6 +73,17 @@ return $q$
   || pgscore_data._is_mature('coalesce(c.n, 0)', 'w.n_awaiting') || ' as is_mature';
 comment on function pgscore_data._window_columns() is 'The first columns of every performance view.';
 
+create or replace function pgscore_data._labeled_on(version text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format($q$(
+  coalesce((select sum(o.n) from pgscore_data.cell_outcome o
+             where o.version_id = %1$s and o.segment_id = x.segment_id and o.day = x.day), 0)
+  + coalesce((select sum(r.n) from pgscore_data.cell_regression r
+               where r.version_id = %1$s and r.segment_id = x.segment_id and r.day = x.day), 0))$q$, version);
+comment on function pgscore_data._labeled_on(text) is
+  'The expression of how many predictions of day x are labelled. A row may have the truth of one target, and wait for that of another.';
+
 create or replace function pgscore_data._windows_from(grain text, task text, cells text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -85,10 +96,11 @@ return format($q$
   cross join lateral (
     select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
       from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions,
-                   sum(x.n_awaiting)::bigint as n_awaiting
+                   sum(x.n_awaiting + case when v.place is null then 0 else %4$s end)::bigint as n_awaiting
               from pgscore_data.day_volume x
              where x.version_id = v.of_version and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
-  left join lateral (%3$s) c on true$q$, grain, task, cells);
+  left join lateral (%3$s) c on true$q$, grain, task, cells,
+  pgscore_data._labeled_on('v.of_version') || ' - ' || pgscore_data._labeled_on('v.version_id'));
 comment on function pgscore_data._windows_from(text, text, text) is
 'The FROM clause for windows with predictions of models of a task. The query cells sums up the cells of window w of version v.
 The end is computed from local midnight: on a day whose midnight the clock skips, the window begins at one.';

@@ -56,6 +56,7 @@ select * from (values
   ('max_abs_error', 'max |p - y|, from buckets 2 % wide', 'sklearn.metrics.max_error, within 1 %'),
   ('msle', 'sum (ln(1 + p) - ln(1 + y))^2 / n', 'sklearn.metrics.mean_squared_log_error'),
   ('coverage', 'share of y <= p', 'numpy'),
+  ('subset_accuracy', 'rows with all labels right / n', 'sklearn.metrics.accuracy_score, of a matrix'),
   ('interval_coverage', 'share of lowest p <= y <= highest p', 'numpy'),
   ('pinball_loss', 'sum max(q (y - p), (q - 1) (y - p)) / n', 'sklearn.metrics.mean_pinball_loss(alpha=q)'),
   ('psi', 'sum (w - b) ln(w / b) over ten bins, below, above and missing; a share of nothing is psi_floor',
@@ -91,6 +92,7 @@ select s.stem || e.ending, 'Wilson with continuity correction (Newcombe 1998, me
  cross join (values ('accuracy', ''), ('precision', ''), ('recall', ''), ('specificity', ''), ('positive_rate_predicted', ''),
              ('true_positive_rate', ''), ('false_positive_rate', ''), ('share_of_actual', ''), ('positive_rate_actual', ''),
              ('top_2_accuracy', ''), ('top_3_accuracy', ''), ('top_5_accuracy', ''), ('coverage', ''), ('interval_coverage', ''),
+             ('subset_accuracy', ''),
    ('f1', ' q = TP / (TP + FP + FN); F1 is 2q / (1 + q)')) s (stem, of)
 union all
 select s.stem || e.ending, s.stem || ' exp(' || case e.ending when '_ci_low' then '- e)' else s.widened end || ', e = ' || s.error, 'numpy'

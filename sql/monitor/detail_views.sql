@@ -113,7 +113,7 @@ begin
       from pgscore_data.visible_model m
       join pgscore_data.monitor mo using (model_id)
       join pgscore_data.version v using (model_id)
-      join pgscore_data.scored_version e using (version_id)
+      join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('binary', 'multiclass')
       join pgscore_data.slice s using (model_id)
       -- From the days that are asked for to their cells, and not from all cells to their days.
       -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
@@ -161,26 +161,11 @@ select m.name as model_name, v.number::bigint as model_version, (w.day at time z
 comment on view pgscore_bi.label_coverage_daily is
   'How much of the truth is known, by the day that predictions are for, how long it took, and by when the rest should be.';
 
-create or replace view pgscore_bi.prediction_detail with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, array_to_string(e.key, ', ') as entity_key, e.event_time, e.score,
-       x.class_labels[e.predicted_class + 1] as predicted,
-       coalesce(x.class_labels[e.actual_class + 1], e.actual::text) as actual, e.score - e.actual as error,
-       e.actual_class = e.predicted_class as is_correct, e.known_at,
-       extract(epoch from greatest('0001-01-01 00:00+00', least('9999-12-31 00:00+00', e.known_at)) - e.event_time)::float8 / 86400
-         as label_delay_days, case when e.run_id > 0 then e.run_id end as run,
-       case when e.run_id < 0 then -e.run_id end as online_prediction
-  from pgscore_data.visible_model m
-  join pgscore_data.version v using (model_id)
-  join pgscore_data.scored_version x using (version_id)
-  join pgscore_data.evaluation e using (version_id);
-comment on view pgscore_bi.prediction_detail is
-  'Every labelled prediction with its truth, of runs and of calls of score(). Filter by model and by event_time.';
-
 create or replace view pgscore_bi.current_model_health with (security_barrier) as
 with performance as (
   select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low,
          p.accuracy_ci_high as ci_high, p.roc_auc, p.roc_auc_ci_low, p.roc_auc_ci_high, p.is_mature, p.n_labeled
-    from pgscore_bi.binary_performance_monthly p where p.segment_key is null
+    from pgscore_bi.binary_performance_monthly p where p.segment_key is null and p.target is null
   union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, null,
     null, p.is_mature, p.n_labeled from pgscore_bi.multiclass_performance_monthly p where p.segment_key is null
   union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, null, null, p.is_mature,

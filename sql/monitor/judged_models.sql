@@ -21,7 +21,7 @@ select j.model_id, j.metric, p.segment_key, p.segment_value, p.window_date, p.n_
  cross join lateral (
    select b.segment_key, b.segment_value, b.window_date, b.n_labeled, b.is_mature,
           b.accuracy as value, b.accuracy_ci_low as ci_low, b.accuracy_ci_high as ci_high
-     from pgscore_bi.binary_performance_monthly b where b.model_name = j.name and b.model_version = j.number
+     from pgscore_bi.binary_performance_monthly b where b.model_name = j.name and b.model_version = j.number and b.target is null
    union all
    select c.segment_key, c.segment_value, c.window_date, c.n_labeled, c.is_mature, c.accuracy, c.accuracy_ci_low, c.accuracy_ci_high
      from pgscore_bi.multiclass_performance_monthly c where c.model_name = j.name and c.model_version = j.number

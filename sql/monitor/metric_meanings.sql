@@ -112,7 +112,11 @@ return '{
     'before pgscore did this; pgscore.rebuild() counts anew.",
   "quantile": "The quantile that is predicted: of a model of quantiles by its name, else as set by pgscore.monitor(model, '
     'quantile => ...); NULL: none.",
-  "target": "Which value of a row the metrics are of, where a model gives several; NULL: the score of the model.",
+  "subset_accuracy": "Of the predictions whose truth is known of every label, the share that was right about all of them.",
+  "subset_accuracy_ci_low": "Lower bound of the 95 % Wilson interval.",
+  "subset_accuracy_ci_high": "Upper bound.",
+  "target": "Which value of a row the metrics are of, where a model gives several: a target, a label or a quantile; NULL: the score of the '
+    'model.",
   "coverage": "Share of the truth that is no more than the prediction: as large as the quantile, if that is right. NULL where no quantile '
     'is known.",
   "coverage_ci_low": "Lower bound of the 95 % Wilson interval.",

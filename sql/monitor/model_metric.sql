@@ -26,6 +26,7 @@ select * from (values
   ('weighted_f1', 'performance', '{multiclass}', 'high', 0, 1),
   ('macro_roc_auc', 'performance', '{multiclass}', 'high', 0, 1),
   ('top_2_accuracy', 'performance', '{multiclass}', 'high', 0, 1),
+  ('subset_accuracy', 'performance', '{multilabel}', 'high', 0, 1),
   ('mae', 'performance', '{regression}', 'low', 0, null),
   ('rmse', 'performance', '{regression}', 'low', 0, null),
   ('bias', 'performance', '{regression}', 'neither', null, null),
@@ -111,10 +112,12 @@ return format($q$
     where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)),
   case task when 'regression' then $q$
     where case when x.metric in ('pinball_loss', 'coverage') then p.quantile is not null
-            when p.target is not null then false
+            when p.target is not null and p.quantile is not null then false
             when x.metric = 'interval_coverage' then p.interval_level is not null
-            when x.metric = 'msle' then x.value is not null else true end$q$ end,
-  case task when 'regression' then 'p.target' else 'null::text' end);
+            when x.metric = 'n_predictions' then p.target is null
+            when x.metric = 'msle' then x.value is not null else true end$q$
+    when 'binary' then $q$ where p.target is null or x.metric <> 'n_predictions'$q$ end,
+  case when task in ('binary', 'regression') then 'p.target' else 'null::text' end);
 comment on function pgscore_data._tall_part(text, text, text) is
   'The query that turns the columns of a performance view into rows, each with the interval that stands beside it.';
 
@@ -123,7 +126,7 @@ begin
   execute 'create or replace view pgscore_data.counted_series with (security_barrier) as '
     || (select string_agg(pgscore_data._tall_part(g.grain, g.suffix, t.task), ' union all ')
           from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) g (grain, suffix)
-         cross join (values ('binary'), ('multiclass'), ('regression')) t (task))
+         cross join (values ('binary'), ('multiclass'), ('regression'), ('multilabel')) t (task))
     || format($q$
       union all
       select m.name, v.number::bigint, 'day', s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.day,
@@ -149,7 +152,7 @@ begin
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
-        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('multi_target', 'multilabel', 'embedding')
+        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('multi_target', 'embedding')
         join pgscore_data.slice s using (model_id)
        cross join (values ('day'), ('week'), ('month')) g (grain)
        cross join lateral (

@@ -76,6 +76,8 @@ with judged as materialized (
            when 'no_version' then 'No version is ready to score: deploy one with pgscore.deploy().'
            when 'no_predictions' then 'Nothing was scored yet: use pgscore.score_table() or pgscore.score().'
            when 'no_truth' then 'No label judges what it gives: its volume, its failed rows and the drift of its features are watched.'
+           when 'several_values' then format('Each value of its rows is judged by itself: see pgscore_bi.%s_performance_monthly.',
+             case j.task when 'multilabel' then 'binary' else 'regression' end)
            when 'no_label_source' then format('The truth is not known: say where it arrives with pgscore.set_labels(%L, …).', j.name)
            when 'labels_waiting' then 'Labels are waiting to be counted, which takes seconds while a service runs.'
            when 'labels_unreadable' then format('Labels of %s cannot be read: pgscore.label_sources has the error.', j.label_source)
@@ -93,7 +95,9 @@ with judged as materialized (
        when not exists (select from pgscore_data.cell_volume x
                          where x.version_id = j.version_id and x.segment_id = 0 and x.n_predictions <> 0) then 'no_predictions'
        when exists (select from pgscore_data.execution x where x.version_id = j.version_id
-                       and (x.task in ('multi_target', 'multilabel', 'embedding') or x.score_unit in ('distance', 'share'))) then 'no_truth'
+                       and (x.task = 'embedding' or x.score_unit in ('distance', 'share'))) then 'no_truth'
+       when j.task in ('multi_target', 'multilabel')
+         and exists (select from pgscore_data.evaluation x where x.version_id = j.version_id) then 'several_values'
        when exists (select from pgscore_data.evaluation x where x.version_id = j.version_id) then 'no_mature_month'
        when exists (select from pgscore_data.label_change x where x.model_id = j.model_id) then 'labels_waiting'
        when j.label_source is null then 'no_label_source'
@@ -144,8 +148,8 @@ begin
     "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. '
       'healthy: none of these.",
     "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, watch_delay, drift, labels_late '
-      'or challenger_better; of unknown no_version, no_predictions, no_truth, no_label_source, labels_waiting, labels_unreadable, '
-      'no_labels or no_mature_month; of healthy none.",
+      'or challenger_better; of unknown no_version, no_predictions, no_truth, several_values, no_label_source, labels_waiting, '
+      'labels_unreadable, no_labels or no_mature_month; of healthy none.",
     "sentence": "The cause in one sentence, with its numbers.",
     "causes": "All causes of act and watch, the largest first; NULL: there is none.",
     "since": "First day on which the cause holds, as far back as is looked.",
@@ -162,8 +166,8 @@ begin
     "label_delay_days": "Days to their label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
     "failed_share": "Of the rows of the newest run, the share that could not be scored; NULL: the run itself failed, or there is none.",
     "better_version": "A version that is surely better than the champion by the same metric; NULL: none is.",
-    "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, no_label_source, labels_waiting, labels_unreadable, '
-      'no_labels or no_mature_month."
+    "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, several_values, no_label_source, labels_waiting, '
+      'labels_unreadable, no_labels or no_mature_month."
   }');
 end
 $$;

@@ -34,7 +34,9 @@ union all
 select d.version_id, d.task, d.class_labels, d.positive_class, d.threshold, d.probabilities, d.score_unit
   from pgscore_data.dropped_version d
 union all
-select n.value_id, 'regression', '{}', null, null, false, null from pgscore_data.version_value n;
+select n.value_id, n.task, case n.task when 'binary' then '{0,1}'::text[] else '{}' end, case n.task when 'binary' then 2 end, n.threshold,
+       n.probabilities, null
+  from pgscore_data.version_value n;
 comment on view pgscore_data.scored_version is
   'What accuracy is read by, of versions that are ready, of those that were dropped, and of each value of a row that has several.';
 
@@ -145,6 +147,30 @@ return case
 end;
 comment on function pgscore_data._number_of(text) is 'A label of a regression as a number; NULL where it is none, or out of bounds.';
 
+create or replace function pgscore_data._actual_values(this_version int, label text) returns double precision[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select case when count(x.truth) > 0 then array_agg(x.truth order by x.place) end
+    from (select n.place, case n.task when 'binary' then pgscore_data._class_of(t.text, '{0,1}', '{0,1}')
+                            else pgscore_data._number_of(t.text) end as truth
+            from pgscore_data.version_value n
+           cross join lateral (select case when label like '{"%' then label::jsonb ->> n.name end as text) t
+           where n.version_id = this_version) x;
+end;
+comment on function pgscore_data._actual_values(int, text) is
+  'The truth of each value of a row, out of a label that names them; of a label 0 or 1. NULL where it is known of none.';
+
+create or replace function pgscore_data._subset_class(task text, actual double precision[], predicted double precision[]) returns smallint
+language sql immutable parallel safe
+return (case
+  when task <> 'multilabel' then 0
+  when array_position(actual, null) is not null then 2
+  when predicted[cardinality(actual) + 1 :] = actual then 0
+  else 1 end)::smallint;
+comment on function pgscore_data._subset_class(text, double precision[], double precision[]) is
+  '0 where all labels of a row were right, 1 where one was not, 2 where the truth of one is not known. Of several targets 0.';
+
 create or replace function pgscore_data._exactly(x double precision) returns numeric
 language sql immutable parallel safe
 return case when abs(x) < 9e18 then trunc(x)::bigint + (x - trunc(x))::numeric else x::numeric end;
@@ -183,9 +209,9 @@ comment on function pgscore._key_family(oid) is
 
 create or replace function pgscore_data._is_judged(task text, score_unit text) returns boolean
 language sql immutable parallel safe
-return task not in ('multi_target', 'multilabel', 'embedding') and coalesce(score_unit not in ('distance', 'share'), true);
+return task <> 'embedding' and coalesce(score_unit not in ('distance', 'share'), true);
 comment on function pgscore_data._is_judged(text, text) is
-  'Whether a label can judge what a model says: not several values a row, a vector, or clusters.';
+  'Whether a label can judge what a model says: not a vector, or clusters.';
 
 create or replace function pgscore_data._refuse_unjudged(model text, task text, score_unit text) returns void
 language plpgsql immutable
@@ -196,10 +222,6 @@ begin
     raise exception 'model "%" gives a vector, which no label judges', model using
       errcode = 'feature_not_supported',
       hint = 'Its volume, features and drift are watched without labels. Judge the model that takes the vector.';
-  elsif task in ('multi_target', 'multilabel') then
-    raise exception 'model "%" gives several values a row, which labels do not judge yet', model using
-      errcode = 'feature_not_supported',
-      hint = 'Its volume, features and drift are watched without labels. To have one value judged, deploy a model of that value alone.';
   elsif score_unit in ('distance', 'share') then
     raise exception 'model "%" is a clustering: no label can say whether it is right', model using
       errcode = 'feature_not_supported', hint = 'Its volume, its clusters and the drift of its features are watched without labels.';
@@ -207,7 +229,7 @@ begin
 end
 $$;
 comment on function pgscore_data._refuse_unjudged(text, text, text) is
-  'Raises where no label can judge a model: it gives several values a row, a vector, or clusters.';
+  'Raises where no label can judge a model: it gives a vector, or clusters.';
 
 create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[],
                                                       out score_unit text)

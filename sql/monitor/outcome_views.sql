@@ -128,7 +128,7 @@ begin
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
-        join pgscore_data.scored_version e using (version_id)
+        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task not in ('multi_target', 'multilabel')
         join pgscore_data.slice s using (model_id)
         cross join lateral (
           -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.

@@ -44,7 +44,7 @@ begin
         pgscore_data._share('c.tn', '(c.tn + c.fp)', '-'), pgscore_data._share('c.tn', '(c.tn + c.fp)', '+'),
         pgscore_data._share('c.tp + c.fp', 'c.n', '-'), pgscore_data._share('c.tp + c.fp', 'c.n', '+'),
         pgscore_data._share('c.tp + c.fn', 'c.n', '-'), pgscore_data._share('c.tp + c.fn', 'c.n', '+'))
-      || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'binary', $q$
+      || pgscore_data._counted_columns() || ', i.n_effective, v.target' || pgscore_data._windows_from(g.grain, 'binary', $q$
         select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1
                                                                   and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
                coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1),
@@ -111,7 +111,7 @@ begin
           from pgscore_data.cell_regression x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
       || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)')
-      || ' cross join lateral (select coalesce(v.quantile, mo.quantile) as quantile) l'
+      || ' cross join lateral (select case when v.place is null then coalesce(v.quantile, mo.quantile) else v.quantile end as quantile) l'
       || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and '
                                    '%1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
            j.alias, j.metric, g.grain), '')
@@ -237,7 +237,7 @@ begin
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
-        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task <> 'regression'
+        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('binary', 'multiclass')
         join pgscore_data.slice s using (model_id)
        -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
        cross join lateral (

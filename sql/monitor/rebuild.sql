@@ -17,9 +17,9 @@ begin
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
   insert into pgscore_data.refresh_delta
     (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments,
-     predicted_values)
+     predicted_values, actual_values)
   select 1, e.version_id, e.day, e.age_band, e.actual_class, e.predicted_class, e.actual, e.score, e.p_actual, e.bin, e.rank,
-         e.class_bins, e.segments, e.predicted_values
+         e.class_bins, e.segments, e.predicted_values, e.actual_values
     from pgscore_data.evaluation e where e.version_id = this_version and e.event_time >= from_day and e.event_time < to_day;
   -- A day that is empty now must lose its metrics, too.
   insert into pgscore_data.touched (version_id, day)

@@ -35,9 +35,9 @@ function performance(task: string, suffix: string): PageQuery {
   };
 }
 
-/** Of a model of quantiles, the rows that are of its score. */
+/** Of a model of several values a row, the rows that are of its score. */
 function ofScore(task: string): string {
-  return task === 'regression' ? 'and target is null' : '';
+  return task === 'multiclass' ? '' : 'and target is null';
 }
 
 function performances(): Record<string, PageQuery> {
@@ -141,7 +141,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   trend: {
     text: `select p.* from (
-        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly where segment_key is null
+        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly where segment_key is null and target is null
         union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly where segment_key is null
         union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly where segment_key is null and target is null) p
        order by p.window_date desc limit 3000`,

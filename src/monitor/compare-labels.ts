@@ -84,16 +84,14 @@ function callOf(handle: string): string {
   return `${qualified('pgscore_sources', handle)}('(0,0)'::pg_catalog.tid, '(4294967295,0)'::pg_catalog.tid)`;
 }
 
-/** The handle gives the key columns, then known_at where there is one, then the label. */
-function labelQuery({ source_id: source, keys, timed }: Comparison, handle: string): string {
+/** The handle gives the key columns, then known_at where there is one, then the labels. */
+function labelQuery({ source_id: source, keys, timed, label }: Comparison, handle: string): string {
   const key = Array.from({ length: keys }, (_, index) => `c${index + 1}`);
-  const label = `c${keys + (timed ? 2 : 1)}`;
   const knownAt = timed ? `c${keys + 1}` : 'null::timestamptz';
   const spelled = key.map((column) => `pg_catalog.concat(${column})`).join(', ');
-  const given = [label, ...key].map((column) => `${column} is not null`).join(' and ');
-  return `copy (select ${source}, array[${spelled}], ${knownAt}, pg_catalog.concat(${label})
-    from ${callOf(handle)}
-    where ${given} and pg_catalog.concat(${label}) <> '') to stdout`;
+  const given = [...key, label].map((value) => `(${value}) is not null`).join(' and ');
+  return `copy (select ${source}, array[${spelled}], ${knownAt}, ${label}
+    from ${callOf(handle)} where ${given}) to stdout`;
 }
 
 /** A source of labels that is to be read whole and compared with what is known. */
@@ -102,6 +100,8 @@ type Comparison = {
   model: string;
   keys: number;
   timed: boolean;
+  /** The expression of a label. */
+  label: string;
   /** Function that reads it with its owner's rights; null where that is gone or somebody else's. */
   handle: string | null;
   guard_key: string | null;
@@ -144,7 +144,10 @@ const CLAIM = `with due as materialized (
       where was_asked_for and x.model_id = c.model_id
         and not exists (select from pgscore_data.label_change l where l.model_id = x.model_id and l.read_in is not null)
    )
-   select c.source_id, m.name as model, cardinality(c.key_columns) as keys, c.known_at_column is not null as timed, p.proname as handle, h.guard_key
+   select c.source_id, m.name as model, cardinality(c.key_columns) as keys, c.known_at_column is not null as timed,
+          pgscore_data._label_text(array(
+            select 'c' || n + cardinality(c.key_columns) + (c.known_at_column is not null)::int from generate_series(1, cardinality(c.label_columns)) n),
+            c.label_names) as label, p.proname as handle, h.guard_key
      from claimed c
      join pgscore_data.model m using (model_id)
      left join pgscore_data.handle h using (handle_id)

@@ -256,8 +256,6 @@ test('where there is nothing to judge by, the sentence says what to do', async (
   await superuser.query('select pgscore.refresh()');
   const setTask = `update pgscore_data.execution set task = $2, score_unit = $3 where version_id = $1`;
   for (const [task, unit] of [
-    ['multi_target', null],
-    ['multilabel', null],
     ['embedding', null],
     ['multiclass', 'distance'],
   ]) {
@@ -267,8 +265,8 @@ test('where there is nothing to judge by, the sentence says what to do', async (
   await superuser.query(setTask, [model.versionId, 'binary', null]);
   expect(await cause()).toEqual(['no_label_source', expect.stringContaining(`pgscore.set_labels('new', …)`)]);
   await superuser.query(
-    `insert into pgscore_data.label_source (model_id, set_by, source_schema, source_name, label_column, key_columns, time_zone)
-     values ($1, 'alice', 'public', 'truth', 'label', '{id}', 'UTC')`,
+    `insert into pgscore_data.label_source (model_id, set_by, source_schema, source_name, label_columns, key_columns, time_zone)
+     values ($1, 'alice', 'public', 'truth', '{label}', '{id}', 'UTC')`,
     [model.modelId],
   );
   const waiting = 'Labels are waiting to be counted, which takes seconds while a service runs.';
