@@ -41,7 +41,7 @@ export const ERRORS = {
   model_empty: { exit: 65, retry: false, meaning: 'the model file is empty' },
   model_unreadable: { exit: 65, retry: false, meaning: 'the model file is not ONNX, or is damaged' },
   model_truncated: { exit: 65, retry: false, meaning: 'the model file is cut off' },
-  model_too_large: { exit: 65, retry: false, meaning: 'the model file is past 256 MiB' },
+  model_too_large: { exit: 65, retry: false, meaning: 'the model file is past 1,000 MB' },
   model_external_data: { exit: 65, retry: false, meaning: 'the model keeps its weights in a second file' },
   model_data_file: { exit: 65, retry: false, meaning: 'the second file of a model can not be taken in' },
   model_unknown_operator: { exit: 65, retry: false, meaning: 'the model uses an operator that ONNX does not define' },

@@ -65,7 +65,7 @@ export const OPTIONS = {
     'PGSCORE_CHECK_MEMORY',
     'megabytes',
     '4096',
-    'memory that a model check may take',
+    'memory that a model check may take, beside the size of the file',
   ),
   native: spec(
     '--native',

@@ -10,12 +10,15 @@ alter view pgscore._deployment alter column deployed_by set default current_user
 create or replace function pgscore_data._accept_deployment() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+-- Other plans would hold copies of the model.
+set plan_cache_mode = force_generic_plan
 as $$
 declare
-  piece_bytes constant int := 8388608;
+  piece_bytes constant int := 2097152;
   this_model int;
   this_version int;
   next_number int;
+  digest text;
 begin
   if new.model is null or new.model !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.model) > 50 then
     raise exception 'model name % cannot be used', coalesce(quote_literal(new.model), 'NULL') using
@@ -26,8 +29,8 @@ begin
     raise exception 'the model file for "%" is empty', new.model using
       errcode = 'invalid_parameter_value', hint = 'Pass the bytes of an ONNX file, for example lo_get(:LASTOID) after \lo_import FILE.';
   end if;
-  if octet_length(new.bytes) > 268435456 then
-    raise exception 'the model file for "%" has % MB; 256 MB is the limit', new.model, octet_length(new.bytes) / 1048576 using
+  if octet_length(new.bytes) > 1048576000 then
+    raise exception 'the model file for "%" has % MB; 1000 MB is the limit', new.model, octet_length(new.bytes) / 1048576 using
       errcode = 'program_limit_exceeded', hint = 'Use fewer or smaller trees, or export weights as float32 rather than float64.';
   end if;
   insert into pgscore_data.model (name, created_by) values (new.model, new.deployed_by) on conflict (name) do nothing;
@@ -37,17 +40,19 @@ begin
       values (this_model, 'pgscore_user', new.deployed_by) on conflict do nothing;
   end if;
   select coalesce(max(v.number), 0) + 1 into next_number from pgscore_data.version v where v.model_id = this_model;
+  digest := encode(sha256(new.bytes), 'hex');
   insert into pgscore_data.version (model_id, number, options, expect, sha256, size_bytes, deployed_by)
-  values (this_model, next_number, coalesce(new.options, '{}'), new.expect, encode(sha256(new.bytes), 'hex'), octet_length(new.bytes),
-          new.deployed_by)
+  values (this_model, next_number, coalesce(new.options, '{}'), new.expect, digest, octet_length(new.bytes), new.deployed_by)
   returning version_id into this_version;
   insert into pgscore_data.artifact (version_id, is_served, piece, bytes)
   select this_version, false, piece, substr(new.bytes, 1 + piece * piece_bytes, piece_bytes)
     from generate_series(0, (octet_length(new.bytes) - 1) / piece_bytes) piece;
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
-  values (new.deployed_by, 'deploy', new.model, next_number, encode(sha256(new.bytes), 'hex'), coalesce(new.options, '{}'));
+  values (new.deployed_by, 'deploy', new.model, next_number, digest, coalesce(new.options, '{}'));
   perform pgscore_data._wake();
   new.version := new.model || '@' || next_number;
+  -- The row that is returned is copied several times.
+  new.bytes := null;
   return new;
 end
 $$;
@@ -87,6 +92,7 @@ create or replace function pgscore.deploy(
 ) returns text
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   tasks constant text[] := '{binary,multiclass,regression,multi_target,multilabel,quantiles,embedding,clustering,anomaly}';

@@ -25,17 +25,21 @@ const artifactPiece = statement<[versionId: number, isServed: boolean, piece: nu
 );
 
 /**
- * The graph of a version as it is served, and its signature.
+ * The graph of a version as it is served, and its signature. `onPiece`: some of it has arrived.
  * @throws PgscoreError version_missing
  */
 export async function loadVersion(
   client: Queryable,
   versionId: number,
+  onPiece: () => void = () => undefined,
 ): Promise<{ bytes: Uint8Array; signature: Signature }> {
   const { signature, stored } = await servedOf(client, versionId);
   const bytes = Buffer.allocUnsafe(stored.size);
   let at = 0;
-  for await (const piece of piecesOf(client, versionId, stored)) at += piece.copy(bytes, at);
+  for await (const piece of piecesOf(client, versionId, stored)) {
+    at += piece.copy(bytes, at);
+    onPiece();
+  }
   return { bytes, signature };
 }
 

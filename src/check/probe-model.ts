@@ -14,7 +14,7 @@ import { readVerdict, type Asked } from './verdict.ts';
 export type ProbeLimits = {
   /** CPU time from start to verdict; default a minute. */
   readonly timeMs?: number | undefined;
-  /** Resident memory of the probe; default 4 GiB. */
+  /** Resident memory of the probe, beside the size of the file; default 4 GiB. */
   readonly memoryBytes?: number | undefined;
   /** Breaks the check off, which then raises its reason. */
   readonly signal?: AbortSignal | undefined;
@@ -39,7 +39,7 @@ export async function probeModel(
 ): Promise<ProbeReport<ModelFile>> {
   const served = join(dirname(model.path), 'served.onnx');
   const probe = await start(model.path, served);
-  const guard = guarded(probe, limits);
+  const guard = guarded(probe, model, limits);
   try {
     const ask = (checked: CheckedModel<ModelFile>): void => void sendRows(probe.request, rowsFor(checked));
     // With its verdict it has done all that it is for; one that went wrong is not to go on.
@@ -58,6 +58,7 @@ export async function probeModel(
 /** Kills a probe that goes past its limits, or whose check is broken off; tells for which reason. */
 function guarded(
   probe: PipedProgram,
+  { size }: ModelFile,
   { timeMs = DEFAULT_LIMITS.timeMs, memoryBytes = DEFAULT_LIMITS.memoryBytes, signal }: ProbeLimits,
 ): { reason: () => Error | undefined; end: () => void } {
   let reason: Error | undefined;
@@ -67,7 +68,8 @@ function guarded(
   };
   const pid = probe.pid ?? 0;
   const liftLimit = limitWork(pid, timeMs, (starved) => kill(starved ? starvedCheck() : tookTooLong(timeMs)));
-  const stopWatch = watchMemory(pid, memoryBytes, () => kill(tookTooMuch(memoryBytes)));
+  const mostBytes = memoryBytes + size;
+  const stopWatch = watchMemory(pid, mostBytes, () => kill(tookTooMuch(mostBytes)));
   const breakOff = (): void => kill(new Error('the check was broken off'));
   signal?.addEventListener('abort', breakOff);
   if (signal?.aborted === true) breakOff();
@@ -121,7 +123,7 @@ function tookTooLong(timeMs: number): PgscoreError {
     'model_check_timeout',
     `the check of the model took more than ${timeMs / 1000} s of CPU time`,
     {
-      remedy: 'Deploy a smaller model, or raise the time limit of the check.',
+      remedy: 'Deploy a smaller model, or raise --check-timeout of the service.',
     },
   );
 }
@@ -134,7 +136,7 @@ function starvedCheck(): Error {
 function tookTooMuch(memoryBytes: number): PgscoreError {
   const mebibytes = Math.round(memoryBytes / 1024 ** 2);
   return new PgscoreError('model_check_memory', `the check of the model took more than ${mebibytes} MiB of memory`, {
-    remedy: 'Deploy a smaller model, or raise the memory limit of the check.',
+    remedy: 'Deploy a smaller model, or raise --check-memory of the service.',
   });
 }
 

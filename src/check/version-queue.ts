@@ -69,8 +69,8 @@ export type Accepted = {
   readonly served: ModelFile | null;
 };
 
-/** The most that the table takes in one. */
-const PIECE_BYTES = 8 * 2 ** 20;
+/** As `deploy()` has them: larger ones leave more garbage while they are read. */
+const PIECE_BYTES = 2 * 2 ** 20;
 
 /**
  * The verdict ready: the version gets its signature and the graph to serve. The first ready version of a model becomes its

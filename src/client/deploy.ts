@@ -1,6 +1,6 @@
 import { codeOr, PgscoreError } from '../errors.ts';
 import { callFunction, rowsOf, type Argument, type Connection } from './connection.ts';
-import { readModelFile } from './model-file.ts';
+import { asBuffer, readModelFile } from './model-file.ts';
 import { expectCommitted, waitFor, type WaitOptions } from './wait.ts';
 import type { Kind, Task } from '../inference/signature.ts';
 
@@ -65,7 +65,7 @@ export async function deploy(
   options: DeployOptions,
 ): Promise<Version> {
   if (options.wait === false && options.alias !== undefined) throw aliasNeedsVerdict();
-  const bytes = typeof file === 'string' ? await readModelFile(file) : Buffer.from(file);
+  const bytes = typeof file === 'string' ? await readModelFile(file) : asBuffer(file);
   const version = String(await callFunction(connection, 'pgscore.deploy', deployArguments(bytes, options)));
   if (options.wait === false) return { version, state: 'checking', task: null, execution: null, warnings: [] };
   await expectCommitted(connection, version);

@@ -1,12 +1,57 @@
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PgscoreError } from '../errors.ts';
-import { inlineExternalData } from '../onnx/external-data.ts';
+import { inlineExternalData, tooLarge } from '../onnx/external-data.ts';
+import { MAX_MODEL_BYTES } from '../onnx/gate.ts';
 
-/** The bytes of an ONNX file, with the weights of the data file beside it (model.onnx.data) taken in. */
+/**
+ * The bytes of an ONNX file, with the weights of the data files beside it (model.onnx.data) taken in.
+ * @throws PgscoreError file_unreadable, model_data_file, model_too_large, and what `checkFile` throws
+ */
 export async function readModelFile(file: string): Promise<Buffer> {
+  const { size } = await stat(file).catch((cause: unknown) => unreadable(file, cause));
+  if (size > MAX_MODEL_BYTES) throw tooLarge();
   const bytes = await readFile(file).catch((cause: unknown) => unreadable(file, cause));
-  return Buffer.from(await inlineExternalData(bytes, (name) => readFile(join(dirname(file), name))));
+  let left = MAX_MODEL_BYTES - bytes.length;
+  return asBuffer(
+    await inlineExternalData(bytes, async (name) => {
+      const data = await readRegularFile(join(dirname(file), name), left);
+      left -= data.length;
+      return data;
+    }),
+  );
+}
+
+/** The same bytes; Buffer.from() would copy them. */
+export function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
+}
+
+/** Reads no link and no device: whoever wrote the model named the file, and may score with what is in it. */
+async function readRegularFile(path: string, mostBytes: number): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(unlessLink);
+  try {
+    const found = await file.stat();
+    if (!found.isFile()) throw notRegular();
+    if (found.size > mostBytes) throw tooLarge();
+    const bytes = Buffer.allocUnsafe(found.size);
+    let at = 0;
+    for (let read = 1; read > 0; at += read) ({ bytesRead: read } = await file.read(bytes, at, found.size - at));
+    return bytes.subarray(0, at);
+  } finally {
+    await file.close();
+  }
+}
+
+function unlessLink(error: NodeJS.ErrnoException): never {
+  throw error.code === 'ELOOP' ? notRegular() : error;
+}
+
+function notRegular(): PgscoreError {
+  return new PgscoreError('model_data_file', 'the data file of the model is a link, a folder or a device', {
+    remedy: 'Copy the folder of the model with what its links lead to: `cp -RL folder copy`.',
+  });
 }
 
 /** @throws PgscoreError `file_unreadable` */

@@ -23,9 +23,15 @@ export type PredictionsAmong = { readonly predictions: Predictions; readonly fro
 /** Arrays for so many rows are made at once: to make them for each takes as long as to walk its trees. */
 const ROOM_ROWS = 128;
 
+/** A network computes with each of its weights in every row: more rows at once would take minutes. */
+const MOST_ROWS_TIMES_BYTES = 2 ** 38;
+const LEAST_ROWS = 64;
+
 /** One version of a model, ready to score batches. Scoring blocks the thread: it belongs into a child process. */
 export class ModelSession {
   readonly signature: Signature;
+  /** So many rows it scores in seconds, by the size of its file. */
+  readonly mostRows: number;
   readonly #graph: Graph;
   readonly #outputs: string[];
   readonly #read: OutputReader;
@@ -35,8 +41,9 @@ export class ModelSession {
   #room: Predictions | undefined;
   #taken = 0;
 
-  constructor(graph: Graph, signature: Signature, read = outputReader(signature)) {
+  constructor(graph: Graph, signature: Signature, read = outputReader(signature), bytes = 1) {
     this.signature = signature;
+    this.mostRows = Math.max(LEAST_ROWS, Math.floor(MOST_ROWS_TIMES_BYTES / bytes));
     this.#graph = graph;
     this.#outputs = neededOutputs(signature);
     this.#read = read;
@@ -51,7 +58,7 @@ export class ModelSession {
     signature: Signature,
     { threads = 1 }: SessionOptions = {},
   ): Promise<ModelSession> {
-    return new ModelSession(await fastestGraph(bytes, signature, threads), signature);
+    return new ModelSession(await fastestGraph(bytes, signature, threads), signature, undefined, bytes.length);
   }
 
   /**

@@ -12,6 +12,8 @@ import { Wakeable } from '../lib/wakeable.ts';
 import { ITERATIONS_OF_KEY, ITERATIONS_OF_PASSWORD } from './protocol/scram.ts';
 
 const PREPARING_MS = 10_000;
+/** So many more bytes of a model have a millisecond more. */
+const PREPARED_BYTES_A_MS = 50_000;
 /** A promotion wakes it at once. */
 const WARM_MS = 60_000;
 /** A version in whose first run so many gateways died is left alone, for the sake of all others. */
@@ -78,7 +80,8 @@ export class GatewayKeeper {
 
   /** Resolves when a version is loaded that is about to become ready, or soon anyway: its first call loads it then. */
   async prepare(versionId: number, version: LoadedVersion): Promise<void> {
-    if (this.#address !== undefined) await this.#gateway?.prepare(versionId, version, PREPARING_MS);
+    const limitMs = PREPARING_MS + version.size / PREPARED_BYTES_A_MS;
+    if (this.#address !== undefined) await this.#gateway?.prepare(versionId, version, limitMs);
   }
 
   async stop(graceMs: number): Promise<void> {

@@ -22,12 +22,15 @@ export async function inlineExternalData(model: Uint8Array, readFile: ReadDataFi
   const files = new Map<string, Uint8Array>();
   for (const name of locations) files.set(name, await readDataFile(name, readFile));
   const pieces = inlined('model', whole(model), files) ?? [];
-  if (total(pieces) > MAX_MODEL_BYTES) {
-    throw new PgscoreError('model_too_large', 'the model is past 256 MiB with its data file', {
-      remedy: 'Store the weights with less precision, or train a smaller model.',
-    });
-  }
+  if (total(pieces) > MAX_MODEL_BYTES) throw tooLarge();
   return Buffer.concat(pieces);
+}
+
+/** The error for a model that is past the limit with its data. */
+export function tooLarge(): PgscoreError {
+  return new PgscoreError('model_too_large', 'the model has more than 1000 MB with its data file; that is the limit', {
+    remedy: 'Store the weights with less precision, or train a smaller model.',
+  });
 }
 
 async function readDataFile(name: string, readFile: ReadDataFile): Promise<Uint8Array> {
@@ -44,6 +47,7 @@ async function readDataFile(name: string, readFile: ReadDataFile): Promise<Uint8
   try {
     return await readFile(name);
   } catch (cause) {
+    if (cause instanceof PgscoreError) throw cause;
     throw new PgscoreError('model_data_file', `the model keeps its weights in '${name}', which can not be read`, {
       remedy: 'Put the data file that the exporter wrote beside the model, under its old name.',
       cause,

@@ -7,8 +7,8 @@ import { type GraphNode, readNode } from './outline.ts';
 import { checkDims, checkInside, dimsOf } from './tensors.ts';
 import { Fields, LENGTH, VARINT, parts, textField, textOf, whole, type Span } from './wire.ts';
 
-/** node-pg dies, past catching, on a bytea of more than this read as text. */
-export const MAX_MODEL_BYTES = 256 * 1024 * 1024;
+/** A value of PostgreSQL ends at 1,024 MB, with all that a row or a message holds beside the model. */
+export const MAX_MODEL_BYTES = 1000 * 1024 * 1024;
 /** If, Scan and other operators with a body, one inside the other. */
 const MAX_NESTING = 8;
 /** Nodes, initializers, attributes and their like together; a large exported network has some ten thousand. */
@@ -40,7 +40,7 @@ export function checkFile(bytes: Uint8Array): void {
   }
   if (bytes.length > MAX_MODEL_BYTES) {
     const size = Math.ceil(bytes.length / 1024 / 1024);
-    throw new PgscoreError('model_too_large', `the model has ${size} MiB; the limit is 256 MiB`, {
+    throw new PgscoreError('model_too_large', `the model has ${size} MB; the limit is 1000 MB`, {
       remedy: 'Train with fewer or shallower trees, or store the weights with less precision.',
     });
   }

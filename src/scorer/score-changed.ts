@@ -41,7 +41,7 @@ async function scoreDifferences(claimed: Job, tools: Tools): Promise<Outcome> {
   const arms = await loadArms(job, tools);
   const reading = await tools.reader.open(job);
   const comparison = new Comparison(job.run, tools);
-  const changed = comparison.changed(readSource(job, reading, tools));
+  const changed = comparison.changed(readSource(job, arms, reading, tools));
   const scored = await scoreRows(job, arms, changed, comparison.tools, () => Promise.resolve([]));
   const publication = await publicationOf(job, '', scored);
   const snapshotAt = reading.snapshotAt?.();

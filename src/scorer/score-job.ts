@@ -25,7 +25,7 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   // A model that cannot be loaded is found before its source is read.
   const arms = await loadArms(job, tools);
   const reading = await tools.reader.open(job);
-  const rows = readSource(job, reading, tools);
+  const rows = readSource(job, arms, reading, tools);
   const scored = await scoreRows(job, arms, rows, tools, () => sampleSource(job, reading, tools));
   if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
   const inPlace = await fitsInPlace(job, scored);
@@ -54,8 +54,18 @@ export async function scoreRows(
   return scored;
 }
 
-export function readSource(job: Job, { client, before, after }: Reading, tools: Tools): AsyncIterable<DecodedBatch> {
-  const options = { rows: tools.batchRows, signal: tools.signal, before, after };
+/** As many rows as each model scores in seconds. */
+export function rowsAtOnce(arms: readonly Arm[], { batchRows }: Tools): number {
+  return Math.min(batchRows, ...arms.map(({ session }) => session.mostRows));
+}
+
+export function readSource(
+  job: Job,
+  arms: readonly Arm[],
+  { client, before, after }: Reading,
+  tools: Tools,
+): AsyncIterable<DecodedBatch> {
+  const options = { rows: rowsAtOnce(arms, tools), signal: tools.signal, before, after };
   return inOrder(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), tools.onWait);
 }
 
@@ -99,7 +109,7 @@ export async function loadArms({ run }: Job, tools: Tools): Promise<readonly Arm
 
 function loadModel(versionId: number, tools: Tools): Promise<ModelSession> {
   return tools.models.get(versionId, async () => {
-    const { bytes, signature } = await loadVersion(await tools.writer.client(), versionId);
+    const { bytes, signature } = await loadVersion(await tools.writer.client(), versionId, tools.onWait);
     return { session: await ModelSession.load(bytes, signature), size: bytes.length };
   });
 }

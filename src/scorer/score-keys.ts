@@ -24,7 +24,7 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], tools: To
   const arms = await loadArms(job, tools);
   const reading = await tools.reader.open(job);
   const known = await KnownRows.read(job.run, keyLists, tools);
-  const changed = known.changed(readSource(job, reading, tools));
+  const changed = known.changed(readSource(job, arms, reading, tools));
   const scored = await scoreRows(job, arms, changed, tools, () => Promise.resolve([]));
   const publication = await publicationOf(job, '', scored);
   const snapshotAt = reading.snapshotAt?.();

@@ -6,7 +6,7 @@ import { TARGET_CHANGED } from '../runs/publish.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
 import { type Reading, sourceColumns, sourceQuery } from './read-source.ts';
-import { fitsInPlace, loadArms, scoreRows } from './score-job.ts';
+import { fitsInPlace, loadArms, rowsAtOnce, scoreRows } from './score-job.ts';
 import type { Tools } from './tools.ts';
 
 /** Bytes of a source that is read as one of several, and how long they wait for a lock and for each other. */
@@ -104,7 +104,7 @@ async function readInOneTrip(jobs: readonly Job[], toolsOf: (job: Job) => Tools)
 
 async function scoreOne({ job, reading, copied }: Read, tools: Tools): Promise<Publication | undefined> {
   const arms = await loadArms(job, tools);
-  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: tools.batchRows }));
+  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsAtOnce(arms, tools) }));
   const scored = await scoreRows(job, arms, rows, tools, () => Promise.resolve([]));
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined || !(await fitsInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;

@@ -172,8 +172,8 @@ test('a large model is stored in pieces, which go when it is dropped', async () 
     ).rows;
   await deployBytes(ada, 'lookup', lookup());
   expect(await stored()).toEqual([
-    { is_served: false, pieces: 3, as_deployed: true },
-    { is_served: true, pieces: 3, as_deployed: false },
+    { is_served: false, pieces: 10, as_deployed: true },
+    { is_served: true, pieces: 10, as_deployed: false },
   ]);
   await alice.query('create table places as select x::int from generate_series(0, 4999999, 997) x');
   expect(await scoreTable(alice, 'lookup', 'places', { key: 'x' })).toMatchObject({ state: 'done', rows_failed: '0' });
