@@ -89,7 +89,7 @@ describe('with a service', () => {
     ]);
     expect((await runCli(['experiment', 'list'], alice)).stdout).toContain('{"iris@2":25}');
     expect(await runCli(['experiment', 'set', 'iris', 'iris@2'], ada)).toMatchObject({
-      exit: 64,
+      exit: 2,
       stderr: expect.stringContaining('Write a version and its percent: churn@4=10.'),
     });
     const stopped = await runCli(['experiment', 'stop', 'iris'], ada);
