@@ -44,6 +44,7 @@ create table pgscore_data.target (
   hashed_as text,
   next_generation int not null default 2,
   keep_history interval check (keep_history >= interval '0'),
+  is_replay boolean not null default false,
   created_at timestamptz not null default clock_timestamp(),
   unique (view_schema, view_name)
 );
@@ -61,6 +62,7 @@ comment on column pgscore_data.target.hashed_as is
   'Digest of the version and columns that pgscore_hash of the latest predictions was made for by a run; NULL: by none.';
 comment on column pgscore_data.target.keep_history is
   'How long the history shows predictions of runs; NULL: 400 days, and of large runs the newest 40.';
+comment on column pgscore_data.target.is_replay is 'Whether it holds the predictions of replays, and no others.';
 
 create table pgscore_data.generation (
   target_id int not null references pgscore_data.target on delete cascade,
@@ -147,7 +149,9 @@ create table pgscore_data.run (
   arm_of bigint,
   arm_error text,
   rows_without_key bigint,
-  check (state <> 'failed' or error is not null)
+  is_replay boolean not null default false,
+  check (state <> 'failed' or error is not null),
+  check (not is_replay or publish is false and counted and kept and num_nonnulls(segments, experiment_id) = 0)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
 comment on table pgscore_data.run is 'One request to score a source, from submission to its end.';
 comment on column pgscore_data.run.pages is 'Pages of the source when the run was submitted.';
@@ -182,6 +186,8 @@ comment on column pgscore_data.run.arm_of is
 comment on column pgscore_data.run.arm_error is 'Why its version scores all rows, though there is an experiment.';
 comment on column pgscore_data.run.rows_without_key is
   'Rows that its version scored because a column that the experiment splits by was NULL.';
+comment on column pgscore_data.run.is_replay is
+  'Whether it replays the past. It counts as counted and kept from the start, so that no refresh takes it.';
 create index run_of_watch on pgscore_data.run (watch_id, run_id) where watch_id is not null;
 create index run_asked_for on pgscore_data.run (run_id) where watch_id is null;
 create index run_with_keys on pgscore_data.run (watch_id) where keys is not null;

@@ -759,6 +759,77 @@ comment on column pgscore_data.compared_prediction.segment_id is
   'A segment, or of arms the stage of the experiment; 0: all predictions.';
 comment on column pgscore_data.compared_prediction.brier is 'What it adds to the Brier score, of arms only, as is log_loss.';
 
+-- Replays. What they come to is kept apart from the cells, so that no live number can hold it.
+
+create table pgscore_data.replay (
+  run_id bigint primary key references pgscore_data.run on delete cascade,
+  from_time timestamptz,
+  to_time timestamptz,
+  compared_at timestamptz,
+  compare_seconds double precision,
+  other_id int,
+  n_days bigint,
+  first_day timestamptz,
+  last_day timestamptz
+);
+comment on table pgscore_data.replay is 'Runs that replay the past, and the version that each was last compared with.';
+comment on column pgscore_data.replay.from_time is 'Where the window begins; NULL: with the first row.';
+comment on column pgscore_data.replay.to_time is 'Where it ends, this time excluded; NULL: with the last row.';
+comment on column pgscore_data.replay.other_id is 'The champion at that time.';
+comment on column pgscore_data.replay.first_day is 'First day that has replayed predictions whose label judges both.';
+
+create table pgscore_data.replay_metric (
+  run_id bigint not null references pgscore_data.replay on delete cascade,
+  metric text not null,
+  value double precision,
+  value_low double precision,
+  value_high double precision,
+  n bigint not null,
+  other_value double precision,
+  other_low double precision,
+  other_high double precision,
+  other_n bigint not null,
+  correlation double precision not null,
+  is_enough boolean not null,
+  primary key (run_id, metric)
+);
+comment on table pgscore_data.replay_metric is
+  'What a replay and the live predictions of the champion came to over the same labels, as compared_metric has it of versions.';
+
+create table pgscore_data.replay_month (
+  run_id bigint not null references pgscore_data.replay on delete cascade,
+  month timestamptz not null,
+  in_training boolean,
+  n_predictions bigint not null,
+  n_labeled bigint not null,
+  n_awaiting bigint not null,
+  n_hits bigint,
+  n_positive bigint,
+  n_said_positive bigint,
+  n_true_positive bigint,
+  sum_abs_error double precision,
+  sum_error2 double precision,
+  unique nulls not distinct (run_id, month, in_training)
+);
+comment on table pgscore_data.replay_month is 'What a replay came to, month by month.';
+comment on column pgscore_data.replay_month.in_training is
+  'Whether its predictions are for a time before the version was trained; NULL: it does not say until when it was trained.';
+
+create unlogged table pgscore_data.replay_prediction (
+  entity bigint not null,
+  event_time timestamptz not null,
+  in_training boolean,
+  is_awaiting boolean not null,
+  known_at timestamptz,
+  is_hit boolean,
+  is_positive boolean,
+  said_positive boolean,
+  error double precision,
+  bin smallint
+);
+comment on table pgscore_data.replay_prediction is
+  'Work of the comparison that is running: the predictions of a replay, with what the label said that judges them, if any.';
+
 -- Features and their drift.
 
 create table pgscore_data.feature_set (

@@ -16,7 +16,8 @@ grant usage on schema pgscore_data to pgscore_service;
 grant execute on all functions in schema pgscore to pgscore_user;
 grant execute on all procedures in schema pgscore to pgscore_user;
 revoke execute on function
-  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean, text[]),
+  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean, text[],
+    timestamptz),
   pgscore._run_command(text, text, text),
   pgscore.promote(text, boolean, text),
   pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text),
@@ -38,7 +39,8 @@ revoke execute on function
   pgscore._may_score(name, int)
   from pgscore_user;
 grant execute on function
-  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean, text[]),
+  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean, text[],
+    timestamptz),
   pgscore._run_command(text, text, text),
   pgscore.promote(text, boolean, text),
   pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text),
@@ -83,11 +85,12 @@ grant select (outcome), insert (model, relation, bound) on pgscore._binding_requ
 grant select (version), insert (model, bytes, options, expect) on pgscore._deployment to pgscore_deployer;
 grant select (outcome), insert (action, model, argument, options) on pgscore._command to pgscore_deployer;
 grant select, insert (digest, kind) on pgscore._handle_request to pgscore_user;
-grant select, insert (view_schema, view_name, task, key_columns, class_labels, score_unit) on pgscore._target_request to pgscore_user;
+grant select, insert (view_schema, view_name, task, key_columns, class_labels, score_unit, is_replay)
+  on pgscore._target_request to pgscore_user;
 grant
   select (run_id),
   insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls,
-    publish, error_limit, schedule_id, fire_at, only_changed)
+    publish, error_limit, schedule_id, fire_at, only_changed, is_replay)
   on pgscore._run_request to pgscore_user;
 grant select on pgscore._known_plan to pgscore_user;
 -- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.

@@ -2,6 +2,7 @@
 export type { Connection } from './client/connection.ts';
 export { bucket, type KeyPart } from './lib/bucket.ts';
 export { deploy, waitForVersion, type DeployOptions, type Version } from './client/deploy.ts';
+export { replay, type ReplayOptions } from './client/replay.ts';
 export {
   scoreTable,
   waitForRun,

@@ -85,10 +85,11 @@ $body$,
     'declare ' || string_agg(format('%s constant %s[] := nullif(current_setting(''pgscore.keys_%s'', true), '''')::%s[];',
                                     given, type, n, type), ' ' order by n),
     guard, pgscore._handle_columns(plan -> 'columns'), plan ->> 'schema', plan ->> 'name',
-    ' where ' || string_agg(format('%s = any (%s)', value, given), ' and ' order by n)
-    || case when count(*) = 1 then ''
-         else format(' and (%s) in (select * from unnest(%s))', string_agg(value, ', ' order by n),
-                     string_agg(given, ', ' order by n)) end,
+    ' where ' || coalesce(
+      string_agg(format('%s = any (%s)', value, given), ' and ' order by n)
+      || case when count(*) = 1 then ''
+           else format(' and (%s) in (select * from unnest(%s))', string_agg(value, ', ' order by n),
+                       string_agg(given, ', ' order by n)) end, 'true') || pgscore._handle_window(plan),
     types_are)
     from key
 $$;

@@ -51,7 +51,7 @@ begin
   select x.version_id, x.snapshot_at, x.generation, x.segments, v.model_id, t as target into r
     from pgscore_data.run x join pgscore_data.version v using (version_id)
     join pgscore_data.target t using (target_id)
-   where x.run_id = this_run;
+   where x.run_id = this_run and not x.is_replay;
   if not found or not pgscore_data._is_judged(r.target) then
     return;
   end if;

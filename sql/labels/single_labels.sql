@@ -122,7 +122,7 @@ begin
       into families, columns
       from (select t.key_columns from pgscore_data.target t join pgscore_data.run r on r.target_id = t.target_id
               join pgscore_data.version v using (version_id)
-             where v.model_id = family.model_id order by r.run_id limit 1) t
+             where v.model_id = family.model_id and not r.is_replay order by r.run_id limit 1) t
                    cross join jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
     if families is null then
       select array_fill('text'::text, array[cardinality(c.key)]), c.key into families, columns from pgscore_data.call_log c

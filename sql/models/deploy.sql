@@ -88,7 +88,8 @@ create or replace function pgscore.deploy(
   expect jsonb default null,
   native boolean default null,
   logits boolean default null,
-  targets text[] default null
+  targets text[] default null,
+  trained_until timestamptz default null
 ) returns text
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -126,6 +127,10 @@ begin
     raise exception 'null_values => % is no object', null_values
       using errcode = 'invalid_parameter_value', hint = 'Give a value for each feature: null_values => ''{"feature": 0}''.';
   end if;
+  if not isfinite(deploy.trained_until) then
+    raise exception 'trained_until => % is no day', quote_literal(trained_until)
+      using errcode = 'invalid_parameter_value', hint = 'Say when the training data end: trained_until => ''2026-06-30''.';
+  end if;
   if jsonb_typeof(deploy.expect) <> 'array' or jsonb_path_exists(deploy.expect, '$[*] ? (@.type() != "object")') then
     raise exception 'expect is no array of rows'
       using errcode = 'invalid_parameter_value', hint = 'Give rows as expect => ''[{"feature": 1, "expected_score": 0.5}]''.';
@@ -134,14 +139,14 @@ begin
   values (deploy.model, deploy.bytes,
     jsonb_strip_nulls(jsonb_build_object('features', features, 'class_labels', class_labels, 'positive_class', positive_class,
       'threshold', threshold, 'task', task, 'nulls', nulls, 'null_values', null_values, 'native', native,
-      'logits', logits, 'targets', targets)),
+      'logits', logits, 'targets', targets, 'trained_until', trained_until)),
     deploy.expect)
   returning version into deployed;
   return deployed;
 end
 $$;
 comment on function pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean,
-                                   text[]) is
+                                   text[], timestamptz) is
 'Deploys an ONNX model and returns its version, such as churn@1, in state checking.
 model: the name to deploy under.  bytes: the ONNX file.  features: names of the columns of a matrix input, in order, where the file does '
 'not say (metadata key pgscore.features).
@@ -155,6 +160,8 @@ nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row 
 expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version '
 'that differs.
 native: false compiles it to no function, whose source whoever may connect could read (default: compiled where that can be).
+trained_until: when the data end that the model was trained on (default: as the metadata key pgscore.trained_until says). A replay leaves
+earlier times out of comparisons.
 logits: true where the numbers of a classifier are logits or log-probabilities, of which a sigmoid or a softmax makes probabilities.
 The first ready version of a model becomes its champion.';
 

@@ -149,7 +149,8 @@ select
   (v.signature ->> 'threshold')::double precision as threshold,
   (select string_agg(f ->> 'name' || ' ' || case f ->> 'nulls' when 'default' then (f -> 'default')::text else f ->> 'nulls' end,
                      ', ' order by n)
-     from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as nulls
+     from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as nulls,
+  coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil')::timestamptz as trained_until
 from pgscore_data.model m
 join pgscore_data.version v using (model_id)
 left join pgscore_data.execution e using (version_id)
@@ -185,6 +186,7 @@ comment on column pgscore.models.threshold is
 'The probability from which a binary model says the positive class. NULL: the label is the model''s own.';
 comment on column pgscore.models.nulls is
 'What a NULL becomes, feature by feature: error (the row cannot be scored), nan (the model takes NaN), or the value of null_values.';
+comment on column pgscore.models.trained_until is 'When the data end that the version was trained on; NULL: not known.';
 
 create or replace view pgscore.audit with (security_barrier) as
 select at, actor, action, model, version, sha256, detail from pgscore_data.audit;
@@ -229,7 +231,8 @@ as $$
     (16, 'calls kept', v.calls_kept),
     (17, 'positive class', v.positive_class),
     (18, 'threshold', v.threshold::text),
-    (19, 'nulls', v.nulls)
+    (19, 'nulls', v.nulls),
+    (20, 'trained until', v.trained_until::text)
   ) as p (position, property, value)
   where p.value is not null order by p.position
 $$;

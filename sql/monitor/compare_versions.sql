@@ -201,6 +201,18 @@ end;
 comment on function pgscore_data._compare_ranking() is
 'ROC AUC of both versions, with the correlation of both (DeLong, DeLong and Clarke-Pearson 1988).';
 
+create or replace view pgscore_data.compared_result as
+with found as materialized (
+  select * from pgscore_data._compare_parts() union all select * from pgscore_data._compare_ranking()
+)
+select segment_id, metric, a.value, a.low as value_low, a.high as value_high, coalesce(a.n, 0) as n,
+       b.value as other_value, b.low as other_low, b.high as other_high, coalesce(b.n, 0) as other_n,
+       coalesce(a.is_enough and b.is_enough, false) as is_enough,
+       case when a.correlation > 0 then greatest(0, least(1, a.correlation) - 1 / sqrt(least(a.n_effective, b.n_effective)))
+         else coalesce(a.correlation, 0) end as correlation
+  from (select * from found f where not f.is_other) a full join (select * from found f where f.is_other) b using (segment_id, metric);
+comment on view pgscore_data.compared_result is 'What the predictions in compared_prediction come to, of both sides.';
+
 create or replace function pgscore_data._compare_pair(this_version int, other int, by_segment boolean) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -216,16 +228,9 @@ begin
   insert into pgscore_data.compared_metric
     (version_id, other_id, segment_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough,
      correlation)
-  with found as materialized (
-    select * from pgscore_data._compare_parts() p where p.metric in (select k.metric from pgscore_data.compared_kind k)
-    union all
-    select * from pgscore_data._compare_ranking()
-  )
-  select this_version, other, segment_id, metric, a.value, a.low, a.high, coalesce(a.n, 0), b.value, b.low, b.high, coalesce(b.n, 0),
-         coalesce(a.is_enough and b.is_enough, false),
-         case when a.correlation > 0 then greatest(0, least(1, a.correlation) - 1 / sqrt(least(a.n_effective, b.n_effective)))
-           else coalesce(a.correlation, 0) end
-    from (select * from found f where not f.is_other) a full join (select * from found f where f.is_other) b using (segment_id, metric);
+  select this_version, other, c.segment_id, c.metric, c.value, c.value_low, c.value_high, c.n, c.other_value, c.other_low, c.other_high,
+         c.other_n, c.is_enough, c.correlation
+    from pgscore_data.compared_result c where c.metric in (select k.metric from pgscore_data.compared_kind k);
   truncate pgscore_data.compared_prediction;
   update pgscore_data.compared_pair p set compare_seconds = extract(epoch from clock_timestamp() - began)
    where p.version_id = this_version and p.other_id = other;
@@ -248,7 +253,7 @@ begin
    where d.compared_at is null or not patient or clock_timestamp() > d.compared_at + d.compare_seconds * interval '20 seconds'
    order by d.compared_at nulls first limit 1;
   if not found then
-    return pgscore_data._judge_experiment(patient);
+    return pgscore_data._judge_experiment(patient) or pgscore_data._compare_replays(patient);
   elsif not pgscore_data._take_turn('cells') then
     return false;
   end if;
@@ -257,5 +262,5 @@ begin
 end
 $$;
 comment on function pgscore_data._compare_versions(boolean) is
-  'Compares one pair of versions whose labels changed since they were compared, or else judges an experiment; true where another may wait. '
-  'patient: not before twenty times as long has passed as it took.';
+  'Compares one pair of versions whose labels changed since they were compared, or else judges an experiment or compares a replay; true '
+  'where another may wait. patient: not before twenty times as long has passed as it took.';

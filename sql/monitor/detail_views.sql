@@ -43,6 +43,10 @@ return pgscore_data._metric_meanings() || '{
   "n_predicted_positive": "Labelled predictions from it on.",
   "predicted_positive_rate": "Of the labelled predictions, the share from it on.",
   "lift": "How many times as frequent positives are from it on as among all.",
+  "is_replayed": "Whether value_a is of a replay: of what the version would have said.",
+  "replay_run": "The run that replayed; NULL: none.",
+  "in_training": "Of a replay, whether it has predictions for a time before the version was trained. none; left_out: it has, and they are '
+    'left out here; unknown: the version does not say until when it was trained, so it may have seen the answers.",
   "compared_with": "champion: the version that the bare model name means; or predecessor: the ready version before this one.",
   "other_version": "Number of the version that it is compared with.",
   "first_date": "First of the days that the predictions of model_version are for which the comparison rests on: those that a label judges '
@@ -177,12 +181,13 @@ with performance as (
 )
 select m.name as model_name, v.number::bigint as model_version, e.task,
        exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion') as is_champion,
-       greatest((select r.finished_at from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' order by r.run_id desc
-                  limit 1),
+       greatest((select r.finished_at from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' and not r.is_replay
+                  order by r.run_id desc limit 1),
          (select h.last_at from pgscore_data.online_hour h where h.version_id = v.version_id order by h.hour desc limit 1))
            as last_scored_at,
        ((select coalesce(sum(r.rows_done - r.rows_failed), 0) from pgscore_data.run r
-          where r.version_id = v.version_id and r.state = 'done' and r.finished_at > now() - interval '24 hours')
+          where r.version_id = v.version_id and r.state = 'done' and not r.is_replay
+            and r.finished_at > now() - interval '24 hours')
          + (select coalesce(sum(h.n_predictions), 0) from pgscore_data.online_hour h
              where h.version_id = v.version_id and h.hour > now() - interval '25 hours'))::bigint as n_24h,
        w.n_predictions, w.n_labeled, w.n_labeled::float8 / nullif(w.n_labeled + w.n_awaiting, 0) as label_coverage,

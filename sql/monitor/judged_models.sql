@@ -172,7 +172,7 @@ begin
              to_char(c.first_date, 'FMDD Mon YYYY'), to_char(c.last_date, 'FMDD Mon YYYY'), j.name || '@' || c.model_version) as sentence
       from pgscore_data.judged_model j
       join pgscore_bi.version_comparison c on c.model_name = j.name and c.other_version = j.number
-     where c.compared_with = 'champion' and c.metric = j.metric and c.verdict = 'better'$q$,
+     where c.compared_with = 'champion' and c.metric = j.metric and c.verdict = 'better' and not c.is_replayed$q$,
     pgscore_data._number_text('c.value_a', of_model), pgscore_data._number_text('c.value_b', of_model));
 end
 $do$;

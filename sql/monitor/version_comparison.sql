@@ -6,55 +6,127 @@ select * from (values
   ('multiclass', 'accuracy'), ('regression', 'mae'), ('regression', 'rmse')) x (task, metric);
 comment on view pgscore_data.compared_kind is 'By which metrics versions are compared.';
 
-create or replace view pgscore_data.compared_difference as
-select x.version_id, x.other_id, x.segment_id, x.metric, x.value, x.other_value, x.n, x.other_n, x.is_enough,
-       x.value - x.other_value as difference, x.value - x.other_value - b.below as low, x.value - x.other_value + b.above as high
-  from pgscore_data.compared_metric x
- cross join lateral (
-   select sqrt(greatest(0, l.a ^ 2 - 2 * x.correlation * l.a * l.b + l.b ^ 2)) as below,
-          sqrt(greatest(0, h.a ^ 2 - 2 * x.correlation * h.a * h.b + h.b ^ 2)) as above
-     from (values (x.value - x.value_low, x.other_high - x.other_value)) l (a, b),
-          (values (x.value_high - x.value, x.other_value - x.other_low)) h (a, b)) b;
+do $do$
+declare
+  difference constant text := $q$
+    select x.%s, x.metric, x.value, x.other_value, x.n, x.other_n, x.is_enough,
+           x.value - x.other_value as difference, x.value - x.other_value - b.below as low, x.value - x.other_value + b.above as high
+      from pgscore_data.%I x
+     cross join lateral (
+       select sqrt(greatest(0, l.a ^ 2 - 2 * x.correlation * l.a * l.b + l.b ^ 2)) as below,
+              sqrt(greatest(0, h.a ^ 2 - 2 * x.correlation * h.a * h.b + h.b ^ 2)) as above
+         from (values (x.value - x.value_low, x.other_high - x.other_value)) l (a, b),
+              (values (x.value_high - x.value, x.other_value - x.other_low)) h (a, b)) b$q$;
+begin
+  execute 'create or replace view pgscore_data.compared_difference as'
+    || format(difference, 'version_id, x.other_id, x.segment_id', 'compared_metric');
+  execute 'create or replace view pgscore_data.replayed_difference as' || format(difference, 'run_id', 'replay_metric');
+end
+$do$;
 comment on view pgscore_data.compared_difference is
   'How far two versions are apart by a metric, with the 95 % interval of the difference.';
+comment on view pgscore_data.replayed_difference is 'How far a replay and the live champion are apart by a metric, in the same way.';
 
-create or replace view pgscore_bi.version_comparison with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, p.compared_with, o.number::bigint as other_version, k.metric,
-       (c.first_day at time zone mo.time_zone)::date as first_date, (c.last_day at time zone mo.time_zone)::date as last_date,
-       coalesce(c.n_days, 0) as n_days,
-       x.value as value_a, x.other_value as value_b, x.difference, x.low as ci_low, x.high as ci_high,
-       coalesce(x.n, 0) as n_a, coalesce(x.other_n, 0) as n_b,
-       case when not coalesce(x.is_enough, false) then 'insufficient_data'
-         when x.low > 0 then case when k.task = 'regression' then 'worse' else 'better' end
-         when x.high < 0 then case when k.task = 'regression' then 'better' else 'worse' end
-         else 'no_difference' end as verdict,
-       c.compared_at,
-       case when x.value is null
-         or x.other_value is null then case when c.compared_at is null then 'not_compared' when c.n_days = 0 then 'no_common_labels'
-         when k.metric = 'precision_score' then 'no_predicted_positives'
-           when k.metric in ('recall_score', 'f1_score') then 'no_positive_labels'
-         when k.metric = 'roc_auc' then case when exists (select from pgscore_data.execution e
-                                                           where e.version_id in (p.version_id, p.other_id) and not e.probabilities)
-                                                                 then 'no_probabilities' else 'one_class' end
-         else 'no_labels' end end as undefined_reason
-  from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
-  join pgscore_data.version v using (model_id)
+create or replace view pgscore_data.comparison as
+select v.model_id, p.version_id, p.other_id, p.compared_with, k.task, k.metric, c.first_day, c.last_day, c.n_days,
+       x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough, c.compared_at,
+       null::bigint as run_id, null::text as in_training
+  from pgscore_data.version v
   join pgscore_data.version_pair p using (version_id)
-  join pgscore_data.version o on o.version_id = p.other_id
   join pgscore_data.compared_kind k on k.task = p.task
   left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
   left join pgscore_data.compared_difference x
-    on x.version_id = p.version_id and x.other_id = p.other_id and x.segment_id = 0 and x.metric = k.metric;
+    on x.version_id = p.version_id and x.other_id = p.other_id and x.segment_id = 0 and x.metric = k.metric
+union all
+select v.model_id, v.version_id, coalesce(r.other_id, a.version_id), 'champion', k.task, k.metric, r.first_day, r.last_day, r.n_days,
+       x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough,
+       case when r.n_days is not null then r.compared_at end, r.run_id, case
+         when coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil') is null then 'unknown'
+         when exists (select from pgscore_data.replay_month m where m.run_id = r.run_id and m.in_training) then 'left_out'
+         else 'none' end
+  from pgscore_data.replay r
+  join pgscore_data.run using (run_id)
+  join pgscore_data.version v using (version_id)
+  join pgscore_data.scored_version e using (version_id)
+  join pgscore_data.compared_kind k on k.task = e.task
+  left join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
+  left join pgscore_data.replayed_difference x on x.run_id = r.run_id and x.metric = k.metric
+ where run.state = 'done';
+comment on view pgscore_data.comparison is 'All comparisons by all metrics: of versions, and of replays with the live champion.';
+
+create or replace view pgscore_bi.version_comparison with (security_barrier) as
+select m.name as model_name, v.number::bigint as model_version, p.compared_with, o.number::bigint as other_version, p.metric,
+       (p.first_day at time zone mo.time_zone)::date as first_date, (p.last_day at time zone mo.time_zone)::date as last_date,
+       coalesce(p.n_days, 0) as n_days,
+       p.value as value_a, p.other_value as value_b, p.difference, p.low as ci_low, p.high as ci_high,
+       coalesce(p.n, 0) as n_a, coalesce(p.other_n, 0) as n_b,
+       case when not coalesce(p.is_enough, false) then 'insufficient_data'
+         when p.low > 0 then case when p.task = 'regression' then 'worse' else 'better' end
+         when p.high < 0 then case when p.task = 'regression' then 'better' else 'worse' end
+         else 'no_difference' end as verdict,
+       p.compared_at,
+       case when p.value is null
+         or p.other_value is null then case when p.compared_at is null then 'not_compared' when p.n_days = 0 then 'no_common_labels'
+         when p.metric = 'precision_score' then 'no_predicted_positives'
+           when p.metric in ('recall_score', 'f1_score') then 'no_positive_labels'
+         when p.metric = 'roc_auc' then case when exists (select from pgscore_data.execution e
+                                                           where e.version_id in (p.version_id, p.other_id) and not e.probabilities)
+                                                                 then 'no_probabilities' else 'one_class' end
+         else 'no_labels' end end as undefined_reason,
+       p.run_id is not null as is_replayed, p.run_id as replay_run, p.in_training
+  from pgscore_data.visible_model m
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.comparison p using (model_id)
+  join pgscore_data.version v on v.version_id = p.version_id
+  join pgscore_data.version o on o.version_id = p.other_id;
 comment on view pgscore_bi.version_comparison is
 'Whether a version is better than the champion and than the one before it, by each metric, over the labels that judge a prediction of '
 'both. Other labels count for neither. The 95 % interval of the difference is made of the intervals of both values and of their '
-'correlation (Zou 2007; for shares Newcombe 1998, Stat Med 17:2635, method 10). Labels of one entity are not taken for independent.';
+'correlation (Zou 2007; for shares Newcombe 1998, Stat Med 17:2635, method 10). Labels of one entity are not taken for independent. '
+'Where is_replayed, model_version replayed the past, and other_version is the champion as it predicted live.';
 do $$
 begin
   perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
     "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_labels, no_predicted_positives, no_positive_labels, '
       'one_class, or no_probabilities (a version says labels only), of one of them at least."
+  }');
+end
+$$;
+
+create or replace view pgscore_bi.replay_performance_monthly with (security_barrier) as
+select r.run_id as replay_run, m.name as model_name, v.number::bigint as model_version,
+       (r.month at time zone mo.time_zone)::date as window_date, r.month as window_start,
+       (date_trunc('month', r.month at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone as window_end,
+       null::text as segment_key, null::text as segment_value, r.in_training, r.n_predictions, r.n_labeled,
+       r.n_labeled::float8 / nullif(r.n_labeled + r.n_awaiting, 0) as label_coverage,
+       r.n_labeled > 0 and r.n_labeled >= mo.min_label_coverage * (r.n_labeled + r.n_awaiting) as is_mature, k.metric,
+       case k.metric
+         when 'accuracy' then r.n_hits::float8 / nullif(r.n_labeled, 0)
+         when 'precision_score' then r.n_true_positive::float8 / nullif(r.n_said_positive, 0)
+         when 'recall_score' then r.n_true_positive::float8 / nullif(r.n_positive, 0)
+         when 'f1_score' then 2.0::float8 * r.n_true_positive / nullif(r.n_positive + r.n_said_positive, 0)
+         when 'mae' then r.sum_abs_error / nullif(r.n_labeled, 0)
+         when 'rmse' then sqrt(r.sum_error2 / nullif(r.n_labeled, 0)) end as value
+  from pgscore_data.replay_month r
+  join pgscore_data.run using (run_id)
+  join pgscore_data.version v using (version_id)
+  join pgscore_data.visible_model m using (model_id)
+  join pgscore_data.monitor mo using (model_id)
+  join pgscore_data.scored_version e using (version_id)
+  join pgscore_data.compared_kind k on k.task = e.task and k.metric <> 'roc_auc';
+comment on view pgscore_bi.replay_performance_monthly is
+'What replays came to by month, over all labels that judge a replayed prediction. The live versions have theirs in the views of '
+'performance.';
+do $$
+begin
+  perform pgscore_data._comment_columns('pgscore_bi.replay_performance_monthly', pgscore_data._detail_meanings() || '{
+    "window_date": "First day of the month, of the times that its predictions are for.",
+    "in_training": "Whether they are for a time before the version was trained, so that it may have seen the answers; NULL: the version '
+      'does not say until when it was trained. A month in which it was trained has two rows a metric.",
+    "n_predictions": "Replayed predictions without an error.",
+    "n_labeled": "Those that a label judges.",
+    "label_coverage": "Of the predictions that a label judges or may still judge, the share that one judges.",
+    "value": "The metric."
   }');
 end
 $$;

@@ -32,7 +32,8 @@ select
   r.rows_unchanged,
   r.arm_of,
   r.rows_without_key,
-  r.arm_error
+  r.arm_error,
+  r.is_replay
 from pgscore_data.run r
 join pgscore_data.version v using (version_id)
 join pgscore_data.model m using (model_id)
@@ -88,6 +89,8 @@ comment on column pgscore.runs.arm_of is
 comment on column pgscore.runs.rows_without_key is
   'Rows that the champion scored because a column that the experiment splits by was NULL; NULL: no rows were split.';
 comment on column pgscore.runs.arm_error is 'Why the champion scored all rows of the run, though an experiment is running.';
+comment on column pgscore.runs.is_replay is
+  'Whether it replays the past: its predictions are in the history only, and count as no live ones.';
 
 create or replace view pgscore.run_errors with (security_barrier) as
 select e.run_id as run, e.key, e.code, e.reason, e.feature, e.input

@@ -3,7 +3,7 @@
 create or replace view pgscore._run_request with (security_barrier) as
 select r.run_id, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.handle_id, r.plan, r.rls,
        r.publish, r.error_limit,
-       r.schedule_id, r.fire_at, r.requested_by, r.plan_id, r.pages, r.rows_expected, null::text as request, r.only_changed
+       r.schedule_id, r.fire_at, r.requested_by, r.plan_id, r.pages, r.rows_expected, null::text as request, r.only_changed, r.is_replay
 from pgscore_data.run r where r.requested_by = current_user;
 comment on view pgscore._run_request is 'Where score_table() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._run_request alter column requested_by set default current_user;
@@ -73,6 +73,9 @@ begin
   if not found then
     raise exception 'the target belongs to another role'
       using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
+  elsif t.is_replay <> coalesce(new.is_replay, false) then
+    raise exception 'live predictions and replays are never in one target'
+      using errcode = 'object_not_in_prerequisite_state', hint = 'Choose another target.';
   elsif exists (select from pgscore_data.watch w where w.target_id = t.target_id) then
     raise exception 'target %.% is watched', t.view_schema, t.view_name using errcode = 'object_in_use',
       hint = format('Its watch keeps it up to date. Choose another target, or select pgscore.unwatch(%L) first.',
@@ -103,13 +106,19 @@ begin
     perform pgscore_data._keep_plan(new);
   end if;
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,
-    pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed, experiment_id, arm_error)
+    pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed, experiment_id, arm_error,
+    is_replay, counted, kept)
   values (new.requested_by, new.version_id, new.target_id, new.source_schema, new.source_name, new.source_kind, new.handle_id,
     case when new.plan_id is null then new.plan end, new.plan_id, coalesce(new.pages, 0),
-          coalesce(new.rls, 'error'), new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected, segments,
-          coalesce(new.only_changed, false), (fitting ->> 'experiment')::int, fitting ->> 'arm_error')
+          coalesce(new.rls, 'error'), not t.is_replay and new.publish, new.error_limit, new.schedule_id, new.fire_at, new.rows_expected,
+          case when not t.is_replay then segments end, not t.is_replay and coalesce(new.only_changed, false),
+          case when not t.is_replay then (fitting ->> 'experiment')::int end, fitting ->> 'arm_error',
+          t.is_replay, t.is_replay, t.is_replay)
   returning run_id into new.run_id;
-  if fitting ? 'experiment' then
+  if t.is_replay then
+    insert into pgscore_data.replay (run_id, from_time, to_time)
+    values (new.run_id, (new.plan #>> '{window,from}')::timestamptz, (new.plan #>> '{window,to}')::timestamptz);
+  elsif fitting ? 'experiment' then
     perform pgscore_data._begin_shadows(new.run_id);
   end if;
   if new.schedule_id is not null then

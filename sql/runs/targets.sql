@@ -1,7 +1,7 @@
 -- Targets: managed, typed, partitioned storage for predictions, and the views that users read.
 
 create or replace view pgscore._target_request with (security_barrier) as
-select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner, t.score_unit
+select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner, t.score_unit, t.is_replay
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
 comment on view pgscore._target_request is
   'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
@@ -118,9 +118,9 @@ begin
       errcode = 'insufficient_privilege', hint = format('Name a schema that you may create views in: target_schema => ''...''; or: grant '
                                                         'create on schema %I to %I;', new.view_schema, new.owner);
   end if;
-  insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, value_columns, score_unit)
+  insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, value_columns, score_unit, is_replay)
   values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels,
-          pgscore._value_columns(new.task, new.class_labels, new.score_unit), new.score_unit)
+          pgscore._value_columns(new.task, new.class_labels, new.score_unit), new.score_unit, coalesce(new.is_replay, false))
   returning * into t;
   base := 'target_' || t.target_id;
   select string_agg(format('%I %s not null', k ->> 'name', k ->> 'sql_type'), ', ' order by n),
@@ -220,7 +220,22 @@ $$;
 comment on function pgscore._create_user_view(name, name, text, text, text, text[], text) is
   'Makes a view over a target''s predictions as the caller, who owns it and grants it on.';
 
-create or replace function pgscore._ensure_target(target_schema name, target name, signature jsonb, keys jsonb) returns int
+create or replace function pgscore._refuse_long_target(target text) returns void
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if octet_length(target) > 55 then
+    raise exception 'target name "%" is longer than 55 bytes', target
+      using errcode = 'name_too_long', hint = 'Choose a shorter one: target => ''…''; the history view appends _history to it.';
+  end if;
+end
+$$;
+comment on function pgscore._refuse_long_target(text) is 'Raises where the name of a target is too long for the names of its views.';
+
+create or replace function pgscore._ensure_target(
+  target_schema name, target name, signature jsonb, keys jsonb, is_replay boolean default false
+) returns int
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -232,10 +247,7 @@ declare
   known record;
   id int;
 begin
-  if octet_length(target) > 55 then
-    raise exception 'target name "%" is longer than 55 bytes', target
-      using errcode = 'name_too_long', hint = 'Choose a shorter one: target => ''…''; the history view appends _history to it.';
-  end if;
+  perform pgscore._refuse_long_target(target);
   select k ->> 'name' into taken from jsonb_array_elements(keys) k
    where k ->> 'name' = any (pgscore._value_columns(task, labels, unit)) limit 1;
   if taken is not null then
@@ -243,12 +255,17 @@ begin
       errcode = 'duplicate_column',
       hint = 'Score a view that names the key otherwise, or deploy the model with other names: targets => ''{…}''.';
   end if;
-  select t.target_id, t.task, t.key_columns, t.class_labels, t.owner, t.score_unit into known
+  select t.target_id, t.task, t.key_columns, t.class_labels, t.owner, t.score_unit, t.is_replay into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
   if known.target_id is null then
-    insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, score_unit)
-    values (target_schema, target, task, keys, labels, unit)
+    insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, score_unit, is_replay)
+    values (target_schema, target, task, keys, labels, unit, _ensure_target.is_replay)
     returning target_id into id;
+  elsif known.is_replay <> _ensure_target.is_replay then
+    raise exception 'target "%.%" holds %', target_schema, target,
+      case when known.is_replay then 'replays' else 'live predictions' end using
+      errcode = 'object_not_in_prerequisite_state', detail = 'Live predictions and replays are never in one target.',
+      hint = 'Choose another target.';
   elsif (known.task, known.key_columns, known.class_labels, known.score_unit) is distinct from (task, keys, labels, unit) then
     raise exception 'target "%.%" has another shape', target_schema, target using
       errcode = 'datatype_mismatch',
@@ -265,7 +282,9 @@ begin
   end if;
   -- What stands in place of a view of a target that she has is her doing; of a new one it is a mistake, and is said.
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target)) is null then
-    perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id), 'The latest prediction for each key.',
+    perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id),
+                                      case when is_replay then 'Empty, as it holds replays: the view of that name and _history has them.'
+                                        else 'The latest prediction for each key.' end,
                                       task, labels, unit);
   end if;
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target || '_history')) is null then
@@ -275,5 +294,5 @@ begin
   return id;
 end
 $$;
-comment on function pgscore._ensure_target(name, name, jsonb, jsonb) is
+comment on function pgscore._ensure_target(name, name, jsonb, jsonb, boolean) is
   'The target of a run: the caller''s own where its shape fits, else a new one with its two views.';

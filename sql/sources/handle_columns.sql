@@ -62,6 +62,18 @@ $$;
 comment on function pgscore._handle_columns(jsonb) is
   'The select list of a handle: c1, c2, … in the order of the plan, domains as their base types, segments as texts.';
 
+create or replace function pgscore._handle_window(plan jsonb) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(string_agg(format(' and (%s) operator(pg_catalog.%s) %L::timestamptz', pgscore._handle_expression(c), b.comparison,
+                                    b.bound), ''), '')
+    from jsonb_array_elements(plan -> 'columns') c,
+         (values ('>=', plan #>> '{window,from}'), ('<', plan #>> '{window,to}')) b (comparison, bound)
+   where c ->> 'role' = 'event_time' and b.bound is not null
+$$;
+comment on function pgscore._handle_window(jsonb) is 'The conditions on the event time of a source t that the plan of a replay has.';
+
 create or replace function pgscore._with_keys(reading text, columns jsonb) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp

@@ -87,7 +87,7 @@ begin
            array_agg(c ->> 'sql_type' order by n) as types into shape
       from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n);
     types_are := format('pgscore._columns_are(%L, %L, %L)', relation, shape.names, shape.types);
-    reading := format('select %s from %s t where %s and %s', columns, relation, guard, types_are);
+    reading := format('select %s from %s t where %s and %s%s', columns, relation, guard, types_are, pgscore._handle_window(plan));
     execute format(
       'create function pgscore_sources.%I(lo tid, hi tid) returns table (%s) language %s stable security definer set search_path = '
       'pg_catalog, pg_temp as %L',
@@ -182,9 +182,10 @@ as $$
 declare
   -- A view is faster to read and depends on the table, so it lives for one run of a large table; a function depends on nothing and is kept.
   kind text := case when (plan ->> 'plain')::boolean and plan ->> 'kind' = 'ctid' and (plan ->> 'pages')::bigint > 128
+    and not plan ? 'window'
     and not pgscore._runs_code_when_planned(format('%I.%I', plan ->> 'schema', plan ->> 'name')::regclass) then 'view' else 'function' end;
   shape text := md5(jsonb_build_array(plan -> 'schema', plan -> 'name', plan -> 'kind', plan -> 'columns', plan -> 'by_key',
-                                       plan -> 'on_citus')::text);
+                                      plan -> 'on_citus', plan -> 'window')::text);
   kept record;
 begin
   if kind = 'function' then

@@ -10,6 +10,7 @@ import { normalise } from '../onnx/normalise.ts';
 import type { Outline } from '../onnx/outline.ts';
 import { decideNulls } from './null-handling.ts';
 import type { Signature } from '../inference/signature.ts';
+import { trainedUntil } from './trained-until.ts';
 import { trainingBaseline, type FeatureBaseline } from './training-baseline.ts';
 import { tryBatches } from './batch-freedom.ts';
 import { compareExpected, type ExpectationReport } from './expectation.ts';
@@ -34,6 +35,8 @@ export type ProbeReport<Graph = Uint8Array> = CheckedModel<Graph> & {
   readonly producer: { name: string; version: string };
   /** What the features were like in training, where the metadata says so. */
   readonly baseline: readonly FeatureBaseline[] | null;
+  /** When the training data end, where the metadata says so. */
+  readonly trainedUntil: string | null;
   /** The comparison with the framework's own predictions, where there were any. */
   readonly expectation: ExpectationReport | null;
   /** What ONNX Runtime says of the rows that it was asked about; null where there were none. */
@@ -67,17 +70,19 @@ export async function checkModel(
   const checked = { signature, served: changed ? outline.bytes : null };
   const asked = rowsFor(checked);
   const training = trainingBaseline(metadata, signature.features);
+  const trained = trainedUntil(metadata);
   const expectation = options.expect === undefined ? null : await compareExpected(trial.session, options.expect);
   // Rows that were expected, and came, are the proof.
   const differences = expectation === null ? knownDifferences(outline) : [];
   const rows = await asked;
   return {
     ...checked,
-    warnings: [...trial.warnings, ...training.warnings, ...differences],
+    warnings: [...trial.warnings, ...training.warnings, ...trained.warnings, ...differences],
     metadata,
     opset,
     producer,
     baseline: training.baseline,
+    trainedUntil: trained.trainedUntil,
     expectation,
     reference: rows && (await referenceFor(trial.session, rows)),
   };

@@ -29,6 +29,8 @@ export type DeployOptions = WaitOptions & {
   readonly expect?: readonly Readonly<Record<string, unknown>>[] | undefined;
   /** `false`: compile no SQL functions, whose source everybody who may connect can read. */
   readonly native?: boolean | undefined;
+  /** When the data end that the model was trained on, as PostgreSQL reads a time; by default as the file says. */
+  readonly trainedUntil?: string | undefined;
   /** An alias that points at the version once it is ready. */
   readonly alias?: string | undefined;
   /** `false`: return at once, while the version is checked. */
@@ -88,6 +90,7 @@ function deployArguments(bytes: Buffer, options: DeployOptions): Argument[] {
     ['nulls', 'text', options.nulls],
     ['null_values', 'jsonb', options.nullValues],
     ['native', 'boolean', options.native === false ? false : undefined],
+    ['trained_until', 'timestamptz', options.trainedUntil],
     ['expect', 'jsonb', options.expect],
   ];
 }

@@ -136,7 +136,7 @@ export async function waitForRun(
 }
 
 /** The caller's run of this number. Raises `usage` if there is none. */
-async function readRun(connection: Connection, number: number): Promise<Run> {
+export async function readRun(connection: Connection, number: number): Promise<Run> {
   return runOf(await readRow(connection, number));
 }
 

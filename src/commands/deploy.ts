@@ -58,6 +58,7 @@ export function addDeploy(program: Command): void {
     .option('--nulls <rule>', 'auto, error or nan: what a NULL in a number feature becomes (default: auto)')
     .option('--null-values <json>', 'values in place of NULL: {"feature": value}', jsonOption('--null-values'))
     .option('--expect <rows.csv>', 'rows with the predictions of the training framework, which the version must match')
+    .option('--trained-until <time>', 'when the training data end (default: as the file says)')
     .option('--alias <name>', 'point this alias at the version when it is ready')
     .option('--no-native', 'compile it to no function, whose source whoever may connect could read')
     .option('--no-wait', 'return at once; the check goes on')

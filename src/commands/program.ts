@@ -13,6 +13,7 @@ import { addMigrate } from './migrate.ts';
 import { addModels } from './models.ts';
 import { addRuns } from './runs.ts';
 import { addSchedule } from './schedule.ts';
+import { addReplay } from './replay.ts';
 import { addScore } from './score.ts';
 import { addServe } from './serve.ts';
 import { addSql } from './sql.ts';
@@ -30,7 +31,7 @@ type Group = readonly [heading: string, commands: readonly ((program: Command) =
 const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
   ['Models:', [addDeploy, addModels, addVersionCommands, addGates, addExperiment]],
-  ['Scoring:', [addScore, addRuns, addCancel, addSchedule, addWatchCommands]],
+  ['Scoring:', [addScore, addReplay, addRuns, addCancel, addSchedule, addWatchCommands]],
   ['Care:', [addAlerts, addSql, addDoctor, addAdopt, addUninstall]],
 ];
 

@@ -58,6 +58,8 @@ export type Run = {
   readonly model: string;
   /** Where the model's monitor begins and ends a day. */
   readonly timeZone: string;
+  /** Whether it replays the past: nothing of it is counted for the monitor. */
+  readonly isReplay: boolean;
   /** Whether the features of the model are counted. */
   readonly featuresWatched: boolean;
   /** Columns that its predictions are split by: each is to keep a value for each of them. */
@@ -98,6 +100,7 @@ export type ClaimedRunRow = {
   version_id: number;
   model: string;
   time_zone: string;
+  is_replay: boolean;
   features_watched: boolean;
   segments: string[] | null;
   bin_set: number | null;
@@ -133,8 +136,8 @@ const MOST_COMPARED = 20_000_000;
 
 /** The select list that ClaimedRunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
-  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments, c.arms as split,
-  m.name as model, m.time_zone, m.features_watched,
+  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments, c.arms as split, c.is_replay,
+  m.name as model, m.time_zone, m.features_watched and not c.is_replay as features_watched,
   (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
   case when h.handle_id is not null then jsonb_build_object('handleId', h.handle_id, 'name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
@@ -196,6 +199,7 @@ export function runFrom(row: ClaimedRunRow): Run | RunDefect {
     versionId: row.version_id,
     model: row.model,
     timeZone: row.time_zone,
+    isReplay: row.is_replay,
     featuresWatched: row.features_watched,
     segments: row.segments ?? [],
     binSet: row.bin_set,

@@ -49,8 +49,9 @@ export class PredictionCount {
     if (segments !== null) this.#segments.add(segments, days, predictions.errors);
   }
 
-  /** Writes the counts down, in the transaction that writes the predictions. */
+  /** Writes the counts down, in the transaction that writes the predictions; those of a replay are no live ones. */
   statements(shard: number): PipelinedStatement[] {
+    if (this.#run.isReplay) return [];
     const segments = writeSegmentTally(this.#run, shard, this.#segments.days);
     return [...this.#tally.statements(this.#run, shard), ...this.features.statements(shard), ...segments];
   }

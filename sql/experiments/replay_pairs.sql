@@ -1,0 +1,204 @@
+-- What replays come to. Their predictions are paired with the labels that are known, by the rule of the model, and compared with the live
+-- predictions of the champion. All of it is apart from cells and pairs, which hold live predictions only.
+
+create or replace function pgscore_data._entity_text(t pgscore_data.target, label_keys name[]) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return case
+  when t.is_replay and t.key_columns @> '[{"name": "prediction_id"}, {"name": "asked_at"}, {"name": "key", "sql_type": "text[]"}]'
+    then 'p.key'
+  else pgscore_data._key_text(case
+    when t.is_replay
+      and (select bool_and(t.key_columns @> jsonb_build_array(jsonb_build_object('name', n))) from unnest(label_keys) n)
+      then (select jsonb_agg(jsonb_build_object('name', n) order by place) from unnest(label_keys) with ordinality x (n, place))
+    else t.key_columns end)
+end;
+comment on function pgscore_data._entity_text(pgscore_data.target, name[]) is
+  'The expression of the entity that a prediction p is about. Of a replay with more key columns than labels have, by those of the labels.';
+
+create or replace function pgscore_data._trained_until(v pgscore_data.version) returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+return coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil')::timestamptz;
+comment on function pgscore_data._trained_until(pgscore_data.version) is
+  'Until when the data reach that a version was trained on: as its deployer said, else as its file says. NULL: not known.';
+
+create or replace function pgscore_data._replay_query(t pgscore_data.target, m pgscore_data.monitor) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return format($q$
+  with prediction as materialized (
+    select row_number() over () as n, %1$s as key, p.event_time, %2$s as made_at, %3$s as tie, p.score,
+           %4$s as predicted_class
+      from pgscore_predictions.%5$I p
+     where p.run_id = $1 and p.generation = any ($3) and p.error_code is null
+       and p.event_time = pgscore_data._moment(p.event_time, null)
+  ), place as (
+    select x.key, x.event_time, lead(x.event_time) over w as next_time, row_number() over w as place,
+           count(*) over (partition by x.key) as of
+      from (select distinct p.key, p.event_time from prediction p) x window w as (partition by x.key order by x.event_time)
+  ), label as materialized (
+    select distinct on (e.key, e.known_at) e.key, e.known_at, e.label from pgscore_data.evaluation e where e.model_id = $4
+     order by e.key, e.known_at
+  ), open as (
+    select distinct on (p.key, p.event_time) p.n from prediction p join place x using (key, event_time) where %8$s
+     order by p.key, p.event_time, p.made_at desc, p.tie desc
+  ), judged as (
+    select x.key, x.event_time, max(l.known_at) as known_at, min(l.known_at) as first_known_at
+      from place x join label l on l.key = x.key and %6$s
+     group by x.key, x.event_time
+  ), standing as (
+    select distinct on (j.key, j.event_time) p.n, j.known_at, l.label
+      from judged j join prediction p using (key, event_time) join label l on l.key = j.key and l.known_at = j.known_at
+     order by j.key, j.event_time, %7$s p.made_at > j.first_known_at, case when p.made_at <= j.first_known_at then p.made_at end desc,
+              case when p.made_at <= j.first_known_at then p.tie end desc, p.made_at, p.tie
+  ), told as (
+    select p.*, s.known_at, e.task, e.positive_class, e.score_unit,
+           case when e.task <> 'regression' then pgscore_data._class_of(s.label, e.class_labels, e.class_forms) end as actual_class,
+           case when e.task = 'regression' then pgscore_data._measure(p.score) - pgscore_data._number_of(s.label) end as error,
+           s.n is null and exists (select from open o where o.n = p.n) as is_awaiting
+      from prediction p left join standing s using (n) cross join (select * from pgscore_data.judge j where j.version_id = $5) e
+  )
+  insert into pgscore_data.replay_prediction
+    (entity, event_time, in_training, is_awaiting, known_at, is_hit, is_positive, said_positive, error, bin)
+  select hash_array_extended(t.key, 0), t.event_time, t.event_time < $6, t.is_awaiting,
+         case when t.error is not null or t.actual_class is not null and t.predicted_class is not null then t.known_at end,
+         t.actual_class = t.predicted_class, t.actual_class + 1 = t.positive_class, t.predicted_class + 1 = t.positive_class, t.error,
+         case when t.task = 'binary' then pgscore_data._score_bin(
+           case when t.score_unit is null then t.score else pgscore_data._unit_margin(t.score) end, b.mirrored) end
+    from told t cross join (select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b offset 0) b$q$,
+  pgscore_data._entity_text(t, m.key_columns),
+  case when pgscore_data._entity_text(t, m.key_columns) = 'p.key' then 'p.asked_at' else '''-infinity''::timestamptz' end,
+  case when pgscore_data._entity_text(t, m.key_columns) = 'p.key' then 'p.prediction_id' else '0' end,
+  case when t.task in ('regression', 'quantiles') then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
+  'target_' || t.target_id,
+  case m.pairing
+    when 'latest_before_label' then 'l.known_at >= x.event_time and (x.next_time is null or l.known_at < x.next_time)'
+    when 'within' then format('l.known_at >= x.event_time and l.known_at < x.event_time + %L::interval', m.horizon)
+    when 'first' then 'x.place = 1' when 'latest' then 'x.place = x.of' else 'true' end,
+  case when m.pairing = 'first' then 'p.made_at, p.tie,' end,
+  case when m.pairing in ('latest_before_label', 'latest') then 'x.next_time is null' when m.pairing = 'first' then 'x.place = 1'
+    else 'true' end);
+comment on function pgscore_data._replay_query(pgscore_data.target, pgscore_data.monitor) is
+'The statement that pairs the predictions of run $1 in a target, of its class labels $2 and generations $3, with the labels of model $4.
+It reads them as version $5 does, which was trained until $6. A replay is one run, so places and labels are joined whole.';
+
+create or replace function pgscore_data._pair_replay(this_run bigint) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+declare
+  r record;
+begin
+  delete from pgscore_data.replay_month x where x.run_id = this_run;
+  select x.generation, v as version, t as target, m as monitor into r
+    from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+    join pgscore_data.target t using (target_id)
+   where x.run_id = this_run;
+  if not pgscore_data._is_judged(r.target) then
+    return;
+  end if;
+  execute pgscore_data._replay_query(r.target, r.monitor)
+    using this_run, (r.target).class_labels, array[r.generation, 0], (r.version).model_id, (r.version).version_id,
+          pgscore_data._trained_until(r.version);
+  insert into pgscore_data.replay_month (run_id, month, in_training, n_predictions, n_labeled, n_awaiting, n_hits, n_positive,
+    n_said_positive, n_true_positive, sum_abs_error, sum_error2)
+  select this_run, date_trunc('month', p.event_time, (r.monitor).time_zone), p.in_training, count(*), count(p.known_at),
+         count(*) filter (where p.is_awaiting), sum(p.is_hit::int), sum(p.is_positive::int), sum(p.said_positive::int),
+         sum((p.is_positive and p.said_positive)::int),
+         sum(abs(p.error)), sum(p.error ^ 2)
+    from pgscore_data.replay_prediction p group by 2, 3;
+end
+$$;
+comment on function pgscore_data._pair_replay(bigint) is
+  'Puts the predictions of a replay into replay_prediction, with the labels that judge them, and counts them month by month.';
+
+create or replace function pgscore_data._compare_replay(this_run bigint, other int) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+as $$
+declare
+  began timestamptz := clock_timestamp();
+begin
+  delete from pgscore_data.replay_metric m where m.run_id = this_run;
+  perform pgscore_data._pair_replay(this_run);
+  -- What a version was trained on tells nothing of how good it is.
+  with judged as materialized (
+    select false as is_other, p.entity, p.known_at, date_trunc('day', p.event_time, m.time_zone) as day, p.is_hit, p.is_positive,
+           p.said_positive, p.error, p.bin
+      from pgscore_data.replay_prediction p
+     cross join (select o.time_zone from pgscore_data.version v join pgscore_data.monitor o using (model_id) where v.version_id = other) m
+     where p.known_at is not null and p.in_training is not true
+    union all
+    select true, hash_array_extended(e.key, 0), e.known_at, e.day, e.actual_class = e.predicted_class,
+           e.actual_class + 1 = x.positive_class, e.predicted_class + 1 = x.positive_class, e.score - e.actual, e.bin
+      from pgscore_data.evaluation e join pgscore_data.execution x using (version_id) where e.version_id = other and e.run_id is not null
+  )
+  insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin)
+  select 0, j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin
+    from judged j
+   where exists (select from judged o where o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
+  insert into pgscore_data.replay_metric
+    (run_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough, correlation)
+  select this_run, c.metric, c.value, c.value_low, c.value_high, c.n, c.other_value, c.other_low, c.other_high, c.other_n, c.is_enough,
+         c.correlation
+    from pgscore_data.compared_result c;
+  update pgscore_data.replay r
+     set compared_at = began, other_id = other, n_days = c.n_days, first_day = c.first_day, last_day = c.last_day,
+         compare_seconds = extract(epoch from clock_timestamp() - began)
+    from (select count(distinct x.day) as n_days, min(x.day) as first_day, max(x.day) as last_day
+            from pgscore_data.compared_prediction x where not x.is_other) c
+   where r.run_id = this_run;
+  truncate pgscore_data.compared_prediction, pgscore_data.replay_prediction;
+end
+$$;
+comment on function pgscore_data._compare_replay(bigint, int) is
+  'Compares a replay with the live predictions of a version, over the labels that judge both.';
+
+create or replace view pgscore_data.replay_due as
+select r.run_id, a.version_id as other_id, r.compared_at, r.compare_seconds
+  from pgscore_data.replay r
+  join pgscore_data.run x using (run_id)
+  join pgscore_data.version v on v.version_id = x.version_id
+  join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
+ where x.state = 'done' and x.target_id is not null
+   and (r.compared_at is null
+     or x.finished_at > clock_timestamp() - interval '30 days'
+       and (r.other_id <> a.version_id
+         or exists (select from pgscore_data.feed_day f where f.model_id = v.model_id and f.feed = 'labels' and f.last_at > r.compared_at)
+         or exists (select from pgscore_data.calibration_check c
+                     where c.version_id = a.version_id and c.changed_at > r.compared_at)));
+comment on view pgscore_data.replay_due is
+  'Replays that were not compared yet; and those of 30 days, where labels or the champion changed since.';
+
+create or replace function pgscore_data._compare_replays(patient boolean) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set work_mem = '64MB'
+as $$
+declare
+  due record;
+begin
+  select d.run_id, d.other_id into due
+    from pgscore_data.replay_due d
+   where d.compared_at is null or not patient or clock_timestamp() > d.compared_at + d.compare_seconds * interval '20 seconds'
+   order by d.compared_at nulls first limit 1;
+  if not found or not pgscore_data._take_turn('cells') then
+    return false;
+  end if;
+  begin
+    perform pgscore_data._compare_replay(due.run_id, due.other_id);
+  exception when others then
+    -- Its target may be gone meanwhile. Live numbers wait for no replay.
+    raise warning 'replay % cannot be compared: %', due.run_id, sqlerrm;
+    update pgscore_data.replay r set compared_at = clock_timestamp(), compare_seconds = 0, other_id = due.other_id, n_days = null
+     where r.run_id = due.run_id;
+  end;
+  return true;
+end
+$$;
+comment on function pgscore_data._compare_replays(boolean) is
+  'Compares one replay that is due; true where another may wait. patient: not before twenty times as long has passed as it took.';
