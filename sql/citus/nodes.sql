@@ -56,7 +56,10 @@ as $$
       from ours o where o.refused
     union all
     select format('pgscore_models.%s', f.signature), 'double precision',
-           format(E'begin\nif pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n  return null;\nend if;\n%s%send',
+           format(E'begin\nif pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n  return null;\nend if;\n'
+                  'if route[1] operator(pg_catalog.<) 0 then\n%send if;\n%s%send',
+                  pgscore_data._refused_on_nodes('the nodes of Citus cannot compute the arms of an experiment',
+                                                 'Name a version, such as churn@1. Or let score_table() score the table.'),
                   pgscore_data._node_calls(v.ids, f.call),
                   pgscore_data._refused_on_nodes('the nodes of Citus have no such native version',
                                                  'Models that are not native are answered by the service: '

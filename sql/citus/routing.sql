@@ -16,9 +16,11 @@ begin
   as $$
   declare
     route constant int[] := pgscore_models._route(model);
+    -- In an experiment the champion.
+    version constant int := case when route[1] < 0 then route[2] else route[1] end;
   begin
-    if not has_function_privilege('pgscore_models._v' || route[1] || '_online(jsonb, name)', 'execute') then
-      perform pgscore_models._refuse_ungranted(pgscore_models._model_name(route[1]));
+    if not has_function_privilege('pgscore_models._v' || version || '_online(jsonb, name)', 'execute') then
+      perform pgscore_models._refuse_ungranted(pgscore_models._model_name(version));
     end if;
     return route;
   end

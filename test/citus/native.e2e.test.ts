@@ -75,6 +75,20 @@ await describeOnCitus('native models on the nodes', (database) => {
     await alice.query('execute largest');
   });
 
+  test('in an experiment the nodes refuse the model, and compute versions that are named', async () => {
+    await ada.query(`select pgscore.start_experiment('churn', 'canary', '{"churn@2": 50}', split_by => '{id}')`);
+    await expect(alice.query("select score('churn', c) from customers c")).rejects.toMatchObject({
+      code: '0A000',
+      message: expect.stringMatching(/the nodes of Citus cannot compute the arms of an experiment/),
+    });
+    await alice.query("select score('churn@1', c) from customers c");
+    const differing = `select count(*)::int from local_customers l
+      where score('churn', l) is distinct from case pgscore.arm('churn', id) when 'churn@2' then score('churn@2', l) else score('churn@1', l) end`;
+    expect(await valueOf(alice, differing)).toBe(0);
+    await ada.query("select pgscore.stop_experiment('churn')");
+    await alice.query("select score('churn', c) from customers c");
+  });
+
   test('what the nodes cannot do is refused in a sentence', async () => {
     for (const [query, message] of [
       ["select score('online', c) from customers c", /nodes of Citus have no such native version/],
@@ -103,6 +117,14 @@ await describeOnCitus('native models on the nodes', (database) => {
       Number(await valueOf(alice, bound)),
       9,
     );
+  });
+
+  test('the typed functions of a bound table give each row its arm', async () => {
+    await ada.query(`select pgscore.start_experiment('churn', 'canary', '{"churn@2": 50}', split_by => '{id}')`);
+    const arms = `select count(*)::int from (select id, pgscore_models.churn(c) s from customers c offset 0) a join local_customers l using (id)
+      where s is distinct from case pgscore.arm('churn', id) when 'churn@2' then score('churn@2', l) else score('churn@1', l) end`;
+    expect(await valueOf(alice, arms)).toBe(0);
+    await ada.query("select pgscore.stop_experiment('churn')");
   });
 
   test('dropped versions leave the nodes, and lost functions come back', async () => {
