@@ -92,6 +92,10 @@ describe('with a service', () => {
       exit: 2,
       stderr: expect.stringContaining('Write a version and its percent: churn@4=10.'),
     });
+    const results = await json(['experiment', 'results', 'iris'], { url: database.url() });
+    expect(results).toContainEqual(
+      expect.objectContaining({ model_version: 2, metric: 'accuracy', n: 0, verdict: 'too_early' }),
+    );
     const stopped = await runCli(['experiment', 'stop', 'iris'], ada);
     expect(stopped.stdout).toBe('The experiment has stopped; iris@1 answers.\n');
   });
