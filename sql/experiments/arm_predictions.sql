@@ -64,23 +64,44 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   with version as materialized (
-    select s.*, this.kind <> 'shadow' and coalesce(this.split_by = mo.key_columns::text[], false) as by_key
+    select s.*, this.kind <> 'shadow' and coalesce(this.split_by <@ mo.key_columns::text[], false) as by_key,
+           case when this.split_by <@ mo.key_columns::text[] and this.split_by <> mo.key_columns::text[] and this.kind <> 'shadow'
+             then array(select array_position(mo.key_columns::text[], c) from unnest(this.split_by) with ordinality x (c, n) order by n) end
+             as places
       from pgscore_data.experiment_share s join pgscore_data.monitor mo on mo.model_id = this.model_id
      where s.experiment_id = this.experiment_id
   )
-  select e.version_id, v.stage, hash_array_extended(e.key, 0), e.key, e.known_at, m.made_at, e.day, e.actual_class, e.predicted_class,
+  select e.version_id, v.stage, hash_array_extended(u.entity, 0), e.key, e.known_at, m.made_at, e.day, e.actual_class, e.predicted_class,
          e.score - e.actual, e.p_actual, e.bin
     from pgscore_data.evaluation e
     left join pgscore_data.run r on r.run_id = e.run_id
    cross join lateral (select coalesce(r.snapshot_at, e.event_time) as made_at) m
     join version v on v.version_id = e.version_id and v.since <= m.made_at and m.made_at < v.ends
+   cross join lateral (
+     select case when v.places is null then e.key
+              else array(select e.key[p] from unnest(v.places) with ordinality x (p, n) order by n) end as entity) u
    where e.version_id in (select x.version_id from version x) and e.run_id is not null
      and e.event_time >= from_day and e.event_time < to_day + interval '2 days' and e.day between from_day and to_day
      and e.day in (select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature)
      and m.made_at >= this.started_at and m.made_at < coalesce(this.stopped_at, 'infinity')
-     and case when v.by_key then v.buckets @> pgscore.bucket(this.salt, e.key)
-           else this.kind = 'shadow' or r.run_id is null or r.experiment_id = this.experiment_id end;
+     and case when v.by_key then v.buckets @> pgscore.bucket(this.salt, u.entity)
+           else this.kind = 'shadow' or r.run_id is null or r.experiment_id = this.experiment_id and r.arm_error is null end;
 end;
 comment on function pgscore_data._arm_predictions(pgscore_data.experiment, timestamptz, timestamptz) is
-'The predictions that count in an experiment, on mature days. Where labels are keyed by the columns that it splits by, one of an entity of '
-'another arm does not count; else those of a run do that it split. A call is taken to be made at the time that it is for.';
+'The predictions that count in an experiment, on mature days. Where the key of labels has the columns that it splits by, these are the '
+'entity, and one of an entity of another arm does not count; else those of a run do that it split. A call is taken to be made at the time '
+'that it is for.';
+
+create or replace function pgscore_data._other_key(this pgscore_data.experiment) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('labels go by %s, and the experiment splits by %s: which of them are of one entity is not known',
+                array_to_string(mo.key_columns, ', '), array_to_string(this.split_by, ', '))
+    from pgscore_data.monitor mo
+   where mo.model_id = this.model_id and this.kind <> 'shadow'
+     and not (this.split_by <@ mo.key_columns::text[] or mo.key_columns::text[] <@ this.split_by)
+$$;
+comment on function pgscore_data._other_key(pgscore_data.experiment) is
+'Why nothing tells how far entities of an experiment vary: labels of one entity are not independent, and cannot be put together. NULL: '
+'they can.';

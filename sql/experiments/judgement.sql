@@ -35,11 +35,12 @@ as $$
       from (select array_agg(c.n) as counts, array_agg(c.share::float8) as shares from counted c group by c.stage having sum(c.n) > 0) x
      cross join lateral pgscore_data._sample_ratio(x.counts, x.shares) t
   )
-  select pgscore_data._chi2_p_value(sum(t.statistic), sum(t.degrees)::bigint) from tested t where this.kind <> 'shadow'
+  select pgscore_data._chi2_p_value(sum(t.statistic), sum(t.degrees)::bigint) from tested t
+   where this.kind <> 'shadow' and pgscore_data._other_key(this) is null
 $$;
 comment on function pgscore_data._judge_ratio(pgscore_data.experiment) is
 'The p-value of how many entities with labels each arm has, against its buckets. An entity counts once, in the stage of its first '
-'prediction, so that stages are independent. NULL of a shadow.';
+'prediction, so that stages are independent. NULL of a shadow, and where entities are not known.';
 
 create or replace function pgscore_data._take_day(this pgscore_data.experiment, arm int, this_day timestamptz) returns bigint
 language sql volatile
@@ -140,6 +141,7 @@ declare
                                    where r.experiment_id = this.experiment_id and r.version_id = arm);
   agreement constant double precision := pgscore_data._agreement(this, arm);
   is_over constant boolean := coalesce(this.until <= least(now(), this.stopped_at), false);
+  other_key constant text := pgscore_data._other_key(this);
   this_day timestamptz;
 begin
   truncate pgscore_data.compared_prediction;
@@ -170,6 +172,12 @@ begin
       always_valid_p_value = excluded.always_valid_p_value, agreement = excluded.agreement, verdict = excluded.verdict,
       reason = excluded.reason;
   end loop;
+  if other_key is not null then
+    update pgscore_data.experiment_result r
+       set difference_low = null, difference_high = null, p_value = null, always_valid_low = null, always_valid_high = null,
+           always_valid_p_value = null, verdict = 'not_judged', reason = other_key
+     where r.experiment_id = this.experiment_id and r.version_id = arm and r.reason is distinct from other_key;
+  end if;
   truncate pgscore_data.compared_prediction;
 end
 $$;

@@ -29,7 +29,7 @@ return pgscore_data._detail_meanings() || '{
     'is wrong with the split, or with labels that go by it, and no winner is named.",
   "agreement": "Of a shadow: the share of labels of which both versions said the same class.",
   "verdict": "better, worse, no_difference, too_early or sample_ratio, by the interval that may be looked at daily; of roc_auc by '
-    'the other one, once until has passed. NULL of the champion.",
+    'the other one, once until has passed; not_judged where labels have another key. NULL of the champion.",
   "reason": "Why, in a sentence.",
   "judged_at": "When that was found."
 }';

@@ -245,3 +245,41 @@ test('a shadow is compared over the labels that judge both, and says how often i
   expect(found).toMatchObject({ n: 400, entities: 400, srm_p_value: null });
   expect(found?.['agreement']).toBeCloseTo(mean(shared.map(([a, b]) => Number(a === b))), 12);
 });
+
+test('labels with a longer key than the experiment splits by are put together by entity, and no winner is named where that cannot be', async () => {
+  const random = seeded(5);
+  const split = await stage('visited', 50);
+  const arms = await inArm('visited', 1000);
+  const said = { true: say(ids(1, 1000), 0.95, random), false: say(ids(1, 1000), 0.6, random) };
+  const ofArm = said.true.filter(({ id }) => arms.has(id));
+  const ofChampion = said.false.filter(({ id }) => !arms.has(id));
+  await score(split.arm, 3, ofArm);
+  await score(split.champion, 3, ofChampion);
+  await label('visited', 3, [...ofArm, ...ofChampion]);
+  expect((await results('visited'))['2 accuracy']).toMatchObject({ verdict: 'better', entities: ofArm.length });
+  const judgeBy = async (columns: string): Promise<Result | undefined> => {
+    await superuser.query('update pgscore_data.monitor set key_columns = $2 where model_id = $1', [
+      split.champion.modelId,
+      columns,
+    ]);
+    await superuser.query('delete from pgscore_data.experiment_judgement');
+    await superuser.query('select pgscore_data._judge_experiment(false) from generate_series(1, 10)');
+    const { rows } = await superuser.query<Result>(
+      `select *, n::int, entities::int from pgscore_bi.experiment_results
+        where model_name = 'visited' and model_version = 2 and metric = 'accuracy'`,
+    );
+    return rows[0];
+  };
+  const longer = `update pgscore_data.evaluation set key = array['of ' || key[1], (key[1]::int / 3 * 3)::text] where model_id = $1`;
+  await superuser.query(longer, [split.champion.modelId]);
+  await ada.query(`select pgscore.stop_experiment('visited')`);
+  const inBoth = new Set(ofArm.filter(({ id }) => arms.has(Math.floor(id / 3) * 3)).map(({ id }) => Math.floor(id / 3)));
+  expect(await judgeBy('{visit,id}')).toMatchObject({ entities: inBoth.size, verdict: expect.not.stringMatching('not_judged') });
+  expect(await judgeBy('{visit,other}')).toMatchObject({
+    verdict: 'not_judged',
+    reason: 'labels go by visit, other, and the experiment splits by id: which of them are of one entity is not known',
+    srm_p_value: null,
+    always_valid_low: null,
+    p_value: null,
+  });
+});
