@@ -100,7 +100,7 @@ as $$
                 array_to_string(mo.key_columns, ', '), array_to_string(this.split_by, ', '))
     from pgscore_data.monitor mo
    where mo.model_id = this.model_id and this.kind <> 'shadow'
-     and not (this.split_by <@ mo.key_columns::text[] or mo.key_columns::text[] <@ this.split_by)
+     and not this.split_by <@ mo.key_columns::text[]
 $$;
 comment on function pgscore_data._other_key(pgscore_data.experiment) is
 'Why nothing tells how far entities of an experiment vary: labels of one entity are not independent, and cannot be put together. NULL: '

@@ -17,8 +17,9 @@ begin
 exception
   when others then
     get stacked diagnostics problem = message_text, detail = pg_exception_detail, remedy = pg_exception_hint;
-    detail := replace(detail, substring(detail from 'Row [0-9]+ of [0-9]+\.'),
-                      format('Row %s of %s.', places[substring(detail from 'Row ([0-9]+) of [0-9]+\.')::int], total));
+    -- NULL where it names no row.
+    detail := coalesce(replace(detail, substring(detail from 'Row [0-9]+ of [0-9]+\.'),
+                               format('Row %s of %s.', places[substring(detail from 'Row ([0-9]+) of [0-9]+\.')::int], total)), detail);
     raise exception '%', problem using errcode = sqlstate, detail = coalesce(detail, ''), hint = coalesce(remedy, '');
 end
 $$;
