@@ -273,8 +273,13 @@ test('labels with a longer key than the experiment splits by are put together by
   const longer = `update pgscore_data.evaluation set key = array['of ' || key[1], (key[1]::int / 3 * 3)::text] where model_id = $1`;
   await superuser.query(longer, [split.champion.modelId]);
   await ada.query(`select pgscore.stop_experiment('visited')`);
-  const inBoth = new Set(ofArm.filter(({ id }) => arms.has(Math.floor(id / 3) * 3)).map(({ id }) => Math.floor(id / 3)));
-  expect(await judgeBy('{visit,id}')).toMatchObject({ entities: inBoth.size, verdict: expect.not.stringMatching('not_judged') });
+  const inBoth = new Set(
+    ofArm.filter(({ id }) => arms.has(Math.floor(id / 3) * 3)).map(({ id }) => Math.floor(id / 3)),
+  );
+  expect(await judgeBy('{visit,id}')).toMatchObject({
+    entities: inBoth.size,
+    verdict: expect.not.stringMatching('not_judged'),
+  });
   expect(await judgeBy('{visit,other}')).toMatchObject({
     verdict: 'not_judged',
     reason: 'labels go by visit, other, and the experiment splits by id: which of them are of one entity is not known',
