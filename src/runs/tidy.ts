@@ -102,6 +102,7 @@ const OLD_GENERATIONS = `select g.target_id, g.generation, t.keep_history,
     from pgscore_data.generation g join pgscore_data.target t using (target_id)
    where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation
      and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)
+     and not exists (select from pgscore_data.run r where r.arm_of = g.run_id and r.generation = g.generation and not r.kept)
      and not exists (select from pgscore_data.watch w where (w.target_id, w.generation) = (g.target_id, g.generation))`;
 
 /** Takes generations out of the history, for every snapshot from now on: by time, or where no time was set past the newest 40. */

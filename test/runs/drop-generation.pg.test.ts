@@ -56,8 +56,8 @@ test.each(['0 minutes', '2 hours'])('one of %s ago waits for readers of its targ
 
 describe('published generations', () => {
   /** Publishes a row as large runs do: in a generation of its own. */
-  async function publish(row: number): Promise<void> {
-    const run = await submitRun(alice, 'model', 'source', { target: 'often' });
+  async function publish(row: number, target = 'often'): Promise<void> {
+    const run = await submitRun(alice, 'model', 'source', { target });
     await claimRuns(service, WORKER, 60_000, 1, true, 0);
     const [created] = await createGeneration(service, run, 1);
     const generation = created?.generation ?? 0;
@@ -112,6 +112,35 @@ describe('published generations', () => {
       return (await partitions()) === 43;
     });
     expect((await reader.query(LATEST)).rows).toEqual([{ score: 49 }]);
+  });
+
+  test('stay while the rows of an arm in them are not kept for labels', async () => {
+    await publish(1, 'split');
+    await publish(2, 'split');
+    const { rows } = await superuser.query<{ run: string; arm: string }>(
+      `with arm as (
+         insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, rls, error_limit, state,
+           generation, rows_done, arm_of, counted, kept)
+         select r.requested_by, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.rls, r.error_limit, 'done',
+                r.generation, 1, r.run_id, true, false
+           from pgscore_data.run r join pgscore_data.target t using (target_id)
+          where t.view_name = 'split' and r.generation < t.current_generation order by r.run_id desc limit 1
+         returning run_id as arm, arm_of as run
+       )
+       update pgscore_data.run r set counted = true, kept = true from arm where r.run_id = arm.run returning arm.run, arm.arm`,
+    );
+    await alice.query("select pgscore.keep_history('split', '0 days')");
+    const retired = async (): Promise<boolean> => {
+      await retireGenerations(service);
+      const { rows: found } = await superuser.query(
+        `select g.state from pgscore_data.run r join pgscore_data.generation g using (target_id, generation) where r.run_id = $1`,
+        [rows[0]?.run],
+      );
+      return found[0]?.state === 'retired';
+    };
+    expect(await retired()).toBe(false);
+    await superuser.query('update pgscore_data.run set kept = true where run_id = $1', [rows[0]?.arm]);
+    expect(await retired()).toBe(true);
   });
 
   test('are kept for a reader that never ends up to 100 of a target', async () => {
