@@ -19,14 +19,15 @@ declare
 begin
   column_map := wanted.column_map;
   source := to_regclass(made);
-  told := obj_description(source, 'pg_class');
+  -- What another role's view calls would run with the rights of the caller.
+  told := (select obj_description(c.oid, 'pg_class') from pg_class c where c.oid = source and pg_get_userbyid(c.relowner) = current_user);
   -- To make it anew would wait for a replay that reads it.
   if told = about || md5(query) then
     return;
   elsif starts_with(told, about) then
     execute format('drop view %s', made);
   elsif source is not null then
-    raise exception '"%.%" already exists and is not a view of calls', view_schema, view_name using
+    raise exception '"%.%" already exists and is not a view of calls of yours', view_schema, view_name using
       errcode = 'duplicate_table', hint = 'Choose another name for the replay (target => ''...''), or rename what stands there.';
   end if;
   execute format('create view %s as %s', made, query);

@@ -186,6 +186,14 @@ describe('a replay of calls', () => {
     expect(await refusal(alice, `select pgscore.replay('late', target => 'mine')`)).toMatchObject({ code: '42P07' });
     expect((await alice.query(`select from pg_class where relname = 'mine'`)).rowCount).toBe(0);
   });
+
+  test('reads no view of calls that another role made', async () => {
+    expect(await replay(alice, `'late', target => 'lured'`)).toMatchObject({ state: 'done' });
+    await alice.query('grant usage, create on schema alice to ada; grant select on lured_calls to ada');
+    expect(
+      await refusal(ada, `select pgscore.replay('late', target => 'lured', target_schema => 'alice')`),
+    ).toMatchObject({ code: '42P07', message: '"alice.lured_calls" already exists and is not a view of calls of yours' });
+  });
 });
 
 describe('a replay of a source', () => {
