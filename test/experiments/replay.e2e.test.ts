@@ -192,7 +192,10 @@ describe('a replay of calls', () => {
     await alice.query('grant usage, create on schema alice to ada; grant select on lured_calls to ada');
     expect(
       await refusal(ada, `select pgscore.replay('late', target => 'lured', target_schema => 'alice')`),
-    ).toMatchObject({ code: '42P07', message: '"alice.lured_calls" already exists and is not a view of calls of yours' });
+    ).toMatchObject({
+      code: '42P07',
+      message: '"alice.lured_calls" already exists and is not a view of calls of yours',
+    });
   });
 });
 
