@@ -1,7 +1,7 @@
 import { type Queryable, statement } from '../postgres/statement.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Signature } from '../inference/signature.ts';
-import { writeModelFile, type ModelFile } from './model-file.ts';
+import { writeModelFile, type ModelFile } from './model-folder.ts';
 
 /** The graph of a version as it is served, in a file, and its signature. */
 export type LoadedVersion = ModelFile & { readonly signature: Signature };
@@ -82,7 +82,10 @@ function dropped(): PgscoreError {
   });
 }
 
-/** Versions that calls of the service may ask for by an alias or in an experiment, champions first. Those that are compiled to SQL need no service. */
+/**
+ * Versions that calls of the service may ask for by an alias or in an experiment, champions first. Those that are compiled to
+ * SQL need no service.
+ */
 export const wantedVersions = statement<[], { versionId: number; bytes: number }>(
   'wanted_versions',
   `select v.version_id as "versionId", v.size_bytes::float8 as bytes

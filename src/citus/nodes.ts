@@ -16,16 +16,32 @@ export async function citusOf(client: pg.ClientBase): Promise<Citus | undefined>
   return { ...extension, coordinator: rows[0]?.coordinator ?? true };
 }
 
-/** A worker, which of some roles it lacks, undefined where it did not answer, and whether it can take the functions of models. */
-export type WorkerState = { readonly node: string; readonly missing: string[] | undefined; readonly prepared: boolean };
+/**
+ * Keeps what a session creates from now on to the coordinator. Citus would repeat it on each node as pgscore_owner, which may not
+ * log in.
+ */
+export async function keepDdlLocal(client: pg.Client): Promise<void> {
+  await client.query(
+    "select set_config('citus.enable_ddl_propagation', 'off', false) from pg_extension where extname = 'citus'",
+  );
+}
 
-/** Asks every worker for roles by name. */
+/** A worker of a cluster. */
+export type WorkerState = {
+  readonly node: string;
+  /** The roles that it lacks; undefined: it did not answer. */
+  readonly missing: string[] | undefined;
+  /** Whether it can take the functions of models. */
+  readonly prepared: boolean;
+};
+
+/** Asks every worker which of some roles it lacks. */
 export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly string[]): Promise<WorkerState[]> {
   const names = client.escapeLiteral(JSON.stringify(roles));
-  const question = `select json_build_object('missing', coalesce(json_agg(r.name), '[]'), 'prepared', to_regnamespace('pgscore_models') is not null) from json_array_elements_text(${names}) r (name) where to_regrole(r.name) is null`;
+  const query = `select json_build_object('missing', coalesce(json_agg(r.name), '[]'), 'prepared', to_regnamespace('pgscore_models') is not null) from json_array_elements_text(${names}) r (name) where to_regrole(r.name) is null`;
   const { rows } = await client.query<{ node: string; success: boolean; result: string }>(
     "select nodename || ':' || nodeport as node, success, result from pg_catalog.run_command_on_workers($1) order by 1",
-    [question],
+    [query],
   );
   return rows.map(({ node, success, result }) => ({
     node,
@@ -33,7 +49,10 @@ export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly stri
   }));
 }
 
-/** Has every worker run one statement, each in a transaction of its own; a statement that creates is not passed on by it. Raises what a worker says. */
+/**
+ * Has every worker run a statement, each in a transaction of its own. A worker passes on nothing that it creates.
+ * @throws PgscoreError node_unavailable, with the error of the worker
+ */
 export async function runOnWorkers(client: pg.ClientBase, statement: string): Promise<void> {
   const local = `do ${client.escapeLiteral(`begin perform set_config('citus.enable_ddl_propagation', 'off', true); ${statement}; end`)}`;
   const { rows } = await client.query<{ node: string; result: string }>(
@@ -47,8 +66,8 @@ export async function runOnWorkers(client: pg.ClientBase, statement: string): Pr
   });
 }
 
-/** What of a node only its superuser, or the owner of the database, may create: schemas for pgscore_service, and score() without a schema. */
-const NODE = [
+/** What only a superuser of a node, or the owner of its database, may create: schemas for pgscore_service, and public.score(). */
+const PREPARATION = [
   'create schema if not exists pgscore authorization pgscore_service',
   'create schema if not exists pgscore_models authorization pgscore_service',
   'grant usage on schema pgscore, pgscore_models to pgscore_user',
@@ -61,7 +80,7 @@ const NODE = [
 
 /** Makes workers ready to take the functions of models. */
 export async function prepareWorkers(client: pg.ClientBase): Promise<void> {
-  if ((await citusOf(client)) !== undefined) await runOnWorkers(client, NODE.join('; '));
+  if ((await citusOf(client)) !== undefined) await runOnWorkers(client, PREPARATION.join('; '));
 }
 
 /** Takes pgscore off the workers. */

@@ -8,7 +8,7 @@ const syncStatement = statement<[], { node: string; changed: number }>(
   'select node, changed from pgscore.sync_nodes()',
 );
 
-/** Brings the functions of native models to all nodes of Citus. Of two services that do so at once, one does it again. */
+/** Brings the functions of native models to all nodes of Citus. Tries again where another service does so at the same time. */
 export async function syncNodes(client: Queryable): Promise<void> {
   const again = (error: unknown): boolean => sqlState(error) === '08006';
   await retrying(() => syncStatement(client), { attempts: 3, pauseMs: 200, again }).catch((error: unknown) => {

@@ -1,6 +1,5 @@
 import type pg from 'pg';
-import { keepDdlLocal } from '../citus/local-ddl.ts';
-import { prepareWorkers } from '../citus/nodes.ts';
+import { keepDdlLocal, prepareWorkers } from '../citus/nodes.ts';
 import { connect } from '../postgres/connect.ts';
 import { VERSION } from '../version.ts';
 import { asOwner } from './as-owner.ts';
@@ -47,7 +46,7 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
   try {
     await checkServer(client);
     await takeInstallLock(client, options.waitMs ?? WAIT_MS, options.tell ?? (() => undefined));
-    // Roles are for every node of Citus, which creates them there; all else is for the coordinator.
+    // Citus creates roles on every node. All else stays on the coordinator.
     const createdRoles = await ensureRoles(client);
     await keepDdlLocal(client);
     await createMissingOnWorkers(client);

@@ -54,7 +54,7 @@ async function ensureRole(client: pg.Client, role: RoleSpec): Promise<boolean> {
   }
 }
 
-/** Roles of before the database had Citus, or of before a worker was added. */
+/** Creates on workers of Citus the roles that are older than the extension or than the worker. */
 export async function createMissingOnWorkers(client: pg.Client): Promise<void> {
   if ((await citusOf(client)) === undefined) return;
   const workers = await rolesOnWorkers(

@@ -1,6 +1,5 @@
 import type pg from 'pg';
-import { keepDdlLocal } from '../citus/local-ddl.ts';
-import { clearWorkers } from '../citus/nodes.ts';
+import { clearWorkers, keepDdlLocal } from '../citus/nodes.ts';
 import { transaction } from '../postgres/statement.ts';
 import { ident, qualified } from '../lib/text.ts';
 import { asOwner } from './as-owner.ts';

@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import { evaluateAlerts, tellAlerts } from './alerts.ts';
 import { compareLabels } from './compare-labels.ts';
 import { refresh, upkeep } from './refresh.ts';
-import { stopDueExperiments } from './stop-experiments.ts';
+import { experimentLoop } from './stop-experiments.ts';
 import { Wakeable } from '../lib/wakeable.ts';
 
 const UPKEEP_MS = 3_600_000;
@@ -28,8 +28,8 @@ export type MonitorLoopsOptions = {
 };
 
 /**
- * Keeps accuracy up to date: takes labels and predictions into the cells, reads sources of labels again in their turn, and
- * raises alerts by what comes of it. A loop that waits, as for a slow webhook, holds up no other.
+ * Keeps accuracy up to date: takes labels and predictions into the cells, reads sources of labels again in their turn, raises
+ * alerts, and stops experiments that are over. A loop that waits, as for a slow webhook, holds up no other.
  */
 export class MonitorLoops {
   readonly #loops: readonly Wakeable[];
@@ -68,6 +68,7 @@ export class MonitorLoops {
       new Wakeable('comparing labels', pollMs, compareAll, log),
       new Wakeable('auditing accuracy', UPKEEP_MS, keepUp, log),
       ...alertLoops,
+      experimentLoop(connections.alerts, goesOn, log),
     ];
   }
 
@@ -84,11 +85,11 @@ export class MonitorLoops {
   }
 }
 
-/** The loop that looks at alerts, that which tells of them, and that which stops experiments at their time. */
+/** The loop that looks at alerts, and the one that tells of them. */
 function loopsOfAlerts(
   { connections: { alerts: alerting }, alertWebhook: webhook, pollMs, goesOn }: MonitorLoopsOptions,
   log: Logger,
-): [looking: Wakeable, telling: Wakeable, stopping: Wakeable] {
+): [looking: Wakeable, telling: Wakeable] {
   const tell = async (): Promise<void> => {
     if (webhook !== undefined) await tellAlerts(alerting, webhook, log, goesOn);
   };
@@ -96,9 +97,5 @@ function loopsOfAlerts(
   const look = async (): Promise<void> => {
     if (goesOn() && (await alerting.use((client) => evaluateAlerts(client, log)))) telling.wake();
   };
-  const stop = async (): Promise<void> => {
-    if (goesOn()) await alerting.use((client) => stopDueExperiments(client, log));
-  };
-  const stopping = new Wakeable('stopping experiments', LOOK_MS, stop, log);
-  return [new Wakeable('looking at alerts', LOOK_MS, look, log), telling, stopping];
+  return [new Wakeable('looking at alerts', LOOK_MS, look, log), telling];
 }

@@ -193,7 +193,8 @@ function shardFrom(row: ShardRow): Shard {
 
 /**
  * Claims up to `limit` queued runs, oldest first, for a worker. The attempt goes up at the claim, so that a run which
- * kills its worker still ends. Arms of an experiment score at the first try only: they may be why it failed. `large` is whether tables of more than `largePages` pages may be among them.
+ * kills its worker still ends. Arms of an experiment score at the first try only: they may be why it failed. `large` is
+ * whether tables of more than `largePages` pages may be among them.
  */
 export const claimRuns = statement<
   [worker: string, leaseMs: number, limit: number, large: boolean, largePages: number],

@@ -155,7 +155,7 @@ const finishArms = statement<[runId: string], { run_id: string }>(
   'select pgscore_data._finish_arms($1) as run_id',
 );
 
-/** What follows the last step of a publication where an experiment split the run: the rows of each arm are a run of its version. */
+/** Statements after the last step of a publication: the rows of each arm become a run of its version. */
 export function armsFinished(run: Run): PipelinedStatement[] {
   return hasArms(run) ? [finishArms.pipelined(run.runId)] : [];
 }

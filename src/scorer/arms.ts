@@ -13,6 +13,7 @@ export type Arm = { readonly run: Run; readonly session: ModelSession };
 /** The runs of the arms of a run: its own first. */
 export function runsOfArms(run: Run): Run[] {
   const { arms = [], runs = [] } = run.split ?? {};
+  // Bins are of the features of one version: those of an arm are looked up by its own.
   const others = arms.map(({ version_id: versionId }, at) => ({
     ...run,
     runId: String(runs[at]),
@@ -96,7 +97,7 @@ const writeTally = statement<
 
 type ArmCount = { readonly run: Run; readonly rowsDone: number; readonly rowsFailed: number };
 
-/** Leaves how many rows of a job each arm scored, in the transaction that writes their predictions. */
+/** Statements that store how many rows of a job each arm scored, for the transaction that writes its predictions. */
 export function armTallies(
   shard: number,
   [own, ...arms]: readonly ArmCount[],
@@ -104,9 +105,9 @@ export function armTallies(
 ): PipelinedStatement[] {
   if (own === undefined || !hasArms(own.run)) return [];
   const { runId, attempt } = own.run;
-  const told = arms.filter(({ rowsDone }) => rowsDone > 0);
+  const scoring = arms.filter(({ rowsDone }) => rowsDone > 0);
   return [
-    ...told.map(({ run, rowsDone, rowsFailed }) =>
+    ...scoring.map(({ run, rowsDone, rowsFailed }) =>
       writeTally.pipelined(runId, attempt, shard, run.runId, rowsDone, rowsFailed),
     ),
     ...(withoutKey > 0 ? [writeTally.pipelined(runId, attempt, shard, null, withoutKey, 0)] : []),

@@ -100,10 +100,10 @@ export async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boole
   return (await scored.isOneBatch()) && (keyLists !== null || target.currentRows <= IN_PLACE_ROWS);
 }
 
-/** The models that score a job, that of its run first. */
+/** Loads the models that score a job: the one of its run first. */
 export async function loadArms({ run }: Job, tools: Tools): Promise<readonly Arm[]> {
   const arms: Arm[] = [];
-  for (const of of runsOfArms(run)) arms.push({ run: of, session: await loadModel(of.versionId, tools) });
+  for (const armRun of runsOfArms(run)) arms.push({ run: armRun, session: await loadModel(armRun.versionId, tools) });
   return arms;
 }
 

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SOCKET_FOLDER, socketsIn } from '../online/protocol/local-socket.ts';
-import { MODEL_FOLDER } from '../check/model-file.ts';
+import { MODEL_FOLDER } from '../check/model-folder.ts';
 
 /** Longer than any check. Whether its process lives is not seen from another container. */
 const OLD_MS = 24 * 3_600_000;

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import type { CheckedModel } from '../../src/check/check-model.ts';
-import type { ModelFile } from '../../src/check/model-file.ts';
-import { goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
+import type { ModelFile } from '../../src/check/model-folder.ts';
+import { goldenBytes, goldenModel, goldenRows } from '../support/golden-models.ts';
 import { probeBytes } from '../support/model-file.ts';
 import { integers, node, onnxModel } from '../support/onnx-builder.ts';
 import { cpuSeconds } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const golden = goldenModels.find(({ name }) => name === 'logistic_pipeline')!;
+const golden = goldenModel('logistic_pipeline');
 
 /** Multiplies square matrices for minutes, or needs memory for them, before it looks at its input. */
 function greedy(size: number, products: number): Uint8Array {

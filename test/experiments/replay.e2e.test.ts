@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { callsCounted } from '../monitor/calls.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
+import { goldenBytes, goldenModel, goldenRows } from '../support/golden-models.ts';
 import { loadRows } from '../support/load-rows.ts';
 import { refusal } from '../support/refusal.ts';
 import { endOfRun, scoreTable, type RunState } from '../support/run.ts';
@@ -11,13 +11,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const { ada, alice, bob, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
 
-function golden(name: string): (typeof goldenModels)[number] {
-  const found = goldenModels.find((model) => model.name === name);
-  if (found === undefined) throw new Error(`${name} is no model`);
-  return found;
-}
-
-const [TYPED, OTHER] = [golden('typed_inputs'), golden('lightgbm')];
+const [TYPED, OTHER] = [goldenModel('typed_inputs'), goldenModel('lightgbm')];
 
 async function replay(client: typeof alice, args: string): Promise<RunState> {
   const text = `select pgscore.replay(${args}) as run`;

@@ -6,7 +6,7 @@ import { endOfRun, scoreTable, submitRun, type RunState } from '../support/run.t
 import { ENDLESS, SLOW_X, slowModel } from '../support/slow-model.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { ROWS, visitsFixture } from './visits.ts';
+import { ROWS, visitsFixture } from './visits-fixture.ts';
 
 const visits = await visitsFixture();
 const { ada, alice, superuser } = visits;

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 
 import { seeded } from '../monitor/intervals/draws.ts';
 import { cloneDatabase } from '../support/database.ts';
-import { looks, type Look } from './no-difference.ts';
+import { looks, type Look } from './simulated-arms.ts';
 
 type Golden = Record<string, Record<string, number>>;
 type Row = [stage: number, other: number, entity: number, score: number, truth: boolean | null];

@@ -6,7 +6,7 @@ import { ENDLESS, SLOW_X, slowModel } from '../support/slow-model.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 import { atRest } from '../watches/watching.ts';
-import { ROWS, visitsFixture } from './visits.ts';
+import { ROWS, visitsFixture } from './visits-fixture.ts';
 
 const visits = await visitsFixture();
 const { ada, alice } = visits;

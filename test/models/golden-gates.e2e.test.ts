@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, deployModel } from '../support/deploy.ts';
-import { goldenModels, goldenRows } from '../support/golden-models.ts';
+import { goldenModel, goldenRows } from '../support/golden-models.ts';
 import { loadRows } from '../support/load-rows.ts';
 import { refusal } from '../support/refusal.ts';
 import { startTestService } from '../support/service.ts';
@@ -64,8 +64,7 @@ describe.each(['native', 'online'])('golden rows of a model that is %s', (model)
 });
 
 test('golden labels are compared with those of a classifier', async () => {
-  const iris = goldenModels.find(({ name }) => name === 'iris_multiclass');
-  if (iris === undefined) throw new Error('iris_multiclass is not in models.json');
+  const iris = goldenModel('iris_multiclass');
   await loadRows(ada, 'irises', [iris.key, ...iris.features, { name: 'expected_label', type: 'text' }], goldenRows(iris));
   await deployModel(ada, 'iris', `test/models/${iris.file}`, iris.deploy);
   await ada.query(`select pgscore.set_gate('iris', 'golden', source => 'irises', expected => 'expected_label')`);

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, deployModel } from '../support/deploy.ts';
-import { goldenModels, goldenRows } from '../support/golden-models.ts';
+import { goldenModel, goldenRows } from '../support/golden-models.ts';
 import { loadRows } from '../support/load-rows.ts';
 import { floats, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { refusal } from '../support/refusal.ts';
@@ -13,8 +13,7 @@ const database = await cloneDatabase();
 await startTestService(database);
 const [superuser, ada, alice] = await Promise.all([database.client(), database.client('ada'), database.client('alice')]);
 
-const january = goldenModels.find(({ name }) => name === 'air_time_january');
-if (january === undefined) throw new Error('air_time_january is not in models.json');
+const january = goldenModel('air_time_january');
 const rows = goldenRows(january);
 await loadRows(alice, 'flights', [january.key, ...january.features], rows);
 await deployModel(ada, 'air_time', 'demo/models/air_time_january.onnx');

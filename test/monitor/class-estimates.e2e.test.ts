@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { goldenBytes, goldenModels, goldenRows } from '../support/golden-models.ts';
+import { goldenBytes, goldenModel, goldenRows } from '../support/golden-models.ts';
 import { loadRows } from '../support/load-rows.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
@@ -13,8 +13,7 @@ const superuser = await database.client();
 await startTestService(database, { PGSCORE_POLL: '0.1' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
-const iris = goldenModels.find(({ name }) => name.startsWith('iris'));
-if (iris === undefined) throw new Error('there is no model of irises');
+const iris = goldenModel('iris_multiclass');
 const rows = goldenRows(iris);
 
 type Shown = { day: string; n: number; calibration: string; estimated: number; f1: number; realized: number | null };

@@ -3,7 +3,7 @@ import type { PgscoreError } from '../../src/errors.ts';
 import { inlineExternalData } from '../../src/onnx/external-data.ts';
 import { gate } from '../../src/onnx/gate.ts';
 import { GraphSession } from '../../src/inference/graph-session.ts';
-import { besideGolden, goldenBytes, goldenModels } from '../support/golden-models.ts';
+import { besideGolden, goldenBytes, goldenModel } from '../support/golden-models.ts';
 import { external, floats, graph, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 
 const weights = Buffer.from(Float32Array.of(9, 9, 2, 3, 4).buffer);
@@ -47,7 +47,7 @@ describe('external data', () => {
   });
 
   test('of a real PyTorch export ends up in one file that passes the gate', async () => {
-    const golden = goldenModels.find(({ name }) => name === 'pytorch_mlp')!;
+    const golden = goldenModel('pytorch_mlp');
     const read: string[] = [];
     const model = await inlineExternalData(goldenBytes(golden), (name) => {
       read.push(name);

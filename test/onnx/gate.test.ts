@@ -8,7 +8,7 @@ import { gate, MAX_MODEL_BYTES } from '../../src/onnx/gate.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import { decideNulls } from '../../src/check/null-handling.ts';
 import { caught } from '../support/caught.ts';
-import { goldenBytes, goldenModels, hostileBytes } from '../support/golden-models.ts';
+import { goldenBytes, goldenModel, goldenModels, hostileBytes } from '../support/golden-models.ts';
 import { external, graph, integers, localFunction, node, onnxModel } from '../support/onnx-builder.ts';
 
 const sum = node('ReduceSum', ['X'], ['y']);
@@ -147,7 +147,7 @@ describe('the gate refuses', () => {
 });
 
 describe('whatever the bytes, everything that happens before a model runs', () => {
-  const model = goldenBytes(goldenModels.find(({ name }) => name === 'logistic_pipeline')!);
+  const model = goldenBytes(goldenModel('logistic_pipeline'));
   const change = fc.record({ at: fc.nat(model.length - 1), byte: fc.nat(255) });
 
   test('throws nothing but a PgscoreError on a model with some bytes changed, cut off or not', () => {

@@ -34,6 +34,13 @@ export const goldenModels: GoldenModel[] = (
   JSON.parse(readFileSync(join(FOLDER, 'models.json'), 'utf8')) as { models: GoldenModel[] }
 ).models;
 
+/** @throws Error where models.json has no such model */
+export function goldenModel(name: string): GoldenModel {
+  const found = goldenModels.find((model) => model.name === name);
+  if (found === undefined) throw new Error(`${name} is not in models.json`);
+  return found;
+}
+
 export function goldenBytes({ file }: GoldenModel): Uint8Array {
   return readFileSync(join(FOLDER, file));
 }

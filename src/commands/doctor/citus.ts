@@ -13,7 +13,7 @@ export async function checkCitus(client: pg.Client): Promise<Finding[]> {
   return [...(await checkInstalled(client)), ...(await checkWorkers(client, citus.version))];
 }
 
-/** An installation of before Citus would have other nodes repeat what it creates. */
+/** Functions that were installed before Citus would create objects on other nodes. */
 async function checkInstalled(client: pg.Client): Promise<Finding[]> {
   const { rows } = await client.query<{ before: boolean }>(
     `select count(*) > 0 and count(*) filter (where 'citus.enable_ddl_propagation=off' = any (p.proconfig)) = 0 as before
