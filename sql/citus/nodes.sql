@@ -1,13 +1,13 @@
 -- Native models on the nodes of Citus. The coordinator looks the version up when it plans, and the nodes compute it where the rows are:
 -- they have the functions of versions, and one dispatch of their own. They read no table of pgscore, and ask no service.
 
-create or replace function pgscore_data._on_nodes(body text) returns text
+create or replace function pgscore_data._node_sql(body text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace(body, '\mpgscore\.(_base_type|_cast_remedy|_wire_type)\M', 'pgscore_models.\1', 'g') $$;
-comment on function pgscore_data._on_nodes(text) is 'SQL as nodes run it: the helpers of schema pgscore are in pgscore_models there.';
+comment on function pgscore_data._node_sql(text) is 'SQL as nodes run it: the helpers of schema pgscore are in pgscore_models there.';
 
-create or replace function pgscore_data._node_calls(versions int[], call text) returns text
+create or replace function pgscore_data._node_dispatch(versions int[], call text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -15,12 +15,12 @@ as $$
     when 0 then ''
     when 1 then format(E'if route[1] operator(pg_catalog.=) %1$s then\n  return pgscore_models._v%1$s_%2$s;\nend if;\n', versions[1], call)
     else format(E'if route[1] operator(pg_catalog.<) %s then\n%selse\n%send if;\n', versions[half + 1],
-                pgscore_data._node_calls(versions[:half], call), pgscore_data._node_calls(versions[half + 1:], call))
+                pgscore_data._node_dispatch(versions[:half], call), pgscore_data._node_dispatch(versions[half + 1:], call))
   end
   from (select cardinality(versions) / 2) x (half)
 $$;
-comment on function pgscore_data._node_calls(int[], text) is
-  'The PL/pgSQL by which a node comes to the functions of one of some versions, in ascending order.';
+comment on function pgscore_data._node_dispatch(int[], text) is
+  'The PL/pgSQL that calls the function of one of some versions, by a binary search. The versions are in ascending order.';
 
 create or replace function pgscore_data._refused_on_nodes(reason text, hint text) returns text
 language sql immutable
@@ -60,7 +60,7 @@ as $$
                   'if route[1] operator(pg_catalog.<) 0 then\n%send if;\n%s%send',
                   pgscore_data._refused_on_nodes('the nodes of Citus cannot compute the arms of an experiment',
                                                  'Name a version, such as churn@1. Or let score_table() score the table.'),
-                  pgscore_data._node_calls(v.ids, f.call),
+                  pgscore_data._node_dispatch(v.ids, f.call),
                   pgscore_data._refused_on_nodes('the nodes of Citus have no such native version',
                                                  'Models that are not native are answered by the service: '
                                                  'let score_table() score the table. '
@@ -77,7 +77,7 @@ as $$
              'with s as materialized (select id, score(''churn'', c) from customers c) select … from s.') || 'end'
   )
   -- Those of a version never change.
-  select o.signature, case when o.proname !~ '^_v[0-9]' then md5(pgscore_data._on_nodes(o.prosrc)) end, o.oid, null
+  select o.signature, case when o.proname !~ '^_v[0-9]' then md5(pgscore_data._node_sql(o.prosrc)) end, o.oid, null
     from ours o where not o.refused
   union all
   select w.signature, md5(w.source), null,
@@ -129,7 +129,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   lines constant text := (
-    select string_agg(format(E'execute %L;\n', coalesce(f.definition, pgscore_data._on_nodes(pg_get_functiondef(f.function)))), '')
+    select string_agg(format(E'execute %L;\n', coalesce(f.definition, pgscore_data._node_sql(pg_get_functiondef(f.function)))), '')
       from pgscore_data._node_functions() f where f.signature = any (missing));
 begin
   perform pgscore_data._run_on_nodes(format('do %L', concat(
@@ -176,8 +176,8 @@ the number of functions that changed. The service calls it before a version beco
 Raises which worker does not answer. No rows where Citus is not installed.';
 revoke execute on function pgscore.sync_nodes() from pgscore_user;
 grant execute on function pgscore.sync_nodes(), pgscore_data._run_on_nodes(text), pgscore_data._define_on_nodes(text[], text[]),
-  pgscore_data._node_functions(), pgscore_data._node_types(), pgscore_data._node_calls(int[], text), pgscore_data._on_nodes(text),
+  pgscore_data._node_functions(), pgscore_data._node_types(), pgscore_data._node_dispatch(int[], text), pgscore_data._node_sql(text),
   pgscore_data._refused_on_nodes(text, text) to pgscore_service;
-revoke execute on function pgscore_data._on_nodes(text), pgscore_data._node_calls(int[], text), pgscore_data._node_functions(),
+revoke execute on function pgscore_data._node_sql(text), pgscore_data._node_dispatch(int[], text), pgscore_data._node_functions(),
   pgscore_data._node_types(), pgscore_data._run_on_nodes(text), pgscore_data._define_on_nodes(text[], text[]),
   pgscore_data._refused_on_nodes(text, text), pgscore.sync_nodes() from public;

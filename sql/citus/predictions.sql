@@ -1,7 +1,7 @@
 -- A query that joins predictions with a table of Citus is planned with the views taken apart: its role needs rights on what is below them.
 -- Where Citus is not installed nothing is granted.
 
-create or replace function pgscore_data._open_to_citus(t pgscore_data.target) returns void
+create or replace function pgscore_data._grant_storage_on_citus(t pgscore_data.target) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -11,7 +11,7 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._open_to_citus(pgscore_data.target) is
+comment on function pgscore_data._grant_storage_on_citus(pgscore_data.target) is
   'Lets the owner of a target read its storage, and grant that on, where Citus is installed.';
 
 do $$
@@ -25,6 +25,6 @@ begin
   grant select (model_id, name) on pgscore_data.model to pgscore_user;
   grant select (target_id, current_generation) on pgscore_data.target to pgscore_user;
   grant select (target_id, generation, state) on pgscore_data.generation to pgscore_user;
-  perform pgscore_data._open_to_citus(t) from pgscore_data.target t;
+  perform pgscore_data._grant_storage_on_citus(t) from pgscore_data.target t;
 end
 $$;

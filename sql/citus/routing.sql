@@ -44,7 +44,7 @@ begin
   declare
     this regprocedure;
   begin
-    -- Of two that alter a function at once, one fails.
+    -- Without the lock, one of two sessions that alter a function at once would fail.
     perform from pgscore_data.turn t where t.work = 'calls' for update;
     for this in
       select p.oid::regprocedure from pg_proc p

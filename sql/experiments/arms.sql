@@ -33,7 +33,7 @@ begin
   return query select a.key, a.value::numeric from jsonb_each(arms) a order by a.key;
 end
 $$;
-comment on function pgscore_data._arm_weights(jsonb) is 'Versions and percents out of what a user wrote; raises where it is none.';
+comment on function pgscore_data._arm_weights(jsonb) is 'Versions and percents as a user wrote them; raises where they have another form.';
 
 create or replace function pgscore_data._arm_version(this_model int, base text, version text, champion int) returns int
 language plpgsql stable
@@ -71,7 +71,7 @@ $$;
 comment on function pgscore_data._arm_version(int, text, text, int) is
   'The version of an arm; raises where it cannot answer in place of the champion.';
 
-create or replace function pgscore_data._grow(buckets int4multirange, taken int4multirange, size int) returns int4multirange
+create or replace function pgscore_data._grow_buckets(buckets int4multirange, taken int4multirange, size int) returns int4multirange
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -79,8 +79,8 @@ as $$
     from (select b as bucket from generate_series(0, 9999) b where not taken @> b
            order by b limit size - (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(buckets) r)) f
 $$;
-comment on function pgscore_data._grow(int4multirange, int4multirange, int) is
-  'Buckets and the lowest that are free, so that there are so many.';
+comment on function pgscore_data._grow_buckets(int4multirange, int4multirange, int) is
+  'Adds the lowest free buckets, so that there are size of them. taken: the buckets of all arms.';
 
 create or replace function pgscore_data._set_arm(this pgscore_data.experiment, base text, arm int, percent numeric) returns void
 language plpgsql volatile
@@ -100,7 +100,7 @@ begin
   end if;
   insert into pgscore_data.experiment_arm (experiment_id, version_id, weight, buckets)
   values (this.experiment_id, arm, percent, case when this.kind = 'shadow' then '{[0,10000)}'
-    else pgscore_data._grow(coalesce(present.buckets, '{}'), taken, (100 * percent)::int) end)
+    else pgscore_data._grow_buckets(coalesce(present.buckets, '{}'), taken, (100 * percent)::int) end)
   on conflict (experiment_id, version_id) do update set weight = excluded.weight, buckets = excluded.buckets;
 end
 $$;

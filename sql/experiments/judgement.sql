@@ -19,7 +19,7 @@ select e.experiment_id, j.judged_at, j.judge_seconds
 comment on view pgscore_data.experiment_due is
   'Experiments that are to be judged: their labels changed, or a day has passed, after which older days may be mature.';
 
-create or replace function pgscore_data._judge_ratio(this pgscore_data.experiment) returns double precision
+create or replace function pgscore_data._sample_ratio_p_value(this pgscore_data.experiment) returns double precision
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -38,11 +38,11 @@ as $$
   select pgscore_data._chi2_p_value(sum(t.statistic), sum(t.degrees)::bigint) from tested t
    where this.kind <> 'shadow' and pgscore_data._other_key(this) is null
 $$;
-comment on function pgscore_data._judge_ratio(pgscore_data.experiment) is
+comment on function pgscore_data._sample_ratio_p_value(pgscore_data.experiment) is
 'The p-value of how many entities with labels each arm has, against its buckets. An entity counts once, in the stage of its first '
 'prediction, so that stages are independent. NULL of a shadow, and where entities are not known.';
 
-create or replace function pgscore_data._take_day(this pgscore_data.experiment, arm int, this_day timestamptz) returns bigint
+create or replace function pgscore_data._collect_day(this pgscore_data.experiment, arm int, this_day timestamptz) returns bigint
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -67,7 +67,7 @@ as $$
   )
   select count(*) from added
 $$;
-comment on function pgscore_data._take_day(pgscore_data.experiment, int, timestamptz) is
+comment on function pgscore_data._collect_day(pgscore_data.experiment, int, timestamptz) is
   'Notes the predictions of an arm and of the champion of one day; of a shadow those whose label judges both.';
 
 create or replace function pgscore_data._agreement(this pgscore_data.experiment, arm int) returns double precision
@@ -148,7 +148,7 @@ begin
   for this_day in
     select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature order by d.day
   loop
-    continue when pgscore_data._take_day(this, arm, this_day) = 0;
+    continue when pgscore_data._collect_day(this, arm, this_day) = 0;
     continue when this_day < judged;
     insert into pgscore_data.experiment_result as r
       (experiment_id, version_id, metric, day, n, entities, value, value_low, value_high, difference, difference_low, difference_high,
@@ -201,7 +201,7 @@ begin
   if not found or not pgscore_data._take_turn('cells') then
     return false;
   end if;
-  srm_p_value := pgscore_data._judge_ratio(this);
+  srm_p_value := pgscore_data._sample_ratio_p_value(this);
   perform pgscore_data._judge_arm(this, a.version_id, srm_p_value)
      from pgscore_data.experiment_arm a where a.experiment_id = this.experiment_id order by a.version_id;
   insert into pgscore_data.experiment_judgement as j (experiment_id, judged_at, judge_seconds, srm_p_value)

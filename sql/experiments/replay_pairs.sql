@@ -1,7 +1,7 @@
--- What replays come to. Their predictions are paired with the labels that are known, by the rule of the model, and compared with the live
--- predictions of the champion. All of it is apart from cells and pairs, which hold live predictions only.
+-- The results of replays. Their predictions are paired with known labels by the rule of the model, and compared with the live predictions
+-- of the champion. They never enter cells or pairs, which hold live predictions only.
 
-create or replace function pgscore_data._entity_text(t pgscore_data.target, label_keys name[]) returns text
+create or replace function pgscore_data._entity_expression(t pgscore_data.target, label_keys name[]) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return case
@@ -13,7 +13,7 @@ return case
       then (select jsonb_agg(jsonb_build_object('name', n) order by place) from unnest(label_keys) with ordinality x (n, place))
     else t.key_columns end)
 end;
-comment on function pgscore_data._entity_text(pgscore_data.target, name[]) is
+comment on function pgscore_data._entity_expression(pgscore_data.target, name[]) is
   'The expression of the entity that a prediction p is about. Of a replay with more key columns than labels have, by those of the labels.';
 
 create or replace function pgscore_data._trained_until(v pgscore_data.version) returns timestamptz
@@ -67,9 +67,9 @@ return format($q$
          case when t.task = 'binary' then pgscore_data._score_bin(
            case when t.score_unit is null then t.score else pgscore_data._unit_margin(t.score) end, b.mirrored) end
     from told t cross join (select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b offset 0) b$q$,
-  pgscore_data._entity_text(t, m.key_columns),
-  case when pgscore_data._entity_text(t, m.key_columns) = 'p.key' then 'p.asked_at' else '''-infinity''::timestamptz' end,
-  case when pgscore_data._entity_text(t, m.key_columns) = 'p.key' then 'p.prediction_id' else '0' end,
+  pgscore_data._entity_expression(t, m.key_columns),
+  case when pgscore_data._entity_expression(t, m.key_columns) = 'p.key' then 'p.asked_at' else '''-infinity''::timestamptz' end,
+  case when pgscore_data._entity_expression(t, m.key_columns) = 'p.key' then 'p.prediction_id' else '0' end,
   case when t.task in ('regression', 'quantiles') then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
   'target_' || t.target_id,
   case m.pairing

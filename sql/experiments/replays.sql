@@ -1,14 +1,13 @@
--- Replaying the past: what would a version have said? A replay is a run with is_replay. It writes to a target of its own, and no
--- refresh takes it.
+-- Replays: runs that score the past again by a version. They have is_replay and targets of their own, and no refresh counts them.
 
-create or replace function pgscore._calls_view(
+create or replace function pgscore._create_calls_view(
   this_version int, view_schema name, view_name name, out source regclass, out column_map jsonb
 )
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  wanted record := pgscore._calls_for(this_version);
+  wanted record := pgscore._replayable_calls(this_version);
   made constant text := format('%I.%I', view_schema, view_name);
   query constant text := format($q$
     select c.prediction_id, c.asked_at, coalesce(c.key, '{}') as key, coalesce(c.event_time, c.asked_at) as event_time%s
@@ -21,7 +20,7 @@ begin
   source := to_regclass(made);
   -- What another role's view calls would run with the rights of the caller.
   told := (select obj_description(c.oid, 'pg_class') from pg_class c where c.oid = source and pg_get_userbyid(c.relowner) = current_user);
-  -- To make it anew would wait for a replay that reads it.
+  -- Dropping it would wait for a replay that reads it.
   if told = about || md5(query) then
     return;
   elsif starts_with(told, about) then
@@ -35,10 +34,10 @@ begin
   source := made::regclass;
 end
 $$;
-comment on function pgscore._calls_view(int, name, name) is
+comment on function pgscore._create_calls_view(int, name, name) is
   'Makes the view of the calls that a version can replay, as the caller, who sees her own calls, or all as a pgscore_deployer.';
 
-create or replace function pgscore._calls_for(
+create or replace function pgscore._replayable_calls(
   this_version int, out model text, out versions int[], out expressions text, out column_map jsonb, out sampling double precision,
   out inputs boolean
 )
@@ -57,21 +56,21 @@ begin atomic
    cross join lateral (
      select string_agg(format(', %s as feature_%s', case
               when (x.f ->> 'width')::int = 1 then format('(c.inputs ->> %L)::%s', x.f ->> 'name', t.type)
-              -- Of an array in arrays, the values in their order.
+              -- Nested arrays become one array of their values, in order.
               else format('case when jsonb_typeof(c.inputs -> %1$L) = ''array'' then array(select (e #>> ''{}'')::%2$s '
                           'from jsonb_path_query(c.inputs -> %1$L, ''strict $.** ? (@.type() != "array")'') e) end',
                           x.f ->> 'name', t.type) end, x.n), '' order by x.n) as expressions,
             jsonb_object_agg(x.f ->> 'name', 'feature_' || x.n) as column_map
        from jsonb_array_elements(v.signature -> 'features') with ordinality x (f, n)
       cross join lateral (
-        -- A call may give a double to a feature of float32: it is rounded by the service, once, as it was in the call.
+        -- A call may give a double to a feature of float32: the service rounds it, as it did in the call.
         select case when x.f ->> 'type' = 'string' then 'text' when x.f ->> 'type' = 'bool' then 'boolean'
                  when x.f ->> 'type' in ('int64', 'uint32', 'uint64') then 'bigint'
                  when x.f ->> 'type' ~ 'int' then 'integer' else 'double precision' end as type) t) f
    where v.version_id = this_version;
 end;
-comment on function pgscore._calls_for(int) is
-  'Of which versions a version can replay calls, which are those with all of its features, and how its features are read from inputs.';
+comment on function pgscore._replayable_calls(int) is
+  'The versions whose calls a version can replay: those with all of its features. expressions: the SQL that reads its features.';
 
 create or replace function pgscore._refuse_no_calls(this_version int, version_name text, source regclass, from_time timestamptz,
                                                     to_time timestamptz) returns void
@@ -87,7 +86,7 @@ begin
   if has_calls then
     return;
   end if;
-  log := pgscore._calls_for(this_version);
+  log := pgscore._replayable_calls(this_version);
   raise exception 'no call of "%" was kept with its inputs in that time', log.model using
     errcode = 'object_not_in_prerequisite_state',
     detail = case
@@ -122,15 +121,7 @@ begin
     raise exception 'from_time => % is not before to_time => %', from_time, to_time
       using errcode = 'invalid_parameter_value', hint = 'The window begins with from_time and ends before to_time.';
   end if;
-  if rls is null or rls not in ('error', 'filter') then
-    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL') using
-      errcode = 'invalid_parameter_value',
-      hint = '''error'' fails the run if a policy would hide rows; ''filter'' scores the rows that you may see.';
-  end if;
-  if error_limit < 0 then
-    raise exception 'error_limit => % is negative', error_limit
-      using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
-  end if;
+  perform pgscore._refuse_run_options(rls, error_limit);
   if source is null then
     if num_nonnulls(key, event_time, column_map) > 0 then
       raise exception 'key, event_time and column_map are about a source' using
@@ -138,7 +129,7 @@ begin
     end if;
     view_name := coalesce(target, base || '_replay');
     perform pgscore._refuse_long_target(view_name);
-    calls := pgscore._calls_view(version.version_id, written, (view_name || '_calls')::name);
+    calls := pgscore._create_calls_view(version.version_id, written, (view_name || '_calls')::name);
     perform pgscore._refuse_no_calls(version.version_id, version.version_name, calls.source, from_time, to_time);
     plan := pgscore._plan_source(calls.source, version.signature, '{prediction_id,asked_at,key}', 'event_time', calls.column_map);
   else

@@ -1,4 +1,4 @@
--- score_rows() of a model in an experiment: each arm scores its rows, which are handed out in the order of all.
+-- score_rows() of a model in an experiment: each arm scores its rows, and all are returned in the order of the input.
 
 create or replace function pgscore_models._score_rows_of_arm(arm int, part anyarray, places int[], total int)
 returns table (place int, features anyelement, score double precision, label text, probabilities double precision[], version text,

@@ -1,19 +1,19 @@
 -- The arms of a run: from its claim, when they are set, to its end, when the rows of each become a run of its version.
 
-create or replace function pgscore_data._ranges(buckets int4multirange) returns jsonb
+create or replace function pgscore_data._bucket_ranges(buckets int4multirange) returns jsonb
 language sql immutable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select coalesce(jsonb_agg(jsonb_build_array(lower(r), upper(r)) order by r), '[]') from unnest(buckets) r;
 end;
-comment on function pgscore_data._ranges(int4multirange) is 'Buckets as pairs of the first one and the one behind the last.';
+comment on function pgscore_data._bucket_ranges(int4multirange) is 'Buckets as pairs of the first one and the one behind the last.';
 
 create or replace function pgscore_data._arms_of_run(this_experiment int, this_version int) returns jsonb
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('salt', e.salt,
-           'arms', jsonb_agg(jsonb_build_object('version_id', a.version_id, 'buckets', pgscore_data._ranges(a.buckets))
+           'arms', jsonb_agg(jsonb_build_object('version_id', a.version_id, 'buckets', pgscore_data._bucket_ranges(a.buckets))
                              order by a.version_id),
            'runs', jsonb_agg(nextval(pg_get_serial_sequence('pgscore_data.run', 'run_id')) order by a.version_id))
     from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
@@ -106,9 +106,9 @@ as $$
    where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.attempt <> t.attempt)
 $$;
 comment on function pgscore_data._delete_arm_tallies() is
-  'Deletes what attempts of runs counted for arms, and came to nothing: no run of an arm took it.';
+  'Deletes counts of arms that belong to no run: those of attempts that failed or were tried again.';
 
-create or replace function pgscore_data._compare_arms() returns trigger
+create or replace function pgscore_data._replan_watches() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -120,10 +120,10 @@ begin
   return null;
 end
 $$;
-comment on function pgscore_data._compare_arms() is
+comment on function pgscore_data._replan_watches() is
   'Has the watches of a champion planned and compared anew when the arms beside it change: rows of other arms are scored again.';
 
-create or replace trigger compare_arms after insert or update of buckets on pgscore_data.experiment_arm
-for each row execute function pgscore_data._compare_arms();
-create or replace trigger compare_arms after update of stopped_at on pgscore_data.experiment
-for each row execute function pgscore_data._compare_arms();
+create or replace trigger replan_watches after insert or update of buckets on pgscore_data.experiment_arm
+for each row execute function pgscore_data._replan_watches();
+create or replace trigger replan_watches after update of stopped_at on pgscore_data.experiment
+for each row execute function pgscore_data._replan_watches();

@@ -122,7 +122,8 @@ begin
       'delete from pgscore_predictions.%I p using pgscore_data.run r join pgscore_data.version v using (version_id)
         where r.run_id = p.run_id and v.model_id = $1 and %s', 'target_' || t.target_id,
       case when this_run is not null then 'p.run_id = $3'
-        else format('%s = $2', pgscore_data._entity_text(t, (select m.key_columns from pgscore_data.monitor m where m.model_id = $1))) end)
+        else format('%s = $2', pgscore_data._entity_expression(
+          t, (select m.key_columns from pgscore_data.monitor m where m.model_id = $1))) end)
     using this_model, this_key, this_run;
     update pgscore_data.replay r set compared_at = null
       from pgscore_data.run x where x.run_id = r.run_id and x.target_id = t.target_id and x.run_id = coalesce(this_run, x.run_id);

@@ -134,6 +134,24 @@ comment on function pgscore_data._accept_run() is
 create or replace trigger accept instead of insert on pgscore._run_request
 for each row execute function pgscore_data._accept_run();
 
+create or replace function pgscore._refuse_run_options(rls text, error_limit bigint) returns void
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if rls is null or rls not in ('error', 'filter') then
+    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL') using
+      errcode = 'invalid_parameter_value',
+      hint = '''error'' fails the run if a policy would hide rows; ''filter'' scores the rows that you may see.';
+  end if;
+  if error_limit < 0 then
+    raise exception 'error_limit => % is negative', error_limit
+      using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
+  end if;
+end
+$$;
+comment on function pgscore._refuse_run_options(text, bigint) is 'Raises where a run cannot have such options.';
+
 create or replace function pgscore._submit_run(
   model text, source regclass, target name, target_schema name, key text[], event_time text, column_map jsonb,
   publish boolean, rls text, error_limit bigint, schedule_id int, fire_at timestamptz, only_changed boolean default false
@@ -153,15 +171,7 @@ declare
   target_id int;
   submitted bigint;
 begin
-  if rls is null or rls not in ('error', 'filter') then
-    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL') using
-      errcode = 'invalid_parameter_value',
-      hint = '''error'' fails the run if a policy would hide rows; ''filter'' scores the rows that you may see.';
-  end if;
-  if error_limit < 0 then
-    raise exception 'error_limit => % is negative', error_limit
-      using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which the run fails.';
-  end if;
+  perform pgscore._refuse_run_options(rls, error_limit);
   select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, segments,
                                                     experiment);
   select * into known from pgscore._known_plan k where k.request = request.digest order by k.plan_id desc limit 1;

@@ -148,7 +148,7 @@ begin
   perform pgscore_data._storage_view(t, '_history',
                                      format('p.generation in (select g.generation from pgscore_data.generation g where g.target_id = %s '
                                             'and g.state = ''published'')', t.target_id));
-  perform pgscore_data._open_to_citus(t);
+  perform pgscore_data._grant_storage_on_citus(t);
   new.target_id := t.target_id;
   return new;
 exception

@@ -64,15 +64,7 @@ begin
         hint = 'After a time without service: ''latest'' fires once, ''all'' every missed time, ''skip'' none.';
   end if;
   -- The run would say so, but only in the night.
-  if rls is null or rls not in ('error', 'filter') then
-    raise exception 'rls => % is not known', coalesce(quote_literal(rls), 'NULL')
-      using errcode = 'invalid_parameter_value',
-        hint = '''error'' fails a run if a policy would hide rows; ''filter'' scores the rows that you may see.';
-  end if;
-  if error_limit < 0 then
-    raise exception 'error_limit => % is negative', error_limit
-      using errcode = 'invalid_parameter_value', hint = 'It is the number of failed rows beyond which a run fails.';
-  end if;
+  perform pgscore._refuse_run_options(rls, error_limit);
 end
 $$;
 comment on function pgscore._check_schedule(text, text, text, text, text, bigint) is

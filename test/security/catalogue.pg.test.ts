@@ -87,12 +87,12 @@ describe('functions', () => {
   test('of those that act as the owner, users call only those that look things up', async () => {
     const definers = `${FUNCTIONS} and p.prosecdef and p.prorettype <> 'trigger'::regtype and has_function_privilege('pgscore_deployer', p.oid, 'execute') order by 1`;
     expect(await offenders(definers)).toEqual([
-      'pgscore._calls_for(integer)',
       'pgscore._experiment_of(text,integer)',
       'pgscore._find_version(text)',
       'pgscore._gate_verdicts(text,name)',
       'pgscore._is_uncommitted(bigint)',
       'pgscore._ready_version(text)',
+      'pgscore._replayable_calls(integer)',
       'pgscore._segments_of(integer)',
       'pgscore.arm(text,bigint)',
       'pgscore.arm(text,text)',
