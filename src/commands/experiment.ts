@@ -22,6 +22,8 @@ Examples:
   pgscore experiment set churn churn@4=25
   pgscore experiment stop churn --promote churn@4`;
 
+const NONE = 'No experiments yet: pgscore experiment start MODEL KIND ARM';
+
 type StartOptions = { splitBy?: string[]; sampling?: number; until?: string };
 
 export function addExperiment(program: Command): void {
@@ -130,10 +132,19 @@ function addResults(experiment: Command): void {
           from pgscore_bi.experiment_results r
          where model_name = $1 and experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
          order by is_champion, model_version desc, metric`;
-      const { rows } = await inDatabase(flags, (client) => client.query(text, [model]));
-      output.result(rows, () => tableOf(rows, 'No experiments yet: pgscore experiment start MODEL KIND ARM'));
+      const { rows, empty } = await inDatabase(flags, async (client) => ({
+        rows: (await client.query(text, [model])).rows,
+        empty: (await listExperiments(client, model)).length > 0 ? notJudged(model) : NONE,
+      }));
+      output.result(rows, () => tableOf(rows, empty));
     });
 }
+
+/** Experiments are judged of classifiers of two or more classes and of regressions of one value. */
+const notJudged = (model: string): string =>
+  `An experiment of a model of this task is not judged. pgscore_bi has the metrics of each version:
+  select * from pgscore_bi.regression_performance_daily where model_name = '${model}' and segment_key is null;
+  select * from pgscore_bi.binary_performance_daily where model_name = '${model}' and segment_key is null;`;
 
 function addList(experiment: Command): void {
   databaseCommand(experiment, 'list')
@@ -143,7 +154,7 @@ function addList(experiment: Command): void {
     .action(async (model: string | undefined, _options, command: Command) => {
       const { flags, output } = invocation(command);
       const listed = await inDatabase(flags, (client) => listExperiments(client, model));
-      output.result(listed, () => tableOf(listed, 'No experiments yet: pgscore experiment start MODEL KIND ARM'));
+      output.result(listed, () => tableOf(listed, NONE));
     });
 }
 

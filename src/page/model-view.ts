@@ -11,7 +11,7 @@ import { verdictPanel } from './verdict.ts';
 import type { View } from './panel.ts';
 import { number, text, ask } from './api.ts';
 import { ago, compact, percent, sentences } from './format.ts';
-import { DEPLOY_HINT } from './tooltip.ts';
+import { DEPLOY_HINT, valuesHint } from './tooltip.ts';
 
 /** Everything about one model: how it is now, why, its versions, and what is done to it. */
 export function modelView(model: string): View {
@@ -85,11 +85,24 @@ function knownOf(coverage: number | null): string {
   return coverage === null ? 'none to judge' : `truth known of ${percent(coverage)}`;
 }
 
-/** What there is to say about a model that has no version to score with. */
+/** What there is to say about a model that gives no single value: only models of one have plots. */
+function unplottedModel(model: string, task: string): HTMLElement[] {
+  if (task !== 'multi_target' && task !== 'multilabel' && task !== 'quantiles')
+    return [el('p', {}, `No label judges a model of the task ${task}: what is watched of it is below.`)];
+  const value = task === 'multilabel' ? 'label' : task === 'quantiles' ? 'quantile' : 'target';
+  return [
+    el('p', {}, `Each ${value} of this model is judged by itself. This page has no plots of it: ask in SQL.`),
+    el('pre', {}, valuesHint(model, task)),
+  ];
+}
+
+/** What there is to say about a model of which nothing is plotted. */
 async function unreadyModel(model: string): Promise<HTMLElement[]> {
   const versions = (await ask('versions')).filter((row) => row['model_name'] === model);
   if (versions.length === 0)
     return [el('p', { class: 'empty' }, 'There is no model of this name.'), el('pre', {}, DEPLOY_HINT)];
+  const ready = versions.find((row) => row['state'] === 'ready');
+  if (ready !== undefined) return unplottedModel(model, text(ready, 'task'));
   return versions.map((row) => {
     const state = text(row, 'state');
     const tone = state === 'rejected' ? 'bad' : 'plain';

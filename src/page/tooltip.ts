@@ -20,6 +20,14 @@ export function scheduleHint(model = 'churn'): string {
   return `select pgscore.schedule('nightly', '0 2 * * *', ${literal(model)}, 'your_table', target => 'your_scores');`;
 }
 
+/** Asks for the metrics of each target or label, of models that have no plots. */
+export function valuesHint(model: string, task: string): string {
+  const [view, metric] = task === 'multilabel' ? ['binary', 'accuracy'] : ['regression', 'mae'];
+  return `select target, model_version, window_date, n_labeled, ${metric}, ${metric}_ci_low, ${metric}_ci_high
+  from pgscore_bi.${view}_performance_monthly
+ where model_name = ${literal(model)} and segment_key is null order by target, model_version, window_date;`;
+}
+
 export function labelSourceHint(model: string): string {
   return `select * from pgscore.label_sources where model = ${literal(model)};`;
 }
