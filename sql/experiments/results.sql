@@ -45,7 +45,8 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
          end as verdict,
        case when x.is_champion then null
          when r.version_id is not null then r.reason
-         when coalesce(c.n_labeled, 0) = 0 then 'no label judges its predictions yet'
+         when c.n_labeled is null then 'no prediction of it is for a day since the experiment began'
+         when c.n_labeled = 0 then 'no label judges its predictions yet'
          else format('labels are not there yet: no day has those of %s %% of the predictions of every arm', 100 * mo.min_label_coverage)
          end as reason,
        j.judged_at

@@ -171,6 +171,10 @@ test('without labels, with few, and where an arm lacks its entities no winner is
     0.6,
     random,
   );
+  expect((await results('early'))['2 accuracy']).toMatchObject({
+    verdict: 'too_early',
+    reason: 'no prediction of it is for a day since the experiment began',
+  });
   await score(arm, 3, ofArm);
   await score(champion, 3, ofChampion);
   expect((await results('early'))['2 accuracy']).toMatchObject({
