@@ -151,6 +151,8 @@ as $$
 declare
   canonical constant text[] := pgscore_data._canonical_key(this_model, base, this_key);
   taken bigint;
+  of_arms bigint := 0;
+  arm bigint;
 begin
   if (canonical is null) = (this_run is null) then
     raise exception 'give the key of an entity or a run of model "%"', base using
@@ -164,6 +166,9 @@ begin
     raise exception 'run % of model "%" does not exist, or is not done', this_run, base using
       errcode = 'undefined_object', hint = 'select run, model, state from pgscore.runs; lists the runs.';
   end if;
+  for arm in select r.run_id from pgscore_data.run r where r.arm_of = this_run and r.experiment_id is not null loop
+    of_arms := of_arms + pgscore_data._forget(this_model, base, null, arm);
+  end loop;
   while pgscore_data._refresh() loop
   end loop;
   perform pgscore_data._clear_work();
@@ -194,8 +199,8 @@ begin
   perform pgscore_data._recount_open(v.version_id) from pgscore_data.version v
     where v.version_id = any (pgscore_data._kept_versions(this_model));
   perform pgscore_data._take_stored(this_model, canonical, this_run);
-  return taken;
+  return taken + of_arms;
 end
 $$;
 comment on function pgscore_data._forget(int, text, text[], bigint) is
-  'Forgets the predictions of an entity or of a run. Returns how many were kept.';
+  'Forgets the predictions of an entity, or of a run with those of its arms. Returns how many were kept.';

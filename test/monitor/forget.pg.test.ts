@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { addCalls } from './add-calls.ts';
-import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
+import { addMonitoredModel, addRun, addVersion, type MonitoredModel } from './monitored-model.ts';
 
 const database = await cloneDatabase();
 const [superuser, ada, alice] = await Promise.all([
@@ -67,6 +67,22 @@ test('a later run that said the same stands in for one that is forgotten', async
   expect((await superuser.query(DAYS, ['repeated'])).rows).toEqual([
     { day: '2026-03-01', n: 1, labeled: 1, awaiting: 0, superseded: 0 },
   ]);
+});
+
+test('the rows of the arms of a run are forgotten with it', async () => {
+  const model = await addMonitoredModel(superuser, 'split', 'binary');
+  const rows = (id: number) => [{ id, at: '2026-03-01 02:00+00', score: 0.75, label: 'yes' }];
+  const run = await addRun(superuser, model, rows(1));
+  const arm = await addRun(superuser, await addVersion(superuser, model, 2), rows(2));
+  await superuser.query(
+    'update pgscore_data.run set experiment_id = 1, arm_of = nullif($1, run_id) where run_id in ($1, $2)',
+    [run, arm],
+  );
+  expect((await ada.query(`select pgscore.forget('split', run => $1)::int as n`, [run])).rows).toEqual([{ n: 2 }]);
+  const stored = `select from pgscore_predictions.target_${model.targetId}`;
+  expect((await superuser.query(stored)).rowCount).toBe(0);
+  const kept = 'select from pgscore_data.kept_prediction where run_id in ($1, $2)';
+  expect((await superuser.query(kept, [run, arm])).rowCount).toBe(0);
 });
 
 test('who asks to forget nothing, or somebody else, is told what to do', async () => {
