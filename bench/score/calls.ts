@@ -9,23 +9,26 @@ import { quantile } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';
 
 /**
- * One client that waits for each answer: a query for a row by its key, the same with score() of that row, the bare exchange, and
- * score() of a row of a bound table, prepared; and the first two as most clients send them, planned anew each time. Milliseconds.
+ * One client that waits for each answer: a query for a row by its key, the same with score() of that row, and with score() of a model in
+ * an experiment, the bare exchange, and score() of a row of a bound table, prepared; and the first two as most clients send them, planned
+ * anew each time. Milliseconds.
  */
 export type CallLatency = {
   readonly calls: number;
   readonly plain: Times;
   readonly scored: Times;
+  readonly split: Times;
   readonly bare: Times;
   readonly native: Times;
   readonly unprepared: { readonly plain: Times; readonly scored: Times };
 };
 
 type Times = { readonly medianMs: number; readonly p99Ms: number };
-type Six = [Times, Times, Times, Times, Times, Times];
+type Seven = [Times, Times, Times, Times, Times, Times, Times];
 
 const PLAIN = 'select t.* from loose t where t.id = $1';
 const SCORED = `select t.*, pgscore.score('trees', t) as score from loose t where t.id = $1`;
+const SPLIT = SCORED.replace(`'trees'`, `'split_trees'`);
 const NATIVE = SCORED.replace('loose', 'bound');
 /** By then both sides have compiled what they run often. */
 const WARM_UP = 500;
@@ -39,6 +42,7 @@ export async function measureCallLatency(
   const ways: readonly ((id: number) => Promise<number>)[] = [
     (id) => timeOf(client, 'plain', PLAIN, id),
     (id) => timeOf(client, 'scored', SCORED, id),
+    (id) => timeOf(client, 'split', SPLIT, id),
     (id) => timeOf(owner, 'bare', BARE.call, id),
     (id) => timeOf(client, 'native', NATIVE, id),
     (id) => timeOf(client, undefined, PLAIN, id),
@@ -54,8 +58,16 @@ export async function measureCallLatency(
     }
   }
   for (const one of [client, owner]) await one.query('reset pgscore.execution');
-  const [plain, scored, bare, native, plainAnew, scoredAnew] = times.map(timesOf) as Six;
-  return { calls: singleCalls, plain, scored, bare, native, unprepared: { plain: plainAnew, scored: scoredAnew } };
+  const [plain, scored, split, bare, native, plainAnew, scoredAnew] = times.map(timesOf) as Seven;
+  return {
+    calls: singleCalls,
+    plain,
+    scored,
+    split,
+    bare,
+    native,
+    unprepared: { plain: plainAnew, scored: scoredAnew },
+  };
 }
 
 async function timeOf(client: pg.Client, name: string | undefined, text: string, id: number): Promise<number> {

@@ -11,9 +11,13 @@ export type Way = {
   readonly expression: string;
   /** Measured over a part of the table. */
   readonly slow?: true;
+  /** By a model in an experiment. */
+  readonly split?: true;
 };
 
 const WEIGHTED = FEATURES.map((feature, index) => `${(index - 9.5) / 10}::double precision * t.${feature}`).join(' + ');
+
+const SPLIT = 'score(), table bound, in an experiment';
 
 export const WAYS: readonly Way[] = [
   { name: 'score(), table bound', model: 'trees', table: 'bound', expression: `pgscore.score('trees', t)` },
@@ -35,6 +39,8 @@ export const WAYS: readonly Way[] = [
   { name: 'score(), table bound', model: 'logistic', table: 'bound', expression: `pgscore.score('logistic', t)` },
   { name: 'its typed function', model: 'logistic', table: 'bound', expression: 'pgscore_models.logistic(t)' },
   { name: 'its limit: the bare sum of 20 products in SQL', model: 'logistic', table: 'bound', expression: WEIGHTED },
+  { name: SPLIT, model: 'trees', table: 'bound', expression: `pgscore.score('split_trees', t)`, split: true },
+  { name: SPLIT, model: 'logistic', table: 'bound', expression: `pgscore.score('split_logistic', t)`, split: true },
 ];
 
 export function rowsOf({ slow }: Way, { tableRows, slowRows }: ScorePlan): number {
@@ -78,7 +84,7 @@ const LARGE = 'large';
 const SCAN = `t.${FEATURES.at(-1)}`;
 
 /** Those of WAYS that cost so little a row that it takes many rows to keep all cores busy. */
-export const PARALLEL_WAYS: readonly Way[] = WAYS.filter(({ model }) => model === 'logistic');
+export const PARALLEL_WAYS: readonly Way[] = WAYS.filter(({ model, split }) => model === 'logistic' && split !== true);
 
 /** One query over all of a large table, with the workers that PostgreSQL plans by itself. */
 export type ParallelRows = {

@@ -4,7 +4,7 @@ import type { ScoreCalls } from './score-calls.ts';
 /** What score() costs, as tables in Markdown. */
 export function callTables(calls: ScoreCalls): string[] {
   const { latency, rate, manyInOne, scoreRows, plpython, plpythonMissing } = calls;
-  const { plain, scored, bare, native, unprepared } = latency;
+  const { plain, scored, split, bare, native, unprepared } = latency;
   const milliseconds = ({ medianMs, p99Ms }: typeof plain): string[] => [medianMs.toFixed(3), p99Ms.toFixed(3)];
   const of = `${rate.clients} clients (${rate.tool})`;
   return [
@@ -14,6 +14,7 @@ export function callTables(calls: ScoreCalls): string[] {
       [
         ['the row by its key', ...milliseconds(plain)],
         ['the same with score() online', ...milliseconds(scored)],
+        ['the same of a model in an experiment', ...milliseconds(split)],
         ['the bare exchange: its request by dblink_exec() in plain SQL, not logged', ...milliseconds(bare)],
         ['the same with score() of a bound table, native', ...milliseconds(native)],
         ['the row by its key, planned anew each time', ...milliseconds(unprepared.plain)],
