@@ -32,10 +32,11 @@ async function pointsOf(column: string): Promise<Drawn[number]['data']> {
   });
 
   test('how the arms of an experiment do: the difference over time with its interval, the sample ratio and verdicts', async () => {
+    // The service has nothing to judge, as the judgement is newer than all labels.
     await superuser.query(
       `with started as (
          insert into pgscore_data.experiment (model_id, kind, salt, split_by, sampling, champion_version_id, until, started_by, started_at)
-         select m.model_id, 'canary', 'price/1', '{id}', 1, v.version_id, '2026-03-28 12:00+00', 'ada', '2026-03-01 12:00+00'
+         select m.model_id, 'canary', 'price/1', '{id}', 1, v.version_id, '2126-03-28 12:00+00', 'ada', '2026-03-01 12:00+00'
            from pgscore_data.model m join pgscore_data.version v using (model_id) where m.name = 'price' and v.number = 1 returning *
        ), arm as (
          insert into pgscore_data.experiment_arm (experiment_id, version_id, weight, buckets)
@@ -43,7 +44,7 @@ async function pointsOf(column: string): Promise<Drawn[number]['data']> {
          returning *
        ), judged as (
          insert into pgscore_data.experiment_judgement (experiment_id, judged_at, judge_seconds, srm_p_value)
-         select experiment_id, '2026-03-20 12:00+00', 1, 0.42 from started
+         select experiment_id, clock_timestamp() + interval '1 hour', 1, 0.42 from started
        )
        insert into pgscore_data.experiment_result (experiment_id, version_id, metric, day, n, entities, value, difference,
          always_valid_low, always_valid_high, verdict, reason)
@@ -59,7 +60,7 @@ async function pointsOf(column: string): Promise<Drawn[number]['data']> {
     expect(line('version 2 high')).toEqual(await pointsOf('always_valid_high'));
     const said = await page.locator('#experiment').textContent();
     for (const text of [
-      'canary from 1 Mar 2026, running until 28 Mar 2026',
+      'canary from 1 Mar 2026, running until 28 Mar 2126',
       'Sample ratio: p = 0.420',
       '10 % of entities',
     ]) {
