@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { citusOf, rolesOnWorkers, runOnWorkers } from '../citus/nodes.ts';
+import { citusOf, rolesOnWorkers, runOnWorkers, type WorkerState } from '../citus/nodes.ts';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/text.ts';
 import { retrying } from '../lib/retry.ts';
@@ -54,13 +54,18 @@ async function ensureRole(client: pg.Client, role: RoleSpec): Promise<boolean> {
   }
 }
 
-/** Creates on workers of Citus the roles that are older than the extension or than the worker. */
-export async function createMissingOnWorkers(client: pg.Client): Promise<void> {
-  if ((await citusOf(client)) === undefined) return;
-  const workers = await rolesOnWorkers(
+/** The workers of Citus, with the roles that each of them lacks. */
+export function workerStates(client: pg.Client): Promise<WorkerState[]> {
+  return rolesOnWorkers(
     client,
     ROLES.map(({ name }) => name),
   );
+}
+
+/** Creates on workers of Citus the roles that are older than the extension or than the worker. */
+export async function createMissingOnWorkers(client: pg.Client): Promise<void> {
+  if ((await citusOf(client)) === undefined) return;
+  const workers = await workerStates(client);
   const missing = new Set(workers.flatMap((worker) => worker.missing ?? []));
   for (const role of ROLES.filter(({ name }) => missing.has(name))) {
     await runOnWorkers(client, `if to_regrole('${role.name}') is null then ${createRoleLine(role)}; end if`);

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { citusOf, rolesOnWorkers, type WorkerState } from '../../citus/nodes.ts';
-import { ROLES } from '../../install/roles.ts';
+import { citusOf, type WorkerState } from '../../citus/nodes.ts';
+import { workerStates } from '../../install/roles.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 /** What pgscore needs of Citus; nothing where the database has no such extension. */
@@ -24,10 +24,7 @@ async function checkInstalled(client: pg.Client): Promise<Finding[]> {
 }
 
 async function checkWorkers(client: pg.Client, version: string): Promise<Finding[]> {
-  const workers = await rolesOnWorkers(
-    client,
-    ROLES.map(({ name }) => name),
-  );
+  const workers = await workerStates(client);
   if (workers.length === 0)
     return [warn('Citus', `${version}, without a worker`, "select citus_add_node('host', 5432);")];
   const problems = workers.flatMap(checkWorker);
