@@ -47,6 +47,8 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
          when r.version_id is not null then r.reason
          when c.n_labeled is null then 'no prediction of it is for a day since the experiment began'
          when c.n_labeled = 0 then 'no label judges its predictions yet'
+         when exists (select from pgscore_data.experiment_day d where d.experiment_id = e.experiment_id and d.is_mature)
+           then 'its labels are not judged yet, which a running service soon does'
          else format('labels are not there yet: no day has those of %s %% of the predictions of every arm', 100 * mo.min_label_coverage)
          end as reason,
        j.judged_at

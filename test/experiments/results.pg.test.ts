@@ -155,6 +155,12 @@ test('an arm that is better is named so, over the days whose labels are there, w
   ]);
   await superuser.query(`update pgscore_data.experiment_judgement set judged_at = judged_at - interval '1 hour'`);
   expect((await results('churn'))['2 roc_auc']).toMatchObject({ verdict: 'better' });
+
+  await superuser.query('delete from pgscore_data.experiment_result');
+  const pending = `select distinct reason from pgscore_bi.experiment_results where model_name = 'churn' and not is_champion`;
+  expect((await superuser.query(pending)).rows).toEqual([
+    { reason: 'its labels are not judged yet, which a running service soon does' },
+  ]);
 });
 
 test('without labels, with few, and where an arm lacks its entities no winner is named', async () => {
