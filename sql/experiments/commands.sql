@@ -77,12 +77,9 @@ declare
   this pgscore_data.experiment;
   champion int;
 begin
-  if model <> split_part(model, '@', 1) then
-    return (pgscore._ready_version(model)).version_name;
-  end if;
   champion := (pgscore._ready_version(model)).version_id;
   select e.* into this from pgscore_data.experiment e join pgscore_data.model m using (model_id)
-   where m.name = model and e.stopped_at is null and e.kind <> 'shadow';
+   where model in (m.name, m.name || '@champion') and e.stopped_at is null and e.kind <> 'shadow';
   if this.experiment_id is not null and parts <> cardinality(this.split_by) then
     raise exception 'the experiment of model "%" splits by %', model, array_to_string(this.split_by, ', ') using
       errcode = 'invalid_parameter_value',

@@ -80,30 +80,24 @@ comment on function pgscore_data._finish_arms(bigint) is
   'Last step of the publication of a run with arms: the rows of each arm become those of a run of its version, which is done.';
 
 create or replace function pgscore_data._delete_arm_tallies() returns void
-language sql volatile
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  with open as materialized (
-    select e::bigint as run_id
-      from pgscore_data.run r cross join jsonb_array_elements_text(r.arms -> 'runs') e where r.state in ('queued', 'running')
-  ), day as (
-    delete from pgscore_data.day_tally t where t.run_id > 0 and t.run_id not in (select o.run_id from open o)
-       and not exists (select from pgscore_data.run r where r.run_id = t.run_id)
-  ), class as (
-    delete from pgscore_data.class_tally t where t.run_id > 0 and t.run_id not in (select o.run_id from open o)
-       and not exists (select from pgscore_data.run r where r.run_id = t.run_id)
-  ), feature as (
-    delete from pgscore_data.feature_tally t where t.run_id > 0 and t.run_id not in (select o.run_id from open o)
-       and not exists (select from pgscore_data.run r where r.run_id = t.run_id)
-  ), segment as (
-    delete from pgscore_data.segment_tally t where t.run_id > 0 and t.run_id not in (select o.run_id from open o)
-       and not exists (select from pgscore_data.run r where r.run_id = t.run_id)
-  ), sample as (
-    delete from pgscore_data.feature_sample s where s.run_id > 0 and s.run_id not in (select o.run_id from open o)
-       and not exists (select from pgscore_data.run r where r.run_id = s.run_id)
-  )
+declare
+  tally text;
+begin
+  foreach tally in array '{day_tally,class_tally,feature_tally,segment_tally,feature_sample}'::text[] loop
+    execute format(
+      'with open as materialized (
+         select e::bigint as run_id from pgscore_data.run r cross join jsonb_array_elements_text(r.arms -> ''runs'') e
+          where r.state in (''queued'', ''running'')
+       )
+       delete from pgscore_data.%I t where t.run_id > 0 and t.run_id not in (select o.run_id from open o)
+          and not exists (select from pgscore_data.run r where r.run_id = t.run_id)', tally);
+  end loop;
   delete from pgscore_data.arm_tally t using pgscore_data.run r
-   where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.attempt <> t.attempt)
+   where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.attempt <> t.attempt);
+end
 $$;
 comment on function pgscore_data._delete_arm_tallies() is
   'Deletes counts of arms that belong to no run: those of attempts that failed or were tried again.';

@@ -153,10 +153,10 @@ begin
       select format('$1 operator(pg_catalog.=) %L', m.name || '@' || v.number),
              pgscore_data._not_to_be_kept(format('pgscore_models.%I($2)', f.name), 'double precision')
       union all
-      select format('$1 operator(pg_catalog.=) any (%L::pg_catalog.text[]) and pgscore_models._fits_%s()',
-                    case when a.route is null then array[m.name, m.name || '@champion'] else array[m.name] end, b.binding_id),
-             format('pgscore_models.%I($2)', m.name)
-        from pgscore_data.alias a where b.set_aside is null and a.version_id = v.version_id and a.alias = 'champion') x (condition, call)
+      select format('$1 operator(pg_catalog.=) any (array[%L, %L]) and pgscore_models._fits_%s()', m.name, m.name || '@champion',
+                    b.binding_id), format('pgscore_models.%I($2)', m.name)
+       where b.set_aside is null
+         and exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion')) x (condition, call)
    where pgscore_data._bound_relation(b) = relation
      and v.state = 'ready' and e.native and pgscore_data._typed_result_type(e.task) = 'double precision'
      and pgscore._binding_problem(relation, v.signature) is null

@@ -34,7 +34,7 @@ begin
   else
     select a.version_id, a.route into meant, arms from pgscore_data.alias a where a.model_name = base and a.alias = wanted;
   end if;
-  if arms is not null and model = base then
+  if arms is not null then
     return arms;
   end if;
   return array[coalesce(meant, (pgscore._ready_version(model)).version_id)];
@@ -42,7 +42,7 @@ end
 $$;
 comment on function pgscore_models._route(text) is
   'An array of one: the version that churn, churn@3 or churn@challenger means in the snapshot of the statement. '
-  'Of a bare name in an experiment, its arms: experiments/routing.sql. '
+  'Of the champion in an experiment, its arms: experiments/routing.sql. '
   'Raises where there is none that can score. To be called in the statement itself.';
 
 create or replace function pgscore_models._version(route int[]) returns pgscore_models._version

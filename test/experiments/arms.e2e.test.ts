@@ -86,17 +86,25 @@ describe('a row goes to the arm of its key', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('a version, an alias and the champion by its name are never split', async () => {
+  test('a version is never split, and the champion is by its alias, too', async () => {
     for (const [name, answer] of [
       ['sum@1', 21],
       ['sum@2', 12],
-      ['sum@champion', 21],
     ]) {
       for (const table of ['loose', 'bound']) {
         const text = `select distinct score($1, t) as answer from ${alice.escapeIdentifier(table)} t`;
         expect((await alice.query(text, [name])).rows).toEqual([{ answer }]);
+        const differing = `select id from ${alice.escapeIdentifier(table)} t where score('sum', t) <> score('sum@champion', t)`;
+        expect((await alice.query(differing)).rows).toEqual([]);
       }
     }
+    expect(
+      (
+        await alice.query(
+          `select pgscore.arm('sum', id) = pgscore.arm('sum@champion', id) as same from bound group by 1`,
+        )
+      ).rows,
+    ).toEqual([{ same: true }]);
   });
 
   test('a row without the key goes to the champion', async () => {

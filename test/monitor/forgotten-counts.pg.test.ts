@@ -38,3 +38,19 @@ test('features of a version that is gone go, those of others stay', async () => 
   const { rows } = await superuser.query('select distinct version_id from pgscore_data.feature_sample');
   expect(rows).toEqual([{ version_id: other!.versionId }]);
 });
+
+test('counts of an arm go whose run came to nothing, those of a run that is open stay', async () => {
+  const open = await addRun(superuser, model, [PREDICTION]);
+  await superuser.query(`update pgscore_data.run set state = 'running', arms = $2 where run_id = $1`, [
+    open,
+    { runs: [900_001] },
+  ]);
+  for (const runId of [900_001, 900_002]) {
+    await addTallies(superuser, { runId: String(runId), attempt: 1 }, model.versionId, [PREDICTION]);
+  }
+  await superuser.query('select pgscore_data._delete_monitoring()');
+  const { rows } = await superuser.query(
+    'select distinct run_id::int from pgscore_data.day_tally where run_id > 900000',
+  );
+  expect(rows).toEqual([{ run_id: 900_001 }]);
+});
