@@ -26,20 +26,20 @@ export function runsOfArms(run: Run): Run[] {
 const BUCKETS = 10_000;
 /** The run itself scores rows of no arm, and those that lack a key. */
 const OWN = 0;
-const WITHOUT_KEY = 255;
+const WITHOUT_KEY = -1;
 /** A shadow leaves such a row out. */
-const LEFT_OUT = 254;
+const LEFT_OUT = -2;
 
 /** Tells which arm scores a row. */
 export class RowSplit {
   rowsWithoutKey = 0;
   readonly #salt: string;
-  readonly #armOfBucket: Uint8Array;
+  readonly #armOfBucket: Int16Array;
   readonly #withoutKey: number;
 
   private constructor({ salt, arms, sample }: Split) {
     this.#salt = salt;
-    this.#armOfBucket = new Uint8Array(BUCKETS).fill(sample === undefined ? OWN : LEFT_OUT);
+    this.#armOfBucket = new Int16Array(BUCKETS).fill(sample === undefined ? OWN : LEFT_OUT);
     this.#withoutKey = sample === undefined ? WITHOUT_KEY : LEFT_OUT;
     for (const [from, to] of sample ?? []) this.#armOfBucket.fill(OWN, from, to);
     arms?.forEach(({ buckets }, at) => {
@@ -53,8 +53,8 @@ export class RowSplit {
   }
 
   /** The arm of each row of a batch, by its place among those of the run. */
-  armsOf({ rows, splits }: DecodedBatch): Uint8Array {
-    const arms = new Uint8Array(rows);
+  armsOf({ rows, splits }: DecodedBatch): Int16Array {
+    const arms = new Int16Array(rows);
     for (let row = 0; row < rows; row += 1) {
       const key = splits.map((column) => textAt(column, row));
       arms[row] = key.every((part) => part !== null)
