@@ -36,6 +36,11 @@ function isPooler(reason: string): boolean {
 
 const CHECK_LOGIN = 'Check the user, the password (PGPASSWORD or the password file), the database and pg_hba.conf.';
 
+/** Whether PostgreSQL refused the user or the password, rather than the way of connecting. */
+export function isLoginProblem(error: unknown): error is PgscoreError {
+  return error instanceof PgscoreError && error.remedy === CHECK_LOGIN;
+}
+
 function refused(where: string, reason: string, cause: unknown, remedy = CHECK_LOGIN): PgscoreError {
   return new PgscoreError('database_refused', `${where} refused the connection: ${reason}`, { remedy, cause });
 }

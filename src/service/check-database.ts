@@ -3,6 +3,7 @@ import { connect, urlFor, disconnect } from '../postgres/connect.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError } from '../errors.ts';
 import { installationState } from '../install/installation.ts';
+import { isLoginProblem } from '../postgres/connection-problem.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
 import type { Logger } from '../log.ts';
 
@@ -19,7 +20,16 @@ export async function checkDatabase(connection: DatabaseConnection): Promise<'ru
 
 /** Raises what keeps the service from reading sources. */
 export async function checkReader(config: ServiceConfig): Promise<void> {
-  await disconnect(await connect({ url: readerUrlOf(config), applicationName: 'pgscore reader' }));
+  try {
+    await disconnect(await connect({ url: readerUrlOf(config), applicationName: 'pgscore reader' }));
+  } catch (error) {
+    if (!isLoginProblem(error)) throw error;
+    throw new PgscoreError(error.code, error.message, {
+      remedy:
+        'Give the password of pgscore_reader, who reads sources: PGSCORE_READER_PASSWORD; or its whole address: PGSCORE_READER_URL.',
+      cause: error,
+    });
+  }
 }
 
 /** The database as pgscore_reader sees it: as set, else the service's, by its URL or by the PG* variables, with that user. */

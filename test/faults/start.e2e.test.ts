@@ -29,6 +29,8 @@ test.each(['PGSCORE_DATABASE_URL', 'PGSCORE_READER_URL'])('a wrong password in %
   const started = startTestService(database, { [setting]: database.url({ user, password: 'wrong' }) });
   await expect(started).rejects.toThrow(/password authentication failed/);
   await expect(started).rejects.not.toThrow(/:wrong@/);
+  if (user === 'pgscore_reader')
+    await expect(started).rejects.toThrow(/Give the password of pgscore_reader.*PGSCORE_READER_PASSWORD/s);
 });
 
 test('a password that is missing ends a start', async () => {
