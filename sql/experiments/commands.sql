@@ -32,23 +32,30 @@ comment on function pgscore.set_arms(text, jsonb) is
 'Gives arms of the running experiment larger shares of entities: set_arms(''churn'', ''{"churn@4": 25}''). Returns all arms.
 Every entity of an arm stays in it: an arm only grows. Arms that are not named stay as they are.';
 
-create or replace function pgscore.stop_experiment(model text, promote text default null) returns text
+create or replace function pgscore.stop_experiment(
+  model text, promote text default null, force boolean default false, reason text default null
+) returns text
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   champion text;
 begin
+  if promote is null and (force or reason is not null) then
+    raise exception 'force and reason are about a promotion' using errcode = 'invalid_parameter_value',
+      hint = format('Name the arm: select pgscore.stop_experiment(%L, promote => ''…'', force => true, reason => ''…'');', model);
+  end if;
   insert into pgscore._command (action, model, argument) values ('stop_experiment', model, promote) returning outcome into champion;
   if promote is not null then
-    champion := pgscore.promote(promote);
+    champion := pgscore.promote(promote, force, reason);
   end if;
   return champion;
 end
 $$;
-comment on function pgscore.stop_experiment(text, text) is
+comment on function pgscore.stop_experiment(text, text, boolean, text) is
 'Stops the running experiment of a model: its champion answers for all entities. Returns the champion.
-promote: the arm to promote, as promote() does: it must pass the gates of the model, or the experiment goes on.';
+promote: the arm to promote, as promote() does: it must pass the gates of the model, or the experiment goes on.
+force, reason: as promote() takes them.';
 
 create or replace function pgscore_data._stop_due_experiments() returns setof text
 language plpgsql volatile security definer

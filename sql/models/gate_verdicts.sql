@@ -1,43 +1,5 @@
 -- Whether a version passes the gates of its model.
 
-create or replace function pgscore_data._judge_difference(g pgscore_data.gate, d pgscore_data.compared_difference, other text,
-  out passed boolean, out is_worse boolean, out needs text, out reason text)
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  n constant bigint := coalesce(least(d.n, d.other_n), 0);
-  enough constant bigint := greatest(30, g.minimum_labels);
-  low_is_better constant boolean := g.metric in ('mae', 'rmse');
-  worse constant double precision := case when low_is_better then d.difference else - d.difference end;
-  at_least constant double precision := case when low_is_better then d.low else - d.high end;
-  at_most constant double precision := case when low_is_better then d.high else - d.low end;
-begin
-  passed := false;
-  is_worse := coalesce(n >= enough and d.is_enough and at_least > g.margin, false);
-  reason := format('%s is %s, that of %s %s', g.metric, pgscore_data._short_number(d.value), other,
-                   pgscore_data._short_number(d.other_value));
-  if n < enough or not d.is_enough or at_most is null then
-    needs := case when n < enough then format('%s more labels', enough - n) when g.metric = 'roc_auc' then 'more labels of each class'
-               else 'more labels' end;
-    reason := format('%s counts %s labels that judge both versions', g.metric, n);
-  elsif at_most <= g.margin then
-    passed := true;
-    reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._short_number(at_most)) end;
-  elsif worse >= g.margin and worse > 0 then
-    reason := reason || format(': %s worse', pgscore_data._short_number(worse));
-  else
-    -- The width of an interval goes with 1 / sqrt(n).
-    needs := case when at_most - worse > 1000 * (g.margin - worse) then 'far more labels'
-               else format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n) end;
-    reason := reason || format(': it may be %s worse', pgscore_data._short_number(at_most));
-  end if;
-end
-$$;
-comment on function pgscore_data._judge_difference(pgscore_data.gate, pgscore_data.compared_difference, text) is
-  'Whether a difference of two versions is within the margin of a gate, by the bound of its interval. is_worse: all of the interval is '
-  'beyond the margin.';
-
 create or replace function pgscore_data._golden_native(this pgscore_models._version, golden jsonb) returns pgscore_models._prediction[]
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -146,7 +108,7 @@ begin
       from volume v
       left join pgscore_data.compared_difference d
         on d.version_id = this_version and d.other_id = other and d.segment_id = v.segment_id and d.metric = g.metric
-     cross join lateral pgscore_data._judge_difference(g, d, other_name) j
+     cross join lateral pgscore_data._judge_difference(g, d, other_name, null, null) j
   ), placed as (
     select j.*, row_number() over (order by j.rank, case when g.metric in ('mae', 'rmse') then - j.high else j.low end, j.segment) as place
       from judged j
@@ -178,8 +140,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   other int;
-  pair record;
-  d pgscore_data.compared_difference;
+  other_name text;
+  known record;
+  is_known boolean;
 begin
   passed := false;
   other := case g.against
@@ -191,27 +154,35 @@ begin
     reason := case when other is null then format('there is no %s', g.against) else 'it is the champion' end;
     return;
   end if;
-  select c.compared_at, c.n_days, c.by_segment, exists (select from pgscore_data.version_pair p
-                                                         where p.version_id = this_version and p.other_id = other) as is_alike into pair
-    from (values (true)) x left join pgscore_data.compared_pair c on c.version_id = this_version and c.other_id = other;
-  if not pair.is_alike then
-    reason := format('its task is another one than that of %s', pgscore_models._version_name(other));
-  elsif pair.compared_at is null or pair.n_days = 0 or g.kind = 'no_segment_worse' and not pair.by_segment then
-    needs := 'labels that judge both versions';
-    reason := format('it is not compared with %s yet', pgscore_models._version_name(other));
-  elsif g.kind = 'no_segment_worse' then
-    select j.* into passed, value, low, high, needs, reason
-      from pgscore_data._judge_segments(g, this_version, other, pgscore_models._version_name(other)) j;
+  other_name := pgscore_models._version_name(other);
+  if not exists (select from pgscore_data.version_pair p where p.version_id = this_version and p.other_id = other) then
+    reason := format('its task is another one than that of %s', other_name);
+    return;
+  elsif g.kind = 'not_worse' then
+    select * into known from pgscore_data._gate_evidence(g, this_version, other);
+    is_known := (known.d).metric is not null;
   else
-    select * into d from pgscore_data.compared_difference x
-     where x.version_id = this_version and x.other_id = other and x.segment_id = 0 and x.metric = g.metric;
-    select d.difference, d.low, d.high, j.passed, j.needs, j.reason into value, low, high, passed, needs, reason
-      from pgscore_data._judge_difference(g, d, pgscore_models._version_name(other)) j;
+    is_known := exists (select from pgscore_data.compared_pair c
+                         where c.version_id = this_version and c.other_id = other and c.n_days > 0 and c.by_segment);
+  end if;
+  if not is_known then
+    needs := 'labels that judge both versions';
+    reason := format('it is not compared with %s yet', other_name);
+  elsif g.kind = 'no_segment_worse' then
+    select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_segments(g, this_version, other, other_name) j;
+  else
+    select (known.d).difference, (known.d).low, (known.d).high, j.passed, j.needs, j.reason into value, low, high, passed, needs, reason
+      from pgscore_data._judge_difference(g, known.d, other_name, known.experiment, known.replay) j;
+    if known.doubt is not null then
+      needs := case when passed or known.experiment is not null then known.needs else needs end;
+      reason := format('%s; %s', reason, known.doubt);
+      passed := false;
+    end if;
   end if;
 end
 $$;
 comment on function pgscore_data._judge_comparison(pgscore_data.gate, int) is
-  'Whether a version is within the margin of a gate, by what versions were last compared to.';
+  'Whether a version is within the margin of a gate, by what is known of both.';
 
 create or replace function pgscore._gate_verdicts(version text, asked_by name default current_user)
 returns table (gate text, passed boolean, value double precision, low double precision, high double precision, needs text, reason text)

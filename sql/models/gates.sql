@@ -211,9 +211,9 @@ golden: its predictions of a small table equal expected ones. source: a table or
 '
 'expected: its column to compare with the score, if it holds numbers, or with the label.  tolerance: a share of what is expected, or of 1 '
 'where that is less (default 1e-5).
-not_worse: it is not worse than another version by more than a margin, by the 95 % interval of pgscore_bi.version_comparison, not by the '
-'value alone. metric: one that is compared there.  margin: in the unit of the metric.  against: champion (default) or predecessor.  '
-'minimum_labels: that the metric must count for both versions (default 30).
+not_worse: it is not worse than another version by more than a margin, by the 95 % interval of the difference, not by the value alone: '
+'that of an experiment, of the labels that judge both, or of a replay. metric: one of pgscore_bi.version_comparison.  margin: in the unit '
+'of the metric.  against: champion (default) or predecessor.  minimum_labels: that the metric must count for both versions (default 30).
 no_segment_worse: the same in each segment of the model. by: one segment column (default: segments, all of them). A segment of less than '
 '1 % of the other version''s predictions fails only where all of its interval is beyond the margin.
 name: default the kind and the metric. What lacks data is not passed.';

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type pg from 'pg';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { databaseCommand, invocation } from './invocation.ts';
+import { rowsOfModel } from './models.ts';
 import { tableOf, type Row } from './output.ts';
 import { inDatabase } from './connection.ts';
 
@@ -24,11 +25,12 @@ export function addAlerts(program: Command): void {
 
 type Alert = Awaited<ReturnType<typeof listAlerts>>[number];
 
-function listAlerts(client: pg.Client, model: string | undefined, all: boolean) {
+async function listAlerts(client: pg.Client, model: string | undefined, all: boolean) {
   let query = catalog.selectFrom('pgscore.alerts').selectAll();
   if (model !== undefined) query = query.where('model', '=', model);
   if (!all) query = query.where('state', 'in', ['firing', 'no_data', 'pending']);
-  return rowsOf(client, query.orderBy('model').orderBy('alert').orderBy('column_name'));
+  const alerts = await rowsOf(client, query.orderBy('model').orderBy('alert').orderBy('column_name'));
+  return rowsOfModel(client, model, alerts);
 }
 
 function briefly({ model, version, alert, column_name: column, state, severity, since, message }: Alert): Row {

@@ -5,6 +5,7 @@ import { PgscoreError } from '../errors.ts';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
 import { databaseCommand, invocation } from './invocation.ts';
+import { rowsOfModel } from './models.ts';
 import { namesOption, numberOption } from './options.ts';
 import { tableOf } from './output.ts';
 
@@ -24,6 +25,7 @@ Examples:
 
 const NONE = 'No experiments yet: pgscore experiment start MODEL KIND ARM';
 
+type StopOptions = { promote?: string; force?: boolean; reason?: string };
 type StartOptions = { splitBy?: string[]; sampling?: number; until?: string };
 
 export function addExperiment(program: Command): void {
@@ -106,11 +108,15 @@ function addStop(experiment: Command): void {
     .description('Stops the running experiment of a model: its champion answers for all entities.')
     .argument('<model>', 'such as churn')
     .option('--promote <version>', 'the arm to promote; it must pass the gates of the model')
-    .action(async (model: string, { promote }: { promote?: string }, command: Command) => {
+    .option('--force', 'promote it also where it does not pass a gate; needs --reason')
+    .option('--reason <text>', 'why, for the log of changes')
+    .action(async (model: string, { promote, force, reason }: StopOptions, command: Command) => {
       const { flags, output } = invocation(command);
       const args: Argument[] = [
         ['model', 'text', model],
         ['promote', 'text', promote],
+        ['force', 'boolean', force],
+        ['reason', 'text', reason],
       ];
       const champion = await inPersonsDatabase(flags, (client) =>
         callFunction(client, 'pgscore.stop_experiment', args),
@@ -158,7 +164,8 @@ function addList(experiment: Command): void {
     });
 }
 
-function listExperiments(client: pg.Client, model: string | undefined) {
+async function listExperiments(client: pg.Client, model: string | undefined) {
   const query = catalog.selectFrom('pgscore.experiments').selectAll().orderBy('experiment_id', 'desc');
-  return rowsOf(client, model === undefined ? query : query.where('model', '=', model));
+  const experiments = await rowsOf(client, model === undefined ? query : query.where('model', '=', model));
+  return rowsOfModel(client, model, experiments);
 }

@@ -5,6 +5,7 @@ import { callFunction, type Argument } from '../client/connection.ts';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
 import { databaseCommand, invocation } from './invocation.ts';
+import { rowsOfModel } from './models.ts';
 import { numberOption } from './options.ts';
 import { tableOf } from './output.ts';
 
@@ -58,9 +59,10 @@ function addList(gates: Command): void {
     });
 }
 
-function listGates(client: pg.Client, model: string | undefined) {
+async function listGates(client: pg.Client, model: string | undefined) {
   const query = catalog.selectFrom('pgscore.gates').selectAll().orderBy('model').orderBy('gate');
-  return rowsOf(client, model === undefined ? query : query.where('model', '=', model));
+  const gates = await rowsOf(client, model === undefined ? query : query.where('model', '=', model));
+  return rowsOfModel(client, model, gates);
 }
 
 function addSet(gates: Command): void {

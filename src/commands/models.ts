@@ -46,3 +46,9 @@ export async function describeModel(client: pg.Client, name: string): Promise<Ro
   ]);
   return Object.fromEntries(rows.map(({ property, value }) => [property, value]));
 }
+
+/** Rows of a model; where there are none, raises if there is no such model, as a misspelt name would look like one without rows. */
+export async function rowsOfModel<Row>(client: pg.Client, model: string | undefined, rows: Row[]): Promise<Row[]> {
+  if (rows.length === 0 && model !== undefined) await describeModel(client, model);
+  return rows;
+}

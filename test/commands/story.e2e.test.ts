@@ -100,6 +100,19 @@ describe('with a service', () => {
     expect(stopped.stdout).toBe('The experiment has stopped; iris@1 answers.\n');
   });
 
+  test.each([['gates', 'list'], ['experiment', 'list'], ['experiment', 'results'], ['alerts'], ['replay']])(
+    'a model that is not there is no empty list: %s %s',
+    async (...command) => {
+      const { exit, stdout, stderr } = await runCli([...command, 'irish', '--json'], { url: database.url() });
+      expect({ exit, stdout, ...JSON.parse(stderr).error }).toMatchObject({
+        exit: 1,
+        stdout: '',
+        message: 'model "irish" does not exist',
+        remedy: 'Deployed models: early, iris.',
+      });
+    },
+  );
+
   test('a model that is rejected ends with status 65, the reason and the remedy', async () => {
     const { exit, stdout, stderr } = await runCli(['deploy', REJECTED, '--model', 'iris'], ada);
     expect({ exit, stdout }).toEqual({ exit: 65, stdout: '' });
@@ -124,6 +137,41 @@ describe('with a service', () => {
     expect(await json(['runs', String(run.run)])).toMatchObject({ run: run.run, model: 'iris@1' });
     expect(await json(['runs', String(run.run), '--errors'])).toEqual([]);
     expect(await json(['cancel', String(run.run)])).toEqual({ run: run.run, cancelling: false });
+  });
+
+  test('a table is replayed, and the run can be followed or left', async () => {
+    await runCli(['sql', '-c', `alter table flowers add at timestamptz default '2026-01-01'`], alice);
+    await runCli(['sql', '-c', `update flowers set at = at + id * interval '1 minute'`], alice);
+    const replay = [
+      'replay',
+      'iris@2',
+      '--source',
+      'flowers',
+      '--key',
+      'id',
+      '--event-time',
+      'at',
+      '--to',
+      '2026-01-01 10:00',
+    ];
+    const { exit, stdout } = await runCli([...replay, '--target', 'again'], alice);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/history +alice\.again_history\nrows done +599\nrows failed +0\n/);
+    const [, run] = /replay_run = (\d+);$/m.exec(stdout) ?? [];
+    expect(await json(['runs', String(run)])).toMatchObject({ model: 'iris@2', state: 'done', published: false });
+    const done = await json([...replay, '--target', 'again', '--from', '2026-01-01 09:00']);
+    expect(done).toMatchObject({ model: 'iris@2', state: 'done', rows_done: 60, target: 'alice.again' });
+    expect(await json([...replay, '--no-wait'])).toEqual({ run: done.run + 1, state: 'queued' });
+    expect(await runCli(['replay', 'iris', '--source', 'flowers', '--json'], alice)).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('--source needs --event-time'),
+    });
+    const calls = await runCli(['replay', 'iris', '--json'], alice);
+    expect(calls).toMatchObject({
+      exit: 1,
+      stdout: '',
+      stderr: expect.stringContaining('no call of \\"iris\\" was kept'),
+    });
   });
 
   test('a schedule is added, paused, resumed, run and dropped', async () => {

@@ -1,92 +1,16 @@
 import { expect, test } from '@jest/globals';
 
-import { addMonitoredModel, addRun, addVersion, type MonitoredModel } from '../monitor/monitored-model.ts';
-import { seeded, type Random } from '../monitor/intervals/draws.ts';
-import { cloneDatabase } from '../support/database.ts';
+import { seeded } from '../monitor/intervals/draws.ts';
+import { ids, say, stagedExperiments, type Result, type Said } from './staged-experiments.ts';
 
-const database = await cloneDatabase();
-const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+const { superuser, ada, staged } = await stagedExperiments();
 
-type Result = Record<string, number | string | boolean | null>;
-type Staged = { champion: MonitoredModel; arm: MonitoredModel };
-type Said = { id: number; score: number; truth: boolean };
-
-/** A model with a champion and an arm, in an experiment that began ten days ago. */
-async function stage(name: string, weight: number, kind: 'canary' | 'shadow' = 'canary'): Promise<Staged> {
-  const champion = await addMonitoredModel(superuser, name, 'binary');
-  const arm = await addVersion(superuser, champion, 2);
-  await superuser.query('select pgscore_data._set_alias($1, $2)', [champion.versionId, 'champion']);
-  await ada.query(`select pgscore.start_experiment($1, kind => $2, arms => $3, split_by => $4)`, [
-    name,
-    kind,
-    { [`${name}@2`]: weight },
-    kind === 'shadow' ? null : ['id'],
-  ]);
-  await superuser.query(
-    `with started as (
-       update pgscore_data.experiment set started_at = started_at - interval '10 days' where model_id = $1 returning experiment_id
-     )
-     update pgscore_data.experiment_stage s set since = s.since - interval '10 days' from started d where s.experiment_id = d.experiment_id`,
-    [champion.modelId],
-  );
-  return { champion, arm };
-}
-
-/** The entities of 1 to `entities` that are in the arm, by what the experiment says now. */
-async function inArm(name: string, entities: number): Promise<Set<number>> {
-  const text = `select n as id from generate_series(1, $2) n where pgscore.arm($1, n::bigint) = $1 || '@2'`;
-  const { rows } = await superuser.query<{ id: number }>(text, [name, entities]);
-  return new Set(rows.map(({ id }) => id));
-}
-
-/** A run so many days ago, at noon. */
-async function score(version: MonitoredModel, ago: number, said: readonly Said[]): Promise<void> {
-  const { rows } = await superuser.query<{ at: string }>(
-    `select (date_trunc('day', now(), 'UTC') - make_interval(days => $1) + interval '12 hours')::text as at`,
-    [ago],
-  );
-  const at = rows[0]?.at ?? '';
-  const predictions = said.map(({ id, score: p }) => ({ id, at, score: p, label: p >= 0.5 ? 'yes' : 'no' }));
-  const run = await addRun(superuser, version, predictions);
-  await superuser.query('update pgscore_data.run set snapshot_at = $2 where run_id = $1', [run, at]);
-}
-
-/** The labels of what was said so many days ago. */
-async function label(name: string, ago: number, said: readonly Said[]): Promise<void> {
-  await superuser.query(
-    `select pgscore.record_label($1, id, case when truth then 'yes' else 'no' end,
-                                 date_trunc('day', now(), 'UTC') - make_interval(days => $2) + interval '13 hours')
-       from unnest($3::text[], $4::boolean[]) x (id, truth)`,
-    [name, ago, said.map(({ id }) => String(id)), said.map(({ truth }) => truth)],
-  );
-}
-
-/** What a version says that is right so often. */
-function say(ids: readonly number[], right: number, random: Random): Said[] {
-  return ids.map((id) => {
-    const truth = random() < 0.5;
-    const sure = 0.55 + 0.4 * random();
-    return { id, truth, score: random() < right === truth ? sure : 1 - sure };
-  });
-}
-
-async function results(name: string): Promise<Record<string, Result>> {
-  await superuser.query('select pgscore.refresh()');
-  const { rows } = await superuser.query<Result & { metric: string; model_version: string }>(
-    `select *, n::int, entities::int, (now() at time zone 'UTC')::date - last_date as age
-       from pgscore_bi.experiment_results where model_name = $1`,
-    [name],
-  );
-  return Object.fromEntries(rows.map((row) => [`${row.model_version} ${row.metric}`, row]));
-}
-
-const ids = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 test('an arm that is better is named so, over the days whose labels are there, whatever else its version scored', async () => {
   const random = seeded(1);
-  const { champion, arm } = await stage('churn', 50);
-  const arms = await inArm('churn', 1200);
+  const { champion, arm } = await staged.stage('churn', 50);
+  const arms = await staged.inArm('churn', 1200);
   const days: { said: Said[]; isArm: boolean }[] = [];
   for (const [ago, from] of [
     [4, 1],
@@ -104,20 +28,20 @@ test('an arm that is better is named so, over the days whose labels are there, w
       0.7,
       random,
     );
-    await score(arm, ago, ofArm);
-    await score(champion, ago, ofChampion);
+    await staged.score(arm, ago, ofArm);
+    await staged.score(champion, ago, ofChampion);
     // All entities by number: those of the champion are not in the arm.
     if (ago === 4)
-      await score(
+      await staged.score(
         arm,
         ago,
         ofChampion.map((one) => ({ ...one, score: 1 - one.score })),
       );
     if (ago === 2) continue;
-    await label('churn', ago, [...ofArm, ...ofChampion]);
+    await staged.label('churn', ago, [...ofArm, ...ofChampion]);
     days.push({ said: ofArm, isArm: true }, { said: ofChampion, isArm: false });
   }
-  const found = await results('churn');
+  const found = await staged.results('churn');
   const of = (isArm: boolean): Said[] => days.filter((day) => day.isArm === isArm).flatMap(({ said }) => said);
   const p = ({ score: s, truth }: Said): number => (truth ? s : 1 - s);
   const expected = (said: Said[]): Record<string, number> => ({
@@ -154,7 +78,7 @@ test('an arm that is better is named so, over the days whose labels are there, w
     champion.modelId,
   ]);
   await superuser.query(`update pgscore_data.experiment_judgement set judged_at = judged_at - interval '1 hour'`);
-  expect((await results('churn'))['2 roc_auc']).toMatchObject({ verdict: 'better' });
+  expect((await staged.results('churn'))['2 roc_auc']).toMatchObject({ verdict: 'better' });
 
   await superuser.query('delete from pgscore_data.experiment_result');
   const pending = `select distinct reason from pgscore_bi.experiment_results where model_name = 'churn' and not is_champion`;
@@ -165,8 +89,8 @@ test('an arm that is better is named so, over the days whose labels are there, w
 
 test('without labels, with few, and where an arm lacks its entities no winner is named', async () => {
   const random = seeded(2);
-  const { champion, arm } = await stage('early', 50);
-  const arms = await inArm('early', 1000);
+  const { champion, arm } = await staged.stage('early', 50);
+  const arms = await staged.inArm('early', 1000);
   const ofArm = say(
     ids(1, 1000).filter((id) => arms.has(id)),
     0.95,
@@ -177,20 +101,20 @@ test('without labels, with few, and where an arm lacks its entities no winner is
     0.6,
     random,
   );
-  expect((await results('early'))['2 accuracy']).toMatchObject({
+  expect((await staged.results('early'))['2 accuracy']).toMatchObject({
     verdict: 'too_early',
     reason: 'no prediction of it is for a day since the experiment began',
   });
-  await score(arm, 3, ofArm);
-  await score(champion, 3, ofChampion);
-  expect((await results('early'))['2 accuracy']).toMatchObject({
+  await staged.score(arm, 3, ofArm);
+  await staged.score(champion, 3, ofChampion);
+  expect((await staged.results('early'))['2 accuracy']).toMatchObject({
     verdict: 'too_early',
     reason: 'no label judges its predictions yet',
     n: 0,
   });
-  await label('early', 3, ofChampion.slice(0, 200));
-  await label('early', 3, ofArm.slice(0, 200));
-  const few = await results('early');
+  await staged.label('early', 3, ofChampion.slice(0, 200));
+  await staged.label('early', 3, ofArm.slice(0, 200));
+  const few = await staged.results('early');
   expect(few['2 accuracy']).toMatchObject({
     verdict: 'too_early',
     reason: 'labels are not there yet: no day has those of 95 % of the predictions of every arm',
@@ -198,15 +122,15 @@ test('without labels, with few, and where an arm lacks its entities no winner is
   });
   expect(few['2 accuracy']?.['label_coverage']).toBeCloseTo(200 / ofArm.length, 12);
   await superuser.query(`select pgscore.monitor('early', min_label_coverage => 0.1)`);
-  await label('early', 3, ofChampion.slice(200));
-  expect((await results('early'))['2 accuracy']).toMatchObject({ verdict: 'sample_ratio' });
-  await label('early', 3, ofArm.slice(200));
-  expect((await results('early'))['2 accuracy']).toMatchObject({ verdict: 'better' });
+  await staged.label('early', 3, ofChampion.slice(200));
+  expect((await staged.results('early'))['2 accuracy']).toMatchObject({ verdict: 'sample_ratio' });
+  await staged.label('early', 3, ofArm.slice(200));
+  expect((await staged.results('early'))['2 accuracy']).toMatchObject({ verdict: 'better' });
 });
 
 test('an arm that grew in a hard week is compared week by week', async () => {
   const random = seeded(3);
-  const { champion, arm } = await stage('ramped', 10);
+  const { champion, arm } = await staged.stage('ramped', 10);
   const weeks = [
     { ago: 8, right: 0.95, first: 1 },
     { ago: 2, right: 0.55, first: 1501 },
@@ -219,21 +143,21 @@ test('an arm that grew in a hard week is compared week by week', async () => {
           where since = (select max(since) from pgscore_data.experiment_stage)`,
       );
     }
-    const arms = await inArm('ramped', 3000);
+    const arms = await staged.inArm('ramped', 3000);
     const said = say(ids(first, first + 1499), right, random);
-    await score(
+    await staged.score(
       arm,
       ago,
       said.filter(({ id }) => arms.has(id)),
     );
-    await score(
+    await staged.score(
       champion,
       ago,
       said.filter(({ id }) => !arms.has(id)),
     );
-    await label('ramped', ago, said);
+    await staged.label('ramped', ago, said);
   }
-  const { '2 accuracy': ours, '1 accuracy': its } = await results('ramped');
+  const { '2 accuracy': ours, '1 accuracy': its } = await staged.results('ramped');
   // Together the arm looks much worse, as more of its predictions are of the hard week.
   expect(Number(ours?.['value'])).toBeLessThan(Number(its?.['value']) - 0.08);
   expect(ours).toMatchObject({ verdict: 'no_difference', n: expect.any(Number) });
@@ -243,14 +167,14 @@ test('an arm that grew in a hard week is compared week by week', async () => {
 
 test('a shadow is compared over the labels that judge both, and says how often it agrees', async () => {
   const random = seeded(4);
-  const { champion, arm } = await stage('shaded', 100, 'shadow');
+  const { champion, arm } = await staged.stage('shaded', 100, 'shadow');
   const said = say(ids(1, 500), 0.7, random);
   // It is wrong where the champion is, but for a tenth.
   const better = said.map((one) => ({ ...one, score: one.id % 5 === 0 ? (one.truth ? 0.9 : 0.1) : one.score }));
-  await score(champion, 3, said);
-  await score(arm, 3, better.slice(0, 400));
-  await label('shaded', 3, said);
-  const found = (await results('shaded'))['2 accuracy'];
+  await staged.score(champion, 3, said);
+  await staged.score(arm, 3, better.slice(0, 400));
+  await staged.label('shaded', 3, said);
+  const found = (await staged.results('shaded'))['2 accuracy'];
   const shared = said.slice(0, 400).map((one, n) => [one.score >= 0.5, (better[n]?.score ?? 0) >= 0.5] as const);
   expect(found).toMatchObject({ n: 400, entities: 400, srm_p_value: null });
   expect(found?.['agreement']).toBeCloseTo(mean(shared.map(([a, b]) => Number(a === b))), 12);
@@ -258,15 +182,15 @@ test('a shadow is compared over the labels that judge both, and says how often i
 
 test('labels with a longer key than the experiment splits by are put together by entity, and no winner is named where that cannot be', async () => {
   const random = seeded(5);
-  const split = await stage('visited', 50);
-  const arms = await inArm('visited', 1000);
+  const split = await staged.stage('visited', 50);
+  const arms = await staged.inArm('visited', 1000);
   const said = { true: say(ids(1, 1000), 0.95, random), false: say(ids(1, 1000), 0.6, random) };
   const ofArm = said.true.filter(({ id }) => arms.has(id));
   const ofChampion = said.false.filter(({ id }) => !arms.has(id));
-  await score(split.arm, 3, ofArm);
-  await score(split.champion, 3, ofChampion);
-  await label('visited', 3, [...ofArm, ...ofChampion]);
-  expect((await results('visited'))['2 accuracy']).toMatchObject({ verdict: 'better', entities: ofArm.length });
+  await staged.score(split.arm, 3, ofArm);
+  await staged.score(split.champion, 3, ofChampion);
+  await staged.label('visited', 3, [...ofArm, ...ofChampion]);
+  expect((await staged.results('visited'))['2 accuracy']).toMatchObject({ verdict: 'better', entities: ofArm.length });
   const judgeBy = async (columns: string): Promise<Result | undefined> => {
     await superuser.query('update pgscore_data.monitor set key_columns = $2 where model_id = $1', [
       split.champion.modelId,

@@ -1,0 +1,197 @@
+import { expect, test } from '@jest/globals';
+
+import { seeded } from '../monitor/intervals/draws.ts';
+import { refusal } from '../support/refusal.ts';
+import { ids, say, stagedExperiments, type Staged } from './staged-experiments.ts';
+
+const { superuser, ada, staged } = await stagedExperiments();
+
+type Verdict = {
+  gate: string;
+  passed: boolean;
+  low: number | null;
+  high: number | null;
+  needs: string;
+  reason: string;
+};
+
+async function check(version: string): Promise<Record<string, Verdict>> {
+  const { rows } = await ada.query<Verdict>('select * from pgscore.check_gates($1)', [version]);
+  return Object.fromEntries(rows.map((row) => [row.gate, row]));
+}
+
+async function setGate(model: string, metric: string, margin: number, minimum = 30): Promise<void> {
+  const text = `select pgscore.set_gate($1, 'not_worse', metric => $2, margin => $3, minimum_labels => $4)`;
+  await ada.query(text, [model, metric, margin, minimum]);
+}
+
+/** An experiment of so many entities, each of which one of both versions scored three days ago; the arm is right so often. */
+async function split(name: string, entities: number, right: number, weight = 50): Promise<Staged> {
+  const random = seeded(7);
+  const versions = await staged.stage(name, weight);
+  const arms = await staged.inArm(name, entities);
+  for (const isArm of [true, false]) {
+    const said = say(
+      ids(1, entities).filter((id) => arms.has(id) === isArm),
+      isArm ? right : 0.8,
+      random,
+    );
+    await staged.score(isArm ? versions.arm : versions.champion, 3, said);
+    await staged.label(name, 3, said);
+  }
+  await superuser.query('select pgscore.refresh()');
+  return versions;
+}
+
+test('after a split, in which each entity has one version, a gate goes by the arms, as experiment_results has them', async () => {
+  await split('better', 2000, 0.9);
+  await setGate('better', 'accuracy', 0.01);
+  await setGate('better', 'roc_auc', 0.01);
+  await setGate('better', 'f1', 0.01);
+  const common = `select undefined_reason from pgscore_bi.version_comparison
+    where model_name = 'better' and metric = 'accuracy' and compared_with = 'champion' and not is_replayed`;
+  expect((await superuser.query(common)).rows).toEqual([{ undefined_reason: 'no_common_labels' }]);
+  const shown = await staged.results('better');
+  const verdicts = await check('better@2');
+  const experiment = shown['2 accuracy']?.['experiment'];
+  expect(verdicts['not_worse_accuracy']).toMatchObject({
+    passed: true,
+    value: shown['2 accuracy']?.['difference'],
+    low: shown['2 accuracy']?.['always_valid_low'],
+    high: shown['2 accuracy']?.['always_valid_high'],
+    needs: null,
+    reason: expect.stringMatching(
+      new RegExp(`^accuracy is 0\\.\\d+ higher than that of better@1 in experiment ${experiment}$`),
+    ),
+  });
+  expect(verdicts['not_worse_roc_auc']).toMatchObject({
+    passed: true,
+    low: shown['2 roc_auc']?.['difference_low'],
+    high: shown['2 roc_auc']?.['difference_high'],
+  });
+  // Experiments have no F1.
+  expect(verdicts['not_worse_f1_score']).toMatchObject({
+    passed: false,
+    needs: 'labels that judge both versions',
+    reason: 'it is not compared with better@1 yet',
+  });
+  await ada.query(`select pgscore.drop_gate('better', 'not_worse_f1_score')`);
+  const stopped = await ada.query(`select pgscore.stop_experiment('better', promote => 'better@2') as champion`);
+  expect(stopped.rows).toEqual([{ champion: 'better@2' }]);
+});
+
+test('an arm that is worse is not promoted at the end, but by force with a reason, which is on record', async () => {
+  await split('worse', 2000, 0.6);
+  await setGate('worse', 'accuracy', 0.01);
+  const reason = expect.stringMatching(
+    /^accuracy is 0\.\d+ lower than that of worse@1 in experiment \d+: 0\.\d+ worse$/,
+  );
+  expect(await check('worse@2')).toMatchObject({ not_worse_accuracy: { passed: false, needs: null, reason } });
+  expect(await refusal(ada, `select pgscore.stop_experiment('worse', promote => 'worse@2')`)).toMatchObject({
+    code: '55000',
+    message: 'version "worse@2" does not pass the gates of its model: not_worse_accuracy',
+  });
+  expect(
+    await refusal(ada, `select pgscore.stop_experiment('worse', promote => 'worse@2', force => true)`),
+  ).toMatchObject({
+    code: '22023',
+    message: 'a promotion that is forced needs a reason',
+  });
+  expect(await refusal(ada, `select pgscore.stop_experiment('worse', force => true, reason => 'x')`)).toMatchObject({
+    code: '22023',
+    message: 'force and reason are about a promotion',
+  });
+  const running = `select is_running from pgscore.experiments where model = 'worse'`;
+  expect((await ada.query(running)).rows).toEqual([{ is_running: true }]);
+  await ada.query(
+    `select pgscore.stop_experiment('worse', promote => 'worse@2', force => true, reason => 'the sensor is gone')`,
+  );
+  const audit = `select version, detail from pgscore.audit where model = 'worse' and action = 'promote'`;
+  const detail = { force: true, reason: 'the sensor is gone', failed: [expect.stringContaining('in experiment')] };
+  expect((await ada.query(audit)).rows).toEqual([{ version: 2, detail }]);
+});
+
+test('arms with few labels are not enough, and a broken split is none', async () => {
+  await split('few', 1000, 0.95, 8);
+  await setGate('few', 'accuracy', 0.05);
+  const small = await check('few@2');
+  expect(small['not_worse_accuracy']).toMatchObject({
+    passed: false,
+    needs: 'labels of 100 entities in each arm',
+    reason: expect.stringMatching(/^accuracy counts \d\d labels of an arm in experiment \d+$/),
+  });
+  await setGate('few', 'accuracy', 0.05, 500);
+  expect((await check('few@2'))['not_worse_accuracy']?.needs).toMatch(/^4\d\d more labels$/);
+
+  const random = seeded(8);
+  const { champion, arm } = await staged.stage('broken', 50);
+  await setGate('broken', 'accuracy', 0.05);
+  const arms = await staged.inArm('broken', 1000);
+  const said = say(ids(1, 1000), 0.9, random);
+  const lost = said.filter(({ id }) => arms.has(id) && id % 2 === 0);
+  const rest = said.filter(({ id }) => !arms.has(id));
+  await staged.score(arm, 3, lost);
+  await staged.score(champion, 3, rest);
+  await staged.label('broken', 3, [...lost, ...rest]);
+  await superuser.query('select pgscore.refresh()');
+  expect((await check('broken@2'))['not_worse_accuracy']).toMatchObject({
+    passed: false,
+    needs: 'arms that have their shares of entities',
+    reason: expect.stringMatching(
+      / in experiment \d+.*; the arms have not the shares of entities that they were to have: p = /,
+    ),
+  });
+});
+
+test('labels that judge both versions count again where they are newer than the experiment', async () => {
+  const { champion, arm } = await split('later', 1000, 0.6);
+  await setGate('later', 'accuracy', 0.05);
+  expect((await check('later@2'))['not_worse_accuracy']?.reason).toContain('in experiment');
+  await ada.query(`select pgscore.stop_experiment('later')`);
+  await superuser.query(
+    `update pgscore_data.experiment set stopped_at = stopped_at - interval '2 days' where model_id = $1`,
+    [champion.modelId],
+  );
+  expect((await check('later@2'))['not_worse_accuracy']?.reason).toContain('in experiment');
+  const said = say(ids(2001, 2600), 0.9, seeded(9));
+  await staged.score(champion, 1, said);
+  await staged.score(arm, 1, said);
+  await staged.label('later', 1, said);
+  await superuser.query('select pgscore.refresh()');
+  expect((await check('later@2'))['not_worse_accuracy']).toMatchObject({
+    passed: true,
+    reason: expect.stringMatching(/^accuracy is 0\.\d+, that of later@1 0\.\d+: 0\.\d+ worse at most$/),
+  });
+});
+
+test('a replay counts where there is nothing else, if it says until when its version was trained', async () => {
+  const { champion, arm } = await staged.stage('replayed', 50);
+  await setGate('replayed', 'accuracy', 0.05);
+  expect((await check('replayed@2'))['not_worse_accuracy']?.reason).toBe('it is not compared with replayed@1 yet');
+  const run = await superuser.query<{ run_id: string }>(
+    `insert into pgscore_data.run (requested_by, version_id, source_schema, source_name, source_kind, rls, plan, publish, state, counted, kept, is_replay, finished_at)
+     values ('ada', $1, 'ada', 'x', 'stream', 'error', '{}', false, 'done', true, true, true, now()) returning run_id`,
+    [arm.versionId],
+  );
+  const id = run.rows[0]?.run_id;
+  await superuser.query(
+    `insert into pgscore_data.replay (run_id, compared_at, compare_seconds, other_id, n_days, first_day, last_day)
+     values ($1, now(), 0, $2, 3, now() - interval '9 days', now() - interval '6 days')`,
+    [id, champion.versionId],
+  );
+  await superuser.query(
+    `insert into pgscore_data.replay_metric values ($1, 'accuracy', 0.9, 0.88, 0.92, 900, 0.9, 0.88, 0.92, 900, 0.5, true)`,
+    [id],
+  );
+  const said = `accuracy is 0.9, that of replayed@1 0.9, from a replay (run ${id}): 0.02 worse at most`;
+  expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({
+    passed: false,
+    needs: 'a deploy with trained_until',
+    reason: `${said}; it may have seen the answers, as nothing says until when its data reach`,
+  });
+  await superuser.query(
+    `update pgscore_data.version set options = options || '{"trained_until": "2020-01-01"}' where version_id = $1`,
+    [arm.versionId],
+  );
+  expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({ passed: true, needs: null, reason: said });
+});

@@ -1,0 +1,98 @@
+import type { Client } from 'pg';
+
+import { addMonitoredModel, addRun, addVersion, type MonitoredModel } from '../monitor/monitored-model.ts';
+import type { Random } from '../monitor/intervals/draws.ts';
+import { cloneDatabase } from '../support/database.ts';
+
+export type Result = Record<string, number | string | boolean | null>;
+export type Staged = { champion: MonitoredModel; arm: MonitoredModel };
+export type Said = { id: number; score: number; truth: boolean };
+
+export const ids = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
+
+/** What a version says that is right so often. */
+export function say(of: readonly number[], right: number, random: Random): Said[] {
+  return of.map((id) => {
+    const truth = random() < 0.5;
+    const sure = 0.55 + 0.4 * random();
+    return { id, truth, score: random() < right === truth ? sure : 1 - sure };
+  });
+}
+
+/** A database for models in experiments that began ten days ago; to be called at the top of a test file. */
+export async function stagedExperiments() {
+  const database = await cloneDatabase();
+  const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+  return { superuser, ada, staged: new StagedExperiments(superuser, ada) };
+}
+
+class StagedExperiments {
+  readonly #superuser: Client;
+  readonly #ada: Client;
+
+  constructor(superuser: Client, ada: Client) {
+    this.#superuser = superuser;
+    this.#ada = ada;
+  }
+
+  /** A model with a champion and an arm, in an experiment that began ten days ago. */
+  async stage(name: string, weight: number, kind: 'canary' | 'shadow' = 'canary'): Promise<Staged> {
+    const champion = await addMonitoredModel(this.#superuser, name, 'binary');
+    const arm = await addVersion(this.#superuser, champion, 2);
+    await this.#superuser.query('select pgscore_data._set_alias($1, $2)', [champion.versionId, 'champion']);
+    await this.#ada.query(`select pgscore.start_experiment($1, kind => $2, arms => $3, split_by => $4)`, [
+      name,
+      kind,
+      { [`${name}@2`]: weight },
+      kind === 'shadow' ? null : ['id'],
+    ]);
+    await this.#superuser.query(
+      `with started as (
+         update pgscore_data.experiment set started_at = started_at - interval '10 days' where model_id = $1 returning experiment_id
+       )
+       update pgscore_data.experiment_stage s set since = s.since - interval '10 days' from started d where s.experiment_id = d.experiment_id`,
+      [champion.modelId],
+    );
+    return { champion, arm };
+  }
+
+  /** The entities of 1 to `entities` that are in the arm, by what the experiment says now. */
+  async inArm(name: string, entities: number): Promise<Set<number>> {
+    const text = `select n as id from generate_series(1, $2) n where pgscore.arm($1, n::bigint) = $1 || '@2'`;
+    const { rows } = await this.#superuser.query<{ id: number }>(text, [name, entities]);
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /** A run so many days ago, at noon. */
+  async score(version: MonitoredModel, ago: number, said: readonly Said[]): Promise<void> {
+    const { rows } = await this.#superuser.query<{ at: string }>(
+      `select (date_trunc('day', now(), 'UTC') - make_interval(days => $1) + interval '12 hours')::text as at`,
+      [ago],
+    );
+    const at = rows[0]?.at ?? '';
+    const predictions = said.map(({ id, score: p }) => ({ id, at, score: p, label: p >= 0.5 ? 'yes' : 'no' }));
+    const run = await addRun(this.#superuser, version, predictions);
+    await this.#superuser.query('update pgscore_data.run set snapshot_at = $2 where run_id = $1', [run, at]);
+  }
+
+  /** The labels of what was said so many days ago. */
+  async label(name: string, ago: number, said: readonly Said[]): Promise<void> {
+    await this.#superuser.query(
+      `select pgscore.record_label($1, id, case when truth then 'yes' else 'no' end,
+                                   date_trunc('day', now(), 'UTC') - make_interval(days => $2) + interval '13 hours')
+         from unnest($3::text[], $4::boolean[]) x (id, truth)`,
+      [name, ago, said.map(({ id }) => String(id)), said.map(({ truth }) => truth)],
+    );
+  }
+
+  /** What `experiment_results` says, by version and metric. */
+  async results(name: string): Promise<Record<string, Result>> {
+    await this.#superuser.query('select pgscore.refresh()');
+    const { rows } = await this.#superuser.query<Result & { metric: string; model_version: string }>(
+      `select *, n::int, entities::int, (now() at time zone 'UTC')::date - last_date as age
+         from pgscore_bi.experiment_results where model_name = $1`,
+      [name],
+    );
+    return Object.fromEntries(rows.map((row) => [`${row.model_version} ${row.metric}`, row]));
+  }
+}
