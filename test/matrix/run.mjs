@@ -9,51 +9,28 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
 const SUPPORTED = ['15', '16', '17', '18'];
-/** What is the same whatever the server, and asked of the newest one only; what a server decides of it, others ask of each. */
-const IGNORED = [
-  '/node_modules/',
-  // What a browser shows; its questions are asked by page-api.
-  '\\.page\\.test\\.ts$',
-  // How processes are started, watched, stopped and told of, by each other and over networks, and what they do where somebody locks, changes or drops a table; runs/fences and runs/cancellation ask what the database has to say to it, sources/generations and sources/relations what a run reads.
-  'test/server/',
-  'test/faults/(calls-kept-once|cancel|commit-lost|dropped-handle|failed-snapshot|half-open|held-lock|many-services|refilled-source|scorer-death|server-restart|service-death|shutdown|slow-source|snapshot|start|stopped-check|terminated-connections|terminated-links|wake-up)\\.',
-  'test/online/(gateway-lost|large-model|runner-bounds|runners|warm)\\.',
-  'test/models/(corpus|hostile|slow-check)\\.',
-  'test/service/rejections\\.',
-  'test/monitor/(comparison-oracle|lost-comparison|webhook)\\.',
-  'test/score/(attacked-gateway|deadly-call|faults|full-gateway|gateway-successor|local-socket|many-sessions|network-cut|older-gateway|promotion|service-lost)\\.',
-  'test/scorer/(batch-rows|models|publication|reading-again|together)\\.',
-  'test/security/canaries\\.',
-  'test/runs/conductor-lost\\.',
-  // What a watch says while its table is altered; watches/capture asks what triggers do meanwhile.
-  'test/watches/(many|server-crash|trouble|two-services)\\.',
-  // What scorers compare; watches/challenger and watches/following publish the same way.
-  'test/runs/only-changed\\.',
-  'test/http/http\\.',
-  // What the command line prints, what Node programs call, the demo and the bench, which bring their own server, and the psql of this machine; commands/care and commands/sql look into the catalogues, story tells the same.
-  'test/bench/',
-  'test/client/',
-  'test/commands/(alerts|cli|demo|story)\\.',
-  'test/story-psql\\.',
-  // What the docs show.
-  'test/docs/',
-  // How the package is made and installed, and what this side makes of sslmode.
-  'test/(postgres/tls|install/package)\\.',
-  // What only arithmetic decides; to-sql/operators and score/native-forms run compiled models, monitor/label-changes and the golden numbers the counting.
-  'test/monitor/(alert-kinds|alert-rules|alert-sentences|alerts|auc-golden|calibration-months|cells|class-estimates|comparison-golden|counted-calls|curves-golden|drift-changes|drift-grains|drift-noise|drift-verdict|drift-windows|estimates|event-times-of-calls|extreme-golden|extreme-values|feature-counts|features|kept-blocks|label-age|label-counts|labelled-calls|log-error|maturity|missing-values|model-verdict|one-sided-delay|overruled-labels|predicted-vs-actual|quantiles|recent-labels|score-distribution|scored-again|segment-columns|segment-ranks|segments|slow-drops|tied-curves)\\.',
-  // The same statements as ordinary-use, which each server is asked.
-  'test/monitor/counting/(histories|year)\\.',
-  'test/to-sql/(bundled-models|encoders|expected-rows|few-rows|missing-values|not-native|preprocessing|shared-tests|trees)\\.',
-  'test/models/whole-path\\.',
-  'test/schedules/cron-agreement\\.',
-  // How names are quoted, what a version says of itself, and how ties are broken.
-  'test/sources/names\\.',
-  'test/(check|models)/(described-versions|versions)\\.',
-  'test/score/ties\\.',
-  // What the service keeps of calls, and what it says of rows; sources/casts, score/kept-calls and score/score-rows ask what a server makes of it.
-  'test/sources/(error-limit|nulls)\\.',
-  'test/score/(blocks|log|mistyped-features|nothing-said|number-rows|score-rows-refusals|slow-log)\\.',
-].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
+/** What a server decides: plans, locks, catalogs, rights, COPY, triggers and what an installation makes of them. All else is asked of the newest one only. */
+const DECIDED = [
+  'story\\.',
+  'copy/',
+  'install/(adopt|dumped|migrate|named-arguments|older-states|schema|uninstall|written-again)\\.',
+  'postgres/(connect|connection|pipeline)\\.',
+  'security/(?!canaries)',
+  'commands/care\\.',
+  'models/output-kinds\\.',
+  'to-sql/(operators|real-columns|shapes)\\.',
+  'sources/(?!names|error-limit|nulls)',
+  'runs/(cancellation|drop-generation|fences)\\.',
+  'faults/transaction-timeout\\.',
+  'schedules/(fire-due|schedule-function)\\.',
+  'experiments/(arms|replay|results|split-runs)\\.',
+  'watches/(capture|captured|comparing|following|logical-replication|oracle|polling|upkeep)\\.',
+  'score/(altered-columns|bindings|bindings-altered|bindings-held|bindings-together|bound-promotion|buckets|calls|cancels)\\.',
+  'score/(grants|native-forms|native-objects|nested-calls|one-version|open-dblink|parallel|planned-version|planner)\\.',
+  'score/(plans-shown|replica|restored-copy|score-rows|subquery-rows|values)\\.',
+  'monitor/(bi/|counting/ordinary-use|comparisons|contract|drift-golden|estimates-golden|forget|gates|golden|intervals)',
+  'monitor/(label-capture|label-changes|labels|plans|retention|waiting-commands|zones-golden)\\.',
+].map((pattern) => `/test/${pattern}`);
 const NOTHING = { passed: 0, failed: 0, skipped: 0 };
 
 const versions = process.argv.length > 2 ? process.argv.slice(2) : SUPPORTED;
@@ -91,7 +68,7 @@ function testOn(version) {
   const env = { ...process.env, PGSCORE_TEST_PG: version, PGSCORE_TEST_TALLY: result };
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const { status } = spawnSync(process.execPath, [...flags, jest, '--selectProjects', 'database', ...IGNORED], {
+  const { status } = spawnSync(process.execPath, [...flags, jest, '--selectProjects', 'database', '--testPathPatterns', ...DECIDED], {
     cwd: root,
     env,
     stdio: 'inherit',
