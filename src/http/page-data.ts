@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
-import type { PageQuery, ParameterKind } from './page-queries.ts';
+import type { PageQuery, ParameterKind } from './page-query.ts';
 
 export type Answer = { readonly status: number; readonly body: string };
 

@@ -1,13 +1,5 @@
-/** What a value of a query must look like. */
-export type ParameterKind = 'text' | 'versions' | 'version' | 'date';
-
-/** One of the questions that the page may ask: its statement, the names of its values in order, and the view it stands on. */
-export type PageQuery = {
-  readonly text: string;
-  readonly parameters: readonly (readonly [name: string, kind: ParameterKind])[];
-  /** Its view need not be there; what is not there has no rows. */
-  readonly optional?: true;
-};
+import { EXPERIMENT_QUERIES } from './experiment-queries.ts';
+import { MODEL, VERSIONS, type PageQuery } from './page-query.ts';
 
 /** A year of days, seven of weeks, thirty of months; of each version. */
 const MOST_WINDOWS = 366;
@@ -16,9 +8,7 @@ const MOST_VERSIONS = 6;
 /** What the views of each grain end with. */
 const GRAINS = { day: 'daily', week: 'weekly', month: 'monthly' };
 
-const MODEL = ['model', 'text'] as const;
 const VERSION = ['version', 'version'] as const;
-const VERSIONS = ['versions', 'versions'] as const;
 const MONTH = ['month', 'date'] as const;
 const DAY = ['day', 'date'] as const;
 const FEATURE = ['feature', 'text'] as const;
@@ -247,37 +237,6 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     optional: true,
   },
   ...estimates(),
-  comparison: {
-    text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict
-             from pgscore_bi.version_comparison where model_name = $1 and model_version = any($2::bigint[]) and not is_replayed order by model_version desc, compared_with, metric limit 200`,
-    parameters: [MODEL, VERSIONS],
-    optional: true,
-  },
-  experiment: {
-    text: `select r.*, e.started_at, e.until, e.stopped_at, w.weight
-             from pgscore_bi.experiment_results r
-             join pgscore_data.experiment e on e.experiment_id = r.experiment
-            cross join lateral (
-              select case when r.is_champion then 100 - coalesce(sum(a.weight), 0) else sum(a.weight) filter (where v.number = r.model_version) end::float8 as weight
-                from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id) where a.experiment_id = e.experiment_id) w
-            where r.model_name = $1 and r.experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
-            order by r.is_champion, r.model_version desc, array_position('{accuracy,mae,mse,roc_auc}', r.metric), r.metric limit 200`,
-    parameters: [MODEL],
-    optional: true,
-  },
-  'experiment-daily': {
-    text: `select d.model_version, d.metric, d.last_date, d.difference, d.always_valid_low, d.always_valid_high, d.verdict
-             from pgscore_bi.experiment_results_daily d
-            where d.model_name = $1 and d.always_valid_low is not null
-              and d.experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
-            order by d.model_version, d.metric, d.last_date limit 4000`,
-    parameters: [MODEL],
-    optional: true,
-  },
-  gates: {
-    text: `select g.* from pgscore_data._known_verdicts($1, $2::bigint[]) g limit 200`,
-    parameters: [MODEL, VERSIONS],
-    optional: true,
-  },
+  ...EXPERIMENT_QUERIES,
   ...features(),
 };

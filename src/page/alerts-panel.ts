@@ -7,7 +7,7 @@ import { panel, type Panel } from './panel.ts';
 import { openAlertsIn, type OpenAlert } from './open-alerts.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { colour } from './theme.ts';
-import { dateOf, timeAxis } from './time-plot.ts';
+import { dateOf, timeAxis } from './time-axis.ts';
 
 const AT_REST = ['ok', 'insufficient_data'];
 const TONES: Readonly<Record<string, string>> = {

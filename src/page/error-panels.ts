@@ -21,13 +21,13 @@ export const errorsPanel = (): Panel<ModelContext> =>
     id: 'errors',
     title: 'Errors',
     about: 'sizes, and to which side',
-    depends: ({ address, focus }) => [address.grain, focus],
+    depends: ({ address, focus, experiments }) => [address.grain, focus, experiments],
     load: async (context) => {
       const { model, version } = ofVersion(context);
       if (context.task !== 'regression') return undefined;
       return ask(`performance-regression-${context.address.grain}`, { model, versions: version });
     },
-    draw: (body, rows, { address, focus }) => {
+    draw: (body, rows, { address, focus, experiments }) => {
       const known = rows.filter((row) => number(row, 'n_labeled') !== 0);
       if (known.length === 0) return body.say('No labels yet.');
       const byMonth = address.grain === 'month';
@@ -55,6 +55,7 @@ export const errorsPanel = (): Panel<ModelContext> =>
           })),
           format: decimal,
           byMonth,
+          experiments,
         }),
         table: tableOf(known, 'Sizes of errors', byMonth, ['median_abs_error', 'mae', 'p90_abs_error']),
       });
@@ -66,6 +67,7 @@ export const errorsPanel = (): Panel<ModelContext> =>
           series: [{ label: 'bias', colour: colour('series-4'), points: points('bias') }],
           format: decimal,
           byMonth,
+          experiments,
         }),
         table: tableOf(known, 'Bias and mean of the truth', byMonth, ['bias', 'actual_mean']),
       });

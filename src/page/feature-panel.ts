@@ -5,6 +5,7 @@ import { chosenCell, driftMap, levelOf, windowName } from './drift-panel.ts';
 import type { Grain } from './address.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, percent } from './format.ts';
+import type { Experiment } from './experiments.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, tint } from './theme.ts';
@@ -35,7 +36,7 @@ export const featurePanel = (): Panel<ModelContext> =>
       const windows = all.filter((row) => levelOf(row) >= 0);
       return { feature: chosen.feature, date: chosen.day, bins, windows, leftOut: all.length - windows.length };
     },
-    draw: (body, { feature, date, windows, leftOut, bins }, { address: { grain } }) => {
+    draw: (body, { feature, date, windows, leftOut, bins }, { address: { grain }, experiments }) => {
       const name = windowName(grain, date);
       body.add(el('h3', { class: 'feature-name' }, `${feature}, ${name}, against its baseline`));
       if (bins.length > 0)
@@ -52,13 +53,13 @@ export const featurePanel = (): Panel<ModelContext> =>
       body.plot({
         label: `Population stability index of ${feature} by ${grain}`,
         size: 'low',
-        config: psiChart(windows, grain),
+        config: psiChart(windows, grain, experiments),
         table: windowsTable(windows, grain),
       });
     },
   });
 
-function psiChart(windows: readonly Row[], grain: Grain): ChartConfiguration {
+function psiChart(windows: readonly Row[], grain: Grain, experiments: readonly Experiment[]): ChartConfiguration {
   const points = (column: string) =>
     windows.map((row) => ({ date: text(row, 'window_date'), value: number(row, column) }));
   const limit = {
@@ -68,7 +69,8 @@ function psiChart(windows: readonly Row[], grain: Grain): ChartConfiguration {
     dashed: true,
   };
   const psi = { label: 'PSI', colour: colour('series-2'), points: points('psi') };
-  return timePlot({ series: [psi, limit], format: decimal, byMonth: grain === 'month', axis: 'PSI', legend: true });
+  const series = [psi, limit];
+  return timePlot({ series, format: decimal, byMonth: grain === 'month', axis: 'PSI', legend: true, experiments });
 }
 
 const LONGEST = 18;

@@ -22,7 +22,11 @@ export const gatesPanel = (): Panel<ModelContext> =>
       const caption = 'Versions that are not the champion, gate by gate';
       body.add(dataTable({ caption, columns: COLUMNS, rows: rows.map(cellsOf) }));
       const versions = [...new Set(rows.map((row) => text(row, 'model_version')))];
-      for (const version of versions) body.add(el('pre', {}, `select pgscore.promote('${model}@${version}');`));
+      for (const version of versions) {
+        const failed = rows.some((row) => row['model_version'] === Number(version) && row['passed'] === false);
+        body.say(failed ? `Version ${version} does not pass, so this is refused:` : `To promote version ${version}:`);
+        body.add(el('pre', {}, `select pgscore.promote('${model}@${version}');`));
+      }
     },
   });
 

@@ -5,9 +5,10 @@ import { chartPanel, panel, type Panel } from './panel.ts';
 import { breakMarks } from './break-mark.ts';
 import { withBreaks } from './breaks.ts';
 import type { ChartConfiguration } from './chart.ts';
+import { experimentBands, experimentMarkers, experimentsIn, lastOf, type Experiment } from './experiments.ts';
 import { markersPlugin } from './markers.ts';
 import { colour, colourOf, tint } from './theme.ts';
-import { atOf, dateOf, timeAxis } from './time-plot.ts';
+import { atOf, dateOf, timeAxis } from './time-axis.ts';
 import { dataTable, numeric } from './data-table.ts';
 
 /** How much of the truth is known, day by day, and how long it took. */
@@ -16,13 +17,13 @@ export const coveragePanel = (): Panel<ModelContext> =>
     id: 'coverage',
     title: 'Labels',
     about: 'predictions by day: whose truth is known, how long it took, and whose is not',
-    depends: ({ focus }) => focus,
+    depends: ({ focus, experiments }) => [focus, experiments],
     load: async (context) => (await ask('coverage', ofVersion(context))).toReversed(),
     nothing: ['No predictions yet.'],
     above: (rows) => standingOf(rows, rows.findIndex(isYoung)),
-    plot: (rows, { focus }) => ({
+    plot: (rows, { focus, experiments }) => ({
       label: `Predictions of version ${focus} by day, and how long their labels took`,
-      config: coverageChart(rows, focus, rows.find(isYoung)),
+      config: coverageChart(rows, focus, experiments),
       table: tableOf(rows),
     }),
   });
@@ -100,7 +101,8 @@ const DELAYS = [
 type Part = { readonly label: string; readonly background: string; readonly of: (row: Row) => number };
 
 /** Predictions by day: those whose truth is known by how long it took, and those whose is not; a line where days cease to be mature. */
-function coverageChart(days: readonly Row[], version: number, frontier: Row | undefined): ChartConfiguration {
+function coverageChart(days: readonly Row[], version: number, experiments: readonly Experiment[]): ChartConfiguration {
+  const frontier = days.find(isYoung);
   const times = days.map((row) => timeOf(row));
   const rows = withBreaks(days, timeOf, (time) => ({ window_date: dateOf(time) }));
   return {
@@ -109,7 +111,7 @@ function coverageChart(days: readonly Row[], version: number, frontier: Row | un
     options: {
       interaction: { mode: 'index', intersect: false, axis: 'x' },
       scales: {
-        x: { ...timeAxis(times), stacked: true },
+        x: { ...timeAxis(times, lastOf(experiments)), stacked: true },
         y: {
           stacked: true,
           beginAtZero: true,
@@ -122,12 +124,17 @@ function coverageChart(days: readonly Row[], version: number, frontier: Row | un
           callbacks: {
             title: ([item]) => day(dateOf(item?.parsed.x ?? 0)),
             label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${count(parsed.y)}`,
+            footer: ([item]) => experimentsIn(experiments, item?.parsed.x ?? 0, (item?.parsed.x ?? 0) + 1),
           },
         },
       },
     },
     plugins: [
-      markersPlugin(frontier === undefined ? [] : [{ at: timeOf(frontier), label: 'not mature' }]),
+      experimentBands(experiments),
+      markersPlugin([
+        ...experimentMarkers(experiments),
+        ...(frontier === undefined ? [] : [{ at: timeOf(frontier), label: 'not mature' }]),
+      ]),
       breakMarks(times),
     ],
   } as ChartConfiguration;

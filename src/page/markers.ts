@@ -3,8 +3,8 @@ import { colour } from './theme.ts';
 
 export type Marker = { readonly at: number; readonly label: string };
 
-/** Labels that stand closer than this, in pixels, go below one another. */
-const [CLOSE, LINE] = [70, 13];
+/** Labels that stand closer than this, in pixels, go below one another; so many of them. */
+const [CLOSE, LINE, MOST] = [70, 13, 4];
 
 /** Draws a line where something was done to the model, such as a promotion. */
 export function markersPlugin(markers: readonly Marker[]): Plugin {
@@ -28,7 +28,8 @@ export function markersPlugin(markers: readonly Marker[]): Plugin {
         ctx.lineTo(x, chartArea.bottom);
         ctx.stroke();
         ctx.textAlign = x > (chartArea.left + chartArea.right) / 2 ? 'right' : 'left';
-        writeOver(ctx, label, x + (ctx.textAlign === 'right' ? -5 : 5), chartArea.top + 10 + below);
+        if (below < MOST * LINE)
+          writeOver(ctx, label, x + (ctx.textAlign === 'right' ? -5 : 5), chartArea.top + 10 + below);
       }
       ctx.restore();
     },

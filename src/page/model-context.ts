@@ -1,5 +1,6 @@
 import type { Address } from './address.ts';
 import { ask, number, text, type Row } from './api.ts';
+import { experimentsOf, type Experiment } from './experiments.ts';
 import { ENOUGH, taskOf, type Task } from './metrics.ts';
 
 export type Month = {
@@ -25,6 +26,8 @@ export type ModelContext = {
   /** First day of the month that is looked at closely; undefined where the version has predicted nothing yet. */
   readonly month: string | undefined;
   readonly health: Row;
+  /** The newest first. */
+  readonly experiments: readonly Experiment[];
 };
 
 const SHOWN_AT_FIRST = 3;
@@ -45,7 +48,7 @@ export async function contextOf(address: Address): Promise<ModelContext | undefi
   const health = rows.find((row) => row['model_version'] === focus);
   const task = taskOf(text(health, 'task'));
   if (focus === undefined || health === undefined || task === undefined) return undefined;
-  const months = await monthsOf(model, task, focus);
+  const [months, experiments] = await Promise.all([monthsOf(model, task, focus), ask('experiments', { model })]);
   const month = months.find(({ date }) => date === address.month) ?? closestLook(months);
   return {
     address,
@@ -58,6 +61,7 @@ export async function contextOf(address: Address): Promise<ModelContext | undefi
     months,
     month: month?.date,
     health,
+    experiments: experimentsOf(experiments),
   };
 }
 

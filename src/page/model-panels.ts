@@ -14,6 +14,7 @@ import type { Panel } from './panel.ts';
 import { performancePanel } from './performance-panel.ts';
 import { rankingPanel } from './ranking-panel.ts';
 import { reliabilityPanel } from './reliability-panel.ts';
+import { replayPanel } from './replay-panel.ts';
 import { scoresPanel } from './scores-panel.ts';
 import { segmentsPanel } from './segments-panel.ts';
 import { thresholdPanel } from './threshold-panel.ts';
@@ -34,12 +35,8 @@ export function modelPanels(): ModelPanels {
   const [errors, fit, residuals] = [errorsPanel(), fitPanel(), residualsPanel()];
   const [threshold, classes, ranking] = [thresholdPanel(), classesPanel(), rankingPanel()];
   const [reliability, scores] = [reliabilityPanel(), scoresPanel()];
-  const [comparison, experiment, gates, segments] = [
-    comparisonPanel(),
-    experimentPanel(),
-    gatesPanel(),
-    segmentsPanel(),
-  ];
+  const [comparison, experiment, gates] = [comparisonPanel(), experimentPanel(), gatesPanel()];
+  const [replays, segments] = [replayPanel(), segmentsPanel()];
   const [drift, feature] = [driftPanel(), featurePanel()];
   const panels = [
     performance,
@@ -57,6 +54,7 @@ export function modelPanels(): ModelPanels {
     comparison,
     experiment,
     gates,
+    replays,
     drift,
     feature,
   ];
@@ -70,7 +68,7 @@ export function modelPanels(): ModelPanels {
       box('grid', box('stack', errors, residuals), fit),
       box('grid', box('stack', threshold, ranking), classes, box('stack', reliability, scores)),
     ],
-    versions: [experiment, comparison, gates],
+    versions: [experiment, comparison, replays, gates],
     panels,
     controls: [overTime, closeLook],
     closeLook,

@@ -1,5 +1,6 @@
 import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
+import { experimentList } from './experiments.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
 import type { Marker } from './markers.ts';
@@ -9,7 +10,8 @@ import { panel, type Panel } from './panel.ts';
 import type { PanelBody } from './panel-body.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './tooltip.ts';
 import { colourOf, tint, colour } from './theme.ts';
-import { atOf, timePlot, type Series } from './time-plot.ts';
+import { atOf } from './time-axis.ts';
+import { timePlot, type Series } from './time-plot.ts';
 
 type Data = Readonly<Record<'rows' | 'estimates' | 'events' | 'rules', readonly Row[]>>;
 
@@ -19,7 +21,7 @@ export const performancePanel = (): Panel<ModelContext> =>
     id: 'performance',
     title: 'Performance over time',
     about: 'with 95 % intervals',
-    depends: ({ address, versions }) => [versions, address.grain, address.metric],
+    depends: ({ address, versions, experiments }) => [versions, address.grain, address.metric, experiments],
     load: async (context) => {
       const { address, model, task } = context;
       const [rows, estimates, events, rules] = await Promise.all([
@@ -48,6 +50,7 @@ export const performancePanel = (): Panel<ModelContext> =>
           estimate: estimates.length > 0,
           bound: bounds.length > 0,
         }),
+        ...experimentList(context.experiments),
       );
       body.plot({
         label: `${metric.title} of ${model} by ${address.grain}`,
@@ -58,6 +61,7 @@ export const performancePanel = (): Panel<ModelContext> =>
             .filter((row) => row['model_version'] === context.focus)
             .map((row) => ({ date: text(row, 'window_date'), n: number(row, 'n_labeled') ?? 0 })),
           markers: markersOf(events, model),
+          experiments: context.experiments,
           axis: metric.title,
           format: (value) => write(metric, value),
           byMonth,
@@ -112,10 +116,12 @@ function estimateOf(column: string): string {
 }
 
 function markersOf(events: readonly Row[], model: string): Marker[] {
-  return events.map((event) => {
+  return events.flatMap((event) => {
     const version = /^@(\d+)/.exec(text(event, 'text').slice(model.length))?.[1];
     const action = (text(event, 'tags').split(',')[1] ?? '').replaceAll('_', ' ');
-    return { at: atOf(text(event, 'time')), label: version === undefined ? action : `${action} ${version}` };
+    // Bands show these.
+    if (action === 'start experiment' || action === 'stop experiment') return [];
+    return [{ at: atOf(text(event, 'time')), label: version === undefined ? action : `${action} ${version}` }];
   });
 }
 

@@ -1,9 +1,11 @@
 import { breakMarks } from './break-mark.ts';
-import { withBreaks, breaksIn, isBreak, shortened, unshortened, type Break } from './breaks.ts';
-import type { ChartConfiguration, ChartDataset, ChartOptions, TooltipItem, Scale as ScaleOfChart } from './chart.ts';
+import { withBreaks } from './breaks.ts';
+import type { ChartConfiguration, ChartDataset, ChartOptions, TooltipItem } from './chart.ts';
+import { experimentBands, experimentMarkers, experimentsIn, lastOf, type Experiment } from './experiments.ts';
 import { count, day } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
 import { colour, tint } from './theme.ts';
+import { atOf, dateOf, timeAxis } from './time-axis.ts';
 
 type Point = {
   readonly date: string;
@@ -33,6 +35,7 @@ type TimePlot = {
   /** Names the lines below the plot. */
   readonly legend?: true;
   readonly markers?: readonly Marker[];
+  readonly experiments?: readonly Experiment[];
   /** How many rows stand behind each window, drawn beneath. */
   readonly bars?: readonly { readonly date: string; readonly n: number }[];
 };
@@ -44,13 +47,18 @@ const FEW_POINTS = 45;
 export function timePlot(given: TimePlot): ChartConfiguration {
   const times = given.series.flatMap(({ points }) => points.map(({ date }) => atOf(date)));
   const plot = { ...given, series: given.series.map((one) => ({ ...one, points: pointsWithBreaks(one.points) })) };
+  const { experiments = [] } = plot;
   const lines = plot.series.flatMap((series) => [...band(series), line(series)]);
   const bars = plot.bars === undefined ? [] : [barsOf(plot.bars)];
   return {
     type: 'line',
     data: { datasets: [...lines, ...bars] as ChartDataset[] },
     options: optionsOf(plot, times),
-    plugins: [breakMarks(times), ...(plot.markers === undefined ? [] : [markersPlugin(plot.markers)])],
+    plugins: [
+      experimentBands(experiments),
+      breakMarks(times),
+      markersPlugin([...experimentMarkers(experiments), ...(plot.markers ?? [])]),
+    ],
   } as ChartConfiguration;
 }
 
@@ -117,14 +125,16 @@ function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line
   const title = plot.axis === undefined ? {} : { title: { display: true, text: plot.axis } };
   const y = { stack: 'y', stackWeight: 4, ...range, ticks, ...title };
   const n = { n: { ...beneath, border: { display: false }, ticks: { display: false } } };
+  const windows = [...new Set(times)].toSorted((one, other) => one - other);
+  const footer = ([item]: TooltipItem<'line'>[]): string[] => footerOf(item, plot, windows);
   return {
     interaction: { mode: 'index', intersect: false, axis: 'x' },
-    scales: { x: timeAxis(times), ...(plot.bars === undefined ? {} : n), y },
+    scales: { x: timeAxis(times, lastOf(plot.experiments ?? [])), ...(plot.bars === undefined ? {} : n), y },
     plugins: {
       ...(plot.legend === true ? { legend: { display: true, position: 'bottom' as const } } : {}),
       tooltip: {
         filter: ({ dataset }) => (dataset as Line).borderWidth !== 0,
-        callbacks: { title: ([item]) => titleOf(item, plot.byMonth), label: (item) => lineOf(item, plot) },
+        callbacks: { title: ([item]) => titleOf(item, plot.byMonth), label: (item) => lineOf(item, plot), footer },
       },
     },
   };
@@ -169,74 +179,13 @@ function lineOf(item: TooltipItem<'line'>, { series, format: write }: TimePlot):
   return `${label}: ${write(value)}${interval}`;
 }
 
-const DAY_MS = 86_400_000;
-/** Of a label, and between two, in pixels. */
-const [LABEL, GAP] = [62, 18];
-
-type Scale = NonNullable<NonNullable<ChartOptions<'line'>['scales']>['x']>;
-
-/** The instant that stands for a day on the axis. */
-export function atOf(date: string): number {
-  return Date.parse(`${date.slice(0, 10)}T00:00:00Z`);
-}
-
-export function dateOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
-}
-
-/**
- * An axis of days without a date library: distances are true, but for breaks, and ticks stand at beginnings of days, months
- * or years.
- */
-export function timeAxis(times: readonly number[]): Scale {
-  const breaks = breaksIn(times);
-  const [least, most] = [Math.min(...times), Math.max(...times)];
-  const span = shortened(most, breaks) - shortened(least, breaks);
-  const margin = Math.max(stepOf(times) / 2, span * 0.015);
-  const ticks = ticksBetween(least, most, breaks);
-  const byMonth = span > 75 * DAY_MS;
-  // The library takes it that ticks go from end to end of the axis.
-  const stretch = most > least ? (span + 2 * margin) / span : 1;
-  return {
-    type: 'linear',
-    min: least - margin,
-    max: most + margin,
-    offset: false,
-    grid: { display: false, offset: false },
-    ...(breaks.length > 0 ? { beforeUpdate: (axis: ScaleOfChart) => leaveOut(axis, breaks) } : {}),
-    afterBuildTicks: (axis) => {
-      axis.ticks = ticks.map((value) => ({ value }));
-    },
-    ticks: {
-      autoSkip: true,
-      autoSkipPadding: (LABEL + GAP) * stretch - LABEL,
-      maxRotation: 0,
-      callback: (at) => day(dateOf(Number(at)), byMonth),
-    },
-  };
-}
-
-/** The least distance of two windows: room for half a bar at either end. */
-function stepOf(times: readonly number[]): number {
-  const sorted = [...new Set(times)].toSorted((one, other) => one - other);
-  return Math.min(31 * DAY_MS, ...sorted.slice(1).map((time, at) => time - (sorted[at] ?? time)));
-}
-
-function ticksBetween(least: number, most: number, breaks: readonly Break[]): number[] {
-  const all = Array.from({ length: (most - least) / DAY_MS + 1 }, (_, at) => least + at * DAY_MS);
-  const days = all.filter((at) => !isBreak(at, breaks));
-  if (days.length <= 75) return days;
-  const firsts = days.filter((at) => new Date(at).getUTCDate() === 1);
-  return firsts.length <= 40 ? firsts : firsts.filter((at) => new Date(at).getUTCMonth() === 0);
-}
-
-/** Has the library place times, and tell which lies where, as if there were less of each break. */
-function leaveOut(axis: ScaleOfChart, breaks: readonly Break[]): void {
-  const place = (time: number): number => shortened(time, breaks);
-  axis.getPixelForValue = (time) =>
-    axis.getPixelForDecimal((place(time) - place(axis.min)) / (place(axis.max) - place(axis.min)));
-  axis.getValueForPixel = (pixel) => {
-    const share = axis.getDecimalForPixel(pixel);
-    return unshortened(place(axis.min) + share * (place(axis.max) - place(axis.min)), breaks);
-  };
+/** The experiments that were open in the window of an item. */
+function footerOf(
+  item: TooltipItem<'line'> | undefined,
+  { experiments = [] }: TimePlot,
+  windows: readonly number[],
+): string[] {
+  const from = item?.parsed.x;
+  if (typeof from !== 'number') return [];
+  return experimentsIn(experiments, from, windows.find((at) => at > from) ?? Infinity);
 }

@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import type { DatabaseConnection } from '../../src/postgres/connection.ts';
 import { PageData } from '../../src/http/page-data.ts';
-import type { PageQuery } from '../../src/http/page-queries.ts';
+import type { PageQuery } from '../../src/http/page-query.ts';
 
 const QUERY: PageQuery = { text: 'select 1', parameters: [] };
 

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { parametersOf } from '../../src/http/page-data.ts';
-import { PAGE_QUERIES, type PageQuery } from '../../src/http/page-queries.ts';
+import { PAGE_QUERIES } from '../../src/http/page-queries.ts';
+import type { PageQuery } from '../../src/http/page-query.ts';
 
 const QUERY: PageQuery = {
   text: '',

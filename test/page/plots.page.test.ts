@@ -210,6 +210,10 @@ async function show(hash: string): Promise<void> {
       `select pgscore.promote('price@2');`,
       `select pgscore.promote('price@1');`,
     ]);
+    expect(await page.locator('#gates .body > p').allTextContents()).toEqual([
+      'Version 2 does not pass, so this is refused:',
+      'To promote version 1:',
+    ]);
   });
 
   test('from when to when alerts were raised', async () => {

@@ -82,6 +82,51 @@ export async function markersIn(page: Page, panel: string, nth = 0): Promise<{ a
   });
 }
 
+type Band = { from: number; to: number };
+
+/** The bands across a plot, from top to bottom, as times. */
+export async function bandsIn(page: Page, panel: string, nth = 0): Promise<Band[]> {
+  await drawnIn(page, panel, nth);
+  const canvas = page.locator(`#${panel} canvas`).nth(nth);
+  return canvas.evaluate((element) => {
+    type Pen = { fillRect?: (x: number, y: number, width: number, height: number) => void };
+    type Area = { top: number; bottom: number };
+    type Plot = { ctx: Pen; chartArea: Area; scales: { x: { getValueForPixel(pixel: number): number } }; draw(): void };
+    const { Chart } = globalThis as unknown as { Chart: { getChart(of: unknown): Plot } };
+    const plot = Chart.getChart(element);
+    const { top, bottom } = plot.chartArea;
+    const bands: Band[] = [];
+    const timeAt = (pixel: number): number => Math.round(plot.scales.x.getValueForPixel(pixel));
+    plot.ctx.fillRect = (x, y, width, height) => {
+      if (y === top && height === bottom - top) bands.push({ from: timeAt(x), to: timeAt(x + width) });
+    };
+    plot.draw();
+    delete plot.ctx.fillRect;
+    plot.draw();
+    return bands;
+  });
+}
+
+/** Points at a time in a plot; what the tooltip says below its lines. */
+export async function footerAt(page: Page, panel: string, time: number): Promise<string[]> {
+  await drawnIn(page, panel);
+  const canvas = page.locator(`#${panel} canvas`).first();
+  type Plot = {
+    scales: { x: { getPixelForValue(value: number): number } };
+    tooltip: { opacity: number; footer: string[] };
+  };
+  type Library = { Chart: { getChart(of: unknown): Plot } };
+  const x = await canvas.evaluate((element, at) => {
+    const { Chart } = globalThis as unknown as Library;
+    return Chart.getChart(element).scales.x.getPixelForValue(at);
+  }, time);
+  await canvas.hover({ position: { x, y: 60 } });
+  return canvas.evaluate((element) => {
+    const { Chart } = globalThis as unknown as Library;
+    return Chart.getChart(element).tooltip.footer;
+  });
+}
+
 /** The rows of the table of numbers under a plot, as text. */
 export async function numbersIn(page: Page, panel: string, nth = 0): Promise<string[][]> {
   const rows = page.locator(`#${panel} table`).nth(nth).locator('tbody tr');

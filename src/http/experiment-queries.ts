@@ -1,0 +1,61 @@
+import { MODEL, VERSIONS, type PageQuery } from './page-query.ts';
+
+/** What the page asks of comparisons, experiments and gates. */
+export const EXPERIMENT_QUERIES: Readonly<Record<string, PageQuery>> = {
+  comparison: {
+    text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict
+             from pgscore_bi.version_comparison where model_name = $1 and model_version = any($2::bigint[]) and not is_replayed order by model_version desc, compared_with, metric limit 200`,
+    parameters: [MODEL, VERSIONS],
+    optional: true,
+  },
+  replays: {
+    text: `select replay_run, model_version, other_version, metric, first_date, last_date, in_training, value_a, value_b, difference, ci_low, ci_high, verdict, undefined_reason
+             from pgscore_bi.version_comparison where model_name = $1 and is_replayed order by replay_run desc, metric limit 60`,
+    parameters: [MODEL],
+    optional: true,
+  },
+  'replay-months': {
+    text: `select r.model_version, r.window_date, r.in_training, r.n_predictions, r.n_labeled, r.is_mature, r.metric, r.value
+             from pgscore_bi.replay_performance_monthly r
+            where r.model_name = $1
+              and r.replay_run = (select max(c.replay_run) from pgscore_bi.version_comparison c where c.model_name = $1 and c.is_replayed)
+            order by r.window_date, r.in_training, r.metric limit 2000`,
+    parameters: [MODEL],
+    optional: true,
+  },
+  experiment: {
+    text: `select r.*, e.started_at, e.until, e.stopped_at, w.weight
+             from pgscore_bi.experiment_results r
+             join pgscore_data.experiment e on e.experiment_id = r.experiment
+            cross join lateral (
+              select case when r.is_champion then 100 - coalesce(sum(a.weight), 0) else sum(a.weight) filter (where v.number = r.model_version) end::float8 as weight
+                from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id) where a.experiment_id = e.experiment_id) w
+            where r.model_name = $1 and r.experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
+            order by r.is_champion, r.model_version desc, array_position('{accuracy,mae,mse,roc_auc}', r.metric), r.metric limit 200`,
+    parameters: [MODEL],
+    optional: true,
+  },
+  'experiment-daily': {
+    text: `select d.model_version, d.metric, d.last_date, d.difference, d.always_valid_low, d.always_valid_high, d.verdict
+             from pgscore_bi.experiment_results_daily d
+            where d.model_name = $1 and d.always_valid_low is not null
+              and d.experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
+            order by d.model_version, d.metric, d.last_date limit 4000`,
+    parameters: [MODEL],
+    optional: true,
+  },
+  gates: {
+    text: `select g.* from pgscore_data._known_verdicts($1, $2::bigint[]) g limit 200`,
+    parameters: [MODEL, VERSIONS],
+    optional: true,
+  },
+  experiments: {
+    text: `select e.kind, e.sampling, e.started_at, e.stopped_at,
+            (select string_agg('version ' || v.number || case e.kind when 'shadow' then '' else format(' (%s %%)', a.weight::float8) end, ', ' order by v.number)
+               from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id) where a.experiment_id = e.experiment_id) as arms
+             from pgscore_data.experiment e join pgscore_data.visible_model m using (model_id)
+            where m.name = $1 order by e.experiment_id desc limit 100`,
+    parameters: [MODEL],
+    optional: true,
+  },
+};

@@ -1,0 +1,136 @@
+import { ask, number, text, type Row } from './api.ts';
+import { dataTable, numeric, type Cell } from './data-table.ts';
+import { el } from './dom.ts';
+import { count, day, decimal } from './format.ts';
+import { ENOUGH, METRICS, metricOf, write, type Metric, type Task } from './metrics.ts';
+import type { ModelContext } from './model-context.ts';
+import { panel, type Panel } from './panel.ts';
+import type { PanelBody, Plot } from './panel-body.ts';
+import { colour, colourOf } from './theme.ts';
+import { timePlot, type Series } from './time-plot.ts';
+
+type Data = {
+  readonly rows: readonly Row[];
+  /** Of the newest replay. */
+  readonly months: readonly Row[];
+  /** What the champion came to live. */
+  readonly live: readonly Row[];
+};
+
+const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad' };
+const COLUMNS = ['Version', 'Against', 'Window', 'In training', 'Metric', ...['Its', 'The other’s'].map(numeric)];
+const REST = [...['Difference', 'Interval'].map(numeric), 'Verdict'];
+const IN_TRAINING: Readonly<Record<string, string>> = { none: 'no', left_out: 'left out', unknown: 'not known' };
+
+/** What versions would have said of the past, against what the champion said then. Not shown where nothing was replayed. */
+export const replayPanel = (): Panel<ModelContext> =>
+  panel<ModelContext, Data>({
+    id: 'replays',
+    title: 'Replays',
+    about: 'what a version would have said of the past, against what the champion said then',
+    depends: ({ model, address }) => [model, address.metric],
+    load: async ({ model, task }) => {
+      const rows = await ask('replays', { model });
+      const [newest] = rows;
+      if (newest === undefined) return undefined;
+      const versions = text(newest, 'other_version');
+      const [months, live] = await Promise.all([
+        ask('replay-months', { model }),
+        ask(`performance-${task}-month`, { model, versions }),
+      ]);
+      return { rows, months, live };
+    },
+    draw: (body, data, { task, address }) => {
+      const metric = plottedOf(data.months, task, address.metric);
+      if (metric !== undefined) body.plot(plotOf(data, metric));
+      body.add(
+        dataTable({
+          caption: 'Replays against the champion, the newest first, with 95 % intervals',
+          columns: [...COLUMNS, ...REST],
+          rows: data.rows.map((row) => cellsOf(row, task)),
+        }),
+      );
+      sayTraining(body, data.rows);
+    },
+  });
+
+/** The metric that is looked at, or else the first one; undefined where no month has one. */
+function plottedOf(months: readonly Row[], task: Task, wanted: string | undefined): Metric | undefined {
+  const known = METRICS[task].filter(({ column }) =>
+    months.some((row) => row['metric'] === column && number(row, 'value') !== null),
+  );
+  return known.find(({ column }) => column === metricOf(task, wanted).column) ?? known[0];
+}
+
+function plotOf({ rows, months, live }: Data, metric: Metric): Plot {
+  const of = months.filter((row) => row['metric'] === metric.column);
+  const [first, last] = [of[0], of.at(-1)].map((row) => text(row, 'window_date'));
+  const version = number(of[0], 'model_version') ?? 1;
+  const other = number(rows[0], 'other_version') ?? 1;
+  const points = (some: readonly Row[], column: string): Series['points'] =>
+    some.map((row) => ({ date: text(row, 'window_date'), value: number(row, column), unripe: isUnripe(row) }));
+  const trained = of.filter((row) => row['in_training'] === true);
+  const replayed = of.filter((row) => row['in_training'] !== true);
+  const lived = live.filter(
+    (row) => text(row, 'window_date') >= (first ?? '') && text(row, 'window_date') <= (last ?? ''),
+  );
+  const series: Series[] = [
+    { label: `version ${version}, replayed`, colour: colourOf(version), points: points(replayed, 'value') },
+    { label: 'in training', colour: colour('quiet'), points: points(trained, 'value'), dashed: true },
+    { label: `version ${other}, live`, colour: colourOf(other), points: points(lived, metric.column) },
+  ];
+  const format = (value: number | null): string => write(metric, value);
+  return {
+    label: `${metric.title} of the newest replay of version ${version}, by month, and of version ${other} live`,
+    config: timePlot({
+      series: series.filter(({ points: some }) => some.length > 0),
+      format,
+      byMonth: true,
+      axis: metric.title,
+      legend: true,
+    }),
+    table: {
+      caption: `${metric.title} of the newest replay by month`,
+      columns: ['Version', 'Month', 'In training', ...['Predictions', 'Labelled', metric.title].map(numeric)],
+      rows: of.map((row) => [
+        text(row, 'model_version'),
+        day(text(row, 'window_date'), true),
+        row['in_training'] === null ? 'not known' : row['in_training'] === true ? 'yes' : 'no',
+        count(number(row, 'n_predictions')),
+        count(number(row, 'n_labeled')),
+        format(number(row, 'value')),
+      ]),
+    },
+  };
+}
+
+function isUnripe(row: Row): boolean {
+  return row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH;
+}
+
+function cellsOf(row: Row, task: Task): Cell[] {
+  const isCompared = number(row, 'ci_low') !== null;
+  const dates = [text(row, 'first_date'), text(row, 'last_date')];
+  const verdict = text(row, 'verdict');
+  const why = text(row, 'undefined_reason') || verdict;
+  return [
+    `${text(row, 'model_version')}, replay`,
+    `${text(row, 'other_version')}, live`,
+    dates[0] === '' ? '' : dates.map((date) => day(date)).join(' to '),
+    IN_TRAINING[text(row, 'in_training')] ?? '',
+    METRICS[task].find(({ column }) => column === text(row, 'metric'))?.title ?? text(row, 'metric'),
+    ...['value_a', 'value_b', 'difference'].map((column) => decimal(number(row, column))),
+    isCompared ? `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}` : '',
+    el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, why.replaceAll('_', ' ')),
+  ];
+}
+
+function sayTraining(body: PanelBody, rows: readonly Row[]): void {
+  const said = new Set(rows.map((row) => text(row, 'in_training')));
+  if (said.has('left_out'))
+    body.say('Left out: predictions for a time in which the version was trained are not compared.');
+  if (said.has('unknown'))
+    body.say(
+      'Not known: the version does not say until when it was trained, and may have seen the answers (trained_until).',
+    );
+}
