@@ -8,6 +8,24 @@ begin atomic
 end;
 comment on function pgscore_data._is_in_hand(pgscore_data.watch) is 'Whether a session that lives plans or compares a watch just now.';
 
+create or replace function pgscore_data._have_ended(before xid8) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  -- Snapshots list transactions of all databases. A transaction holds the lock on its id from before its first row until it is seen.
+  select not exists (
+    select from pg_snapshot_xip(pg_current_snapshot()) x
+     where x < before
+       and not exists (
+         select from pg_locks l join pg_stat_activity a using (pid)
+          where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted and l.transactionid = x::xid
+            and a.datid <> (select d.oid from pg_database d where d.datname = current_database()))
+       and not exists (
+         select from pg_prepared_xacts p where p.transaction = x::xid and p.database <> current_database()));
+end;
+comment on function pgscore_data._have_ended(xid8) is
+  'Whether all transactions before this one have ended, but for those that are known to be of another database.';
+
 create or replace function pgscore_data._due_watches(
   busy_owners name[], out watch_id int, out work text, out handle name, out owner name, out guard_key text
 ) returns setof record
@@ -50,8 +68,7 @@ begin
     )
     update pgscore_data.watch w
        set busy_until = clock_timestamp() + interval '10 minutes', busy_pid = pg_backend_pid(), tried_at = clock_timestamp(),
-           compare_until = case when d.work = 'renew' or w.compare_until > pg_snapshot_xmin(pg_current_snapshot())
-                                 then w.compare_until end
+           compare_until = case when d.work = 'renew' or not pgscore_data._have_ended(w.compare_until) then w.compare_until end
       from due d where w.watch_id = d.watch_id
     returning w.watch_id, d.work, w.handle, w.owner, w.guard_key;
 end

@@ -1,15 +1,17 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { cloneDatabase } from '../support/database.ts';
+import { cloneDatabase, emptyDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { refusal } from '../support/refusal.ts';
 
 const database = await cloneDatabase();
-const [superuser, ada, alice, bob] = await Promise.all([
+const elsewhere = await emptyDatabase();
+const [superuser, ada, alice, bob, neighbour] = await Promise.all([
   database.client(),
   database.client('ada'),
   database.client('alice'),
   database.client('bob'),
+  elsewhere.client(),
 ]);
 
 beforeAll(async () => {
@@ -48,6 +50,33 @@ test('a view below the source that gets another definition has the watch planned
   expect(await due()).toEqual([]);
   await alice.query('create or replace view below as select id, -x as x from rows');
   expect(await due()).toEqual(['renew']);
+});
+
+describe('a source that is to be compared is compared again until these transactions of that time have ended:', () => {
+  /** Whether it is to be compared once more, after the next comparison. */
+  async function isComparedAgain(): Promise<boolean> {
+    await superuser.query('update pgscore_data.watch set busy_until = null');
+    await superuser.query('insert into pgscore_data.watch_to_compare select watch_id from pgscore_data.watch');
+    expect([await due(), await due(), await due()]).toEqual([['again'], ['again'], ['compare']]);
+    return (await superuser.query('select from pgscore_data.watch where compare_until is not null')).rowCount === 1;
+  }
+
+  test.each([
+    ['those of its database', superuser, 'create table written (n int)', true],
+    ['none of another database', neighbour, 'create table written (n int)', false],
+  ])('%s', async (_which, client, text, waits) => {
+    const other = client === superuser ? await database.client() : client;
+    const id = `compared_${database.name}_${waits}`;
+    await other.query('begin');
+    await other.query(text);
+    expect(await isComparedAgain()).toBe(waits);
+    const prepare = `prepare transaction '${id}'`;
+    await other.query(prepare);
+    expect(await isComparedAgain()).toBe(waits);
+    const commit = `commit prepared '${id}'`;
+    await other.query(commit);
+    expect(await isComparedAgain()).toBe(false);
+  });
 });
 
 describe('a watch that fails', () => {
