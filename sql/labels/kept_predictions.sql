@@ -151,11 +151,11 @@ begin
   if cardinality(batches) > 0 then
     perform pgscore_data._keep_calls(batches);
   end if;
-  -- A model at a time: joined to the rows, a model without labels had each of them read all labels of the others.
+  -- A model at a time, in the order of an index: else a model without labels reads all labels of the others.
   perform pgscore_data._note_labels_before(array(
     select n.model_id
       from (select distinct v.model_id from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id)) n
-     where exists (select from pgscore_data.evaluation e where e.model_id = n.model_id offset 0)));
+     where exists (select from pgscore_data.evaluation e where e.model_id = n.model_id order by hash_array(e.key) offset 0)));
   perform pgscore_data._count_arrivals();
   perform pgscore_data._keep_arrivals();
   for r in select x.run_id from unnest(large) with ordinality as x (run_id, n) order by x.n loop

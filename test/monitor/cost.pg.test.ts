@@ -87,6 +87,38 @@ test('what a refresh and a rebuild read of labels that were there first does not
   expect(later?.map((pages, step) => pages < 3 * (early?.[step] ?? 0))).toEqual([true, true]);
 });
 
+test('a refresh of a model without labels reads none of the labels of other models, however many versions there are', async () => {
+  const unlabelled = await addMonitoredModel(superuser, 'unlabelled', 'regression');
+  const { modelId } = await addMonitoredModel(superuser, 'labelled', 'regression');
+  await superuser.query(
+    `insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by)
+     select v.model_id, n, v.state, v.sha256, v.size_bytes, v.signature, v.deployed_by
+       from pgscore_data.version v cross join generate_series(2, 1000) n where v.model_id = $1`,
+    [modelId],
+  );
+  let score = 0;
+  const read = async (): Promise<number> => {
+    await superuser.query('vacuum analyze');
+    await superuser.query('discard plans');
+    let least = Infinity;
+    for (let time = 0; time < 3; time += 1) {
+      score += 1;
+      const predictions = Array.from({ length: 50 }, (_, id) => ({ id, at: '2026-03-01 12:00+00', score }));
+      await addRun(superuser, unlabelled, predictions);
+      least = Math.min(least, await pagesOf('select pgscore_data._refresh()'));
+    }
+    return least;
+  };
+  await read();
+  const before = await read();
+  const add = `insert into pgscore_data.label_change (model_id, key, known_at, label)
+    select $1, array[g::text], '2026-06-01', '1' from generate_series(1, 20000) g`;
+  await superuser.query(add, [modelId]);
+  await superuser.query('select pgscore.refresh()');
+  // Where each prediction was joined to the labels, it was two and a half times as many pages.
+  expect(await read()).toBeLessThan(1.5 * before);
+});
+
 const ofAll = (view: string) => `select * from pgscore_bi.${view} where model_name = 'split' and segment_key is null`;
 
 describe('who asks for all predictions', () => {

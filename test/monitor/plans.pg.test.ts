@@ -91,6 +91,13 @@ test.each([
   expect(rows).toEqual([{ entities: '100' }]);
 });
 
+test('a refresh of a model without labels reads no labels of other models', async () => {
+  const unlabelled = await addMonitoredModel(superuser, 'unlabelled', 'binary');
+  const few = Array.from({ length: 100 }, (_, n) => ({ id: n + 1, at: moment(95), score: 0.7, label: 'yes' }));
+  await addCalls(superuser, unlabelled, few);
+  expect(await readInSequence()).toEqual([]);
+});
+
 test('a refresh takes its share of a long queue without reading the rest', async () => {
   await queue(`select array[n::text], $2::timestamptz, 'no', false from generate_series(1, ${PREDICTIONS - 2000}) n`);
   await superuser.query('analyze pgscore_data.label_change');
