@@ -65,11 +65,12 @@ create table pgscore_data.online_block (
   labels int[],
   probabilities double precision[],
   error text,
+  is_shadow boolean not null default false,
   check ((error is null) = (scores is not null) and (error is null) = (n_predictions > 0))
 );
 comment on table pgscore_data.online_block is
   'Predictions that a gateway gave, up to 1000 in a row, of one call or of several that have all else in common; and calls that failed. '
-  'The share of them that the model keeps; also those whose transaction rolled back.';
+  'The share of them that the model keeps; also those whose transaction rolled back; and what shadows say of them.';
 comment on column pgscore_data.online_block.prediction_id is
   'Number of the first of them; those of the others follow it.';
 comment on column pgscore_data.online_block.asked_at is 'When the call was asked; of several, asked within 10 ms, the first.';
@@ -92,6 +93,8 @@ comment on column pgscore_data.online_block.labels is 'Places among the class la
 comment on column pgscore_data.online_block.probabilities is
   'An array for each prediction, in the order of the class labels; NULL where the model gives none.';
 comment on column pgscore_data.online_block.error is 'Why a call failed, which has no predictions.';
+comment on column pgscore_data.online_block.is_shadow is
+  'Whether an arm said it in the shadow of the champion, whose answer the caller got. requested_by is who started the experiment.';
 create index online_block_of_version on pgscore_data.online_block (version_id, asked_at);
 -- To compress numbers takes more time than to write them.
 alter table pgscore_data.online_block

@@ -29,13 +29,45 @@ create table pgscore_data.experiment_arm (
   version_id int not null references pgscore_data.version,
   weight numeric not null check (weight > 0 and weight <= 100),
   buckets int4multirange not null,
+  calls_scored bigint not null default 0,
+  calls_failed bigint not null default 0,
+  calls_skipped bigint not null default 0,
+  calls_error text,
+  calls_error_at timestamptz,
+  calls_failures int not null default 0,
+  calls_due_at timestamptz not null default '-infinity',
   primary key (experiment_id, version_id)
 );
 comment on table pgscore_data.experiment_arm is
   'Versions that answer beside the champion, or in its shadow, and the buckets of their entities, which only grow.';
 comment on column pgscore_data.experiment_arm.weight is 'Percent of entities.';
 comment on column pgscore_data.experiment_arm.buckets is 'Of the 10,000 buckets of pgscore.bucket(); those of no arm are the champion''s.';
+comment on column pgscore_data.experiment_arm.calls_scored is 'Predictions of calls that a shadow has scored, too.';
+comment on column pgscore_data.experiment_arm.calls_failed is 'Those that it could not score.';
+comment on column pgscore_data.experiment_arm.calls_skipped is
+  'Those that it was not given: kept without their inputs, past the backlog, or given up after it hung or crashed.';
+comment on column pgscore_data.experiment_arm.calls_error is 'Why it last failed or skipped some, and calls_error_at when.';
+comment on column pgscore_data.experiment_arm.calls_failures is 'How often in a row it hung, crashed or could not be loaded.';
+comment on column pgscore_data.experiment_arm.calls_due_at is
+  'From when on a service may score calls that wait: the end of the lease of the one that does, or of a pause after a failure.';
 create index experiment_arm_of_version on pgscore_data.experiment_arm (version_id);
+
+create table pgscore_data.shadow_batch (
+  experiment_id int not null,
+  version_id int not null,
+  first_id bigint not null,
+  batch_id bigint not null,
+  last_id bigint not null,
+  written_by xid8 not null,
+  n_predictions int not null,
+  primary key (experiment_id, version_id, first_id, batch_id)
+) with (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+comment on table pgscore_data.shadow_batch is
+  'Calls that the champion answered and that wait for its shadow. They leave in the transaction that writes what the shadow says.';
+comment on column pgscore_data.shadow_batch.version_id is 'The arm.';
+comment on column pgscore_data.shadow_batch.batch_id is 'The online_batch of the champion that they were kept in.';
+comment on column pgscore_data.shadow_batch.written_by is
+  'The transaction that wrote them: the xmin of their blocks. Other gateways may have written others between first_id and last_id.';
 
 create table pgscore_data.experiment_stage (
   experiment_id int not null references pgscore_data.experiment on delete cascade,

@@ -13,11 +13,12 @@ as $$
 $$;
 comment on function pgscore.start_experiment(text, text, jsonb, text[], double precision, timestamptz) is
 'Has other versions of a model answer beside its champion. Returns the number of the experiment.
-kind: canary or ab: each arm answers for a share of entities; shadow: the champion answers, and the arms score the same rows for the '
-'history.
+kind: canary or ab: each arm answers for a share of entities; shadow: the champion answers, and the arms score the same rows and calls '
+'afterwards, for the history.
 arms: versions, each with its percent of entities: {"churn@4": 10}; the champion has the rest. Of a shadow the percent is 100.
 split_by: the columns of a row that say which entity it is of. A row that lacks one goes to the champion.
-sampling: which share of rows a shadow scores (default 1), of runs and watches: calls have none.  until: when the service stops it.
+sampling: which share of entities a shadow scores (default 1).  until: when the service stops it.
+A shadow scores calls that are kept with their inputs, see log_calls(). pgscore.experiments has how many, and why some have failed.
 Until it is stopped, the champion can be neither promoted over nor rolled back.';
 
 create or replace function pgscore.set_arms(model text, arms jsonb) returns jsonb

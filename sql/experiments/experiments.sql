@@ -5,9 +5,18 @@ select m.name as model, e.kind, e.stopped_at is null as is_running, pgscore_mode
        (select jsonb_object_agg(pgscore_models._version_name(a.version_id), a.weight) from pgscore_data.experiment_arm a
          where a.experiment_id = e.experiment_id) as arms,
        e.split_by, e.sampling, e.salt, e.started_by, e.started_at, e.until, e.stopped_at,
-       pgscore_models._version_name(e.promoted_version_id) as promoted, e.experiment_id
+       pgscore_models._version_name(e.promoted_version_id) as promoted, e.experiment_id,
+       c.scored as calls_scored, c.waiting as calls_waiting, c.failed as calls_failed, c.skipped as calls_skipped,
+       c.error as arm_error, c.error_at as arm_error_at
   from pgscore_data.experiment e
-  join pgscore_data.model m using (model_id);
+  join pgscore_data.model m using (model_id)
+  left join lateral (
+    select sum(a.calls_scored)::bigint as scored, sum(a.calls_failed)::bigint as failed, sum(a.calls_skipped)::bigint as skipped,
+           (select coalesce(sum(b.n_predictions), 0) from pgscore_data.shadow_batch b where b.experiment_id = e.experiment_id) as waiting,
+           string_agg(format('%s: %s', pgscore_models._version_name(a.version_id), a.calls_error), '; ' order by a.version_id)
+             filter (where a.calls_error is not null) as error,
+           max(a.calls_error_at) as error_at
+      from pgscore_data.experiment_arm a where a.experiment_id = e.experiment_id and e.kind = 'shadow' having count(*) > 0) c on true;
 comment on view pgscore.experiments is 'Which versions answer, or answered, for which share of entities beside the champion.';
 comment on column pgscore.experiments.model is 'Name of the model.';
 comment on column pgscore.experiments.kind is 'canary, ab or shadow, as in start_experiment().';
@@ -15,7 +24,7 @@ comment on column pgscore.experiments.is_running is 'Whether it was not stopped 
 comment on column pgscore.experiments.champion is 'The version that answers for all entities of no arm.';
 comment on column pgscore.experiments.arms is 'The other versions, each with its percent of entities.';
 comment on column pgscore.experiments.split_by is 'The columns of a row that say which entity it is of.';
-comment on column pgscore.experiments.sampling is 'Which share of rows a shadow scores.';
+comment on column pgscore.experiments.sampling is 'Which share of rows and calls a shadow scores.';
 comment on column pgscore.experiments.salt is 'pgscore.bucket(salt, key) is the bucket of an entity.';
 comment on column pgscore.experiments.started_by is 'The role that started it.';
 comment on column pgscore.experiments.started_at is 'When it was started.';
@@ -23,6 +32,14 @@ comment on column pgscore.experiments.until is 'When the service stops it; NULL:
 comment on column pgscore.experiments.stopped_at is 'When it was stopped; NULL: it is running.';
 comment on column pgscore.experiments.promoted is 'The version that was promoted when it was stopped.';
 comment on column pgscore.experiments.experiment_id is 'Number of the experiment.';
+comment on column pgscore.experiments.calls_scored is
+  'Of a shadow: calls that its arms scored, too. A call of several rows counts for each. NULL of another kind, as the next five.';
+comment on column pgscore.experiments.calls_waiting is 'Calls that its arms have yet to score.';
+comment on column pgscore.experiments.calls_failed is 'Calls that an arm could not score: pgscore.online_predictions has the reasons.';
+comment on column pgscore.experiments.calls_skipped is
+  'Calls that no arm scores: kept without their inputs, past the backlog of 100,000, or given up as an arm hung or crashed thrice.';
+comment on column pgscore.experiments.arm_error is 'Why calls last failed or were skipped.';
+comment on column pgscore.experiments.arm_error_at is 'When that was.';
 
 create or replace function pgscore_data._open_experiment(this_model int) returns pgscore_data.experiment
 language sql stable
@@ -126,6 +143,7 @@ begin
   returning * into this;
   update pgscore_data.experiment e set salt = base || '/' || e.experiment_id where e.experiment_id = this.experiment_id;
   perform pgscore_data._set_arms(this, base, options -> 'arms');
+  perform pgscore_data._notice_shadow(this, base);
   return this.experiment_id;
 end
 $$;

@@ -12,7 +12,8 @@ declare
   query constant text := format($q$
     select c.prediction_id, c.asked_at, coalesce(c.key, '{}') as key, coalesce(c.event_time, c.asked_at) as event_time%s
       from pgscore.online_predictions c
-     where c.model = %L and c.version = any (%L::int[]) and c.inputs is not null$q$, wanted.expressions, wanted.model, wanted.versions);
+     where c.model = %L and c.version = any (%L::int[]) and c.inputs is not null
+       and not c.is_shadow$q$, wanted.expressions, wanted.model, wanted.versions);
   about constant text := 'Calls that were kept with their inputs, for pgscore.replay(): ';
   told text;
 begin

@@ -85,7 +85,7 @@ select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.
        case when b.probabilities is not null and v.signature #> '{outputs,margins}' is null
          then b.probabilities || '{}'::double precision[] end as probabilities, b.durations,
        -- Texts of an array are counted off from its first, each time that one is looked for.
-       to_jsonb(b.keys) as keys, b.event_times, b.error
+       to_jsonb(b.keys) as keys, b.event_times, b.error, b.is_shadow
   from pgscore_data.online_block b join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where b.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
 comment on view pgscore_data.shown_block is
@@ -107,17 +107,18 @@ select b.prediction_id + coalesce(x.n, 1) - 1 as prediction_id, b.model, b.versi
        case when b.keys -> (x.n - 1)::int ->> 0 is not null
          then array(select jsonb_array_elements_text(b.keys -> (x.n - 1)::int)) end as key, x.event_time,
        case when b.probabilities is not null and b.is_several
-         then pgscore_models._values_json(b.task, b.names, array(select unnest(b.probabilities[x.n : x.n]))) end as outputs
+         then pgscore_models._values_json(b.task, b.names, array(select unnest(b.probabilities[x.n : x.n]))) end as outputs,
+       b.is_shadow
   from pgscore_data.shown_block b
   left join lateral unnest(b.scores, b.labels, b.durations, b.event_times) with ordinality as x (score, label, duration, event_time, n)
     on true;
 comment on view pgscore.online_predictions is
   'What the service answered to score(), predict() and classify(): the caller''s own calls, and to a pgscore_deployer all of them; also '
-  'those of transactions that were rolled back.';
+  'those of transactions that were rolled back, and what a shadow said of calls.';
 comment on column pgscore.online_predictions.prediction_id is 'Number of the prediction.';
 comment on column pgscore.online_predictions.model is 'Name of the model.';
 comment on column pgscore.online_predictions.version is 'Number of the version.';
-comment on column pgscore.online_predictions.requested_by is 'Who asked.';
+comment on column pgscore.online_predictions.requested_by is 'Who asked; of a shadow who started the experiment.';
 comment on column pgscore.online_predictions.request_id is 'What the setting pgscore.request_id was when it was asked.';
 comment on column pgscore.online_predictions.asked_at is 'When the question arrived; of calls alike, to within 10 ms.';
 comment on column pgscore.online_predictions.duration_ms is 'Milliseconds until it was answered, in the service.';
@@ -127,6 +128,8 @@ comment on column pgscore.online_predictions.label is 'The label.';
 comment on column pgscore.online_predictions.probabilities is 'In the order of the class labels. NULL of a model that gives margins.';
 comment on column pgscore.online_predictions.outputs is 'The several values of the row, as predict() has them.';
 comment on column pgscore.online_predictions.error is 'Why there is no prediction.';
+comment on column pgscore.online_predictions.is_shadow is
+  'Whether an arm of an experiment said it in the shadow of the champion, whose answer the caller got.';
 comment on column pgscore.online_predictions.key is 'What the row was about, by which labels find it; NULL: it did not say.';
 comment on column pgscore.online_predictions.event_time is
   'The time that the row said it is for; NULL: it did not say, and the prediction is for the moment of the call.';

@@ -92,7 +92,7 @@ export const wantedVersions = statement<[], { versionId: number; bytes: number }
      from (select version_id, alias = 'champion' as champion from pgscore_data.alias
            union all
            select a.version_id, false from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
-            where e.stopped_at is null) a
+            where e.stopped_at is null and e.kind <> 'shadow') a
      join pgscore_data.version v using (version_id)
      left join pgscore_data.execution e using (version_id)
     where v.state = 'ready' and e.native is not true

@@ -14,7 +14,7 @@ const DESCRIPTION = `Has other versions of a model answer for a share of entitie
 const START_DESCRIPTION = `Starts an experiment. One runs for each model at most.
 
 KIND is canary or ab: each arm answers for a share of entities, and the champion for the rest; or shadow: the champion answers, and the
-arms score the same rows for the history. ARM is a version and its percent of entities; of a shadow 100.`;
+arms score the same rows and calls afterwards, for the history. ARM is a version and its percent of entities; of a shadow 100.`;
 
 const EXAMPLES = `
 Examples:
@@ -50,7 +50,7 @@ function addStart(experiment: Command): void {
     .argument('<kind>', 'canary, ab or shadow')
     .argument('<arm...>', 'such as churn@4=10')
     .option('--split-by <columns>', 'columns that say which entity a row is of', namesOption('--split-by'))
-    .option('--sampling <share>', 'which share of rows a shadow scores (default: 1)', numberOption('--sampling'))
+    .option('--sampling <share>', 'which share of entities a shadow scores (default: 1)', numberOption('--sampling'))
     .option('--until <time>', 'when the service stops it')
     .addHelpText('after', EXAMPLES)
     .action(async (model: string, kind: string, arms: string[], options: StartOptions, command: Command) => {

@@ -94,6 +94,12 @@ type ExperimentRow = {
   stopped_at: Date | null;
   promoted: string | null;
   experiment_id: number;
+  calls_scored: string | null;
+  calls_waiting: string | null;
+  calls_failed: string | null;
+  calls_skipped: string | null;
+  arm_error: string | null;
+  arm_error_at: Date | null;
 };
 
 type AlertRow = {

@@ -11,6 +11,7 @@ import { checkVersions } from '../check/check-versions.ts';
 import { clearFolders } from './clear-folders.ts';
 import { GatewayKeeper } from '../online/gateway-keeper.ts';
 import { showGateway } from '../online/metrics.ts';
+import { ShadowKeeper } from '../online/shadow/keeper.ts';
 import { beat } from '../runs/lease.ts';
 import { openConnections, watchConnection, type Connections } from './connections.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
@@ -55,6 +56,7 @@ class Supervisor implements Service {
   readonly #loops: { check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable; watches: Wakeable };
   readonly #watchKeeper: WatchKeeper;
   readonly #monitorLoops: MonitorLoops;
+  readonly #shadows: ShadowKeeper;
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
   #web: Web | undefined;
@@ -85,29 +87,22 @@ class Supervisor implements Service {
     );
     const openKeeper = (): DatabaseConnection => watchConnection(config.databaseUrl);
     this.#watchKeeper = new WatchKeeper(this.#connections.watches, openKeeper, readerUrl, log);
+    const loop = (name: string, restMs: number | (() => number), work: () => Promise<unknown>): Wakeable =>
+      new Wakeable(name, restMs, () => this.#unlessPaused(work), log);
+    const { pollMs } = config;
     this.#loops = {
-      check: new Wakeable(
-        'checking versions',
-        config.pollMs,
-        () => this.#unlessPaused(() => checkVersions(this.#checking())),
-        log,
-      ),
+      check: loop('checking versions', pollMs, () => checkVersions(this.#checking())),
       beat: new Wakeable('the heartbeat', Math.min(MOST_BEAT_MS, config.leaseMs / 4), () => this.#beat(), log),
-      sweep: new Wakeable('taking over', config.pollMs, () => this.#unlessPaused(() => this.#recover()), log),
-      tidy: new Wakeable(
-        'tidying up',
-        TIDY_EVERY * config.pollMs,
-        () => this.#unlessPaused(() => tidy(this.#connections.tidy)),
-        log,
-      ),
-      watches: new Wakeable(
+      sweep: loop('taking over', pollMs, () => this.#recover()),
+      tidy: loop('tidying up', TIDY_EVERY * pollMs, () => tidy(this.#connections.tidy)),
+      watches: loop(
         'keeping watches',
-        () => (this.#watchKeeper.hasWatches ? Math.min(MOST_WATCH_REST_MS, config.pollMs) : config.pollMs),
-        () => this.#unlessPaused(() => this.#watchKeeper.begin(() => this.#kept())),
-        log,
+        () => (this.#watchKeeper.hasWatches ? Math.min(MOST_WATCH_REST_MS, pollMs) : pollMs),
+        () => this.#watchKeeper.begin(() => this.#kept()),
       ),
     };
     const goesOn = (): boolean => this.#state === 'running';
+    this.#shadows = new ShadowKeeper(config, this.#connections.sweep, goesOn, log);
     const isBehind = (): boolean => this.#watchKeeper.hasWatches && this.#runWorker.isBehind;
     this.#monitorLoops = new MonitorLoops(
       { ...config, connections: this.#connections, readerUrl, goesOn, isBehind },
@@ -155,6 +150,7 @@ class Supervisor implements Service {
     this.#runWorker.startClaiming();
     for (const loop of Object.values(this.#loops)) loop.start();
     this.#monitorLoops.start();
+    this.#shadows.start();
     this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#log.info(
       {
@@ -190,6 +186,7 @@ class Supervisor implements Service {
       this.#loops.tidy.stop(),
       this.#loops.watches.stop().then(() => this.#watchKeeper.drained()),
       this.#monitorLoops.stop(),
+      this.#shadows.stop(),
       this.#runWorker.drained(),
     ]);
     await within(Promise.race([idle, hurried]), this.#config.graceMs);
@@ -217,6 +214,7 @@ class Supervisor implements Service {
     if (hint === 'run') return;
     if (hint === 'labels') return this.#monitorLoops.wake();
     this.#loops.watches.wake();
+    if (hint === 'models') this.#shadows.wake();
     if (hint === 'models') return this.#gateway.warm();
     if (hint === 'watch') return;
     this.#loops.check.wake();

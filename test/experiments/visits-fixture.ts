@@ -21,7 +21,7 @@ export class Visits {
   readonly alice: ScoreFixture['alice'];
   readonly superuser: ScoreFixture['superuser'];
 
-  constructor({ ada, alice, superuser }: ScoreFixture) {
+  constructor({ ada, alice, superuser }: Pick<ScoreFixture, 'ada' | 'alice' | 'superuser'>) {
     this.ada = ada;
     this.alice = alice;
     this.superuser = superuser;

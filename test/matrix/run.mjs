@@ -23,7 +23,7 @@ const DECIDED = [
   'runs/(cancellation|drop-generation|fences)\\.',
   'faults/transaction-timeout\\.',
   'schedules/(fire-due|schedule-function)\\.',
-  'experiments/(arms|replay|results|split-runs)\\.',
+  'experiments/(arms|replay|results|shadow-backlog|shadowed-calls|split-runs)\\.',
   'watches/(capture|captured|comparing|following|logical-replication|oracle|polling|upkeep)\\.',
   'score/(altered-columns|bindings|bindings-altered|bindings-held|bindings-together|bound-promotion|buckets|calls|cancels)\\.',
   'score/(grants|native-forms|native-objects|nested-calls|one-version|open-dblink|parallel|planned-version|planner)\\.',
@@ -68,11 +68,15 @@ function testOn(version) {
   const env = { ...process.env, PGSCORE_TEST_PG: version, PGSCORE_TEST_TALLY: result };
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const { status } = spawnSync(process.execPath, [...flags, jest, '--selectProjects', 'database', '--testPathPatterns', ...DECIDED], {
-    cwd: root,
-    env,
-    stdio: 'inherit',
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    [...flags, jest, '--selectProjects', 'database', '--testPathPatterns', ...DECIDED],
+    {
+      cwd: root,
+      env,
+      stdio: 'inherit',
+    },
+  );
   const counts = existsSync(result) ? parse(readFileSync(result, 'utf8')) : NOTHING;
   rmSync(folder, { recursive: true });
   return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;

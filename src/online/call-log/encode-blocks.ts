@@ -10,7 +10,7 @@ import type { Keyed, FinishedCall } from './logged-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
 export const BLOCK_COLUMNS =
-  'version_id, requested_by, request_id, asked_at, duration_ms, n_predictions, features, reals, inputs, scores, labels, probabilities, durations, later_ms, keys, event_times, error';
+  'version_id, requested_by, request_id, asked_at, duration_ms, n_predictions, features, reals, inputs, scores, labels, probabilities, durations, later_ms, keys, event_times, error, is_shadow';
 const FIELDS = BLOCK_COLUMNS.split(',').length;
 /** Of a call that failed: all between n_predictions and error. */
 const MISSING_FIELDS = 10;
@@ -18,7 +18,7 @@ const MISSING_FIELDS = 10;
 /** Predictions whose numbers a block may take, see online_block in migrations/0004_online.sql. */
 const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, when, how long and how many there are, heads of arrays. */
-const FIXED_BYTES = 2 + 4 * FIELDS + 8 + 4 + 4 + 4 + 10 * 28;
+const FIXED_BYTES = 2 + 4 * FIELDS + 8 + 4 + 4 + 4 + 1 + 10 * 28;
 /** Bytes of a row's features; what is longer, or no jsonb, is kept without them. */
 const MOST_INPUT_BYTES = 16_384;
 
@@ -98,12 +98,14 @@ function bytesOf(text: string | null): number {
 }
 
 function writeBlock(writer: FieldWriter, { keyed: { call, keys, eventTimes }, from, to, inputs }: Block): void {
+  const { isShadow = false } = call.request;
   writer.beginTuple(FIELDS);
   writeCall(writer, call);
   writer.int4Field(to - from);
   if (call.answered === undefined) {
     for (let field = 0; field < MISSING_FIELDS; field += 1) writer.null();
-    return writer.text(storable(errorOf(call) ?? ''));
+    writer.text(storable(errorOf(call) ?? ''));
+    return writer.bool(isShadow);
   }
   writeInputs(writer, inputs, from, to);
   writePredictions(writer, call.answered, from, to);
@@ -111,6 +113,7 @@ function writeBlock(writer: FieldWriter, { keyed: { call, keys, eventTimes }, fr
   writeKeys(writer, keys.slice(from, to));
   writeEventTimes(writer, eventTimes?.subarray(from, to) ?? null);
   writer.null();
+  writer.bool(isShadow);
 }
 
 function writeCall(writer: FieldWriter, { request, instant, elapsedMs }: FinishedCall): void {

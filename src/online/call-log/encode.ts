@@ -5,6 +5,7 @@ import type { Call } from '../requests/call.ts';
 import { areKept, encodeBlocks, type EncodedCalls } from './encode-blocks.ts';
 import { EventTimeReader, type EventTimes } from './event-time.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
+import type { PipelinedStatement } from '../../postgres/pipeline.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
 import { emptyPredictions, numbersOf, type Predictions } from '../../inference/predictions.ts';
@@ -15,6 +16,8 @@ export type EncodedForKeeping = {
   readonly blocks: readonly Buffer[];
   readonly calls: readonly CountedCall[];
   readonly features: readonly CallFeatures[];
+  /** What else is to be done in the same transaction. */
+  readonly also?: readonly PipelinedStatement[];
 };
 
 /** Calls that were encoded together. */
@@ -32,7 +35,11 @@ type Known = Pick<WatchedVersions, 'get'>;
 const readers = new Map<string, EventTimeReader>();
 
 export function encoded(calls: readonly Call[], rows: number, versions: Known): Encoded {
-  const kept = merged(calls.map((call) => keyedCall(call, versions)));
+  return encodedCalls(merged(calls.map((call) => keyedCall(call, versions))), rows, versions);
+}
+
+/** Calls whose entities are known. `rows`: how many wait to be kept. */
+export function encodedCalls(kept: readonly Keyed<FinishedCall>[], rows: number, versions: Known): Encoded {
   return {
     rows,
     ...encodeBlocks(kept),

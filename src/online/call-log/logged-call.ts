@@ -6,7 +6,7 @@ import type { EventTimes } from './event-time.ts';
 
 /** A call that was answered, or several as one, as it is kept and counted. */
 export type FinishedCall = {
-  readonly request: Pick<ScoreRequest, 'versionId' | 'role' | 'id' | 'inputs'>;
+  readonly request: Pick<ScoreRequest, 'versionId' | 'role' | 'id' | 'inputs'> & { readonly isShadow?: boolean };
   readonly rows: FeatureRows;
   readonly outcome: Answer | WireError | undefined;
   /** Undefined where it failed. */

@@ -8,6 +8,7 @@ import { FeatureBinsCache, type FeatureBins } from '../../monitor/feature-bins.t
 import { freezeBins, LEAST_ROWS, rowsOf } from '../../monitor/feature-sample.ts';
 import { ScoreBins } from '../../monitor/score-bins.ts';
 import { batchesOf, type CallBatch } from './call-batch.ts';
+import type { EncodedForKeeping } from './encode.ts';
 import { BLOCK_COLUMNS } from './encode-blocks.ts';
 import type { KeepCalls } from './recorder.ts';
 import type { WatchedVersions } from './watched-versions.ts';
@@ -19,13 +20,17 @@ const UNIQUE_VIOLATION = '23505';
 export function keepCalls(connection: DatabaseConnection, versions: WatchedVersions): KeepCalls {
   const featureBins = new FeatureBinsCache();
   let scoreBins: ScoreBins | undefined;
-  const keep = async (client: pg.Client, batches: readonly CallBatch[], blocks: readonly Buffer[]): Promise<void> => {
+  const keep = async (
+    client: pg.Client,
+    batches: readonly CallBatch[],
+    { blocks, also = [] }: Pick<EncodedForKeeping, 'blocks' | 'also'>,
+  ): Promise<void> => {
     const bins = (scoreBins ??= await ScoreBins.load(client));
     const ends: PipelinedStatement[] = [];
     for (const batch of batches) ends.push(...batch.end(bins, await frozen(batch, client)));
     // A pipeline is one transaction.
     const copy = new PipelinedStatement({ text: COPY }, [HEADER, ...blocks, TRAILER]);
-    const steps = [...batches.map((batch) => batch.begin()), copy, ...ends];
+    const steps = [...batches.map((batch) => batch.begin()), copy, ...ends, ...also];
     await runPipeline(client, steps);
   };
   /** Bins of a version that has none are frozen by the first rows that are enough: what is kept of them until then takes long to count. */
@@ -37,9 +42,10 @@ export function keepCalls(connection: DatabaseConnection, versions: WatchedVersi
     await freezeAtOnce(client, batch).catch(unlessConnected);
     return featureBins.get(client, versionId, null);
   };
-  return ({ blocks, calls, features }) => {
+  return (encoded) => {
+    const { calls, features } = encoded;
     const batches = batchesOf(calls, features, (versionId) => versions.get(versionId));
-    return connection.insist((client) => keep(client, batches, blocks)).catch(unlessKept);
+    return connection.insist((client) => keep(client, batches, encoded)).catch(unlessKept);
   };
 }
 

@@ -1,0 +1,239 @@
+-- The shadow of calls: an arm scores what the champion answered, from the log, after the caller has the answer.
+
+create or replace function pgscore_data._queue_for_shadows() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into pgscore_data.shadow_batch (experiment_id, version_id, first_id, batch_id, last_id, written_by, n_predictions)
+  select e.experiment_id, a.version_id, new.first_id, new.batch_id, new.last_id, pg_current_xact_id(), new.n_predictions
+    from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
+   where e.model_id = (select v.model_id from pgscore_data.version v where v.version_id = new.version_id) and e.stopped_at is null
+     and e.kind = 'shadow' and e.champion_version_id = new.version_id;
+  return null;
+end
+$$;
+comment on function pgscore_data._queue_for_shadows() is 'Queues calls that were just kept for the arms in the shadow of their version.';
+
+create or replace trigger queue_for_shadows after update of last_id on pgscore_data.online_batch
+for each row when (new.n_predictions > 0 and old.last_id is null) execute function pgscore_data._queue_for_shadows();
+
+create or replace function pgscore_data._take_shadow_batches(
+  this_experiment int, this_version int, batches bigint[], out taken int, out predictions bigint
+)
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  with gone as (
+    delete from pgscore_data.shadow_batch b
+     where b.experiment_id = this_experiment and b.version_id = this_version and b.batch_id = any (batches)
+    returning b.n_predictions
+  )
+  select count(*)::int, coalesce(sum(g.n_predictions), 0)::bigint from gone g;
+end;
+comment on function pgscore_data._take_shadow_batches(int, int, bigint[]) is
+  'Takes batches of calls out of those that wait for an arm; returns how many there were, with how many predictions.';
+
+create or replace function pgscore_data._next_shadow_batches(this_experiment int, this_version int) returns bigint[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select array_agg(n.batch_id)
+    from (select b.batch_id, sum(b.n_predictions) over (order by b.first_id, b.batch_id) - b.n_predictions as before
+            from (select x.* from pgscore_data.shadow_batch x
+                   where x.experiment_id = this_experiment and x.version_id = this_version
+                   order by x.first_id, x.batch_id limit 100) b) n
+   where n.before < 1000;
+end;
+comment on function pgscore_data._next_shadow_batches(int, int) is 'The batches of calls that an arm scores next: those that wait longest.';
+
+create or replace function pgscore_data._skip_shadow_batches(this_experiment int, this_version int, batches bigint[], reason text)
+returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  update pgscore_data.experiment_arm a
+     set calls_skipped = a.calls_skipped + t.predictions, calls_error = reason, calls_error_at = clock_timestamp()
+    from pgscore_data._take_shadow_batches(this_experiment, this_version, batches) t
+   where a.experiment_id = this_experiment and a.version_id = this_version;
+end;
+comment on function pgscore_data._skip_shadow_batches(int, int, bigint[], text) is 'Gives batches of calls up, and counts them.';
+
+create or replace function pgscore_data._look_for_shadows() returns table (has_shadows boolean, is_due boolean)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  most constant int := 100000;
+  late record;
+begin
+  for late in
+    select n.experiment_id, n.version_id, array_agg(n.batch_id) as batches
+      from (select b.*, sum(b.n_predictions) over w as predictions from pgscore_data.shadow_batch b
+            window w as (partition by b.experiment_id, b.version_id order by b.first_id, b.batch_id)) n
+     where n.predictions > most group by 1, 2 order by 1, 2
+  loop
+    perform pgscore_data._skip_shadow_batches(late.experiment_id, late.version_id, late.batches,
+                                              format('more than %s calls were waiting, and others were skipped', most));
+  end loop;
+  return query
+  select exists (select from pgscore_data.shadow_batch)
+         or exists (select from pgscore_data.experiment e where e.stopped_at is null and e.kind = 'shadow'),
+         exists (select from pgscore_data.shadow_batch b join pgscore_data.experiment_arm a using (experiment_id, version_id)
+                  where a.calls_due_at <= clock_timestamp());
+end
+$$;
+comment on function pgscore_data._look_for_shadows() is
+  'Skips calls past the backlog that a shadow may have. Returns whether there may be calls for shadows, and whether some are to be scored.';
+
+create or replace function pgscore_data._claim_shadow(lease interval)
+returns table (experiment_id int, version_id int, version text, champion text, features jsonb, salt text, buckets int, started_by name,
+  batches bigint[])
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  arm pgscore_data.experiment_arm;
+begin
+  select a.* into arm from pgscore_data.experiment_arm a
+   where a.calls_due_at <= clock_timestamp()
+     and exists (select from pgscore_data.shadow_batch b where b.experiment_id = a.experiment_id and b.version_id = a.version_id)
+   order by a.calls_due_at limit 1 for no key update skip locked;
+  if not found then
+    return;
+  end if;
+  update pgscore_data.experiment_arm a set calls_due_at = clock_timestamp() + lease
+   where a.experiment_id = arm.experiment_id and a.version_id = arm.version_id;
+  return query
+  select e.experiment_id, arm.version_id, pgscore_models._version_name(arm.version_id),
+         pgscore_models._version_name(e.champion_version_id), v.signature -> 'features', e.salt, ceil(10000 * e.sampling)::int,
+         e.started_by, pgscore_data._next_shadow_batches(arm.experiment_id, arm.version_id)
+    from pgscore_data.experiment e join pgscore_data.version v on v.version_id = e.champion_version_id
+   where e.experiment_id = arm.experiment_id;
+end
+$$;
+comment on function pgscore_data._claim_shadow(interval) is
+  'Leases the calls that an arm scores next to one service, with what it takes to score them.';
+
+create or replace function pgscore_data._shadowed_calls(this_experiment int, this_version int, batches bigint[])
+returns table (prediction_id bigint, n_predictions int, request_id text, asked_us double precision, later_ms int[], keys text[],
+  event_us double precision[], features double precision[], reals real[], inputs jsonb)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select y.prediction_id, y.n_predictions, y.request_id,
+         (1000000 * (extract(epoch from y.asked_at) - 946684800))::double precision, y.later_ms, y.keys,
+         case when y.event_times is not null
+           then array(select (1000000 * (extract(epoch from t.at) - 946684800))::double precision
+                        from unnest(y.event_times) with ordinality t (at, n) order by t.n) end,
+         y.features, y.reals, y.inputs
+    from pgscore_data.shadow_batch b
+    join pgscore_data.experiment e using (experiment_id)
+    join pgscore_data.online_block y on y.prediction_id between b.first_id and b.last_id and y.version_id = e.champion_version_id
+     and y.xmin = b.written_by::xid
+   where b.experiment_id = this_experiment and b.version_id = this_version and b.batch_id = any (batches) and y.n_predictions > 0
+   order by y.prediction_id;
+end;
+comment on function pgscore_data._shadowed_calls(int, int, bigint[]) is
+  'Calls that wait for an arm, as they were kept; times in microseconds since 2000.';
+
+create or replace function pgscore_data._renew_shadow(this_experiment int, this_version int, lease interval) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  update pgscore_data.experiment_arm a set calls_due_at = clock_timestamp() + lease
+   where a.experiment_id = this_experiment and a.version_id = this_version;
+end;
+comment on function pgscore_data._renew_shadow(int, int, interval) is 'Sets for how long nobody else scores the calls of an arm.';
+
+create or replace function pgscore_data._finish_shadow(
+  this_experiment int, this_version int, batches bigint[], scored bigint, failed bigint, left_out bigint, error text
+) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  these constant record := pgscore_data._take_shadow_batches(this_experiment, this_version, batches);
+begin
+  if these.taken <> cardinality(batches) then
+    raise exception 'calls for experiment % are scored by another service', this_experiment using
+      errcode = 'object_not_in_prerequisite_state';
+  end if;
+  update pgscore_data.experiment_arm a
+     set calls_scored = a.calls_scored + scored, calls_failed = a.calls_failed + failed,
+         calls_skipped = a.calls_skipped + these.predictions - scored - failed - left_out,
+         calls_failures = 0, calls_due_at = clock_timestamp(),
+         calls_error = coalesce(error, a.calls_error),
+         calls_error_at = case when error is null then a.calls_error_at else clock_timestamp() end
+   where a.experiment_id = this_experiment and a.version_id = this_version;
+end
+$$;
+comment on function pgscore_data._finish_shadow(int, int, bigint[], bigint, bigint, bigint, text) is
+'Counts calls that an arm has scored, in the transaction that writes its predictions, and raises where another has done so.
+left_out: those that sampling leaves out. What is neither scored nor failed nor left out was not kept, and counts as skipped.';
+
+create or replace function pgscore_data._fail_shadow(this_experiment int, this_version int, reason text) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  tries constant int := 3;
+  is_over boolean;
+  failures int;
+begin
+  update pgscore_data.experiment_arm a
+     set calls_failures = a.calls_failures + 1, calls_error = reason, calls_error_at = clock_timestamp(),
+         calls_due_at = clock_timestamp() + least(600, 2 ^ least(a.calls_failures + 1, 10)) * interval '1 second'
+   where a.experiment_id = this_experiment and a.version_id = this_version
+  returning a.calls_failures into failures;
+  is_over := (select e.stopped_at is not null from pgscore_data.experiment e where e.experiment_id = this_experiment);
+  if is_over then
+    perform pgscore_data._skip_shadow_batches(this_experiment, this_version, array(
+      select b.batch_id from pgscore_data.shadow_batch b where b.experiment_id = this_experiment and b.version_id = this_version), reason);
+  elsif failures % tries = 0 then
+    perform pgscore_data._skip_shadow_batches(this_experiment, this_version,
+                                              pgscore_data._next_shadow_batches(this_experiment, this_version), reason);
+  end if;
+end
+$$;
+comment on function pgscore_data._fail_shadow(int, int, text) is
+'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds. With each third failure in
+a row the calls that it scores next are skipped; all of them where the experiment was stopped.';
+
+create or replace function pgscore_data._notice_shadow(this pgscore_data.experiment, base text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  l record;
+  other record;
+begin
+  if this.kind <> 'shadow' then
+    return;
+  end if;
+  if exists (select from pgscore_data.execution e where e.version_id = this.champion_version_id and e.native) then
+    raise notice 'calls of model "%" that the database computes have no shadow, as they are not kept', base using
+      hint = 'Runs and watches have one, and calls that the service answers: set pgscore.execution = online.';
+  end if;
+  select coalesce(c.sampling, 1) as sampling, coalesce(c.inputs, true) as inputs into l
+    from (select this.model_id) m left join pgscore_data.call_log c using (model_id);
+  if l.sampling < 1 or not l.inputs then
+    raise notice 'calls of model "%" have a shadow as far as they are kept with their inputs: % %% are kept, % inputs', base,
+      100 * l.sampling, case when l.inputs then 'with' else 'without' end using
+      hint = format('select pgscore.log_calls(%L, sampling => 1, inputs => true);', base);
+  end if;
+  for other in
+    select pgscore_models._version_name(a.version_id) as arm, string_agg(format('"%s"', f ->> 'name'), ', ') as names
+      from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id)
+     cross join lateral jsonb_array_elements(v.signature -> 'features') f
+      join pgscore_data.version c on c.version_id = this.champion_version_id
+     where a.experiment_id = this.experiment_id and lower(f ->> 'name') not in (
+       select lower(x ->> 'name') from jsonb_array_elements(c.signature -> 'features') x)
+     group by a.version_id order by a.version_id
+  loop
+    raise notice 'version "%" reads %, which the champion does not: it is no shadow of calls', other.arm, other.names using
+      hint = 'Runs and watches have one: their source has all columns.';
+  end loop;
+end
+$$;
+comment on function pgscore_data._notice_shadow(pgscore_data.experiment, text) is 'Says of which calls a shadow that starts knows nothing.';

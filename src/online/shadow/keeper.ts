@@ -1,0 +1,145 @@
+import type { ServiceConfig } from '../../config.ts';
+import { ChildProgram, RestartDelay } from '../../lib/child-process.ts';
+import { Wakeable } from '../../lib/wakeable.ts';
+import type { Logger } from '../../log.ts';
+import type { DatabaseConnection } from '../../postgres/connection.ts';
+import { failShadow, lookForShadows, renewShadow } from './claim.ts';
+import type { FromShadow, ShadowArm, ShadowSettings, ToShadow } from './messages.ts';
+
+/** Between two looks where there is no shadow. The start of an experiment wakes it at once. */
+const REST_MS = 30_000;
+const V8_FLAGS = ['--max-semi-space-size=16', '--single-threaded-gc'];
+
+/**
+ * Has calls scored by the shadows of their champions, in one process beside all others: started when calls wait, killed when an
+ * arm hangs in it.
+ */
+export class ShadowKeeper {
+  readonly #settings: ShadowSettings;
+  readonly #connection: DatabaseConnection;
+  readonly #log: Logger;
+  readonly #loop: Wakeable;
+  readonly #delay = new RestartDelay();
+  #process: ShadowProcess | undefined;
+  #hasShadows = false;
+  #notBefore = 0;
+
+  constructor(config: ServiceConfig, connection: DatabaseConnection, goesOn: () => boolean, log: Logger) {
+    const { connecting, databaseUrl, batchTimeoutMs, modelMemoryBytes, pollMs } = config;
+    this.#settings = { connecting, databaseUrl, batchTimeoutMs, modelMemoryBytes };
+    this.#connection = connection;
+    this.#log = log;
+    const look = async (): Promise<void> => {
+      if (goesOn()) await this.#look();
+    };
+    this.#loop = new Wakeable('shadows of calls', () => (this.#hasShadows ? pollMs : REST_MS), look, log);
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Another service may score at once what is left. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    const child = this.#process;
+    if (child === undefined) return;
+    const { arm } = child;
+    await child.end();
+    if (arm === undefined) return;
+    const { experimentId, versionId } = arm;
+    await this.#connection.use((client) => renewShadow(client, experimentId, versionId, 0)).catch(() => undefined);
+  }
+
+  async #look(): Promise<void> {
+    const [found] = await this.#connection.use((client) => lookForShadows(client));
+    this.#hasShadows = found?.hasShadows === true;
+    if (!this.#hasShadows) await this.#process?.end();
+    if (found?.isDue !== true || performance.now() < this.#notBefore) return;
+    this.#process ??= this.#begin();
+    this.#process.look();
+  }
+
+  #begin(): ShadowProcess {
+    this.#delay.started();
+    const child = new ShadowProcess(this.#settings, this.#log);
+    void child.exited.then(async ({ reason, arm }) => {
+      this.#process = undefined;
+      this.#notBefore = performance.now() + this.#delay.ended();
+      if (reason === undefined) return;
+      this.#log.warn({ ...arm, reason }, 'the process that scores calls by shadows ended');
+      if (arm === undefined) return;
+      const { experimentId, versionId } = arm;
+      await this.#connection
+        .insist((client) => failShadow(client, experimentId, versionId, reason))
+        .catch((error: unknown) => this.#log.warn({ err: error }, 'the failure of a shadow could not be noted'));
+    });
+    return child;
+  }
+}
+
+/** How it ended, where it was not meant to, and the arm that it was about then. */
+type End = { readonly reason: string | undefined; readonly arm: ShadowArm | undefined };
+
+class ShadowProcess {
+  readonly exited: Promise<End>;
+  readonly #child: ChildProgram<ToShadow, FromShadow>;
+  readonly #log: Logger;
+  readonly #watch: NodeJS.Timeout;
+  #arm: ShadowArm | undefined;
+  #heardAt = 0;
+  #killedFor: string | undefined;
+  #isMeant = false;
+
+  constructor(settings: ShadowSettings, log: Logger) {
+    this.#log = log;
+    this.#child = new ChildProgram('online/shadow/main', {
+      env: settings.connecting,
+      v8Flags: V8_FLAGS,
+      onMessage: (message) => this.#receive(message),
+    });
+    this.exited = this.#child.exited.then((how) => this.#ended(how));
+    const { batchTimeoutMs } = settings;
+    this.#watch = setInterval(() => this.#check(batchTimeoutMs), Math.min(1000, batchTimeoutMs / 4));
+    this.#watch.unref();
+    this.#child.send({ type: 'start', settings });
+  }
+
+  /** The one that it scores by. */
+  get arm(): ShadowArm | undefined {
+    return this.#arm;
+  }
+
+  look(): void {
+    this.#child.send({ type: 'look' });
+  }
+
+  async end(): Promise<void> {
+    this.#isMeant = true;
+    this.#child.kill();
+    await this.exited;
+  }
+
+  #receive(message: FromShadow): void {
+    this.#heardAt = performance.now();
+    if (message.type === 'began') this.#arm = message.arm;
+    else if (message.type === 'ended') this.#arm = undefined;
+    else if (message.type === 'warning') this.#log.warn({ reason: message.reason }, message.message);
+  }
+
+  #check(batchTimeoutMs: number): void {
+    if (this.#arm === undefined || performance.now() - this.#heardAt < batchTimeoutMs) return;
+    this.#killedFor ??= `it did not score some rows within ${batchTimeoutMs / 1000} s, and its process was killed`;
+    this.#child.kill();
+  }
+
+  #ended(how: string): End {
+    clearInterval(this.#watch);
+    const reason = this.#isMeant ? undefined : (this.#killedFor ?? `the process that scored by it crashed (${how})`);
+    return { reason, arm: this.#arm };
+  }
+}

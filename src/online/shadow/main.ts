@@ -1,0 +1,153 @@
+/** The process of shadows: scores logged calls again by the arms of experiments, in nobody's way, and ends with its parent. */
+import { constants, setPriority } from 'node:os';
+import { endWithParent } from '../../lib/child-process.ts';
+import { ModelCache } from '../../inference/cache.ts';
+import { ModelSession } from '../../inference/session.ts';
+import { loadVersion } from '../../check/load-version.ts';
+import { DatabaseConnection, LOOKING_UP } from '../../postgres/connection.ts';
+import { isConnectionLoss, sqlState } from '../../postgres/sqlstate.ts';
+import { encodedCalls, together } from '../call-log/encode.ts';
+import { WatchedVersions } from '../call-log/watched-versions.ts';
+import { keepCalls } from '../call-log/write.ts';
+import { claimShadow, failShadow, finishShadow, readShadowedCalls, renewShadow, type ShadowClaim } from './claim.ts';
+import type { FromShadow, ShadowSettings, ToShadow } from './messages.ts';
+import { lackingFeatures, scoreCalls, type ScoredCalls } from './score-calls.ts';
+
+/** Beside the time that an arm may take for some rows: to write them, and to find that it hangs. */
+const LEASE_MORE_MS = 5000;
+/** What _finish_shadow() raises. */
+const TAKEN = '55000';
+
+class ShadowScorer {
+  readonly #connection: DatabaseConnection;
+  readonly #versions: WatchedVersions;
+  readonly #keep: ReturnType<typeof keepCalls>;
+  readonly #models: ModelCache;
+  readonly #leaseMs: number;
+
+  constructor({ databaseUrl, batchTimeoutMs, modelMemoryBytes }: ShadowSettings) {
+    this.#connection = new DatabaseConnection({
+      url: databaseUrl,
+      applicationName: 'pgscore shadow',
+      settings: { ...LOOKING_UP, synchronous_commit: 'off' },
+    });
+    this.#versions = new WatchedVersions(this.#connection);
+    this.#keep = keepCalls(this.#connection, this.#versions);
+    this.#models = new ModelCache(modelMemoryBytes);
+    this.#leaseMs = batchTimeoutMs + LEASE_MORE_MS;
+  }
+
+  /** Scores what waits, until nothing does. */
+  async work(): Promise<void> {
+    for (;;) {
+      const [claim] = await this.#connection.use((client) => claimShadow(client, this.#leaseMs));
+      if (claim === undefined) return;
+      const { experimentId, versionId } = claim;
+      await told({ type: 'began', arm: { experimentId, versionId } });
+      await this.#score(claim).catch((error: unknown) => this.#fail(claim, error));
+      send({ type: 'ended' });
+    }
+  }
+
+  async #score(claim: ShadowClaim): Promise<void> {
+    const { experimentId, versionId, batches } = claim;
+    const session = await this.#session(versionId);
+    const lacking = lackingFeatures(claim, session);
+    const blocks =
+      lacking.length > 0
+        ? []
+        : await this.#connection.use((client) => readShadowedCalls(client, experimentId, versionId, batches));
+    let renewed = performance.now();
+    const scored = await scoreCalls(claim, blocks, session, async () => {
+      send({ type: 'alive' });
+      if (performance.now() - renewed < this.#leaseMs / 4) return;
+      renewed = performance.now();
+      await this.#connection.use((client) => renewShadow(client, experimentId, versionId, this.#leaseMs));
+    });
+    await this.#write(claim, scored, lacking.length > 0 ? lackOf(lacking, claim) : reasonOf(scored, claim));
+  }
+
+  async #session(versionId: number): Promise<ModelSession> {
+    return this.#models.get(versionId, async () => {
+      const alive = (): void => send({ type: 'alive' });
+      const { bytes, signature } = await this.#connection.use((client) => loadVersion(client, versionId, alive));
+      return { session: await ModelSession.load(bytes, signature), size: bytes.length };
+    });
+  }
+
+  async #write(claim: ShadowClaim, scored: ScoredCalls, error: string | null): Promise<void> {
+    const { experimentId, versionId, batches } = claim;
+    await this.#versions.renew(new Set([versionId]));
+    const encoded = encodedCalls(scored.calls, scored.scored + scored.failed, this.#versions);
+    const counts = [scored.scored, scored.failed, scored.leftOut] as const;
+    const also = [finishShadow.pipelined(experimentId, versionId, batches, ...counts, error)];
+    await this.#keep({ ...together([encoded]), also });
+  }
+
+  /** What the database says of values may show them; it is for the log of the service. */
+  async #fail({ experimentId, versionId, version }: ShadowClaim, error: unknown): Promise<void> {
+    const state = sqlState(error);
+    if (state === TAKEN) return;
+    if (isConnectionLoss(error)) throw error;
+    warn(`calls could not be scored by ${version}, the shadow`, error);
+    const said = error instanceof Error ? error.message : String(error);
+    const reason =
+      state === undefined ? said : `its predictions could not be kept (${state}); the log of the service says why`;
+    await this.#connection.insist((client) => failShadow(client, experimentId, versionId, reason));
+  }
+}
+
+function lackOf(lacking: readonly string[], { champion }: ShadowClaim): string {
+  return `it reads ${lacking.map((name) => `"${name}"`).join(', ')}, which calls of ${champion} are kept without`;
+}
+
+function reasonOf({ failed, withoutInputs }: ScoredCalls, { champion }: ShadowClaim): string | null {
+  const [model] = champion.split('@');
+  if (withoutInputs > 0)
+    return `calls were kept without their inputs: select pgscore.log_calls('${model}', inputs => true); keeps them, but for rows past 16 kB`;
+  return failed > 0 ? 'it could not score some calls: pgscore.online_predictions has the reasons' : null;
+}
+
+/** A parent that is gone hears nothing; 'disconnect' ends this process. */
+function send(message: FromShadow): void {
+  process.send?.(message, undefined, undefined, () => undefined);
+}
+
+/** Before a model may block this thread. */
+function told(message: FromShadow): Promise<void> {
+  return new Promise((resolve) => {
+    process.send?.(message, undefined, undefined, () => resolve());
+  });
+}
+
+function warn(message: string, error: unknown): void {
+  send({ type: 'warning', message, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+}
+
+// A model that never ends blocks this thread, and 'disconnect' would not be heard.
+endWithParent(process.ppid);
+setPriority(constants.priority.PRIORITY_LOW);
+
+let scorer: ShadowScorer | undefined;
+let working = false;
+
+async function look(): Promise<void> {
+  if (scorer === undefined || working) return;
+  working = true;
+  try {
+    await scorer.work();
+  } catch (error) {
+    send({ type: 'ended' });
+    warn('calls could not be scored by a shadow', error);
+  } finally {
+    working = false;
+  }
+}
+
+process.on('message', (message: ToShadow) => {
+  if (message.type === 'start') scorer = new ShadowScorer(message.settings);
+  else void look();
+});
+process.on('disconnect', () => process.exit(0));
+// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the supervisor decides when it ends.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

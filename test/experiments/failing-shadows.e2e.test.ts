@@ -1,0 +1,148 @@
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { deployBytes } from '../support/deploy.ts';
+import { childrenOf, startedWith } from '../support/processes.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { ENDLESS, SLOW_X, slowModel } from '../support/slow-model.ts';
+import { startProxy } from '../support/proxy.ts';
+import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel } from '../support/weighted-model.ts';
+import { shadowIs, startShadow } from './shadowed-calls.ts';
+import { Visits } from './visits-fixture.ts';
+
+const database = await cloneDatabase();
+const proxy = await startProxy(database.url());
+const SETTINGS = {
+  PGSCORE_POLL: '0.2',
+  PGSCORE_BATCH_TIMEOUT: '2',
+  PGSCORE_DATABASE_URL: proxy.url(database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD })),
+};
+let service = await startTestService(database, SETTINGS);
+const [superuser, ada, alice, bob] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+  database.client('bob'),
+]);
+const visits = new Visits({ ada, alice, superuser });
+
+const NORMAL = 5;
+
+beforeAll(async () => {
+  await alice.query('set pgscore.execution = online');
+  await bob.query('set pgscore.execution = online');
+});
+
+/** A champion that says x, and a shadow that never ends for some rows. */
+async function deployHanging(model: string): Promise<void> {
+  await deployBytes(ada, model, weightedModel({ x: 'float32' }));
+  await visits.putModel(await deployBytes(ada, model, weightedModel({ x: 'float32' })), slowModel(ENDLESS));
+  await startShadow(ada, model);
+}
+
+async function ask(model: string, x: number): Promise<number> {
+  const { rows } = await alice.query<{ score: number }>(
+    `select score($1, jsonb_build_object('x', $2::float8)) as score`,
+    [model, x],
+  );
+  return rows[0]?.score ?? Number.NaN;
+}
+
+/** The process that scores by shadows, where there is one. */
+async function shadowPid({ pid }: TestService): Promise<number | undefined> {
+  for (const child of await childrenOf(pid)) {
+    const told = await startedWith(child).catch(() => '');
+    if (told.includes('shadow/main')) return child;
+  }
+  return undefined;
+}
+
+test('a shadow that hangs is killed at its deadline and told of, and callers get their answers meanwhile', async () => {
+  await deployHanging('hanging');
+  expect(await ask('hanging', SLOW_X)).toBe(SLOW_X);
+  let isTold = false;
+  const told = shadowIs(ada, 'hanging', ({ error }) => error !== null).then((state) => {
+    isTold = true;
+    return state;
+  });
+  let asked = 0;
+  for (; !isTold; asked += 1) expect(await ask('hanging', NORMAL)).toBe(NORMAL);
+  expect(asked).toBeGreaterThan(100);
+  expect((await told).error).toBe('hanging@2: it did not score some rows within 2 s, and its process was killed');
+  // Twice more; then the rows that it hangs on are skipped, and others are scored.
+  const after = await shadowIs(ada, 'hanging', ({ waiting }) => waiting === 0, 90_000);
+  expect(after.skipped).toBeGreaterThan(0);
+  expect(after.scored + after.skipped).toBe(asked + 1);
+  await ask('hanging', NORMAL);
+  await shadowIs(ada, 'hanging', ({ scored }) => scored > after.scored);
+}, 150_000);
+
+test('a shadow that crashes is told of, and scores the same calls later, once', async () => {
+  await deployHanging('crashing');
+  expect(await ask('crashing', SLOW_X)).toBe(SLOW_X);
+  const busy = async (): Promise<number | undefined> => {
+    const { rows } = await superuser.query(
+      `select from pgscore.experiments e join pgscore_data.experiment_arm a using (experiment_id)
+        where e.model = 'crashing' and a.calls_due_at > now() and e.calls_waiting > 0`,
+    );
+    return rows.length > 0 ? shadowPid(service) : undefined;
+  };
+  process.kill(await waitFor(busy, { message: 'the process of shadows' }), 'SIGKILL');
+  const { error } = await shadowIs(ada, 'crashing', (state) => state.error !== null);
+  expect(error).toBe('crashing@2: the process that scored by it crashed (SIGKILL)');
+  expect(await ask('crashing', NORMAL)).toBe(NORMAL);
+  await visits.putModel('crashing@2', weightedModel({ x: 'float32' }));
+  await shadowIs(ada, 'crashing', ({ scored, waiting, skipped }) => scored === 2 && waiting === 0 && skipped === 0);
+  await ada.query(`select pgscore.stop_experiment('crashing')`);
+});
+
+test('what was written by a commit that was not answered for is written once', async () => {
+  await deployBytes(ada, 'unheard', weightedModel({ x: 'float32' }));
+  await deployBytes(ada, 'unheard', weightedModel({ x: 'float32' }));
+  await startShadow(ada, 'unheard');
+  await ask('unheard', 1);
+  await shadowIs(ada, 'unheard', ({ scored }) => scored === 1);
+  const lost = proxy.loseReplyToCommit('pgscore shadow');
+  await ask('unheard', 2);
+  await lost;
+  await ask('unheard', 3);
+  await shadowIs(ada, 'unheard', ({ scored, waiting }) => scored === 3 && waiting === 0);
+  const said = `select score from pgscore.online_predictions where model = 'unheard' and is_shadow order by 1`;
+  expect((await ada.query(said)).rows).toEqual([{ score: 1 }, { score: 2 }, { score: 3 }]);
+});
+
+test('calls are shadowed once each, though the service dies again and again', async () => {
+  await deployBytes(ada, 'dying', weightedModel({ x: 'float32' }));
+  await deployBytes(ada, 'dying', weightedModel({ x: 'float32' }));
+  await ada.query(`select pgscore.log_calls('dying', key => array['id'])`);
+  await startShadow(ada, 'dying');
+  let goesOn = true;
+  const load = (async () => {
+    for (let id = 0; goesOn; id += 20) {
+      const row = `jsonb_build_object('id', n, 'x', n % 100)`;
+      const text = `select score('dying', ${row}) from generate_series($1::int, $1::int + 19) n`;
+      await bob.query(text, [id]).catch(() => undefined);
+    }
+  })();
+  const scored = async (): Promise<number> => (await shadowIs(ada, 'dying', () => true)).scored;
+  for (let death = 0; death < 3; death += 1) {
+    const before = await scored();
+    await waitFor(async () => (await scored()) > before, { message: 'calls that are shadowed' });
+    await service.kill();
+    service = await startTestService(database, SETTINGS);
+  }
+  goesOn = false;
+  await load;
+  // What the gateway has still to keep is queued with it.
+  await service.stop();
+  service = await startTestService(database, SETTINGS);
+  const { scored: all, skipped, failed } = await shadowIs(ada, 'dying', ({ waiting }) => waiting === 0);
+  expect({ skipped, failed }).toEqual({ skipped: 0, failed: 0 });
+  const counts = `select count(*) filter (where is_shadow)::int as shadowed, count(distinct key) filter (where is_shadow)::int as keys,
+                         count(*) filter (where not is_shadow)::int as answered
+                    from pgscore.online_predictions where model = 'dying'`;
+  const [row] = (await ada.query<{ shadowed: number; keys: number; answered: number }>(counts)).rows;
+  expect(row).toEqual({ shadowed: all, keys: all, answered: all });
+}, 120_000);

@@ -1,0 +1,139 @@
+import { beforeAll, expect, test } from '@jest/globals';
+
+import { deployBytes } from '../support/deploy.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { weightedModel, type FeatureType } from '../support/weighted-model.ts';
+import { shadowIs, shadowState, startShadow } from './shadowed-calls.ts';
+
+const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+
+/** Deploys two versions, and says that calls are about their field `id`. */
+async function deployPair(model: string, ...versions: readonly Record<string, FeatureType>[]): Promise<void> {
+  for (const features of versions) await deployBytes(ada, model, weightedModel(features));
+  await ada.query('select pgscore.log_calls($1, key => $2)', [model, ['id']]);
+}
+
+const ROW = `jsonb_build_object('id', n, 'a', n + 0.25, 'b', (n % 7)::real)`;
+/** The predictions of a shadow that have one of the champion beside them, of the same call. */
+const PAIRS = `select s.key, s.score, s.inputs, c.inputs as given, s.requested_by, s.asked_at = c.asked_at as is_asked_then, s.probabilities
+     from pgscore.online_predictions s join pgscore.online_predictions c using (model, key)
+    where s.is_shadow and s.version = 2 and not c.is_shadow and c.version = 1 and s.request_id is not distinct from c.request_id and model = $1`;
+
+/** Has alice ask of rows 1 to `rows`, each `times` times. */
+async function ask(model: string, rows: number, times = 1): Promise<unknown[]> {
+  const text = `select score($1, ${ROW}) as score from generate_series(1, $2::int) n, generate_series(1, $3::int) again`;
+  return (await alice.query(text, [model, rows, times])).rows;
+}
+
+beforeAll(async () => {
+  await alice.query('set pgscore.execution = online');
+  await ada.query('set pgscore.execution = online');
+});
+
+test('a shadow says of each call, by the same inputs, what its version says', async () => {
+  await deployPair('sums', { a: 'float32', b: 'float32' }, { b: 'float32', a: 'float32' });
+  await startShadow(ada, 'sums');
+  await alice.query(`set pgscore.request_id = 'one by one'`);
+  const rows = await ask('sums', 40);
+  expect(rows[7]).toEqual({ score: 8.25 + 10 });
+  await alice.query(`set pgscore.request_id = 'many'`);
+  await alice.query(
+    `create table rows as select n as id, n::real as a, 2::real as b from generate_series(1001, 2500) n`,
+  );
+  await alice.query(`select count(*) from pgscore.score_rows('sums', array(select r from rows r)) s`);
+  await alice.query('reset pgscore.request_id');
+  await shadowIs(alice, 'sums', ({ scored, waiting }) => scored === 1540 && waiting === 0);
+  expect(await shadowState(alice, 'sums')).toMatchObject({ failed: 0, skipped: 0, error: null });
+  const pairs = await ada.query(PAIRS, ['sums']);
+  expect(pairs.rows).toHaveLength(1540);
+  for (const { inputs, given, requested_by: by, is_asked_then: asked } of pairs.rows) {
+    expect({ inputs, by, asked }).toEqual({ inputs: given, by: 'ada', asked: true });
+  }
+  const off = `select count(*)::int as wrong from (${PAIRS}) p where p.score <> score('sums@2', p.given)`;
+  expect((await ada.query(off, ['sums'])).rows).toEqual([{ wrong: 0 }]);
+  expect((await alice.query('select from pgscore.online_predictions where is_shadow')).rows).toEqual([]);
+});
+
+test('texts and NULL reach the shadow as they were given', async () => {
+  const options = { null_values: { a: 7 } };
+  await deployBytes(ada, 'texts', weightedModel({ colour: 'string', a: 'float64' }), options);
+  await deployBytes(ada, 'texts', weightedModel({ a: 'float64', colour: 'string' }), options);
+  await ada.query(`select pgscore.log_calls('texts', key => array['id'])`);
+  await startShadow(ada, 'texts');
+  await alice.query(
+    `select score('texts', jsonb_build_object('id', n, 'colour', (array['red', 'Grün ☃', 'blue'])[n], 'a', n / nullif(n - 1, 0.0))) from generate_series(1, 3) n`,
+  );
+  await shadowIs(alice, 'texts', ({ scored }) => scored === 3);
+  const text = `select p.*, score('texts@2', p.given) as said from (${PAIRS}) p order by key`;
+  const pairs = await ada.query(text, ['texts']);
+  expect(pairs.rows).toHaveLength(3);
+  for (const { score, said, inputs, given } of pairs.rows) expect([score, inputs]).toEqual([said, given]);
+});
+
+test('a share of the entities is sampled, the same in calls as in runs', async () => {
+  await deployPair('shares', { a: 'float32' }, { a: 'float32' });
+  await startShadow(ada, 'shares', 0.3);
+  await ask('shares', 400, 2);
+  const expected = `select count(*)::int as n from generate_series(1, 400) n, pgscore.experiments e
+                     where e.model = 'shares' and pgscore.bucket(e.salt, n::text) < 3000`;
+  const { n } = (await alice.query<{ n: number }>(expected)).rows[0]!;
+  expect(Math.abs(n - 120)).toBeLessThan(40);
+  await shadowIs(alice, 'shares', ({ scored, waiting }) => scored === 2 * n && waiting === 0);
+  const beyond = `select from pgscore.online_predictions p join pgscore.experiments e using (model)
+                   where model = 'shares' and p.is_shadow and pgscore.bucket(e.salt, p.key[1]) >= 3000`;
+  expect((await ada.query(beyond)).rows).toEqual([]);
+  expect(await shadowState(alice, 'shares')).toMatchObject({ failed: 0, skipped: 0 });
+});
+
+test('a row that the shadow cannot score fails by itself, and is told of', async () => {
+  await deployPair('narrow', { a: 'float64' }, { a: 'int32' });
+  await startShadow(ada, 'narrow');
+  await alice.query(`select score('narrow', jsonb_build_object('id', n, 'a', n * 0.5)) from generate_series(1, 10) n`);
+  await shadowIs(alice, 'narrow', ({ scored, failed }) => scored === 5 && failed === 5);
+  expect(await shadowState(alice, 'narrow')).toMatchObject({
+    error: expect.stringContaining('narrow@2: it could not'),
+  });
+  const why = `select distinct error from pgscore.online_predictions where model = 'narrow' and is_shadow and error like '%0.5%'`;
+  expect((await ada.query(why)).rows).toEqual([{ error: expect.stringContaining('not a whole number') }]);
+});
+
+test('calls without inputs, or without a feature of the shadow, are skipped with the reason', async () => {
+  await deployPair('blind', { a: 'float32' }, { a: 'float32' });
+  await ada.query(`select pgscore.log_calls('blind', inputs => false)`);
+  await startShadow(ada, 'blind');
+  await deployPair('lacking', { a: 'float32' }, { a: 'float32', b: 'float32' });
+  await startShadow(ada, 'lacking');
+  for (const model of ['blind', 'lacking']) await ask(model, 5);
+  expect(await shadowIs(alice, 'blind', ({ skipped }) => skipped === 5)).toMatchObject({
+    scored: 0,
+    error: expect.stringContaining(`select pgscore.log_calls('blind', inputs => true)`),
+  });
+  expect(await shadowIs(alice, 'lacking', ({ skipped }) => skipped === 5)).toMatchObject({
+    scored: 0,
+    error: 'lacking@2: it reads "b", which calls of lacking@1 are kept without',
+  });
+});
+
+test('labels judge the shadow and the champion by the same calls', async () => {
+  await deployPair('judged', { a: 'float32', b: 'float32' }, { b: 'float32', a: 'float32' });
+  await alice.query('create table outcomes (id text primary key, y float8, at timestamptz default now())');
+  await alice.query(`select pgscore.set_labels('judged', 'outcomes', label => 'y', known_at => 'at')`);
+  await startShadow(ada, 'judged');
+  await ask('judged', 150);
+  await shadowIs(alice, 'judged', ({ scored }) => scored === 150);
+  // The shadow is right, the champion is not.
+  await alice.query('insert into outcomes select n, (n % 7) + 10 * (n + 0.25) from generate_series(1, 150) n');
+  const results = `select model_version::int as version, n::int, value from pgscore_bi.experiment_results
+                    where model_name = 'judged' and metric = 'mae' order by 1`;
+  const judged = async (): Promise<unknown[] | undefined> => {
+    await ada.query('select pgscore.refresh()');
+    const { rows } = await superuser.query<{ n: number; value: number }>(results);
+    return rows.every(({ n }) => n === 150) ? rows : undefined;
+  };
+  const [champion, shadow] = (await waitFor(judged, { message: 'the results' })) as { value: number }[];
+  expect(shadow).toMatchObject({ version: 2, n: 150, value: 0 });
+  expect(champion?.value).toBeGreaterThan(100);
+  const agreed = `select count(*)::int as n from pgscore_bi.prediction_detail where model_name = 'judged' and actual is not null group by model_version`;
+  expect((await superuser.query(agreed)).rows).toEqual([{ n: 150 }, { n: 150 }]);
+});
