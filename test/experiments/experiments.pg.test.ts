@@ -24,7 +24,7 @@ function start(model: string, arms: object, more = `split_by => '{id}'`, kind = 
 }
 
 beforeAll(async () => {
-  await addModel('churn', 4);
+  await addModel('churn', 6);
   await addModel('other', 2);
 });
 
@@ -169,11 +169,13 @@ test('the service stops an experiment at its time', async () => {
 });
 
 test('an experiment that makes no sense is refused, with the way out', async () => {
-  await superuser.query(
-    `update pgscore_data.execution set class_labels = '{no,maybe}' where version_id = (select version_id from pgscore_data.version v
-       join pgscore_data.model m using (model_id) where m.name = 'churn' and v.number = 4)`,
-  );
   await addMonitoredModel(superuser, 'unready', 'binary');
+  await superuser.query(
+    `update pgscore_data.execution e set class_labels = case v.number when 4 then '{no,maybe}' else e.class_labels end,
+            task = case v.number when 5 then 'regression' else e.task end
+       from pgscore_data.version v join pgscore_data.model m using (model_id) where v.version_id = e.version_id and m.name = 'churn'`,
+  );
+  await ada.query(`select pgscore.drop_version('churn@6')`);
   await superuser.query(
     `update pgscore_data.version set state = 'checking' where model_id = (select model_id from pgscore_data.model where name = 'churn') and number = 3`,
   );
@@ -209,6 +211,8 @@ test('an experiment that makes no sense is refused, with the way out', async () 
       await refused({ 'churn@champion': 10 }),
       await refused({ 'churn@3': 10 }),
       await refused({ 'churn@4': 10 }),
+      await refused({ 'churn@5': 10 }),
+      await refused({ 'churn@6': 10 }),
       await refused({ 'churn@9': 10 }),
       await refused(two, `split_by => '{id}'`, 'canary', 'churn@2'),
       await refused(two, `split_by => '{id}'`, 'canary', 'absent'),
@@ -236,6 +240,8 @@ test('an experiment that makes no sense is refused, with the way out', async () 
     `22023 ${noArm('churn@champion')}it is the champion`,
     `55000 version "churn@3" is checking, not ready`,
     `22023 ${noArm('churn@4')}it says no, maybe, and the champion no, yes`,
+    `22023 ${noArm('churn@5')}its task is regression, and that of the champion binary`,
+    `42704 model "churn" has no version or alias "6"`,
     `42704 model "churn" has no version or alias "9"`,
     `22023 start_experiment takes a whole model, not version churn@2`,
     `42704 model "absent" does not exist`,

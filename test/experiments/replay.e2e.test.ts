@@ -174,6 +174,12 @@ describe('a replay of calls', () => {
     expect(await refusal(alice, `select pgscore.replay('late', '2020-01-01', '2020-02-01')`)).toMatchObject({
       code: '55000',
     });
+    const early = `select pgscore.replay('late', to_time => '2020-01-01')`;
+    await ada.query(`select pgscore.log_calls('late', inputs => false)`);
+    expect((await refusal(alice, early)).detail).toBe('The model keeps its calls without their inputs.');
+    await ada.query(`select pgscore.log_calls('late', inputs => true, sampling => 0)`);
+    expect((await refusal(alice, early)).detail).toBe('The model keeps no calls.');
+    await ada.query(`select pgscore.log_calls('late', sampling => 1)`);
     // She sees her own calls.
     expect(await refusal(bob, `select pgscore.replay('late')`)).toMatchObject({ code: '55000' });
     await alice.query('create table mine_calls (id int)');
