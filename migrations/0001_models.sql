@@ -161,6 +161,7 @@ create table pgscore_data.gate (
   margin double precision check (margin >= 0),
   minimum_labels bigint check (minimum_labels > 0),
   by_column text,
+  target text,
   source text,
   expected text,
   tolerance double precision check (tolerance >= 0),
@@ -172,6 +173,7 @@ create table pgscore_data.gate (
 );
 comment on table pgscore_data.gate is 'What a version must pass before it becomes the champion of its model.';
 comment on column pgscore_data.gate.by_column is 'segments, or one column of them.';
+comment on column pgscore_data.gate.target is 'The target or label that it is about; NULL: each of them, or the model gives one value.';
 comment on column pgscore_data.gate.source is 'The table that the golden rows were copied from.';
 comment on column pgscore_data.gate.golden is 'The golden rows: of each its features, row, and what is expected, a number or a text.';
 

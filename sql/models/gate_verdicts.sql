@@ -1,91 +1,5 @@
 -- Whether a version passes the gates of its model.
 
-create or replace function pgscore_data._golden_native(this pgscore_models._version, golden jsonb) returns pgscore_models._prediction[]
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  setting constant text := coalesce(current_setting('pgscore.execution', true), '');
-  predictions pgscore_models._prediction[] := '{}';
-  r record;
-begin
-  -- An error undoes it.
-  perform set_config('pgscore.execution', 'native', true);
-  for r in select x.e -> 'row' as features, x.n from jsonb_array_elements(golden) with ordinality as x (e, n) order by x.n loop
-    predictions := predictions || (pgscore_models._predict(this, r.features)).prediction;
-  end loop;
-  perform set_config('pgscore.execution', setting, true);
-  return predictions;
-exception when others then
-  raise exception 'row %: %', r.n, sqlerrm using errcode = sqlstate;
-end
-$$;
-comment on function pgscore_data._golden_native(pgscore_models._version, jsonb) is
-  'What the compiled functions of a version say of golden rows.';
-
-create or replace function pgscore_data._golden_online(this_version int, golden jsonb, asked_by name) returns pgscore_models._prediction[]
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  names constant text[] := (select e.features from pgscore_data.execution e where e.version_id = this_version);
-  -- Without "log": they are no predictions to be counted.
-  request text := format('score {"version":%s,"reply":"rows","role":%s%s}', this_version, to_json(asked_by::text),
-    pgscore_data._settings(coalesce(current_setting('pgscore.deadline', true), ''),
-                           coalesce(current_setting('pgscore.request_id', true), ''))) || E'\n'
-    || (select '[' || string_agg(case when r.row ?& names then r.row else r.row || pgscore_models._match_features(names, r.row) end::text,
-                                 ',' order by r.n) || ']'
-          from (select x.e -> 'row' as row, x.n from jsonb_array_elements(golden) with ordinality as x (e, n)) r);
-begin
-  if asked_by is distinct from session_user and asked_by is distinct from current_setting('role') then
-    request := pgscore_data._asked_for(asked_by, request);
-  end if;
-  return pgscore_data._ask(request);
-end
-$$;
-comment on function pgscore_data._golden_online(int, jsonb, name) is
-  'What the service says of golden rows by a version, asked in the name of the caller.';
-
-create or replace function pgscore_data._judge_golden(g pgscore_data.gate, this_version int, asked_by name,
-  out passed boolean, out value double precision, out needs text, out reason text)
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  this constant pgscore_models._version := pgscore_models._version(array[this_version]);
-  predictions pgscore_models._prediction[];
-  found record;
-begin
-  passed := false;
-  begin
-    predictions := case when this.native then pgscore_data._golden_native(this, g.golden)
-                     else pgscore_data._golden_online(this_version, g.golden, asked_by) end;
-  exception when others then
-    reason := sqlerrm;
-    needs := case when sqlstate ~ '^08' or sqlstate in ('0A000', '53300', '55000', '57P01') then 'a running service' end;
-    return;
-  end;
-  with compared as (
-    select x.n, x.e, case jsonb_typeof(x.e -> 'expected') when 'number' then p.score::text else p.label end as predicted,
-           coalesce(case jsonb_typeof(x.e -> 'expected')
-             when 'number' then abs(p.score - (x.e ->> 'expected')::float8) / greatest(1, abs((x.e ->> 'expected')::float8))
-             else (pgscore_data._label_form(p.label) <> pgscore_data._label_form(x.e ->> 'expected'))::int end, 'infinity') as off
-      from jsonb_array_elements(g.golden) with ordinality as x (e, n)
-      left join unnest(predictions) with ordinality as p (score, label, probabilities, n) using (n)
-  )
-  select count(*) as n, count(*) filter (where c.off > g.tolerance) as wrong, max(c.off) as off,
-         (array_agg(format('%s instead of %s for %s', coalesce(c.predicted, 'NULL'), c.e ->> 'expected', left(c.e ->> 'row', 200))
-                    order by c.off desc, c.n))[1] as worst into found
-    from compared c;
-  passed := found.wrong = 0;
-  value := found.off;
-  reason := case when passed then format('%s rows are as expected', found.n)
-              else format('%s of %s rows differ: %s', found.wrong, found.n, found.worst) end;
-end
-$$;
-comment on function pgscore_data._judge_golden(pgscore_data.gate, int, name) is
-  'Whether a version says what is expected of golden rows. value: how far the worst prediction is off; of labels 1, or 0 where none is.';
-
 create or replace function pgscore_data._judge_segments(g pgscore_data.gate, this_version int, other int, other_name text,
   out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
 language plpgsql stable
@@ -100,7 +14,8 @@ begin
            sum(sum(c.n_predictions)) over (partition by s.column_name) as total
       from pgscore_data.monitor m
       join pgscore_data.segment s on s.model_id = m.model_id and s.column_name = any (m.segments)
-      join pgscore_data.cell_volume c on c.version_id = other and c.segment_id = s.segment_id
+      join pgscore_data.cell_volume c on c.segment_id = s.segment_id
+       and c.version_id = (select x.of_version from pgscore_data.counted_version x where x.version_id = other)
      where m.model_id = g.model_id and g.by_column in ('segments', s.column_name) group by s.segment_id
   ), judged as (
     select format('%s = %s', v.column_name, v.value) as segment, d.difference, d.low, d.high, j.*,
@@ -131,34 +46,19 @@ begin
 end
 $$;
 comment on function pgscore_data._judge_segments(pgscore_data.gate, int, int, text) is
-  'Whether a version is within the margin of a gate in every segment. The value is that of the worst one.';
+  'Whether a version, or a value of one, is within the margin of a gate in every segment. The value is that of the worst one.';
 
-create or replace function pgscore_data._judge_comparison(g pgscore_data.gate, this_version int,
+create or replace function pgscore_data._judge_pair(g pgscore_data.gate, this_version int, other int, other_name text,
   out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  other int;
-  other_name text;
   known record;
   is_known boolean;
 begin
   passed := false;
-  other := case g.against
-    when 'champion' then (select a.version_id from pgscore_data.alias a where a.model_id = g.model_id and a.alias = 'champion')
-    else (select v.version_id from pgscore_data.version v join pgscore_data.version t using (model_id)
-           where t.version_id = this_version and v.number < t.number and v.state = 'ready' order by v.number desc limit 1) end;
-  if other is null or other = this_version then
-    passed := true;
-    reason := case when other is null then format('there is no %s', g.against) else 'it is the champion' end;
-    return;
-  end if;
-  other_name := pgscore_models._version_name(other);
-  if not exists (select from pgscore_data.version_pair p where p.version_id = this_version and p.other_id = other) then
-    reason := format('its task is another one than that of %s', other_name);
-    return;
-  elsif g.kind = 'not_worse' then
+  if g.kind = 'not_worse' then
     select * into known from pgscore_data._gate_evidence(g, this_version, other);
     is_known := (known.d).metric is not null;
   else
@@ -178,6 +78,83 @@ begin
       reason := format('%s; %s', reason, known.doubt);
       passed := false;
     end if;
+  end if;
+end
+$$;
+comment on function pgscore_data._judge_pair(pgscore_data.gate, int, int, text) is
+  'Whether a version, or a value of one, is within the margin of a gate, by what is known of both.';
+
+create or replace function pgscore_data._judge_targets(g pgscore_data.gate, this_version int, other int, other_name text,
+  out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found record;
+begin
+  with target as (
+    -- By those of the other version: a target that this one does not give is not to be overlooked.
+    select x.name, x.place, x.value_id as other_value, n.value_id
+      from pgscore_data.version_value x
+      left join pgscore_data.version_value n on n.version_id = this_version and n.name = x.name
+     where x.version_id = other and x.name = coalesce(g.target, x.name)
+  ), judged as (
+    select t.name, t.place, j.*, coalesce(j.reason, 'this version does not give it') as said,
+           case when j.passed then 2 when j.needs is not null then 1 else 0 end as rank
+      from target t left join lateral pgscore_data._judge_pair(g, t.value_id, t.other_value, other_name) j on t.value_id is not null
+  ), placed as (
+    select j.*, row_number() over (order by j.rank, case when g.metric in ('mae', 'rmse') then - j.high else j.low end, j.place) as n
+      from judged j
+  )
+  select count(*) as n, count(*) filter (where p.rank < 2) as failed,
+         string_agg(p.name || ': ' || p.said, '; ' order by p.n) filter (where p.rank < 2 and p.n <= 5) as reasons,
+         string_agg(p.needs || ' for ' || p.name, '; ' order by p.n) filter (where p.rank = 1 and p.n <= 5) as needs,
+         (array_agg(p.name || ': ' || p.said order by p.n))[1] as worst, (array_agg(p.value order by p.n))[1] as value,
+         (array_agg(p.low order by p.n))[1] as low, (array_agg(p.high order by p.n))[1] as high into found
+    from placed p;
+  passed := found.n > 0 and found.failed = 0;
+  value := found.value;
+  low := found.low;
+  high := found.high;
+  needs := found.needs;
+  reason := case when found.n = 0 then format('%s does not give %L', other_name, g.target)
+    when found.failed = 0 and found.n = 1 then found.worst
+    when found.failed = 0 then format('none of %s targets is worse; the nearest is %s', found.n, found.worst)
+    else found.reasons || case when found.failed > 5 then format('; and %s more targets', found.failed - 5) else '' end end;
+end
+$$;
+comment on function pgscore_data._judge_targets(pgscore_data.gate, int, int, text) is
+  'Whether a version is within the margin of a gate in every target or label, or in the one of the gate. The value is that of the worst.';
+
+create or replace function pgscore_data._judge_comparison(g pgscore_data.gate, this_version int,
+  out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  other int;
+  other_name text;
+  task text;
+begin
+  passed := false;
+  other := case g.against
+    when 'champion' then (select a.version_id from pgscore_data.alias a where a.model_id = g.model_id and a.alias = 'champion')
+    else (select v.version_id from pgscore_data.version v join pgscore_data.version t using (model_id)
+           where t.version_id = this_version and v.number < t.number and v.state = 'ready' order by v.number desc limit 1) end;
+  if other is null or other = this_version then
+    passed := true;
+    reason := case when other is null then format('there is no %s', g.against) else 'it is the champion' end;
+    return;
+  end if;
+  other_name := pgscore_models._version_name(other);
+  select e.task into task from pgscore_data.execution e join pgscore_data.execution o using (task)
+   where e.version_id = this_version and o.version_id = other;
+  if task is null then
+    reason := format('its task is another one than that of %s', other_name);
+  elsif task in ('multi_target', 'multilabel') then
+    select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_targets(g, this_version, other, other_name) j;
+  else
+    select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_pair(g, this_version, other, other_name) j;
   end if;
 end
 $$;
@@ -235,7 +212,8 @@ as $$ select v.* from pgscore._gate_verdicts($1) v $$;
 comment on function pgscore.check_gates(text) is
 'Whether a version, such as churn@4, passes the gates of its model: a row for each gate.
 value: of golden how far the worst prediction is off; else how much higher the metric is than that of the other version, or in the worst '
-'segment.  low, high: the 95 % interval of value.  needs: what is lacking, where there is too little data; that counts as not passed.';
+'target or segment.  low, high: the 95 % interval of value.  needs: what is lacking, where there is too little data; that counts as not '
+'passed.';
 
 create or replace function pgscore_data._pass_gates(this_version int, this_name text, actor name, options jsonb) returns jsonb
 language plpgsql volatile

@@ -2,7 +2,7 @@
 
 create or replace view pgscore.gates with (security_barrier) as
 select m.name as model, g.name as gate, g.kind, g.metric, g.against, g.margin, g.minimum_labels, g.by_column as by, g.source, g.expected,
-       g.tolerance, jsonb_array_length(g.golden) as golden_rows, g.set_by, g.set_at
+       g.tolerance, jsonb_array_length(g.golden) as golden_rows, g.set_by, g.set_at, g.target
   from pgscore_data.gate g
   join pgscore_data.model m using (model_id);
 comment on view pgscore.gates is
@@ -21,6 +21,7 @@ comment on column pgscore.gates.tolerance is 'How far a prediction may be off, a
 comment on column pgscore.gates.golden_rows is 'How many golden rows there are.';
 comment on column pgscore.gates.set_by is 'The role that set it.';
 comment on column pgscore.gates.set_at is 'When it was set.';
+comment on column pgscore.gates.target is 'The target or label that it is about; NULL: each of them, or the model gives one value.';
 
 create or replace function pgscore_data._wrong_gate(base text, this_task text, g pgscore_data.gate, out wrong text, out remedy text)
 language plpgsql stable
@@ -28,6 +29,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   segments constant text[] := (select m.segments from pgscore_data.monitor m where m.model_id = g.model_id);
+  judged_as constant text := case this_task when 'multi_target' then 'regression' when 'multilabel' then 'binary' else this_task end;
+  targets constant text[] := array(
+    select n.name from pgscore_data.version_value n
+     where this_task in ('multi_target', 'multilabel') and n.version_id = (
+       select max(v.version_id) from pgscore_data.version v where v.model_id = g.model_id and v.state = 'ready') order by n.place);
   is_number constant boolean := jsonb_typeof(g.golden -> 0 -> 'expected') = 'number';
 begin
   remedy := 'Leave out what is to have its default.';
@@ -40,10 +46,14 @@ begin
     when g.tolerance between 0 and 1e300 is false then 'tolerance is a number from 0 on'
   end;
   if wrong is null and g.kind <> 'golden'
-    and not exists (select from pgscore_data.compared_kind k where k.task = this_task and k.metric = g.metric) then
+    and not exists (select from pgscore_data.compared_kind k where k.task = judged_as and k.metric = g.metric) then
     wrong := format('versions are not compared by %L', g.metric);
     remedy := coalesce((select 'Use one of ' || string_agg(k.metric, ', ' order by k.metric) || '.' from pgscore_data.compared_kind k
-                         where k.task = this_task), format('Of a model whose task is %s, versions are not compared.', this_task));
+                         where k.task = judged_as), format('Of a model whose task is %s, versions are not compared.', this_task));
+  elsif wrong is null and g.target is not null and g.target <> all (targets) then
+    wrong := format('the model gives no target %L', g.target);
+    remedy := coalesce('Use one of ' || nullif(array_to_string(targets, ', '), '') || ', or leave target out for all of them.',
+                       'It gives one value a row: leave target out.');
   elsif wrong is null and g.kind = 'no_segment_worse'
     and (segments = '{}' or g.by_column <> 'segments' and g.by_column <> all (segments)) then
     wrong := case when g.by_column = 'segments' then 'the model has no segments'
@@ -71,8 +81,8 @@ as $$
 declare
   needed constant text[] := case when kind = 'golden' then '{source,expected}'::text[]
                               when kind in ('not_worse', 'no_segment_worse') then '{metric,margin}' end;
-  optional constant text[] := case kind when 'golden' then '{tolerance}'::text[] when 'not_worse' then '{against,minimum_labels}'
-                                else '{against,minimum_labels,by}' end;
+  optional constant text[] := case kind when 'golden' then '{tolerance}'::text[] when 'not_worse' then '{against,minimum_labels,target}'
+                                else '{against,minimum_labels,by,target}' end;
 begin
   remedy := format('It needs %s, and may have %s.', array_to_string(needed, ' and '), array_to_string(optional, ', '));
   if needed is null then
@@ -101,7 +111,7 @@ begin
     g.model_id := family.model_id;
     -- As the columns of intervals name them.
     g.metric := case when g.metric in ('precision', 'recall', 'f1') then g.metric || '_score' else g.metric end;
-    g.name := coalesce(this_name, concat_ws('_', g.kind, g.metric));
+    g.name := coalesce(this_name, concat_ws('_', g.kind, g.metric, regexp_replace(g.target, '[^[:alnum:]_.-]', '_', 'g')));
     if g.kind = 'golden' then
       g.tolerance := coalesce(g.tolerance, 1e-5);
     else
@@ -118,9 +128,9 @@ begin
   end if;
   delete from pgscore_data.gate x where x.model_id = g.model_id and x.name = g.name;
   insert into pgscore_data.gate
-    (model_id, name, kind, metric, against, margin, minimum_labels, by_column, source, expected, tolerance, golden, set_by)
-  values (g.model_id, g.name, g.kind, g.metric, g.against, g.margin, g.minimum_labels, g.by_column, g.source, g.expected, g.tolerance,
-          g.golden, this_owner);
+    (model_id, name, kind, metric, against, margin, minimum_labels, by_column, target, source, expected, tolerance, golden, set_by)
+  values (g.model_id, g.name, g.kind, g.metric, g.against, g.margin, g.minimum_labels, g.by_column, g.target, g.source, g.expected,
+          g.tolerance, g.golden, this_owner);
   return g.name;
 end
 $$;
@@ -191,7 +201,7 @@ comment on function pgscore._golden_rows(text, regclass, text) is
 create or replace function pgscore.set_gate(
   model text, kind text, metric text default null, margin double precision default null, against text default null,
   minimum_labels bigint default null, by text default null, source regclass default null, expected text default null,
-  tolerance double precision default null, name text default null
+  tolerance double precision default null, name text default null, target text default null
 ) returns text
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -199,12 +209,13 @@ as $$
   insert into pgscore._command (action, model, argument, options)
   values ('set_gate', $1, $11,
     jsonb_strip_nulls(jsonb_build_object('kind', $2, 'metric', $3, 'margin', $4, 'against', $5, 'minimum_labels', $6, 'by', $7,
-                                         'source', $8::text, 'expected', $9, 'tolerance', $10))
+                                         'source', $8::text, 'expected', $9, 'tolerance', $10, 'target', $12))
       || case when $2 = 'golden' and num_nulls($8, $9) = 0 then jsonb_build_object('golden', pgscore._golden_rows($1, $8, $9))
            else '{}' end)
   returning outcome
 $$;
-comment on function pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text) is
+comment on function pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text, text)
+is
 'Sets what a version must pass before it becomes the champion of a model, in place of the gate of its name. Returns the name.
 model: its bare name.  kind: one of these.
 golden: its predictions of a small table equal expected ones. source: a table or view with the features; its rows are copied now.
@@ -216,7 +227,8 @@ not_worse: it is not worse than another version by more than a margin, by the 95
 'of the metric.  against: champion (default) or predecessor.  minimum_labels: that the metric must count for both versions (default 30).
 no_segment_worse: the same in each segment of the model. by: one segment column (default: segments, all of them). A segment of less than '
 '1 % of the other version''s predictions fails only where all of its interval is beyond the margin.
-name: default the kind and the metric. What lacks data is not passed.';
+target: of a model of several targets or labels the one to go by (default: each must pass).
+name: default the kind, the metric and the target. What lacks data is not passed.';
 
 create or replace function pgscore.drop_gate(model text, gate text) returns text
 language sql volatile security invoker

@@ -10,19 +10,31 @@ with ready as (
   union all
   select r.model_id, r.version_id, r.predecessor, 'predecessor', r.task from ready r where r.predecessor is not null
 )
-select p.version_id, p.other_id, p.compared_with, p.task, p.model_id
-  from pair p join ready o on o.version_id = p.other_id and o.task = p.task;
+select p.version_id, p.other_id, p.compared_with, p.task, p.model_id, p.version_id as of_version, p.other_id as of_other,
+       null::text as target
+  from pair p join ready o on o.version_id = p.other_id and o.task = p.task where p.task not in ('multi_target', 'multilabel')
+union all
+select n.value_id, x.value_id, p.compared_with, n.task, p.model_id, p.version_id, p.other_id, n.name
+  from pair p
+  join ready o on o.version_id = p.other_id and o.task = p.task
+  join pgscore_data.version_value n on n.version_id = p.version_id
+  join pgscore_data.version_value x on x.version_id = p.other_id and x.name = n.name
+ where p.task in ('multi_target', 'multilabel');
 comment on view pgscore_data.version_pair is
-  'Which versions are compared: each one with the champion of its model and with the one before it.';
+  'Which versions are compared: each one with the champion of its model and with the one before it. Of versions with several values a row, '
+  'each value with the one of its name: version_id and other_id are those of the values, of_version and of_other those of the versions.';
 
 create or replace view pgscore_data.comparison_due as
-select v.version_id, v.other_id, p.compared_at, p.compare_seconds, g.by_segment
+select v.version_id, v.other_id, p.compared_at, p.compare_seconds * n.n_values as compare_seconds, g.by_segment, v.of_version
   from pgscore_data.version_pair v
  cross join lateral (
    select exists (select from pgscore_data.gate g where g.model_id = v.model_id and g.kind = 'no_segment_worse') as by_segment) g
+  -- The values of a version share the time that its comparison may take.
+ cross join lateral (
+   select greatest(1, count(*)) as n_values from pgscore_data.version_value x where x.version_id = v.of_version and v.target is not null) n
   left join pgscore_data.compared_pair p using (version_id, other_id)
-  join pgscore_data.calibration_check a on a.version_id = v.version_id
-  join pgscore_data.calibration_check b on b.version_id = v.other_id
+  join pgscore_data.calibration_check a on a.version_id = v.of_version
+  join pgscore_data.calibration_check b on b.version_id = v.of_other
  where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at or g.by_segment and not p.by_segment;
 comment on view pgscore_data.comparison_due is
   'Pairs of versions whose labels changed since they were compared, or that a gate now compares by segment.';
@@ -40,6 +52,16 @@ begin atomic
            e.score - e.actual as error, e.bin, case when by_segment then e.segments end as segments
       from pgscore_data.evaluation e join pgscore_data.execution x using (version_id)
      where e.version_id in (this_version, other) and e.run_id is not null
+    union all
+    select n.value_id = other, hash_array_extended(e.key, 0), e.known_at, e.day, t.label = t.truth, t.truth = 1 and n.task = 'binary',
+           t.label = 1, case n.task when 'regression' then t.said - t.truth end,
+           case n.task when 'binary' then pgscore_data._score_bin(t.said, b.mirrored) end, case when by_segment then e.segments end
+      from pgscore_data.version_value n join pgscore_data.evaluation e using (version_id) cross join pgscore_data.score_bins b
+     cross join lateral (
+       select e.actual_values[n.place] as truth, e.predicted_values[n.place] as said,
+              case n.task when 'binary' then e.predicted_values[cardinality(e.actual_values) + n.place] end as label) t
+     where n.value_id in (this_version, other) and e.run_id is not null and t.truth is not null
+       and case n.task when 'binary' then t.label else t.said end is not null
   ), placed as (
     select 0 as segment_id, j.* from judged j
     union all
@@ -52,7 +74,7 @@ begin atomic
                   where o.segment_id = j.segment_id and o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
 end;
 comment on function pgscore_data._find_common_labels(int, int, boolean) is
-  'Notes the predictions of two versions whose label judges both; by segment, too, those that are in it by both.';
+  'Notes the predictions of two versions, or of two values, whose label judges both; by segment, too, those that are in it by both.';
 
 do $do$
 begin
@@ -236,7 +258,8 @@ begin
    where p.version_id = this_version and p.other_id = other;
 end
 $$;
-comment on function pgscore_data._compare_pair(int, int, boolean) is 'Compares two versions over the labels that judge both.';
+comment on function pgscore_data._compare_pair(int, int, boolean) is
+  'Compares two versions, or two values of theirs, over the labels that judge both.';
 
 create or replace function pgscore_data._compare_versions(patient boolean) returns boolean
 language plpgsql volatile security definer

@@ -209,6 +209,7 @@ select m.name as model_name, v.number::bigint as model_version, e.task,
        b.number::bigint as previous_version, b.change as change_from_previous_version,
        p.n_labeled as n, case when p.value is null then case when w.n_predictions = 0 then 'no_predictions'
                                                           when w.n_labeled = 0 then 'no_labels'
+                                                          when e.task in ('multi_target', 'multilabel') then 'several_values'
                                                             else 'no_mature_window' end end as undefined_reason,
        p.roc_auc_ci_low as roc_auc_now_ci_low, p.roc_auc_ci_high as roc_auc_now_ci_high,
        w.n_awaiting, w.n_predictions - w.n_labeled - w.n_awaiting as n_superseded
@@ -274,8 +275,8 @@ begin
   end loop;
   perform pgscore_data._comment_columns('pgscore_bi.current_model_health', pgscore_data._detail_meanings() || '{
     "n": "Labelled predictions of that month: those that value rests on.",
-    "undefined_reason": "Why value is NULL: no_predictions, no_labels, or no_mature_window (no month has 30 labels and the share that its '
-      'monitor asks for)."
+    "undefined_reason": "Why value is NULL: no_predictions, no_labels, several_values (model_verdict has the target that is worst), or '
+      'no_mature_window (no month has 30 labels and the share that its monitor asks for)."
   }');
 end
 $$;

@@ -2,7 +2,7 @@
 
 create or replace view pgscore_data.judged_model as
 select m.model_id, m.name, w.version_id, w.number, w.task,
-       case w.task when 'regression' then 'mae' else 'accuracy' end as metric,
+       case when w.task in ('regression', 'multi_target') then 'mae' else 'accuracy' end as metric,
        exists (select from pgscore_data.alias a where a.version_id = w.version_id and a.alias = 'champion') as is_champion,
        mo.time_zone, mo.label_maturity, mo.min_label_coverage, s.source_schema || '.' || s.source_name as label_source
   from pgscore_data.visible_model m
@@ -13,47 +13,51 @@ comment on view pgscore_data.judged_model is
 'The models that the caller may see, each with the version that its verdict is about; none where no version is ready.';
 
 create or replace view pgscore_data.judged_month as
-select j.model_id, j.metric, p.segment_key, p.segment_value, p.window_date, p.n_labeled::float8 as n, p.value, p.ci_low, p.ci_high,
+select j.model_id, j.metric, p.target, p.segment_key, p.segment_value, p.window_date, p.n_labeled::float8 as n, p.value, p.ci_low,
+       p.ci_high,
        case j.metric when 'mae' then p.value else 1 - p.value end as error,
        case j.metric when 'mae' then p.value - p.ci_low else p.ci_high - p.value end as below,
        case j.metric when 'mae' then p.ci_high - p.value else p.value - p.ci_low end as above
   from pgscore_data.judged_model j
  cross join lateral (
-   select b.segment_key, b.segment_value, b.window_date, b.n_labeled, b.is_mature,
+   select b.target, b.segment_key, b.segment_value, b.window_date, b.n_labeled, b.is_mature,
           b.accuracy as value, b.accuracy_ci_low as ci_low, b.accuracy_ci_high as ci_high
-     from pgscore_bi.binary_performance_monthly b where b.model_name = j.name and b.model_version = j.number and b.target is null
+     from pgscore_bi.binary_performance_monthly b
+    where b.model_name = j.name and b.model_version = j.number and (b.target is not null) = (j.task = 'multilabel')
    union all
-   select c.segment_key, c.segment_value, c.window_date, c.n_labeled, c.is_mature, c.accuracy, c.accuracy_ci_low, c.accuracy_ci_high
+   select null, c.segment_key, c.segment_value, c.window_date, c.n_labeled, c.is_mature, c.accuracy, c.accuracy_ci_low, c.accuracy_ci_high
      from pgscore_bi.multiclass_performance_monthly c where c.model_name = j.name and c.model_version = j.number
    union all
-   select r.segment_key, r.segment_value, r.window_date, r.n_labeled, r.is_mature, r.mae, r.mae_ci_low, r.mae_ci_high
-     from pgscore_bi.regression_performance_monthly r where r.model_name = j.name and r.model_version = j.number and r.target is null) p
+   select r.target, r.segment_key, r.segment_value, r.window_date, r.n_labeled, r.is_mature, r.mae, r.mae_ci_low, r.mae_ci_high
+     from pgscore_bi.regression_performance_monthly r
+    where r.model_name = j.name and r.model_version = j.number and (r.target is not null) = (j.task = 'multi_target')) p
  where p.is_mature and p.n_labeled >= 30;
 comment on view pgscore_data.judged_month is
-'The months that are mature and have 30 labels, of all predictions and of each segment. '
+'The months that are mature and have 30 labels, of all predictions and of each segment; of several targets or labels of each. '
 'error is lower where the model is better: the share that is wrong, or mae. Its interval goes from error - below to error + above.';
 
 -- The intervals of a weighted mean of months and of a difference are MOVER's (Zou and Donner 2008).
 create or replace view pgscore_data.judged_accuracy as
 with month as materialized (
-  select m.*, row_number() over (partition by m.model_id order by m.window_date desc) as age
+  select m.*, row_number() over (partition by m.model_id, m.target order by m.window_date desc) as age
     from pgscore_data.judged_month m where m.segment_key is null
 ), before as (
-  select m.model_id, count(*) as n_months, min(m.window_date) as first_window, max(m.error) as worst_error,
+  select m.model_id, m.target, count(*) as n_months, min(m.window_date) as first_window, max(m.error) as worst_error,
          sum(m.n * m.error) / sum(m.n) as error, sqrt(sum((m.n * m.above) ^ 2)) / sum(m.n) as above
-    from month m where m.age between 2 and 13 group by m.model_id
+    from month m where m.age between 2 and 13 group by m.model_id, m.target
 )
-select m.model_id, m.metric, m.window_date, m.n, m.value, m.ci_low, m.ci_high, b.n_months, b.first_window,
+select m.model_id, m.metric, m.target, m.window_date, m.n, m.value, m.ci_low, m.ci_high, b.n_months, b.first_window,
        case m.metric when 'mae' then b.error else 1 - b.error end as reference_value,
        m.error - b.error as loss, (m.error - b.error) / nullif(b.error, 0) as growth, m.error > b.worst_error as is_worst,
        coalesce(m.error - b.error > sqrt(m.below ^ 2 + b.above ^ 2) and m.error >= 1.05 * b.error, false) as is_worse,
        (select min(w.window_date) from month w
-         where w.model_id = m.model_id and w.window_date > coalesce((
-           select max(g.window_date) from month g where g.model_id = m.model_id and g.error <= b.error), '-infinity')) as since
-  from month m left join before b using (model_id)
+         where w.model_id = m.model_id and w.target is not distinct from m.target and w.window_date > coalesce((
+           select max(g.window_date) from month g
+            where g.model_id = m.model_id and g.target is not distinct from m.target and g.error <= b.error), '-infinity')) as since
+  from month m left join before b on b.model_id = m.model_id and b.target is not distinct from m.target
  where m.age = 1;
 comment on view pgscore_data.judged_accuracy is
-'The newest month of each model that can be judged, against up to twelve before it.
+'The newest month of each model, or target of one, that can be judged, against up to twelve before it.
 It is worse where the 95 % interval of the difference leaves no doubt, and errors grew by a twentieth at least.';
 
 create or replace view pgscore_data.judged_drift as
@@ -140,7 +144,10 @@ begin
   execute format($q$
     create or replace view pgscore_data.judged_accuracy_text as
     select a.*, s.segment_key, s.segment_value, to_char(a.window_date, 'Mon YYYY') as month,
-           case a.metric when 'mae' then 'Mean absolute error' else 'Accuracy' end as title,
+           case a.metric when 'mae' then 'Mean absolute error' else 'Accuracy' end || coalesce(' of ' || a.target, '') as title,
+           row_number() over (partition by a.model_id order by a.is_worse desc, a.is_worse and a.is_worst desc, a.growth desc nulls last,
+                                                               a.target) = 1 as is_first,
+           count(*) over (partition by a.model_id) as n_targets,
            %1$s as value_text, %2$s || ' to ' || %3$s as interval_text, %4$s as before_text,
            case a.n_months when 1 then 'month' else a.n_months || ' months' end as before_name,
            ', most where ' || s.segment_key || ' is ' || s.segment_value || ' (' || %5$s || ' to ' || %6$s || ')' as segment_text
@@ -156,7 +163,8 @@ begin
                        sqrt(sum((m.n * m.above) ^ 2) filter (where m.window_date < a.window_date))
                          / sum(m.n) filter (where m.window_date < a.window_date) as before_above
                   from pgscore_data.judged_month m
-                 where m.model_id = a.model_id and m.segment_key is not null and m.window_date between a.first_window and a.window_date
+                 where m.model_id = a.model_id and m.target is not distinct from a.target and m.segment_key is not null
+                   and m.window_date between a.first_window and a.window_date
                  group by m.segment_key, m.segment_value offset 0) x
          cross join lateral (select x.error - x.before - sqrt(x.below ^ 2 + x.before_above ^ 2) as loss) sure
          where a.is_worse and sure.loss > 0
@@ -167,14 +175,20 @@ begin
   execute format($q$
     create or replace view pgscore_data.better_version as
     select j.model_id, c.model_version, c.first_date, abs(c.difference) as size,
-           format('Version %%s is surely better: %%s %%s instead of %%s, %%s to %%s. Promote it with pgscore.promote(%%L).',
-             c.model_version, case j.metric when 'mae' then 'mean absolute error' else j.metric end, %1$s, %2$s,
+           format('Version %%s is surely better: %%s%%s %%s instead of %%s, %%s to %%s. Promote it with pgscore.promote(%%L).',
+             c.model_version, case j.metric when 'mae' then 'mean absolute error' else j.metric end, ' of ' || c.target, %1$s, %2$s,
              to_char(c.first_date, 'FMDD Mon YYYY'), to_char(c.last_date, 'FMDD Mon YYYY'), j.name || '@' || c.model_version) as sentence
       from pgscore_data.judged_model j
-      join pgscore_bi.version_comparison c on c.model_name = j.name and c.other_version = j.number
-     where c.compared_with = 'champion' and c.metric = j.metric and c.verdict = 'better' and not c.is_replayed$q$,
+     cross join lateral (
+       select x.*, bool_or(x.verdict = 'worse') over (partition by x.model_version) as is_worse_too
+         from pgscore_bi.version_comparison x
+        where x.model_name = j.name and x.other_version = j.number and x.compared_with = 'champion' and x.metric = j.metric
+          and not x.is_replayed) c
+     where c.verdict = 'better' and not c.is_worse_too$q$,
     pgscore_data._number_text('c.value_a', of_model), pgscore_data._number_text('c.value_b', of_model));
 end
 $do$;
 comment on view pgscore_data.judged_accuracy_text is 'The same with what sentences about it are made of.';
-comment on view pgscore_data.better_version is 'Versions that are surely better than the champion by the metric that its verdict is about.';
+comment on view pgscore_data.better_version is
+  'Versions that are surely better than the champion by the metric that its verdict is about; of several targets in one, and worse in '
+  'none.';

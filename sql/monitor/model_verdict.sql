@@ -51,8 +51,8 @@ with judged as materialized (
          format('Labels are late: the truth is known of %s %% of the predictions for %s to %s. They are due, and %s %% is asked for.',
            to_char(100 * l.label_coverage, 'FM990.0'), to_char(l.first_date, 'FMDD Mon YYYY'), to_char(l.last_date, 'FMDD Mon YYYY'),
            to_char(100 * j.min_label_coverage, 'FM990.##'))
-    from label l join judged j using (model_id) left join accuracy a using (model_id)
-   where l.label_coverage < j.min_label_coverage and (l.n_labeled > 0 or a.model_id is not null)
+    from label l join judged j using (model_id)
+   where l.label_coverage < j.min_label_coverage and (l.n_labeled > 0 or exists (select from accuracy a where a.model_id = l.model_id))
   union all
   select a.model_id, k.weight, case when a.severity = 'critical' or k.weight = 1 and a.severity <> 'info' then 'act' else 'watch' end,
          k.cause, null, a.since_date,
@@ -76,8 +76,6 @@ with judged as materialized (
            when 'no_version' then 'No version is ready to score: deploy one with pgscore.deploy().'
            when 'no_predictions' then 'Nothing was scored yet: use pgscore.score_table() or pgscore.score().'
            when 'no_truth' then 'No label judges what it gives: its volume, its failed rows and the drift of its features are watched.'
-           when 'several_values' then format('Each value of its rows is judged by itself: see pgscore_bi.%s_performance_monthly.',
-             case j.task when 'multilabel' then 'binary' else 'regression' end)
            when 'no_label_source' then format('The truth is not known: say where it arrives with pgscore.set_labels(%L, …).', j.name)
            when 'labels_waiting' then 'Labels are waiting to be counted, which takes seconds while a service runs.'
            when 'labels_unreadable' then format('Labels of %s cannot be read: pgscore.label_sources has the error.', j.label_source)
@@ -96,8 +94,6 @@ with judged as materialized (
                          where x.version_id = j.version_id and x.segment_id = 0 and x.n_predictions <> 0) then 'no_predictions'
        when exists (select from pgscore_data.execution x where x.version_id = j.version_id
                        and (x.task = 'embedding' or x.score_unit in ('distance', 'share'))) then 'no_truth'
-       when j.task in ('multi_target', 'multilabel')
-         and exists (select from pgscore_data.evaluation x where x.version_id = j.version_id) then 'several_values'
        when exists (select from pgscore_data.evaluation x where x.version_id = j.version_id) then 'no_mature_month'
        when exists (select from pgscore_data.label_change x where x.model_id = j.model_id) then 'labels_waiting'
        when j.label_source is null then 'no_label_source'
@@ -108,11 +104,15 @@ with judged as materialized (
    where a.model_id is null
   union all
   select a.model_id, 7, 'healthy', 'none', null, null,
-         format('%s is %s in %s (%s), %s.', a.title, a.value_text, a.month, a.interval_text, case
+         format('%s is %s in %s (%s), %s%s.', a.title, a.value_text, a.month, a.interval_text, case
            when a.n_months is null then 'the first month that can be judged'
            when a.loss > 0 then format('not surely worse than %s over the %s before', a.before_text, a.before_name)
-           else format('no worse than %s over the %s before', a.before_text, a.before_name) end)
-    from accuracy a
+           else format('no worse than %s over the %s before', a.before_text, a.before_name) end,
+           case when a.target is not null and a.n_targets < n.n_values
+             then format('; %s of %s targets can be judged', a.n_targets, n.n_values) end)
+    from accuracy a join judged j using (model_id)
+   cross join lateral (select count(*) as n_values from pgscore_data.version_value x where x.version_id = j.version_id) n
+   where a.is_first
 ), ranked as (
   select c.*, row_number() over (
            partition by c.model_id
@@ -122,14 +122,15 @@ with judged as materialized (
 select j.name as model_name, j.number::bigint as model_version, j.is_champion, j.task, c.verdict, c.cause, c.sentence, o.causes,
        c.since, a.segment_key, a.segment_value, d.feature_name, d.since as feature_since, j.metric, a.window_date as latest_window,
        a.value, a.ci_low, a.ci_high, a.n::bigint as n, a.reference_value, coalesce(x.n, 0) as open_alerts,
-       l.label_coverage, l.label_delay_days, r.failed_share, b.model_version as better_version, o.undefined_reason
+       l.label_coverage, l.label_delay_days, r.failed_share, b.model_version as better_version, o.undefined_reason,
+       a.target
   from judged j
   join ranked c on c.model_id = j.model_id and c.place = 1
   join (select r.model_id, max(r.cause) filter (where r.verdict = 'unknown') as undefined_reason,
                string_agg(r.cause, ', ' order by r.place) filter (where r.verdict in ('act', 'watch') and r.is_first) as causes
           from (select y.*, row_number() over (partition by y.model_id, y.cause order by y.place) = 1 as is_first from ranked y) r
          group by r.model_id) o on o.model_id = j.model_id
-  left join accuracy a on a.model_id = j.model_id
+  left join accuracy a on a.model_id = j.model_id and a.is_first
   left join drift d on d.model_id = j.model_id and d.has_drifted
   left join label l on l.model_id = j.model_id
   left join run r on r.model_id = j.model_id and r.state = 'done'
@@ -148,7 +149,7 @@ begin
     "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. '
       'healthy: none of these.",
     "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, watch_delay, drift, labels_late '
-      'or challenger_better; of unknown no_version, no_predictions, no_truth, several_values, no_label_source, labels_waiting, '
+      'or challenger_better; of unknown no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
       'labels_unreadable, no_labels or no_mature_month; of healthy none.",
     "sentence": "The cause in one sentence, with its numbers.",
     "causes": "All causes of act and watch, the largest first; NULL: there is none.",
@@ -166,8 +167,9 @@ begin
     "label_delay_days": "Days to their label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
     "failed_share": "Of the rows of the newest run, the share that could not be scored; NULL: the run itself failed, or there is none.",
     "better_version": "A version that is surely better than the champion by the same metric; NULL: none is.",
-    "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, several_values, no_label_source, labels_waiting, '
-      'labels_unreadable, no_labels or no_mature_month."
+    "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
+      'labels_unreadable, no_labels or no_mature_month.",
+    "target": "Of a model of several targets or labels the one that value is of: the one that got worse most; NULL: it gives one value."
   }');
 end
 $$;

@@ -28,11 +28,10 @@ comment on view pgscore_data.compared_difference is
 comment on view pgscore_data.replayed_difference is 'How far a replay and the live champion are apart by a metric, in the same way.';
 
 create or replace view pgscore_data.comparison as
-select v.model_id, p.version_id, p.other_id, p.compared_with, k.task, k.metric, c.first_day, c.last_day, c.n_days,
+select p.model_id, p.of_version as version_id, p.of_other as other_id, p.compared_with, k.task, k.metric, c.first_day, c.last_day, c.n_days,
        x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough, c.compared_at,
-       null::bigint as run_id, null::text as in_training
-  from pgscore_data.version v
-  join pgscore_data.version_pair p using (version_id)
+       null::bigint as run_id, null::text as in_training, p.target
+  from pgscore_data.version_pair p
   join pgscore_data.compared_kind k on k.task = p.task
   left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
   left join pgscore_data.compared_difference x
@@ -43,7 +42,7 @@ select v.model_id, v.version_id, coalesce(r.other_id, a.version_id), 'champion',
        case when r.n_days is not null then r.compared_at end, r.run_id, case
          when coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil') is null then 'unknown'
          when exists (select from pgscore_data.replay_month m where m.run_id = r.run_id and m.in_training) then 'left_out'
-         else 'none' end
+         else 'none' end, null
   from pgscore_data.replay r
   join pgscore_data.run using (run_id)
   join pgscore_data.version v using (version_id)
@@ -73,7 +72,7 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
                                                            where e.version_id in (p.version_id, p.other_id) and not e.probabilities)
                                                                  then 'no_probabilities' else 'one_class' end
          else 'no_labels' end end as undefined_reason,
-       p.run_id is not null as is_replayed, p.run_id as replay_run, p.in_training
+       p.run_id is not null as is_replayed, p.run_id as replay_run, p.in_training, p.target
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.comparison p using (model_id)
@@ -83,12 +82,14 @@ comment on view pgscore_bi.version_comparison is
 'Whether a version is better than the champion and than the one before it, by each metric, over the labels that judge a prediction of '
 'both. Other labels count for neither. The 95 % interval of the difference is made of the intervals of both values and of their '
 'correlation (Zou 2007; for shares Newcombe 1998, Stat Med 17:2635, method 10). Labels of one entity are not taken for independent. '
-'Where is_replayed, model_version replayed the past, and other_version is the champion as it predicted live.';
+'Where is_replayed, model_version replayed the past, and other_version is the champion as it predicted live. '
+'A model of several targets or labels has rows of each, which target names.';
 do $$
 begin
   perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
     "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_labels, no_predicted_positives, no_positive_labels, '
-      'one_class, or no_probabilities (a version says labels only), of one of them at least."
+      'one_class, or no_probabilities (a version says labels only), of one of them at least.",
+    "target": "The target or label that the row is about, of a model that gives several; NULL: it gives one."
   }');
 end
 $$;

@@ -28,6 +28,7 @@ type SetOptions = {
   against?: string;
   minimumLabels?: number;
   by?: string;
+  target?: string;
   source?: string;
   expected?: string;
   tolerance?: number;
@@ -80,10 +81,11 @@ function addSet(gates: Command): void {
       numberOption('--minimum-labels'),
     )
     .option('--by <column>', 'one segment column (default: all of them)')
+    .option('--target <target>', 'of several targets or labels, the one to go by (default: each must pass)')
     .option('--source <table>', 'of golden rows, a table or view')
     .option('--expected <column>', 'the column of it that holds the expected score or label')
     .option('--tolerance <n>', 'how far a prediction may be off (default: 1e-5)', numberOption('--tolerance'))
-    .option('--name <name>', 'default: the kind and the metric')
+    .option('--name <name>', 'default: the kind, the metric and the target')
     .addHelpText('after', EXAMPLES)
     .action(async (model: string, kind: string, options: SetOptions) => {
       const { flags, output } = invocation(command);
@@ -102,6 +104,7 @@ function setArguments(model: string, kind: string, options: SetOptions): Argumen
     ['against', 'text', options.against],
     ['minimum_labels', 'bigint', options.minimumLabels],
     ['by', 'text', options.by],
+    ['target', 'text', options.target],
     ['source', 'regclass', options.source],
     ['expected', 'text', options.expected],
     ['tolerance', 'float8', options.tolerance],

@@ -77,6 +77,7 @@ type GateRow = {
   golden_rows: number | null;
   set_by: string;
   set_at: Date;
+  target: string | null;
 };
 
 type ExperimentRow = {
