@@ -34,6 +34,21 @@ end
 $$;
 comment on function pgscore._is_on_citus(regclass) is 'Whether a source reads tables of Citus.';
 
+create or replace function pgscore._has_shards(source regclass) returns boolean
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  by_hash boolean;
+begin
+  execute 'select exists (select from pg_catalog.pg_dist_partition p where p.logicalrelid = $1 and p.partmethod = ''h'')' into by_hash
+    using source;
+  return by_hash;
+end
+$$;
+comment on function pgscore._has_shards(regclass) is
+  'Whether a source is itself a distributed table, of which each row is in one shard. For tables of Citus and views of them.';
+
 create or replace function pgscore._refuse_on_citus(source regclass, columns jsonb) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -74,11 +89,15 @@ as $$
   )
   select format($body$
 #variable_conflict use_column
-%s
+%1$s
 begin
-  if %s then
-    return query select %s from %I.%I t%s;
-    perform %s;
+  if %2$s then
+    if hi operator(pg_catalog.=) '(0,0)'::pg_catalog.tid then
+      perform from %4$I.%5$I t where false;
+    else
+      return query select %3$s from %4$I.%5$I t%6$s;
+    end if;
+    perform %7$s;
   end if;
 end
 $body$,
@@ -94,4 +113,5 @@ $body$,
     from key
 $$;
 comment on function pgscore._citus_body(jsonb, text, text) is
-  'The body of a read handle in PL/pgSQL: it compares its guard on the coordinator, then reads by a query without functions of pgscore.';
+'The body of a read handle in PL/pgSQL: it compares its guard on the coordinator, then reads by a query without functions of pgscore. Up to
+(0,0) it reads nothing, and locks the source.';

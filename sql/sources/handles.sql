@@ -54,6 +54,15 @@ comment on function pgscore._columns_are(text, text[], text[]) is
 'Raises where a column of a source has another type than a handle was made for, which the casts of the handle would hide. The handle asks '
 'as it reads, when it holds its lock.';
 
+create or replace function pgscore._guard(guard_hash text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), '
+                '''UTF8'')), ''hex'') operator(pg_catalog.=) %L', guard_hash)
+$$;
+comment on function pgscore._guard(text) is 'The condition of a read handle: the service has set the key of this hash in its session.';
+
 create or replace function pgscore._create_handle(plan jsonb, kind text, digest text) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -71,8 +80,7 @@ declare
 begin
   insert into pgscore._handle_request (kind, digest) values (_create_handle.kind, _create_handle.digest)
   returning handle_id, name, guard_hash into reserved;
-  guard := format('pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting(''pgscore.guard'', true), '
-                  '''UTF8'')), ''hex'') operator(pg_catalog.=) %L', reserved.guard_hash);
+  guard := pgscore._guard(reserved.guard_hash);
   if _create_handle.kind = 'view' then
     -- A barrier with OFFSET, into which no condition moves, lest the planner show what it knows of a column: to the function of an
     -- operator, or in its estimates. So the range of a shard is a setting. The types of columns that a view reads cannot change.
@@ -97,6 +105,7 @@ begin
         when (plan ->> 'by_key')::boolean then pgscore._with_keys(reading, plan -> 'columns') else reading end);
     execute format('revoke execute on function pgscore_sources.%I(tid, tid) from public', reserved.name);
     execute format('grant execute on function pgscore_sources.%I(tid, tid) to pgscore_reader', reserved.name);
+    perform pgscore._create_shard_handle(plan, reserved.name, reserved.guard_hash);
   end if;
   return reserved.handle_id;
 end
@@ -189,9 +198,10 @@ declare
   kept record;
 begin
   if kind = 'function' then
-    select h.handle_id, h.name into kept from pgscore._handle_request h
+    select h.handle_id, h.name, h.guard_hash into kept from pgscore._handle_request h
      where h.digest = shape and h.kind = 'function' order by h.handle_id desc limit 1;
     if pgscore._handle_is_sole(kept.name) then
+      perform pgscore._create_shard_handle(plan, kept.name, kept.guard_hash);
       return kept.handle_id;
     end if;
   end if;

@@ -189,8 +189,9 @@ begin
   return jsonb_build_object(
     'schema', relation.nspname, 'name', relation.relname, 'columns', columns,
     -- A grant on columns does not cover ctid, by which a table is cut into shards.
-    'kind', case when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks and has_table_privilege(source, 'select')
-                   and not on_citus then 'ctid'
+    'kind', case when not has_table_privilege(source, 'select') then 'stream'
+              when on_citus then case when pgscore._has_shards(source) then 'shards' else 'stream' end
+              when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks then 'ctid'
               else 'stream' end,
     'plain', relation.relkind in ('r', 'm', 'p') and not relation.relrowsecurity,
     'on_citus', on_citus,

@@ -70,7 +70,10 @@ export async function runOnWorkers(client: pg.ClientBase, statement: string): Pr
 const PREPARATION = [
   'create schema if not exists pgscore authorization pgscore_service',
   'create schema if not exists pgscore_models authorization pgscore_service',
+  'create schema if not exists pgscore_sources authorization pgscore_service',
   'grant usage on schema pgscore, pgscore_models to pgscore_user',
+  'grant usage, create on schema pgscore_sources to pgscore_user',
+  'grant usage on schema pgscore_sources to pgscore_reader',
   `if to_regprocedure('public.score(text, anyelement)') is null then
      set local check_function_bodies = off;
      create function public.score(model text, features anyelement) returns double precision language sql volatile
@@ -88,7 +91,7 @@ export async function clearWorkers(client: pg.ClientBase): Promise<void> {
   if ((await citusOf(client)) === undefined) return;
   await runOnWorkers(
     client,
-    `drop schema if exists pgscore, pgscore_models cascade;
+    `drop schema if exists pgscore, pgscore_models, pgscore_sources cascade;
      if (select p.prosrc from pg_proc p where p.oid = to_regprocedure('public.score(text, anyelement)')) = 'select pgscore.score($1, $2)' then
        drop function public.score(text, anyelement);
      end if`,

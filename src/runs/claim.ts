@@ -149,7 +149,7 @@ export class Dispatcher {
       { run: run.runId, attempt: run.attempt, source: `${run.sourceSchema}.${run.sourceName}` },
       'run claimed',
     );
-    if (run.sourceKind === 'ctid' && run.pages > LARGE_PAGES && !run.comparesRows) this.#work.scoreSharded(run);
+    if (isCut(run)) this.#work.scoreSharded(run);
     else this.#work.score(this.#job(run, null));
   }
 
@@ -179,6 +179,12 @@ export class Dispatcher {
   }
 }
 
+/** Whether a run is scored in shards. A distributed table always is: its size is not known here. */
+function isCut({ sourceKind, pages, comparesRows, keyLists }: Run): boolean {
+  const isLarge = sourceKind === 'shards' ? keyLists === null : sourceKind === 'ctid' && pages > LARGE_PAGES;
+  return isLarge && !comparesRows;
+}
+
 function shardFrom(row: ShardRow): Shard {
   return {
     shard: row.shard,
@@ -204,7 +210,7 @@ export const claimRuns = statement<
   `with queued as materialized (
      select r.run_id from pgscore_data.run r
       where r.state = 'queued' and (r.lease_until is null or r.lease_until < clock_timestamp())
-        and ($4 or r.source_kind = 'stream' or r.pages <= $5)
+        and ($4 or case r.source_kind when 'ctid' then r.pages <= $5 else r.source_kind = 'stream' end)
         and not exists (select from pgscore_data.cancellation c where c.run_id = r.run_id)
       order by r.run_id limit $3 for no key update skip locked
    ), claimed as (

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { connect, disconnect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
+import { COORDINATOR } from './distributed-source.ts';
 import { rowSecurity, type Run } from './run.ts';
 import { qualified } from '../lib/text.ts';
 
@@ -41,14 +42,24 @@ export async function exportSnapshot(readerUrl: string | undefined, run: Run): P
 async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: string }> {
   await client.query('begin isolation level read committed read only');
   await client.query(PREPARE_TO_LOCK, [rowSecurity(run), LOCK_TIMEOUT]);
+  // A distributed table has no snapshot that its nodes share. Its handle locks it where it has its guard.
+  if (run.sourceKind === 'shards') await client.query(GUARD, [run.handle.guardKey]);
   const lock = lockingQuery(run);
   await client.query(lock);
+  if (run.sourceKind === 'shards') return lockedAt(client);
   const { rows } = await client.query<{ id: string; at: string }>(
     'select pg_export_snapshot() as id, clock_timestamp()::text as at',
   );
   const [row] = rows;
   if (row === undefined) throw new Error('pg_export_snapshot() gave no row');
   return row;
+}
+
+async function lockedAt(client: pg.Client): Promise<{ id: string; at: string }> {
+  const { rows } = await client.query<{ at: string }>('select clock_timestamp()::text as at');
+  const [row] = rows;
+  if (row === undefined) throw new Error('clock_timestamp() gave no row');
+  return { id: COORDINATOR, at: row.at };
 }
 
 function snapshotLost(): PgscoreError {
@@ -59,6 +70,9 @@ function snapshotLost(): PgscoreError {
 
 /** How long a run waits for whoever alters or drops its source. */
 export const LOCK_TIMEOUT = '10s';
+
+/** Makes the handles of a run answer its session. */
+export const GUARD = `select set_config('pgscore.guard', $1, false), clock_timestamp()::text as at`;
 
 /**
  * Takes the guard away, and bounds the wait for a lock: its values are the run's row_security and that bound. The range is

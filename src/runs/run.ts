@@ -70,7 +70,7 @@ export type Run = {
   readonly waitedMs: number;
   readonly handle: Handle;
   readonly columns: readonly PlannedColumn[];
-  readonly sourceKind: 'ctid' | 'stream';
+  readonly sourceKind: 'ctid' | 'shards' | 'stream';
   readonly sourceSchema: string;
   readonly sourceName: string;
   readonly rls: 'error' | 'filter';
@@ -107,7 +107,7 @@ export type ClaimedRunRow = {
   waited_ms: number;
   columns: PlannedColumn[] | null;
   pages: string;
-  source_kind: 'ctid' | 'stream';
+  source_kind: 'ctid' | 'shards' | 'stream';
   source_schema: string;
   source_name: string;
   rls: 'error' | 'filter';

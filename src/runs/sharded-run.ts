@@ -1,7 +1,10 @@
+import type pg from 'pg';
+import type { Logger } from '../log.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
 import { createGeneration, type Loaded } from './publish.ts';
-import { measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
+import { type BlockRange, measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
+import { cutDistributed, expectSameShards, NODES } from './distributed-source.ts';
 import type { Run } from './run.ts';
 import type { Counts } from './job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
@@ -10,11 +13,19 @@ import { Signal } from '../lib/signal.ts';
 
 const POLL_MS = 1000;
 
+/** What shards read, and what they are. */
+type Cut = {
+  readonly snapshotId: string;
+  readonly ranges: readonly BlockRange[];
+  readonly rows: number | null;
+};
+
 export type ShardedRunOptions = {
   readonly worker: string;
   readonly scorers: number;
   readonly databaseUrl: string | undefined;
   readonly readerUrl: string | undefined;
+  readonly log: Logger;
   /** Shards are open: scorers may claim them. */
   readonly onOpened: () => void;
   /** No shard of the run is left to be read. */
@@ -33,6 +44,8 @@ export class ShardedRun {
   /** To publish it; connected when its last shards are scored. */
   readonly publication: DatabaseConnection;
   #ended = false;
+  /** Those of a distributed table, where the nodes are read themselves. */
+  #shards: readonly string[] | undefined;
 
   constructor(run: Run, options: ShardedRunOptions) {
     this.run = run;
@@ -68,6 +81,7 @@ export class ShardedRun {
       const generation = await this.#open(snapshot);
       this.#with.onOpened();
       const counts = await this.#allDone(snapshot);
+      if (this.#shards !== undefined) await expectSameShards(await this.#connection.client(), this.run, this.#shards);
       this.#with.onScored(this.run.runId);
       return { ...counts, generation, snapshotAt: snapshot.at };
     } finally {
@@ -78,8 +92,9 @@ export class ShardedRun {
   async #open(snapshot: ExportedSnapshot): Promise<number> {
     const { run } = this;
     const client = await this.#connection.client();
-    const [size] = await measureSource(client, run.sourceSchema, run.sourceName);
-    const ranges = shardRanges(Number(size?.longest ?? 0), Number(size?.total ?? 0), this.#with.scorers);
+    const { snapshotId, ranges, rows } = await (run.sourceKind === 'shards'
+      ? this.#cutDistributed(client)
+      : this.#cutBlocks(client, snapshot.id));
     const [created] = await createGeneration(client, run.runId, run.attempt);
     if (created === undefined) throw new RunEnded();
     const [opened] = await openShards(
@@ -87,15 +102,29 @@ export class ShardedRun {
       run.runId,
       run.attempt,
       this.#with.worker,
-      snapshot.id,
+      snapshotId,
       snapshot.at,
       created.generation,
       ranges.map(({ from }) => from),
       ranges.map(({ to }) => to),
-      size?.rows === null || size === undefined ? null : Math.round(size.rows),
+      rows,
     );
     if (Number(opened?.shards ?? 0) === 0) throw new RunEnded();
     return created.generation;
+  }
+
+  async #cutBlocks(client: pg.Client, snapshotId: string): Promise<Cut> {
+    const [size] = await measureSource(client, this.run.sourceSchema, this.run.sourceName);
+    const ranges = shardRanges(Number(size?.longest ?? 0), Number(size?.total ?? 0), this.#with.scorers);
+    return { snapshotId, ranges, rows: size?.rows === null || size === undefined ? null : Math.round(size.rows) };
+  }
+
+  async #cutDistributed(client: pg.Client): Promise<Cut> {
+    const { readerUrl, scorers, log } = this.#with;
+    const { readBy, ranges, shards, reason } = await cutDistributed(client, readerUrl, this.run, scorers);
+    if (reason !== undefined) log.warn({ run: this.run.runId, reason }, 'the coordinator reads the shards of the run');
+    if (readBy === NODES) this.#shards = shards;
+    return { snapshotId: readBy, ranges, rows: null };
   }
 
   async #allDone(snapshot: ExportedSnapshot): Promise<Counts> {

@@ -1,7 +1,7 @@
 import { statement } from '../postgres/statement.ts';
 
 /** Blocks [from, to) of every relation of the source; `to` is null for the last range, which stays open. */
-type BlockRange = { readonly from: number; readonly to: number | null };
+export type BlockRange = { readonly from: number; readonly to: number | null };
 
 const LEAST_PAGES = 128;
 const MOST_PAGES = 8192;

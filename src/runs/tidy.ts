@@ -50,7 +50,8 @@ export async function tidy(connection: DatabaseConnection): Promise<void> {
     await foldGenerations(client);
     await dropGenerations(client);
     await pruneHistory(client, MOST_TARGETS, MOST_PRUNED);
-    await dropHandles(client);
+    const dropped = await dropHandles(client);
+    if (dropped.some((handle) => handle.dropped)) await dropShardHandles(client);
     await forgetWorkers(client);
     await pruneWatches(client);
     await dropIdleChanges(client);
@@ -74,6 +75,9 @@ const dropHandles = statement<[], { handle_id: string; dropped: boolean }>(
    )
    select handle_id, pgscore_data._drop_handle(handle_id) as dropped from spare`,
 );
+
+/** Drops them on the workers of Citus, too. */
+const dropShardHandles = statement<[]>('drop_shard_handles', 'select pgscore_data._drop_shard_handles()');
 
 /** Drops one read handle, if no open run needs it and nobody reads through it just now; else the sweep does. */
 export const dropHandle = statement<[handleId: number], { dropped: boolean }>(

@@ -164,6 +164,7 @@ export class RunWorker {
       scorers,
       databaseUrl,
       readerUrl: this.#readerUrl,
+      log: this.#log,
       onOpened: () => this.lookFor('all'),
       onScored: (runId) => this.#scorers.release(runId),
     });
@@ -263,8 +264,9 @@ export class RunWorker {
   /** A shard that may succeed is opened again; one that cannot, or was tried too often, takes the run with it. */
   async #failShard(run: Run, shard: Shard, failed: Failed): Promise<void> {
     if (this.#handedBack) return;
-    // Without its snapshot no shard of the attempt can be read any more, whoever tries.
-    if (failed.code === 'snapshot_lost' || (!failed.retry && hasArms(run))) return this.#failWhole(run, failed);
+    // Without its snapshot no shard of the attempt can be read any more, whoever tries; nor while a node is away.
+    if (['snapshot_lost', 'source_unreachable'].includes(failed.code) || (!failed.retry && hasArms(run)))
+      return this.#failWhole(run, failed);
     if (failed.retry && shard.tries < MOST_TRIES) {
       await this.#failures.reopen(run, shard, failed);
       return this.lookFor('all');

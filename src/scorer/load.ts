@@ -4,6 +4,7 @@ import { runPipeline } from '../postgres/pipeline.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
 import type { ScoredStream } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
+import type { ShardReading } from './read-shards.ts';
 import { writePredictions } from './write-predictions.ts';
 import { finishShard } from '../runs/shards.ts';
 
@@ -43,13 +44,20 @@ export async function loadGeneration(
 const BEGIN = 'begin; set local synchronous_commit = off';
 
 /** Copies a shard's predictions into the run's generation and ends the shard, in one transaction under its fence. */
-export async function loadShard(job: Job, shard: Shard, scored: ScoredStream, tools: Tools): Promise<Outcome> {
+export async function loadShard(
+  job: Job,
+  shard: Shard,
+  scored: ScoredStream,
+  tools: Tools,
+  reading?: ShardReading,
+): Promise<Outcome> {
   const client = await tools.writer.client();
   const { run } = job;
   await transaction(
     client,
     async () => {
       await writePredictions(client, run, shard.generation, scored);
+      await reading?.expectUnmoved(client);
       await runPipeline(client, scored.statements(shard.shard));
       const { rowsDone, rowsFailed, cpuSeconds } = scored.counts;
       const done = await finishShard(

@@ -6,11 +6,9 @@ import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { PgscoreError } from '../errors.ts';
 import { rowSecurity, type PlannedColumn, type Run } from '../runs/run.ts';
 import type { Job } from '../runs/job.ts';
-import { LOCK_TIMEOUT, lockingQuery, PREPARE_TO_LOCK } from '../runs/exported-snapshot.ts';
+import { GUARD, LOCK_TIMEOUT, lockingQuery, PREPARE_TO_LOCK } from '../runs/exported-snapshot.ts';
 import { qualified } from '../lib/text.ts';
 import { isSqlType, type SourceColumn } from '../copy/source-column.ts';
-
-const GUARD = `select set_config('pgscore.guard', $1, false), clock_timestamp()::text as at`;
 
 /** A session of pgscore_reader, and the steps that go around the COPY of a job. */
 export type Reading = Around & {
@@ -25,14 +23,14 @@ export type Reading = Around & {
  * a role may change its own password and settings, and a requester can make her handle run her code as pgscore_reader.
  */
 export class Reader {
-  readonly #url: string | undefined;
+  readonly url: string | undefined;
   #client: pg.Client | undefined;
   #requester: string | undefined;
   /** The attempt of a run whose transaction is open. */
   #readingFor: string | undefined;
 
   constructor(url: string | undefined) {
-    this.#url = url;
+    this.url = url;
   }
 
   /** A session that may read the source of a job, once the steps before its COPY are taken; they wait so long for a lock. */
@@ -44,7 +42,7 @@ export class Reader {
     await this.release();
     if (this.#requester !== run.requestedBy) await beginAnew(client);
     this.#requester = run.requestedBy;
-    if (shard === null) return inOneTrip(client, job, lockTimeout);
+    if (shard === null || run.sourceKind === 'shards') return inOneTrip(client, job, lockTimeout);
     this.#readingFor = attempt;
     await importSnapshot(client, shard.snapshotId);
     await client.query(PREPARE_TO_LOCK, [rowSecurity(run), lockTimeout]);
@@ -68,7 +66,7 @@ export class Reader {
 
   async #connected(): Promise<pg.Client> {
     if (this.#client !== undefined) return this.#client;
-    const client = await connect({ url: this.#url, applicationName: 'pgscore reader' });
+    const client = await connect({ url: this.url, applicationName: 'pgscore reader' });
     client.once('end', () => {
       if (this.#client === client) this.#forget();
     });

@@ -6,10 +6,12 @@ import { PgscoreError } from '../errors.ts';
 import { ModelSession } from '../inference/session.ts';
 import { type Arm, RowSplit, runsOfArms } from './arms.ts';
 import { PredictionCount, RunSegments } from './count.ts';
-import type { Job, Outcome } from '../runs/job.ts';
+import { NODES } from '../runs/distributed-source.ts';
+import type { Job, Outcome, Shard } from '../runs/job.ts';
 import { loadVersion } from '../check/load-version.ts';
 import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
+import { ShardReading } from './read-shards.ts';
 import { type Reading, sourceColumns, sourceQuery, rangeStatements } from './read-source.ts';
 import { CountedArm, ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 import type { Tools } from './tools.ts';
@@ -24,6 +26,7 @@ const IN_PLACE_ROWS = 10_000;
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   // A model that cannot be loaded is found before its source is read.
   const arms = await loadArms(job, tools);
+  if (job.shard?.snapshotId === NODES) return scoreShards(job, job.shard, arms, tools);
   const reading = await tools.reader.open(job);
   const rows = readSource(job, arms, reading, tools);
   const scored = await scoreRows(job, arms, rows, tools, () => sampleSource(job, reading, tools));
@@ -32,6 +35,14 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
   return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, tools);
+}
+
+/** The same of shards that the nodes of Citus hold. */
+async function scoreShards(job: Job, shard: Shard, arms: readonly Arm[], tools: Tools): Promise<Outcome> {
+  const reading = await ShardReading.of(await tools.writer.client(), job, shard);
+  const read = reading.batches(tools.reader.url, { rows: rowsAtOnce(arms, tools), signal: tools.signal });
+  const scored = await scoreRows(job, arms, inOrder(read, tools.onWait), tools, () => Promise.resolve([]));
+  return loadShard(job, shard, scored, tools, reading);
 }
 
 /** The rows of a job as they are scored and counted. `sampleSource` gives some rows from all over its source, to make bins of. */
@@ -119,13 +130,14 @@ const PAGES_EACH = 8;
 
 /**
  * Some rows from all over the source of a shard, under the snapshot of its run: the first ones are unlike the rest in a
- * table that is in the order of its time. None for a run in one piece, which is read from its beginning anyway.
+ * table that is in the order of its time. None for a run in one piece, which is read from its beginning anyway, and for
+ * distributed tables.
  */
 async function sampleSource(job: Job, { client }: Reading, tools: Tools): Promise<RecordBatch[]> {
   const { run, shard } = job;
   const batches: RecordBatch[] = [];
   let bytes = 0;
-  for (let place = 0; shard !== null && place < PLACES && bytes < MOST_AHEAD; place += 1) {
+  for (let place = 0; shard !== null && run.sourceKind === 'ctid' && place < PLACES && bytes < MOST_AHEAD; place += 1) {
     const from = Math.floor((place * run.pages) / PLACES);
     const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
     const options = { rows: tools.batchRows, signal: tools.signal, before: rangeStatements(part), after: [] };

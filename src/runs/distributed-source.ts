@@ -1,0 +1,90 @@
+import type pg from 'pg';
+import { byNode, nodeName, nodeUrl, placementsOf, type Placement } from '../citus/placements.ts';
+import { PgscoreError } from '../errors.ts';
+import { connect, disconnect } from '../postgres/connect.ts';
+import type { Run } from './run.ts';
+
+/** Who reads a distributed table: the nodes that hold its shards, or the coordinator for them. Stands in place of a snapshot. */
+export const NODES = 'nodes';
+export const COORDINATOR = 'coordinator';
+
+/** Parts of a run for each scorer, so that all end together. */
+const PARTS_EACH = 4;
+
+/** How a distributed table is read: ranges of the ids of its shards. */
+export type DistributedSource = {
+  readonly readBy: typeof NODES | typeof COORDINATOR;
+  readonly ranges: readonly { readonly from: number; readonly to: number | null }[];
+  readonly shards: readonly string[];
+  /** Why the coordinator is to read. */
+  readonly reason?: string;
+};
+
+/** Finds out whether the service may read each node itself, and divides the shards. */
+export async function cutDistributed(
+  client: pg.Client,
+  readerUrl: string | undefined,
+  run: Run,
+  scorers: number,
+): Promise<DistributedSource> {
+  const placements = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
+  const shards = placements.map(({ shard }) => shard);
+  const reason = await whyNotNodes(readerUrl, run, placements);
+  if (reason !== undefined) return { readBy: COORDINATOR, ranges: [{ from: 0, to: null }], shards, reason };
+  const each = Math.max(1, Math.ceil(shards.length / (PARTS_EACH * scorers)));
+  const starts = shards.flatMap((shard, at) => (at % each === 0 ? [at === 0 ? 0 : Number(shard)] : []));
+  return { readBy: NODES, ranges: starts.map((from, at) => ({ from, to: starts[at + 1] ?? null })), shards };
+}
+
+/** Raises where shards were split, or came into being, while a run read the others: rows may be missing or double. */
+export async function expectSameShards(client: pg.Client, run: Run, shards: readonly string[]): Promise<void> {
+  const now = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
+  if (now.map(({ shard }) => shard).join() !== shards.join()) throw shardsMoved(run);
+}
+
+export function shardsMoved({ sourceSchema, sourceName }: Run): PgscoreError {
+  return new PgscoreError('shards_moved', `shards of "${sourceSchema}.${sourceName}" were moved while they were read`, {
+    remedy: 'They are read again. Submit the run again when the shards have come to rest.',
+  });
+}
+
+/** Connects to a node as the role that reads sources. */
+export function connectToNode(readerUrl: string, placement: Placement): Promise<pg.Client> {
+  return connect({ url: nodeUrl(readerUrl, placement), applicationName: 'pgscore reader' });
+}
+
+async function whyNotNodes(
+  readerUrl: string | undefined,
+  run: Run,
+  placements: readonly Placement[],
+): Promise<string | undefined> {
+  if (readerUrl === undefined) return 'the URL of pgscore_reader is not set';
+  if (placements.some(({ isCoordinator }) => isCoordinator)) return 'the coordinator holds shards, too';
+  const reasons = await Promise.all(byNode(placements).map((held) => whyNotNode(readerUrl, run, held[0])));
+  return reasons.find((reason) => reason !== undefined);
+}
+
+async function whyNotNode(readerUrl: string, run: Run, node: Placement | undefined): Promise<string | undefined> {
+  if (node === undefined) return undefined;
+  try {
+    const client = await connectToNode(readerUrl, node);
+    try {
+      return (await hasHandle(client, run)) ? undefined : `${nodeName(node)} has no read handle of ${run.requestedBy}`;
+    } finally {
+      await disconnect(client);
+    }
+  } catch (error) {
+    return `${nodeName(node)}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** Whether a node has the handle, the requester's own: another role may have taken its name. */
+async function hasHandle(client: pg.Client, { handle, requestedBy }: Run): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+      where n.nspname = 'pgscore_sources' and p.proname = $1 and p.proargtypes = '20'::oidvector and p.prosecdef
+        and pg_catalog.pg_get_userbyid(p.proowner) = $2`,
+    [handle.name, requestedBy],
+  );
+  return rowCount === 1;
+}

@@ -1,0 +1,97 @@
+import type pg from 'pg';
+import { byNode, nodeName, placementsOf, type Placement } from '../citus/placements.ts';
+import type { DecodedBatch } from '../copy/batch.ts';
+import { readBatches } from '../copy/read.ts';
+import { PgscoreError } from '../errors.ts';
+import { qualified } from '../lib/text.ts';
+import { disconnect } from '../postgres/connect.ts';
+import { PipelinedStatement } from '../postgres/pipeline.ts';
+import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
+import { connectToNode, shardsMoved } from '../runs/distributed-source.ts';
+import { GUARD, LOCK_TIMEOUT, PREPARE_TO_LOCK } from '../runs/exported-snapshot.ts';
+import type { Job, Shard } from '../runs/job.ts';
+import { rowSecurity, type Run } from '../runs/run.ts';
+import { sourceColumns } from './read-source.ts';
+
+type ReadShards = { readonly rows: number; readonly signal: AbortSignal };
+
+/** Shards of a distributed table, read from the nodes that hold them. Each node is asked in a session of its own. */
+export class ShardReading {
+  readonly #run: Run;
+  readonly #shard: Shard;
+  readonly #placements: readonly Placement[];
+
+  private constructor(run: Run, shard: Shard, placements: readonly Placement[]) {
+    this.#run = run;
+    this.#shard = shard;
+    this.#placements = placements;
+  }
+
+  static async of(client: pg.Client, { run }: Job, shard: Shard): Promise<ShardReading> {
+    return new ShardReading(run, shard, await placements(client, run, shard));
+  }
+
+  async *batches(readerUrl: string | undefined, options: ReadShards): AsyncGenerator<DecodedBatch> {
+    if (readerUrl === undefined) throw new PgscoreError('internal', 'no URL to read nodes by');
+    for (const held of byNode(this.#placements)) yield* this.#ofNode(readerUrl, held, options);
+  }
+
+  /** Raises where a shard has left its node meanwhile: what was read there may have been out of date. */
+  async expectUnmoved(client: pg.Client): Promise<void> {
+    const now = await placements(client, this.#run, this.#shard);
+    if (places(now) !== places(this.#placements)) throw shardsMoved(this.#run);
+  }
+
+  async *#ofNode(readerUrl: string, held: readonly Placement[], options: ReadShards): AsyncGenerator<DecodedBatch> {
+    const [node] = held;
+    if (node === undefined) return;
+    let client: pg.Client | undefined;
+    try {
+      client = await connectToNode(readerUrl, node);
+      for (const { shard } of held)
+        yield* readBatches(client, shardQuery(this.#run, shard), sourceColumns(this.#run), {
+          ...options,
+          before: beginning(this.#run),
+          after: [new PipelinedStatement({ text: 'rollback' })],
+        });
+    } catch (error) {
+      throw this.#problem(error, node);
+    } finally {
+      if (client !== undefined) await disconnect(client);
+    }
+  }
+
+  #problem(error: unknown, node: Placement): unknown {
+    if (sqlState(error) === '42P01') return shardsMoved(this.#run);
+    const isAway = isConnectionLoss(error) || (error instanceof PgscoreError && error.code.startsWith('database_'));
+    if (!isAway || !(error instanceof Error)) return error;
+    const { sourceSchema, sourceName } = this.#run;
+    const message = `node ${nodeName(node)}, which holds rows of "${sourceSchema}.${sourceName}", did not answer: ${error.message}`;
+    return new PgscoreError('source_unreachable', message, {
+      remedy: 'The run goes on when that server is back.',
+      cause: error,
+    });
+  }
+}
+
+function placements(client: pg.Client, run: Run, { from, to }: Shard): Promise<readonly Placement[]> {
+  return placementsOf(client, run.sourceSchema, run.sourceName, from, to);
+}
+
+function places(all: readonly Placement[]): string {
+  return all.map((placement) => `${placement.shard} ${nodeName(placement)}`).join();
+}
+
+function beginning(run: Run): PipelinedStatement[] {
+  return [
+    new PipelinedStatement({ text: 'begin isolation level read committed read only' }),
+    new PipelinedStatement({ text: PREPARE_TO_LOCK, values: [rowSecurity(run), LOCK_TIMEOUT] }),
+    new PipelinedStatement({ text: GUARD, values: [run.handle.guardKey] }),
+  ];
+}
+
+/** Anybody may overload the name; only a call with the very types is never taken to another function. */
+function shardQuery({ handle, columns }: Run, shard: string): string {
+  const list = columns.map((_, index) => `c${index + 1}`).join(', ');
+  return `copy (select ${list} from ${qualified('pgscore_sources', handle.name)}('${BigInt(shard)}'::pg_catalog.int8)) to stdout (format binary)`;
+}
