@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type pg from 'pg';
-import { loadVersion } from '../../src/check/load-version.ts';
+import { saveVersion } from '../../src/check/load-version.ts';
+import { inModelFolder } from '../../src/onnx/model-folder.ts';
 import { spreadOf, type Spread } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';
 import { settled } from '../processes.ts';
@@ -121,7 +124,10 @@ async function served(owner: pg.Client, model: string): Promise<Uint8Array> {
     `select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = $1`,
     [model],
   );
-  return (await loadVersion(owner, rows[0]?.version_id ?? 0)).bytes;
+  return inModelFolder(async (folder) => {
+    const { path } = await saveVersion(owner, rows[0]?.version_id ?? 0, join(folder, 'model.onnx'));
+    return await readFile(path);
+  });
 }
 
 async function takeTurns(

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { readBatches } from '../../src/copy/read.ts';
 import type { SourceColumn } from '../../src/copy/source-column.ts';
 import { connect } from '../../src/postgres/connect.ts';
@@ -6,7 +7,8 @@ import { buildFeeds, type Feeds, TextCache } from '../../src/inference/feeds.ts'
 import { GraphSession } from '../../src/inference/graph-session.ts';
 import type { Graph } from '../../src/inference/graph.ts';
 import { neededOutputs } from '../../src/inference/outputs.ts';
-import { loadVersion } from '../../src/check/load-version.ts';
+import { saveVersion } from '../../src/check/load-version.ts';
+import { inModelFolder } from '../../src/onnx/model-folder.ts';
 
 /** Which rows to score with which version, and how to read them. */
 export type InferenceJob = {
@@ -26,9 +28,11 @@ export type InferenceCost = {
 /** Runs the model, on one thread, over batches that were read and laid out before: whatever else scoring takes is left out. */
 async function prepare({ url, versionId, copySql, columns }: InferenceJob): Promise<() => Promise<InferenceCost>> {
   const client = await connect({ url, applicationName: 'pgscore bench' });
-  const { bytes, signature } = await loadVersion(client, versionId);
-  const onnxRuntime = await GraphSession.load(bytes, 1);
-  const fastest = await fastestGraph(bytes, signature, 1);
+  const { signature, onnxRuntime, fastest } = await inModelFolder(async (folder) => {
+    const model = await saveVersion(client, versionId, join(folder, 'model.onnx'));
+    const alone = await GraphSession.load(model.path, 1);
+    return { ...model, onnxRuntime: alone, fastest: await fastestGraph(model.path, model.signature, 1) };
+  });
   const outputs = neededOutputs(signature);
   const texts = new TextCache();
   const batches: Feeds[] = [];

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { loadVersion } from '../../src/check/load-version.ts';
+import { saveVersion } from '../../src/check/load-version.ts';
 import { TREES } from './small-runs.ts';
 
 const run = promisify(execFile);
@@ -63,7 +63,7 @@ export async function assembleRivals(python: string, ground: Ground): Promise<Ri
   if (missing !== undefined) return { missing, entered: [], measure: async () => [], end: async () => undefined };
   const folder = await mkdtemp(join(tmpdir(), 'pgscore-bench-'));
   const served = join(folder, 'served.onnx');
-  await writeFile(served, (await loadVersion(ground.owner, ground.versionId)).bytes);
+  await saveVersion(ground.owner, ground.versionId, served);
   const measure = async (): Promise<number[]> => {
     const rates: number[] = [];
     for (const rival of RIVALS) {

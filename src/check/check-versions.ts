@@ -8,7 +8,7 @@ import type { DeployOptions } from './deploy-options.ts';
 import { type ProbeLimits, probeModel } from './probe-model.ts';
 import { acceptVersion, claimVersion, type ClaimedVersion, renewVersion, rejectVersion } from './version-queue.ts';
 import { type LoadedVersion, saveOriginal } from './load-version.ts';
-import { inModelFolder, type ModelFile } from './model-folder.ts';
+import { inModelFolder, type ModelFile } from '../onnx/model-folder.ts';
 import { makeNative, type ToProve } from './make-native.ts';
 import type { RunMetrics } from '../runs/metrics.ts';
 import { CompileThread } from '../to-sql/compile-thread.ts';

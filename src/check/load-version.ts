@@ -1,7 +1,7 @@
 import { type Queryable, statement } from '../postgres/statement.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Signature } from '../inference/signature.ts';
-import { writeModelFile, type ModelFile } from './model-folder.ts';
+import { writeModelFile, type ModelFile } from '../onnx/model-folder.ts';
 
 /** The graph of a version as it is served, in a file, and its signature. */
 export type LoadedVersion = ModelFile & { readonly signature: Signature };
@@ -25,31 +25,17 @@ const artifactPiece = statement<[versionId: number, isServed: boolean, piece: nu
 );
 
 /**
- * The graph of a version as it is served, and its signature. `onPiece`: some of it has arrived.
- * @throws PgscoreError version_missing
- */
-export async function loadVersion(
-  client: Queryable,
-  versionId: number,
-  onPiece: () => void = () => undefined,
-): Promise<{ bytes: Uint8Array; signature: Signature }> {
-  const { signature, stored } = await servedOf(client, versionId);
-  const bytes = Buffer.allocUnsafe(stored.size);
-  let at = 0;
-  for await (const piece of piecesOf(client, versionId, stored)) {
-    at += piece.copy(bytes, at);
-    onPiece();
-  }
-  return { bytes, signature };
-}
-
-/**
- * Writes the graph of a version as it is served to a new file.
+ * Writes the graph of a version as it is served to a new file. `onPiece`: some of it has arrived.
  * @throws PgscoreError version_missing, model_disk_full
  */
-export async function saveVersion(client: Queryable, versionId: number, path: string): Promise<LoadedVersion> {
+export async function saveVersion(
+  client: Queryable,
+  versionId: number,
+  path: string,
+  onPiece?: () => void,
+): Promise<LoadedVersion> {
   const { signature, stored } = await servedOf(client, versionId);
-  return { ...(await writeModelFile(path, piecesOf(client, versionId, stored))), signature };
+  return { ...(await writeModelFile(path, piecesOf(client, versionId, stored, onPiece))), signature };
 }
 
 /**
@@ -68,10 +54,16 @@ async function servedOf(client: Queryable, versionId: number): Promise<{ signatu
   return { signature: row.signature, stored };
 }
 
-async function* piecesOf(client: Queryable, versionId: number, { isServed, pieces }: Stored): AsyncGenerator<Buffer> {
+async function* piecesOf(
+  client: Queryable,
+  versionId: number,
+  { isServed, pieces }: Stored,
+  onPiece: () => void = () => undefined,
+): AsyncGenerator<Buffer> {
   for (let piece = 0; piece < pieces; piece += 1) {
     const [row] = await artifactPiece(client, versionId, isServed, piece);
     if (row === undefined) throw dropped();
+    onPiece();
     yield row.bytes;
   }
 }

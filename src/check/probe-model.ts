@@ -8,7 +8,7 @@ import { limitWork } from '../lib/work-time.ts';
 import { MAX_MODEL_BYTES } from '../onnx/gate.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, CheckedModel } from './check-model.ts';
 import { frameOf } from './frames.ts';
-import type { ModelFile } from './model-folder.ts';
+import type { ModelFile } from '../onnx/model-folder.ts';
 import { readVerdict, type Asked } from './verdict.ts';
 
 export type ProbeLimits = {

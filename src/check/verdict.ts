@@ -2,7 +2,7 @@ import { type ErrorCode, codeOr, PgscoreError } from '../errors.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import type { ProbeReport, CheckedModel } from './check-model.ts';
 import { readFrames } from './frames.ts';
-import type { ModelFile } from './model-folder.ts';
+import type { ModelFile } from '../onnx/model-folder.ts';
 
 /** Descriptors of the probe, beside its standard input. */
 export const VERDICT_DESCRIPTOR = 3;

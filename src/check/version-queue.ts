@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import type pg from 'pg';
 import { statement, transaction } from '../postgres/statement.ts';
 import type { Signature } from '../inference/signature.ts';
-import type { ModelFile } from './model-folder.ts';
+import type { ModelFile } from '../onnx/model-folder.ts';
 
 /** A version to be checked, with what its deployer said of it. */
 export type ClaimedVersion = {

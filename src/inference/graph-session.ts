@@ -14,20 +14,24 @@ export class GraphSession implements Graph {
   }
 
   /**
-   * Loads a model that passed the gate. `threads` compute one run together.
+   * Loads a model that passed the gate. Of one in a file, which is not needed afterwards, this process never holds the bytes.
+   * `threads` compute one run together.
    * @throws PgscoreError model_load_failed
    */
-  static async load(bytes: Uint8Array, threads: number): Promise<GraphSession> {
+  static async load(model: Uint8Array | string, threads: number): Promise<GraphSession> {
     // Its warnings would go to stderr of the process, past the log. The first session settles this for all.
     env.logLevel = 'fatal';
     try {
-      const session = await InferenceSession.create(bytes, {
+      const options = {
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
         logSeverityLevel: FATAL,
-      });
+      } as const;
+      const session = await (typeof model === 'string'
+        ? InferenceSession.create(model, options)
+        : InferenceSession.create(model, options));
       return new GraphSession(session);
     } catch (error) {
       throw loadFailure(error);

@@ -50,15 +50,16 @@ export class ModelSession {
   }
 
   /**
-   * Loads the bytes that the probe of the version handed back.
+   * Loads the model that the probe of the version handed back: its bytes, or a file of that size.
    * @throws PgscoreError model_load_failed
    */
   static async load(
-    bytes: Uint8Array,
+    model: Uint8Array | { readonly path: string; readonly size: number },
     signature: Signature,
     { threads = 1 }: SessionOptions = {},
   ): Promise<ModelSession> {
-    return new ModelSession(await fastestGraph(bytes, signature, threads), signature, undefined, bytes.length);
+    const [graph, size] = 'path' in model ? [model.path, model.size] : [model, model.length];
+    return new ModelSession(await fastestGraph(graph, signature, threads), signature, undefined, size);
   }
 
   /**

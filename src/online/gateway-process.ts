@@ -8,7 +8,7 @@ import { within } from '../lib/retry.ts';
 import { workTimer } from '../lib/work-time.ts';
 import type { Logger } from '../log.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
-import { removeModelFolders } from '../check/model-folder.ts';
+import { removeModelFolders } from '../onnx/model-folder.ts';
 
 /**
  * Rows live until they are logged, half a second later: in a small nursery many would be taken for long-lived.

@@ -8,7 +8,7 @@ import { readOutline } from '../onnx/outline.ts';
 import { ModelSession } from '../inference/session.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
 import { saveVersion, type LoadedVersion } from '../check/load-version.ts';
-import { inModelFolder } from '../check/model-folder.ts';
+import { inModelFolder } from '../onnx/model-folder.ts';
 import { loadFailure, notTriedAgain, refusedForAWhile, warmUp } from './load.ts';
 import type { VersionStep, WantedVersion } from './messages.ts';
 import { OneAtATime } from './fair-queue.ts';

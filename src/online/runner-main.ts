@@ -1,5 +1,5 @@
 /** A runner: computes models for the gateway, one run after the other, and ends with it. It knows no database. */
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { toPgscoreError } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
 import { sizedInput } from '../inference/arrays.ts';
@@ -21,11 +21,11 @@ const thread = new OneAtATime();
 async function load({ id, versionId, path, signature }: LoadGraph): Promise<FromRunner> {
   const before = process.memoryUsage.rss();
   try {
-    const bytes = await readFile(path);
-    const graph = await fastestGraph(bytes, signature, THREADS);
+    const { size } = await stat(path);
+    const graph = await fastestGraph(path, signature, THREADS);
     const walked = graph instanceof TreeGraph;
     if (!walked) kept.set(versionId, { graph, signature });
-    return { id, loaded: { walked, bytes: Math.max(process.memoryUsage.rss() - before, bytes.length) } };
+    return { id, loaded: { walked, bytes: Math.max(process.memoryUsage.rss() - before, size) } };
   } catch (error) {
     const { code, message, remedy } = toPgscoreError(error);
     return { id, failed: { code, message, remedy } };

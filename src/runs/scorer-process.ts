@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { removeModelFolders } from '../onnx/model-folder.ts';
 import { ChildProgram } from '../lib/child-process.ts';
 import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from './job.ts';
 
@@ -31,7 +33,7 @@ export class ScorerProcess {
   constructor(settings: ScorerSettings, batchTimeoutMs: number) {
     this.#batchTimeoutMs = batchTimeoutMs;
     this.#child = new ChildProgram('scorer/main', {
-      env: settings.connecting,
+      env: { ...settings.connecting, TMPDIR: tmpdir() },
       v8Flags: V8_FLAGS,
       onMessage: (message) => this.#receive(message),
     });
@@ -94,6 +96,7 @@ export class ScorerProcess {
 
   #ended(how: string): string {
     clearInterval(this.#watch);
+    if (this.pid !== undefined) void removeModelFolders(this.pid);
     const end = `the scorer process ended (${how})${this.#killedFor === undefined ? '' : `: ${this.#killedFor}`}`;
     this.#end = end;
     const working = [...this.#working.values()];

@@ -3,12 +3,12 @@ import { readBatches } from '../copy/read.ts';
 import { hashColumn, RowHasher } from '../copy/row-hash.ts';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { PgscoreError } from '../errors.ts';
-import { ModelSession } from '../inference/session.ts';
+import type { ModelSession } from '../inference/session.ts';
 import { type Arm, RowSplit, runsOfArms } from './arms.ts';
 import { PredictionCount, RunSegments } from './count.ts';
 import { NODES } from '../runs/distributed-source.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
-import { loadVersion } from '../check/load-version.ts';
+import { loadSession } from '../check/load-session.ts';
 import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import { ShardReading } from './read-shards.ts';
@@ -119,10 +119,7 @@ export async function loadArms({ run }: Job, tools: Tools): Promise<readonly Arm
 }
 
 function loadModel(versionId: number, tools: Tools): Promise<ModelSession> {
-  return tools.models.get(versionId, async () => {
-    const { bytes, signature } = await loadVersion(await tools.writer.client(), versionId, tools.onWait);
-    return { session: await ModelSession.load(bytes, signature), size: bytes.length };
-  });
+  return tools.models.get(versionId, async () => loadSession(await tools.writer.client(), versionId, tools.onWait));
 }
 
 const PLACES = 16;

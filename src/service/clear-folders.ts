@@ -1,12 +1,9 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SOCKET_FOLDER, socketsIn } from '../online/protocol/local-socket.ts';
-import { MODEL_FOLDER } from '../check/model-folder.ts';
-
-/** Longer than any check. Whether its process lives is not seen from another container. */
-const OLD_MS = 24 * 3_600_000;
+import { isLeftModelFolder } from '../onnx/model-folder.ts';
 
 /** Removes the temporary folders that services left behind when they were killed with all of their children. */
 export async function clearFolders(temporary = tmpdir()): Promise<void> {
@@ -14,18 +11,13 @@ export async function clearFolders(temporary = tmpdir()): Promise<void> {
   const left = await Promise.all(
     names.map(async (name) => {
       const folder = join(temporary, name);
-      if (name.startsWith(MODEL_FOLDER)) return await isOld(folder);
+      if (await isLeftModelFolder(folder)) return true;
       return name.startsWith(SOCKET_FOLDER) && (await isUnanswered(folder));
     }),
   );
   const folders = names.filter((_, index) => left[index] === true);
   // One that is another user's stays.
   await Promise.all(folders.map((name) => rm(join(temporary, name), { recursive: true }).catch(() => undefined)));
-}
-
-async function isOld(folder: string): Promise<boolean> {
-  const made = await stat(folder).catch(() => undefined);
-  return made !== undefined && made.mtimeMs < Date.now() - OLD_MS;
 }
 
 /** Whether a folder holds a socket of a gateway, nothing else, and nobody listens there; it may be another container's. */

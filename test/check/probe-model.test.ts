@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import type { CheckedModel } from '../../src/check/check-model.ts';
-import type { ModelFile } from '../../src/check/model-folder.ts';
+import type { ModelFile } from '../../src/onnx/model-folder.ts';
 import { goldenBytes, goldenModel, goldenRows } from '../support/golden-models.ts';
 import { probeBytes } from '../support/model-file.ts';
 import { integers, node, onnxModel } from '../support/onnx-builder.ts';

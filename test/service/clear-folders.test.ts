@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { afterAll, expect, test } from '@jest/globals';
 
+import { inModelFolder } from '../../src/onnx/model-folder.ts';
 import { clearFolders } from '../../src/service/clear-folders.ts';
 
 const here = await mkdtemp(join(tmpdir(), 'left-'));
@@ -19,6 +20,15 @@ async function folder(name: string): Promise<string> {
   return path;
 }
 
+/** The name that a folder of a model has, of this process or of one that was killed. */
+async function folderOfModel(of: 'this' | 'killed'): Promise<string> {
+  const name = await inModelFolder(async (path) => basename(path));
+  if (of === 'this') return name;
+  const child = spawn(process.execPath, ['-e', 'process.kill(process.pid, "SIGKILL")']);
+  await once(child, 'exit');
+  return name.replace(`-${process.pid}-`, `-${child.pid}-`);
+}
+
 /** Leaves a socket behind, as a process does that is killed. */
 async function listenAndDie(path: string): Promise<void> {
   const listen = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
@@ -26,13 +36,15 @@ async function listenAndDie(path: string): Promise<void> {
 }
 
 test('folders of services that were killed are removed, those of living ones and of others stay', async () => {
-  const left = [await folder('pgscore-model-1-abc123'), await folder('pgscore-killed')];
+  const [own, ended] = [await folderOfModel('this'), await folderOfModel('killed')];
+  const left = [await folder(ended), await folder('pgscore-model-elsewhere-1-abc123'), await folder('pgscore-killed')];
   const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
-  await utimes(join(here, 'pgscore-model-1-abc123'), twoDaysAgo, twoDaysAgo);
+  await utimes(join(here, 'pgscore-model-elsewhere-1-abc123'), twoDaysAgo, twoDaysAgo);
   await listenAndDie(join(here, 'pgscore-killed', '.s.PGSQL.8433'));
   const stay = [
     // A check's in another container: no process here has its number.
-    await folder('pgscore-model-4194305-abc123'),
+    await folder('pgscore-model-elsewhere-4194305-abc123'),
+    await folder(own),
     await folder('pgscore-lives'),
     await folder('pgscore-fresh'),
     await folder('pgscore-data'),

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { inModelFolder, type ModelFile } from '../../src/check/model-folder.ts';
+import { inModelFolder, type ModelFile } from '../../src/onnx/model-folder.ts';
 import { probeModel } from '../../src/check/probe-model.ts';
 
 /** Runs `work` with a model in a temporary file, which is alone in its folder. */

@@ -1,5 +1,7 @@
+import { tmpdir } from 'node:os';
 import type { ServiceConfig } from '../../config.ts';
 import { ChildProgram, RestartDelay } from '../../lib/child-process.ts';
+import { removeModelFolders } from '../../onnx/model-folder.ts';
 import { Wakeable } from '../../lib/wakeable.ts';
 import type { Logger } from '../../log.ts';
 import type { DatabaseConnection } from '../../postgres/connection.ts';
@@ -98,7 +100,7 @@ class ShadowProcess {
   constructor(settings: ShadowSettings, log: Logger) {
     this.#log = log;
     this.#child = new ChildProgram('online/shadow/main', {
-      env: settings.connecting,
+      env: { ...settings.connecting, TMPDIR: tmpdir() },
       v8Flags: V8_FLAGS,
       onMessage: (message) => this.#receive(message),
     });
@@ -139,6 +141,7 @@ class ShadowProcess {
 
   #ended(how: string): End {
     clearInterval(this.#watch);
+    if (this.#child.pid !== undefined) void removeModelFolders(this.#child.pid);
     const reason = this.#isMeant ? undefined : (this.#killedFor ?? `the process that scored by it crashed (${how})`);
     return { reason, arm: this.#arm };
   }

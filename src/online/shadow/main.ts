@@ -2,8 +2,8 @@
 import { constants, setPriority } from 'node:os';
 import { endWithParent } from '../../lib/child-process.ts';
 import { ModelCache } from '../../inference/cache.ts';
-import { ModelSession } from '../../inference/session.ts';
-import { loadVersion } from '../../check/load-version.ts';
+import type { ModelSession } from '../../inference/session.ts';
+import { loadSession } from '../../check/load-session.ts';
 import { DatabaseConnection, LOOKING_UP } from '../../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../../postgres/sqlstate.ts';
 import { encodedCalls, together } from '../call-log/encode.ts';
@@ -70,8 +70,7 @@ class ShadowScorer {
   async #session(versionId: number): Promise<ModelSession> {
     return this.#models.get(versionId, async () => {
       const alive = (): void => send({ type: 'alive' });
-      const { bytes, signature } = await this.#connection.use((client) => loadVersion(client, versionId, alive));
-      return { session: await ModelSession.load(bytes, signature), size: bytes.length };
+      return await this.#connection.use((client) => loadSession(client, versionId, alive));
     });
   }
 

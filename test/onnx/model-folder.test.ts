@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
 
-import { inModelFolder, writeModelFile } from '../../src/check/model-folder.ts';
+import { inModelFolder, writeModelFile } from '../../src/onnx/model-folder.ts';
 
 async function* pieces(): AsyncGenerator<Buffer> {
   yield Buffer.from('one ');

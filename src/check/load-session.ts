@@ -1,0 +1,20 @@
+import { join } from 'node:path';
+import { ModelSession } from '../inference/session.ts';
+import { inModelFolder } from '../onnx/model-folder.ts';
+import type { Queryable } from '../postgres/statement.ts';
+import { saveVersion } from './load-version.ts';
+
+/**
+ * Loads a version from a temporary file, and tells the size of that. `onPiece`: some of it has arrived.
+ * @throws PgscoreError version_missing, model_disk_full, model_load_failed
+ */
+export function loadSession(
+  client: Queryable,
+  versionId: number,
+  onPiece: () => void,
+): Promise<{ session: ModelSession; size: number }> {
+  return inModelFolder(async (folder) => {
+    const model = await saveVersion(client, versionId, join(folder, 'model.onnx'), onPiece);
+    return { session: await ModelSession.load(model, model.signature), size: model.size };
+  });
+}
