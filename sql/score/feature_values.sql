@@ -140,20 +140,35 @@ end
 $$;
 comment on function pgscore_models._other_text(jsonb, text) is 'A text feature whose JSON value is no string: NULL; raises for others.';
 
+create or replace function pgscore_models._vector_array(value jsonb) returns jsonb
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_typeof(value) = 'string'
+      and value #>> '{}' ~ '^\[(-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?(,(?!\])|(?=\]$)))+\]$' then (value #>> '{}')::jsonb
+    else value
+  end
+$$;
+comment on function pgscore_models._vector_array(jsonb) is
+'A vector of pgvector, which to_jsonb() writes as a text, as an array; any other value as it is.';
+
 create or replace function pgscore_models._numbers(value jsonb, feature text, width int) returns double precision[]
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  given constant jsonb := pgscore_models._vector_array(value);
 begin
-  if value is null or value = 'null' then
+  if given is null or given = 'null' then
     return null;
-  elsif jsonb_typeof(value) <> 'array' or jsonb_array_length(value) <> width then
-    perform pgscore_models._mistyped_feature(feature, value, format('an array of %s numbers', width));
+  elsif jsonb_typeof(given) <> 'array' or jsonb_array_length(given) <> width then
+    perform pgscore_models._mistyped_feature(feature, given, format('an array of %s numbers', width));
   end if;
   return (
     select array_agg(
         case jsonb_typeof(e) when 'number' then e::double precision else pgscore_models._other_number(e, feature) end order by n)
-      from jsonb_array_elements(value) with ordinality as x (e, n));
+      from jsonb_array_elements(given) with ordinality as x (e, n));
 end
 $$;
 comment on function pgscore_models._numbers(jsonb, text, int) is

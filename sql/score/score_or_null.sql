@@ -33,6 +33,8 @@ declare
 begin
   return case
     when value is null or kind = 'null' then case when nulls = 'error' then feature || ' is NULL' end
+    when width <> 1 and kind = 'string' and jsonb_typeof(pgscore_models._vector_array(value)) = 'array' then
+      pgscore_models._value_problem(pgscore_models._vector_array(value), feature, type, width, nulls)
     when width <> 1 and kind = 'array' and jsonb_array_length(value) = width then (
       select min(pgscore_models._value_problem(e, feature, type, 1, case when e = 'null' then 'error' else nulls end))
         from jsonb_array_elements(value) e)

@@ -10,10 +10,19 @@ export function flattened(
   value: unknown,
   { width, shape = [width || null] }: Pick<Feature, 'width' | 'shape'>,
 ): unknown[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const nested = value.some((item) => Array.isArray(item));
-  const items = nested ? nestedItems(value, shape) : (value as unknown[]);
+  const given = typeof value === 'string' ? vectorOf(value) : value;
+  if (!Array.isArray(given)) return undefined;
+  const nested = given.some((item) => Array.isArray(item));
+  const items = nested ? nestedItems(given, shape) : (given as unknown[]);
   return items === undefined || (width !== 0 && items.length !== width) ? undefined : items;
+}
+
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[-+]?\d+)?/.source;
+const VECTOR = new RegExp(`^\\[${NUMBER}(?:,${NUMBER})*\\]$`);
+
+/** The numbers of a vector of pgvector, which to_jsonb() writes as a text; undefined for any other text. As pgscore_models._vector_array(). */
+function vectorOf(text: string): unknown {
+  return VECTOR.test(text) ? JSON.parse(text) : undefined;
 }
 
 function nestedItems(value: unknown, [size, ...inner]: Shape): unknown[] | undefined {

@@ -120,6 +120,35 @@ describe('a column of each type of pgscore.feature_casts feeds its feature', () 
   });
 });
 
+describe('a vector of pgvector, which to_jsonb() writes as a text, feeds an array', () => {
+  beforeAll(() => deployBytes(ada, 'online_vector', weightedModel({ x: 3 }), { native: false }));
+  const ask = `select pgscore.score_or_null($1, jsonb_build_object('x', $2::text)) as score,
+                      pgscore.why_not($1, jsonb_build_object('x', $2::text)) as reason`;
+
+  test.each(['vector', 'online_vector'])('natively and online: %s', async (model) => {
+    for (const [given, score] of [
+      ['[1,2,6]', 3],
+      ['[0,-0.5,1e-05]', -0.16666333],
+    ] as const) {
+      const { rows } = await alice.query(`select score($1, jsonb_build_object('x', $2::text)) as score`, [
+        model,
+        given,
+      ]);
+      expect(rows).toEqual([{ score: expect.closeTo(score, 6) }]);
+      expect((await alice.query(ask, [model, given])).rows).toEqual([
+        { score: expect.closeTo(score, 6), reason: null },
+      ]);
+    }
+  });
+
+  test.each(['vector', 'online_vector'])('and nothing else does: %s', async (model) => {
+    for (const given of ['[1,2]', '[1,2,', '[1,,2,3]', '[1,2,x]', '{1,2,3}', '[01,2,3]', '[[1],[2],[3]]', '[]', '']) {
+      const { rows } = await alice.query(ask, [model, given]);
+      expect(rows).toEqual([{ score: null, reason: expect.stringMatching(/x .* not an array of 3 numbers/) }]);
+    }
+  });
+});
+
 describe('a value that its feature cannot hold is a failed row, never a wrong number', () => {
   const failing: Case[] = [
     ['float32', 'double precision', ['1e39', '-1e39', '1'], ['out_of_range', 'out_of_range', 1]],
