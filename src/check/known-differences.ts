@@ -14,6 +14,10 @@ const KNOWN: readonly Known[] = [
     what: "CatBoost's export of MultiClassOneVsAll gives other probabilities than predict_proba()",
   },
   {
+    shows: (outline) => /^Multi(?:Logloss|CrossEntropy)$/.test(catBoostLoss(outline)),
+    what: "CatBoost's export of several labels (MultiLogloss) gives classes of which one applies: train a model for each label",
+  },
+  {
     shows: (outline) => isFrom(outline, 'OnnxMLTools') && hasTrees(outline) && has(outline, 'Div'),
     what: "the export of a LightGBM forest (boosting_type='rf') is right for a regression of 100 trees only",
   },

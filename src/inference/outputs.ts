@@ -227,15 +227,21 @@ function observed({ name, type, dims }: RunOutput, layered: boolean): ObservedOu
   return { name, type: type as TensorType, width, rank, ...(layered ? { layers: dims[0] ?? 1 } : {}) };
 }
 
+const FLATTENED =
+  ' Of an MLPRegressor of several targets, take the last step out before onnx.save(): ' +
+  '`last = m.graph.node.pop(); m.graph.node[-1].output[0] = last.output[0]`, with targets.';
+
 /** @throws PgscoreError model_output_rows */
 export function checkRows({ name, dims, type }: Pick<RunOutput, 'name' | 'dims' | 'type'>, rows: number): void {
   if (dims[0] === rows || isLayered({ dims, type }, rows)) return;
+  const isFlattened = dims.length === 2 && dims[1] === 1 && Number(dims[0]) % rows === 0;
+  const flattened = isFlattened ? FLATTENED : '';
   throw new PgscoreError(
     'model_output_rows',
     `the model returned ${dims[0] ?? 'no'} rows in '${name}' for ${rows} rows`,
     {
       remedy: type.startsWith('float')
-        ? 'Export the model so that the first dimension of inputs and outputs is the row.'
+        ? `Export the model so that the first dimension of inputs and outputs is the row.${flattened}`
         : 'Leave the labels out, which follow from the probabilities: `del m.graph.output[0]` before onnx.save(), with class_labels.',
     },
   );
