@@ -7,14 +7,15 @@ import { describeMachine, type BenchResults, type TableResults } from './results
 import { measureScoreCalls } from './score/score-calls.ts';
 import { asOwner, asRequester, makeSource, setStage, type ServerSize, type Stage, type StageOptions } from './stage.ts';
 import { measureCounting, peakScorerMemory } from './tables/large-runs.ts';
+import { measureNetworks } from './tables/networks.ts';
 import { measureRounds } from './tables/rounds.ts';
 import { measureWatch } from './watch.ts';
 import { deployToFirstRow, measureLatency, measureSustained } from './tables/small-runs.ts';
 
 const SUBMITTERS = 4;
 
-/** A service that has nothing to do, whole tables, score() inside of queries, following a table, or keeping accuracy up to date. */
-export const PARTS = ['idle', 'tables', 'score', 'watch', 'monitor'] as const;
+/** A service that has nothing to do, whole tables, tables that ONNX Runtime computes, score() inside of queries, following a table, or keeping accuracy up to date. */
+export const PARTS = ['idle', 'tables', 'networks', 'score', 'watch', 'monitor'] as const;
 /** Tables on the nodes of Citus, of a cluster that is there: its database is used. */
 export const ON_CITUS = 'citus';
 export type Part = (typeof PARTS)[number] | typeof ON_CITUS;
@@ -38,6 +39,7 @@ export async function bench(options: BenchOptions): Promise<void> {
     plan,
     idle: null,
     tables: null,
+    networks: null,
     calls: null,
     watch: null,
     monitor: null,
@@ -104,6 +106,8 @@ async function measureRuns(options: BenchOptions, { stage, requester, owner }: S
     await keep({ calls: await measureScoreCalls({ stage, requester, owner, plan: plan.score, plpythonUrl, tell }) });
   if (parts.includes('tables'))
     await keep({ tables: { firstRowSeconds, ...(await measureTables(options, stage, requester, owner)) } });
+  if (parts.includes('networks'))
+    await keep({ networks: await measureNetworks({ stage, requester, owner, plan, tell }) });
   if (parts.includes('watch')) await keep({ watch: await measureWatch(stage, plan.watch, tell) });
 }
 

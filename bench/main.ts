@@ -35,7 +35,7 @@ const program = new Command('npm run bench')
   .addOption(
     new Option(
       '--only <part>',
-      'measure one part: an idle service, whole tables, score() inside of queries, keeping accuracy up to date, or tables of Citus, in the database that --database-url names',
+      'measure one part: an idle service, whole tables, tables scored by networks, score() inside of queries, keeping accuracy up to date, or tables of Citus, in the database that --database-url names',
     ).choices([...PARTS, ON_CITUS]),
   )
   .option('--quick', 'a smoke test over few rows: whether it runs, not how fast')

@@ -3,15 +3,17 @@ import { spread, table, thousands } from './figures.ts';
 import { monitorTables } from './monitor/monitor-report.ts';
 import type { BenchPlan } from './plan.ts';
 import { requirements, type BenchResults, type TableResults } from './results.ts';
+import { networkTable } from './tables/networks.ts';
 import { watchTables } from './watch.ts';
 import { callTables } from './score/score-report.ts';
 
 /** The results as tables in Markdown, which a terminal shows as well as a page does. */
 export function reportOf(results: BenchResults): string {
-  const { machine, plan, tables, calls, watch, monitor, citus } = results;
+  const { machine, plan, tables, networks, calls, watch, monitor, citus } = results;
   return [
     `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB; ${machine.system}; Node ${machine.node}; PostgreSQL ${machine.postgresql}; ${results.measuredAt}.`,
     ...(tables === null ? [] : runTables(tables, plan)),
+    ...(networks === null ? [] : [networkTable(networks)]),
     ...(calls === null ? [] : callTables(calls)),
     ...(watch === null ? [] : watchTables(watch)),
     ...(monitor === null ? [] : monitorTables(monitor)),

@@ -8,6 +8,7 @@ import type { BenchPlan } from './plan.ts';
 import type { ScoreCalls } from './score/score-calls.ts';
 import { scoreRequirements } from './score/score-report.ts';
 import type { Limit } from './tables/limit.ts';
+import { networkRequirements, type NetworkCost } from './tables/networks.ts';
 import { watchRequirements, type WatchCost } from './watch.ts';
 import type { Latency, Sustained } from './tables/small-runs.ts';
 
@@ -20,6 +21,8 @@ export type BenchResults = {
   readonly idle: Idle | null;
   /** Whole tables; null where they were not measured. */
   readonly tables: TableResults | null;
+  /** Whole tables by models that ONNX Runtime computes; null where they were not measured. */
+  readonly networks: readonly NetworkCost[] | null;
   /** score() inside of queries; null where it was not measured. */
   readonly calls: ScoreCalls | null;
   /** Following a table; null where it was not measured. */
@@ -56,10 +59,11 @@ export type TableResults = {
 };
 
 /** What is asked of pgscore, and whether these results meet it; null where it was not measured. */
-export function requirements({ idle, tables, calls, watch, monitor, citus }: BenchResults): Requirement[] {
+export function requirements({ idle, tables, networks, calls, watch, monitor, citus }: BenchResults): Requirement[] {
   return [
     ...(idle === null ? [] : idleRequirements(idle)),
     ...(tables === null ? [] : tableRequirements(tables)),
+    ...(networks === null ? [] : networkRequirements(networks)),
     ...(calls === null ? [] : scoreRequirements(calls)),
     ...(watch === null ? [] : watchRequirements(watch)),
     ...(monitor === null ? [] : monitorRequirements(monitor)),

@@ -9,10 +9,10 @@ export const MODEL = 'trees';
 type EndedRun = { readonly run: string; readonly seconds: number; readonly scorerCpuSeconds: number };
 
 /** Submits a run over a large table and waits until its predictions are visible; `seconds` is what the user waits. */
-async function scoreTable(client: pg.Client, source: string): Promise<EndedRun> {
+async function scoreTable(client: pg.Client, source: string, model = MODEL): Promise<EndedRun> {
   const began = performance.now();
   const submitted = await client.query<{ run: string }>('select pgscore.score_table($1, $2::regclass) as run', [
-    MODEL,
+    model,
     source,
   ]);
   const run = submitted.rows[0]?.run ?? '';
@@ -41,6 +41,7 @@ export async function measureThroughput(
   service: ServiceProcess,
   source: string,
   rows: number,
+  model = MODEL,
 ): Promise<Throughput> {
   const postmaster = parentOf((await backendOf(client)) ?? 0) ?? 0;
   const spent = (): number =>
@@ -49,7 +50,7 @@ export async function measureThroughput(
       cpuSecondsOfFamily(postmaster),
     );
   const before = spent();
-  const { run, seconds, scorerCpuSeconds } = await scoreTable(client, source);
+  const { run, seconds, scorerCpuSeconds } = await scoreTable(client, source, model);
   return { run, rowsPerSecond: rows / seconds, seconds, scorerCpuSeconds, allCpuSeconds: spent() - before };
 }
 

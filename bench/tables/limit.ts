@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { connect } from '../../src/postgres/connect.ts';
 import { backendOf, serverCpuSeconds } from '../processes.ts';
-import { FEATURES } from '../stage.ts';
+import type { SourceColumn } from '../../src/copy/source-column.ts';
 import {
   copyInCost,
   copyShare,
@@ -11,6 +11,7 @@ import {
   type Share,
   type WrittenBytes,
 } from './copy-limit.ts';
+import { FEATURES } from '../stage.ts';
 import { startInference, type InferenceProcess } from './inference-process.ts';
 
 /** What the parts of a run cost that nothing can spare, in CPU-seconds, and the rate if all cores did only that. */
@@ -27,11 +28,11 @@ export type Limit = {
 export type Scored = {
   readonly source: string;
   readonly rows: number;
+  /** What a run reads of it: the key, then the features. */
+  readonly columns: readonly SourceColumn[];
   readonly versionId: number;
   readonly target: { readonly id: number; readonly generation: number };
 };
-
-const COLUMNS = ['id', ...FEATURES];
 
 /**
  * Measures what a run must cost: the server's COPY out of the source and its COPY in of the same predictions, index
@@ -70,15 +71,9 @@ export class LimitMeter {
     const shares = await sharesOf(first, scored.source, cores);
     const leaf = `pgscore_predictions.target_${scored.target.id}_g${scored.target.generation}`;
     const written = await writtenBytes(first, scored.target, await sharesOf(first, leaf, cores));
-    const columns = [
-      { name: 'id', role: 'key' as const },
-      ...FEATURES.map((name) => ({ name, role: 'feature' as const, type: 'float4' as const, width: 1 })),
-    ];
-    const { versionId } = scored;
+    const { versionId, columns } = scored;
     const inference = await Promise.all(
-      shares.map((share) =>
-        startInference({ url, versionId, copySql: copyShare(scored.source, COLUMNS, share), columns }),
-      ),
+      shares.map((share) => startInference({ url, versionId, copySql: sharedCopy(scored, share), columns })),
     );
     return new LimitMeter(clients, inference, written, shares, scored);
   }
@@ -102,13 +97,44 @@ export class LimitMeter {
   async #copyOut(): Promise<number> {
     const [first] = this.#clients;
     if (first === undefined) return 0;
-    const { source } = this.#scored;
     return serverCpuSeconds(first, () =>
       Promise.all(
         this.#clients.map((client, core) =>
-          discardCopy(client, copyShare(source, COLUMNS, this.#shares[core] ?? { from: 0, to: 0 })),
+          discardCopy(client, sharedCopy(this.#scored, this.#shares[core] ?? { from: 0, to: 0 })),
         ),
       ),
     );
   }
+}
+
+function sharedCopy({ source, columns }: Scored, share: Share): string {
+  const names = columns.map(({ name }) => name);
+  return copyShare(source, names, share);
+}
+
+const COLUMNS: readonly SourceColumn[] = [
+  { name: 'id', role: 'key' },
+  ...FEATURES.map((name) => ({ name, role: 'feature' as const, type: 'float4' as const, width: 1 })),
+];
+
+/** What the last run over a table scored and wrote. */
+export async function scoredBy(
+  owner: pg.Client,
+  source: string,
+  rows: number,
+  columns: readonly SourceColumn[] = COLUMNS,
+): Promise<Scored> {
+  const found = await owner.query<{ version_id: number; target_id: number; generation: number }>(
+    `select r.version_id, r.target_id, r.generation from pgscore_data.run r where r.source_name = $1 and r.state = 'done' order by r.run_id desc limit 1`,
+    [source],
+  );
+  const [run] = found.rows;
+  if (run === undefined) throw new Error(`no run over ${source} is done`);
+  return {
+    source: `pgscore_bench.${source}`,
+    rows,
+    columns,
+    versionId: run.version_id,
+    target: { id: run.target_id, generation: run.generation },
+  };
 }

@@ -5,10 +5,8 @@ import type { BenchPlan } from '../plan.ts';
 import type { TableResults } from '../results.ts';
 import { makeSource, type Stage } from '../stage.ts';
 import { measureThroughput, type Throughput } from './large-runs.ts';
-import { LimitMeter, type Limit, type Scored } from './limit.ts';
+import { LimitMeter, scoredBy, type Limit } from './limit.ts';
 import { assembleRivals, type Rivals } from './rivals.ts';
-
-const SCHEMA = 'pgscore_bench';
 
 export type Setting = {
   readonly stage: Stage;
@@ -37,12 +35,12 @@ export async function measureRounds(
 > {
   const { stage, requester, owner, plan } = setting;
   await measureThroughput(requester, stage.service, 'source', plan.rows);
-  const scored = await scoredBy(owner, plan.rows);
+  const scored = await scoredBy(owner, 'source', plan.rows);
   await makeSource(requester, 'few', plan.fewRows);
   const meter = await LimitMeter.prepare(stage.ownerUrl, availableParallelism(), scored);
   const rivals = await assembleRivals(setting.python, {
     url: stage.requesterUrl,
-    schema: SCHEMA,
+    schema: 'pgscore_bench',
     all: { source: 'source', rows: plan.rows },
     few: { source: 'few', rows: plan.fewRows },
     owner,
@@ -98,18 +96,4 @@ function summaryOf(rounds: readonly Round[], { missing, entered }: Rivals): Awai
 
 function middleOf<T extends { readonly rowsPerSecond: number }>(measured: readonly T[]): T | undefined {
   return measured.toSorted((one, other) => one.rowsPerSecond - other.rowsPerSecond)[Math.floor(measured.length / 2)];
-}
-
-async function scoredBy(owner: pg.Client, rows: number): Promise<Scored> {
-  const found = await owner.query<{ version_id: number; target_id: number; generation: number }>(
-    `select r.version_id, r.target_id, r.generation from pgscore_data.run r where r.source_name = 'source' and r.state = 'done' order by r.run_id desc limit 1`,
-  );
-  const [run] = found.rows;
-  if (run === undefined) throw new Error('no run over the source is done');
-  return {
-    source: `${SCHEMA}.source`,
-    rows,
-    versionId: run.version_id,
-    target: { id: run.target_id, generation: run.generation },
-  };
 }

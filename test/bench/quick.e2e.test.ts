@@ -23,5 +23,6 @@ test('a quick bench runs every part to its end, and writes their results', async
   });
   expect(stdout).toContain('a nightly run at most');
   const results = JSON.parse(await readFile(out, 'utf8')) as Record<string, unknown>;
-  expect(Object.keys(results)).toEqual(expect.arrayContaining(['idle', 'tables', 'calls', 'monitor']));
+  const missing = Object.keys(results).filter((part) => results[part] === null);
+  expect(missing).toEqual(['citus']);
 }, 600_000);

@@ -7,6 +7,7 @@ import train_catboost
 import train_demo
 import train_iris
 import train_lightgbm
+import train_networks
 import train_pytorch
 import train_sklearn
 import train_ties
@@ -26,6 +27,7 @@ TRAINERS = [
     train_pytorch,
     train_typed_inputs,
     train_bench,
+    train_networks,
 ]
 
 
