@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 
 import { deployBytes } from '../support/deploy.ts';
+import { endOfRun } from '../support/run.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel, type FeatureType } from '../support/weighted-model.ts';
@@ -50,6 +51,8 @@ test('a shadow says of each call, by the same inputs, what its version says', as
   for (const { inputs, given, requested_by: by, is_asked_then: asked } of pairs.rows) {
     expect({ inputs, by, asked }).toEqual({ inputs: given, by: 'ada', asked: true });
   }
+  const replayed = await ada.query(`select pgscore.replay('sums@1', target_schema => 'ada') as run`);
+  expect(await endOfRun(ada, replayed.rows[0].run)).toMatchObject({ state: 'done', rows_done: '1540' });
   const off = `select count(*)::int as wrong from (${PAIRS}) p where p.score <> score('sums@2', p.given)`;
   expect((await ada.query(off, ['sums'])).rows).toEqual([{ wrong: 0 }]);
   expect((await alice.query('select from pgscore.online_predictions where is_shadow')).rows).toEqual([]);

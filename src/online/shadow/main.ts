@@ -15,6 +15,7 @@ import { lackingFeatures, scoreCalls, type ScoredCalls } from './score-calls.ts'
 
 /** Beside the time that an arm may take for some rows: to write them, and to find that it hangs. */
 const LEASE_MORE_MS = 5000;
+const TIMEOUT_MS = 30_000;
 /** What _finish_shadow() raises. */
 const TAKEN = '55000';
 
@@ -29,6 +30,7 @@ class ShadowScorer {
     this.#connection = new DatabaseConnection({
       url: databaseUrl,
       applicationName: 'pgscore shadow',
+      timeoutMs: TIMEOUT_MS,
       settings: { ...LOOKING_UP, synchronous_commit: 'off' },
     });
     this.#versions = new WatchedVersions(this.#connection);
@@ -64,6 +66,8 @@ class ShadowScorer {
       renewed = performance.now();
       await this.#connection.use((client) => renewShadow(client, experimentId, versionId, this.#leaseMs));
     });
+    // What holds up the database is not the arm's fault.
+    send({ type: 'ended' });
     await this.#write(claim, scored, lacking.length > 0 ? lackOf(lacking, claim) : reasonOf(scored, claim));
   }
 
