@@ -56,6 +56,7 @@ as $$
 declare
   known record;
   is_known boolean;
+  is_split boolean;
 begin
   passed := false;
   if g.kind = 'not_worse' then
@@ -66,7 +67,11 @@ begin
                          where c.version_id = this_version and c.other_id = other and c.n_days > 0 and c.by_segment);
   end if;
   if not is_known then
-    needs := 'labels that judge both versions';
+    is_split := exists (select from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
+                         where e.champion_version_id = other and a.version_id = this_version and e.kind <> 'shadow');
+    needs := case
+      when is_split and g.kind = 'not_worse' and exists (select from pgscore_data.experiment_metric k where k.metric = g.metric)
+        then 'labels of both arms' else 'labels that judge both versions' || case when is_split then ', as of a shadow' else '' end end;
     reason := format('it is not compared with %s yet', other_name);
   elsif g.kind = 'no_segment_worse' then
     select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_segments(g, this_version, other, other_name) j;

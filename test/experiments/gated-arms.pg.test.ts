@@ -72,10 +72,16 @@ test('after a split, in which each entity has one version, a gate goes by the ar
   // Experiments have no F1.
   expect(verdicts['not_worse_f1_score']).toMatchObject({
     passed: false,
-    needs: 'labels that judge both versions',
+    needs: 'labels that judge both versions, as of a shadow',
     reason: 'it is not compared with better@1 yet',
   });
   await ada.query(`select pgscore.drop_gate('better', 'not_worse_f1_score')`);
+  await ada.query(`select pgscore.monitor('better', segments => '{region}')`);
+  await ada.query(`select pgscore.set_gate('better', 'no_segment_worse', metric => 'accuracy', margin => 0.1)`);
+  expect((await check('better@2'))['no_segment_worse_accuracy']?.needs).toBe(
+    'labels that judge both versions, as of a shadow',
+  );
+  await ada.query(`select pgscore.drop_gate('better', 'no_segment_worse_accuracy')`);
   const stopped = await ada.query(`select pgscore.stop_experiment('better', promote => 'better@2') as champion`);
   expect(stopped.rows).toEqual([{ champion: 'better@2' }]);
 });
@@ -167,7 +173,10 @@ test('labels that judge both versions count again where they are newer than the 
 test('a replay counts where there is nothing else, if it says until when its version was trained', async () => {
   const { champion, arm } = await staged.stage('replayed', 50);
   await setGate('replayed', 'accuracy', 0.05);
-  expect((await check('replayed@2'))['not_worse_accuracy']?.reason).toBe('it is not compared with replayed@1 yet');
+  expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({
+    needs: 'labels of both arms',
+    reason: 'it is not compared with replayed@1 yet',
+  });
   const run = await superuser.query<{ run_id: string }>(
     `insert into pgscore_data.run (requested_by, version_id, source_schema, source_name, source_kind, rls, plan, publish, state, counted, kept, is_replay, finished_at)
      values ('ada', $1, 'ada', 'x', 'stream', 'error', '{}', false, 'done', true, true, true, now()) returning run_id`,
