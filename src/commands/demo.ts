@@ -23,7 +23,7 @@ export function addDemo(program: Command): void {
     .summary('score a year of flights on an embedded PostgreSQL')
     .description(
       'Starts an embedded PostgreSQL, installs pgscore, makes ordinary roles, deploys the bundled models, scores 32,735 real flights ' +
-        'with the SQL of the README, and compares the predictions with what happened. Then new flights keep coming until Ctrl-C, scored as they are written.',
+        'with the SQL of the README, and compares the predictions with what happened. A challenger is replayed, refused by a gate, and tried as a canary. Then new flights keep coming until Ctrl-C, scored as they are written.',
     )
     .option('--once', 'stop at the end, with exit status 0')
     .option('--json', 'print the summary as one JSON document')
@@ -122,6 +122,7 @@ function lookAround(output: Invocation['output'], dataDir: string, url: string):
   const one = `${sql} -c 'select * from pgscore.runs'`;
   output.note(`\nSee the numbers move: ${url}/#/model/arrival_delay?part=operations`);
   output.note(`See how a model of January decays: ${url}/#/model/air_time`);
+  output.note(`See its challenger, a canary: ${url}/#/model/air_time?part=versions`);
   output.note('Look around from another terminal in this folder:');
   output.note(`  ${sql.padEnd(one.length)}    an SQL prompt as ana`);
   output.note(`  ${one}    one statement`);

@@ -13,14 +13,16 @@ export const gatesPanel = (): Panel<ModelContext> =>
     id: 'gates',
     title: 'Gates',
     about: 'what a version must pass before it is promoted',
-    depends: ({ versions, champion }) => ({ versions, champion }),
+    depends: ({ versions, champion, experiments }) => ({ versions, champion, experiments }),
     load: async (context) => {
       const rows = await ask('gates', ofVersions(context));
       return rows.length === 0 ? undefined : rows;
     },
-    draw: (body, rows, { model }) => {
+    draw: (body, rows, { model, experiments }) => {
       const caption = 'Versions that are not the champion, gate by gate';
       body.add(dataTable({ caption, columns: COLUMNS, rows: rows.map(cellsOf) }));
+      if (experiments.some(({ to }) => to === undefined))
+        return body.say('While the experiment runs, promote() is refused. stop_experiment() asks the gates, too.');
       const versions = [...new Set(rows.map((row) => text(row, 'model_version')))];
       for (const version of versions) {
         const failed = rows.some((row) => row['model_version'] === Number(version) && row['passed'] === false);

@@ -83,3 +83,44 @@ test('the accuracy of the delay model follows how many flights were late, and it
   expect([least > 0.64, most < 0.71]).toEqual([true, true]);
   expect(column(months('label_coverage', 'accuracy'), 'label_coverage')).toEqual(Array.from({ length: 12 }, () => 1));
 });
+
+/** The first row of a table that the demo prints below a statement, by heads of its columns; of the last such statement. */
+function printed(statement: string, row = 0): Record<string, string> {
+  const lines = stderr.split('\n');
+  const at = lines.findLastIndex((line) => line.includes(statement));
+  const rule = lines.findIndex((line, number) => number > at && /^-+(\+-+)*$/.test(line));
+  const cells = (line: string | undefined): string[] => (line ?? '').split('|').map((cell) => cell.trim());
+  const values = cells(lines[rule + 1 + row]);
+  return Object.fromEntries(cells(lines[rule - 1]).map((head, number) => [head, values[number] ?? '']));
+}
+
+test('a replay says that spring would have been better after its training, and a gate refuses it in winter', () => {
+  expect(printed('version_comparison')).toMatchObject({ verdict: 'better', in_training: 'left_out', metric: 'mae' });
+  const checks = [...stderr.matchAll(/^ (true|false) +\|.*\| mae is .*$/gm)].map(([line, passed]) => [passed, line]);
+  expect(checks).toEqual([
+    ['true', expect.stringMatching(/mae is 8\.7\d*, that of air_time@1 13\.0\d*, from a replay/)],
+    ['false', expect.stringMatching(/mae is 10\.6\d*, that of air_time@1 8\.5\d*: 2\.0\d* worse/)],
+    ['true', expect.stringMatching(/mae is 7\.\d+ lower than that of air_time@1 in experiment 1/)],
+  ]);
+  expect(stderr).toMatch(
+    /=> select pgscore\.promote\('air_time@2'\);\nERROR: {2}version "air_time@2" does not pass the gates of its model: not_worse_mae\nDETAIL: {2}not_worse_mae: mae is 10\.6/,
+  );
+});
+
+test('a canary in summer is better, by an interval that narrows as flights land', () => {
+  const statement = 'from pgscore_bi.experiment_results where';
+  const [champion, canary] = [printed(statement), printed(statement, 1)];
+  expect(Number(champion['entities']) + Number(canary['entities'])).toBe(2830);
+  expect(Number(canary['entities']) / 2830).toBeCloseTo(0.2, 1);
+  expect([Number(champion['value']), Number(canary['value'])]).toEqual([
+    expect.closeTo(16.5, 0),
+    expect.closeTo(8.4, 0),
+  ]);
+  expect(canary).toMatchObject({ verdict: 'better', is_champion: 'false' });
+  expect(Number(canary['srm_p_value'])).toBeGreaterThan(0.001);
+  const widths = Array.from({ length: 8 }, (_, row) => printed('from pgscore_bi.experiment_results_daily', row)).map(
+    (day) => Number(day['always_valid_high']) - Number(day['always_valid_low']),
+  );
+  expect(widths.every((width) => width > 0)).toBe(true);
+  expect((widths[0] ?? 0) > 2 * (widths[7] ?? 0)).toBe(true);
+});

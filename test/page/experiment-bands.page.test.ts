@@ -103,6 +103,18 @@ let opened: TestPage;
     expect(phone.complaints).toEqual([]);
   });
 
+  test('while one runs, the gates say that promote() is refused, and not how it is called', async () => {
+    const ada = await database.client('ada');
+    await ada.query(`select pgscore.set_gate('price', 'not_worse', metric => 'mae', margin => 1)`);
+    await opened.page.goto('about:blank');
+    await opened.page.goto(`${service.url}/#/model/price`);
+    await opened.page.locator('#gates tbody tr').first().waitFor();
+    expect(await opened.page.locator('#gates .body > p').allTextContents()).toEqual([
+      'While the experiment runs, promote() is refused. stop_experiment() asks the gates, too.',
+    ]);
+    expect(await opened.page.locator('#gates pre').count()).toBe(0);
+  });
+
   test('do not stand on the plots of another model', async () => {
     await opened.page.goto(`${service.url}/#/model/churn?grain=day`);
     expect(await bandsIn(opened.page, 'performance')).toEqual([]);

@@ -1,15 +1,5 @@
-/** One thing that happens in the demo: who does it, what it is for, and the SQL. */
-export type Step = {
-  readonly who: 'dana' | 'ana';
-  readonly say: string;
-  readonly sql: string;
-  /** A model file of demo/models whose bytes are the statement's one parameter. */
-  readonly file?: string;
-  /** The statement returns a run, to be followed with a progress bar until it ends. */
-  readonly run?: true;
-  /** The statement asks for the accuracy of this model: its labels are to be counted first. */
-  readonly accuracyOf?: string;
-};
+import { CHALLENGER } from './challenger.ts';
+import type { Step } from './step.ts';
 
 /** What a data scientist (dana) and an analyst (ana) do with pgscore. A second model is deployed and scored while the labels of the first are counted. */
 export const STORY: readonly Step[] = [
@@ -94,24 +84,16 @@ export const STORY: readonly Step[] = [
   },
   {
     who: 'dana',
-    say: 'A second model predicts minutes in the air; its first version learned from January, its second from April to June.',
+    say: 'A second model predicts minutes in the air. It learned from January, and is asked all year.',
     sql: `select pgscore.deploy('air_time', $1)`,
     file: 'air_time_january.onnx',
   },
   { who: 'dana', say: '', sql: `call pgscore.wait_for_version('air_time@1')` },
-  { who: 'dana', say: '', sql: `select pgscore.deploy('air_time', $1)`, file: 'air_time_spring.onnx' },
-  { who: 'dana', say: '', sql: `call pgscore.wait_for_version('air_time@2')` },
   { who: 'dana', say: '', sql: `select pgscore.monitor('air_time', time_zone => 'America/New_York')` },
   {
     who: 'ana',
-    say: 'Both score every flight: the champion, and the challenger, whose predictions go to the history.',
-    sql: `select pgscore.score_table('air_time@1', 'flight_features', target => 'air_time_scores', event_time => 'scheduled_at') as run`,
-    run: true,
-  },
-  {
-    who: 'ana',
     say: '',
-    sql: `select pgscore.score_table('air_time@2', 'flight_features', target => 'air_time_scores', event_time => 'scheduled_at') as run`,
+    sql: `select pgscore.score_table('air_time', 'flight_features', target => 'air_time_scores', event_time => 'scheduled_at') as run`,
     run: true,
   },
   {
@@ -140,16 +122,7 @@ export const STORY: readonly Step[] = [
     say: 'Alerts watch what is new, and say nothing of 2013. This is what they would have said: a blizzard, and days when many flights were late.',
     sql: `select alert, window_date, value, lower_threshold from pgscore.preview_monitor('arrival_delay') where event = 'firing' order by window_date`,
   },
-  {
-    who: 'ana',
-    say: 'The January model decays in summer, the spring model in winter. Nobody sees that from a model file; here it is a view.',
-    sql: `select j.window_date, j.n_labeled, j.mae as january_model, s.mae as spring_model
-  from pgscore_bi.regression_performance_monthly j join pgscore_bi.regression_performance_monthly s using (model_name, window_date)
- where model_name = 'air_time' and j.model_version = 1 and s.model_version = 2 order by j.window_date`,
-    accuracyOf: 'air_time',
-  },
-  { who: 'dana', say: 'Champions change with one statement, and back.', sql: `select pgscore.promote('air_time@2')` },
-  { who: 'dana', say: '', sql: `select pgscore.rollback('air_time')` },
+  ...CHALLENGER,
   {
     who: 'ana',
     say: 'And the table is scored again every night.',

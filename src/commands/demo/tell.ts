@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type pg from 'pg';
+import pg from 'pg';
 import { packageFile } from '../../lib/package-file.ts';
 import { followRun } from '../follow-run.ts';
 import { type Output, resultTable, type Row, spin } from '../output.ts';
 import type { Person } from './server.ts';
-import type { Step } from './story.ts';
+import type { Step } from './step.ts';
 
 const MODELS = packageFile('demo/models');
 
-const LABEL_PAUSE_MS = 100;
-const LABEL_TRIES = 300;
+const PAUSE_MS = 200;
+const TRIES = 150;
 
 /** Rows of a table that are shown; a terminal is not a report. */
 const MOST_ROWS = 12;
@@ -24,6 +24,9 @@ export async function tellStory(
 ): Promise<void> {
   for (const step of steps) {
     const client = clients.get(step.who);
+    // Who deploys models need not be allowed to read metrics.
+    const ana = clients.get('ana');
+    if (step.after !== undefined && ana !== undefined) await found(ana, step.after, output);
     if (client !== undefined) await tellStep(step, client, output);
   }
 }
@@ -33,6 +36,7 @@ async function tellStep(step: Step, client: pg.Client, output: Output): Promise<
   if (step.say !== '') output.note(`\n-- ${step.say}`);
   output.note(`${step.who}=> ${step.sql.replace('$1', `'\\x…' /* demo/models/${step.file} */`)};`);
   const values = step.file === undefined ? [] : [await readFile(join(MODELS, step.file))];
+  if (step.refused === true) return tellRefusal(client, step.sql, output);
   const { rows } = await client.query<Row>(step.sql, values);
   if (rows.length > 0 && !isVoid(rows)) output.note(resultTable(rows.slice(0, MOST_ROWS)));
   const run = rows[0]?.['run'];
@@ -41,19 +45,41 @@ async function tellStep(step: Step, client: pg.Client, output: Output): Promise<
 
 /** Waits until the labels that a model has now are in its accuracy views; says so where it takes long, and where it takes too long. */
 async function labelsCounted(client: pg.Client, model: string, output: Output): Promise<void> {
-  const counted = 'select is_settled from pgscore.label_sources where model = $1 and is_settled';
-  const settled = async (): Promise<boolean> => (await client.query(counted, [model])).rowCount === 1;
-  if (await settled()) return;
-  const done = spin(output, `counting the labels of ${model}`);
+  const settled = `select from pgscore.label_sources where model = ${client.escapeLiteral(model)} and is_settled`;
+  if (await returnsRow(client, settled, output, `counting the labels of ${model}`)) return;
+  output.note(`The labels of ${model} are still being counted: what follows is of those that are.`);
+}
+
+/** Waits until a query returns a row; says so where that takes too long. */
+async function found(client: pg.Client, query: string, output: Output): Promise<void> {
+  if (await returnsRow(client, query, output, 'comparing')) return;
+  output.note('Versions are still being compared: what follows is what is known so far.');
+}
+
+async function returnsRow(client: pg.Client, query: string, output: Output, doing: string): Promise<boolean> {
+  const returns = async (): Promise<boolean> => ((await client.query(query)).rowCount ?? 0) > 0;
+  if (await returns()) return true;
+  const done = spin(output, doing);
   try {
-    for (let tries = 0; tries < LABEL_TRIES; tries += 1) {
-      await setTimeout(LABEL_PAUSE_MS);
-      if (await settled()) return;
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      await setTimeout(PAUSE_MS);
+      if (await returns()) return true;
     }
+    return false;
   } finally {
     done();
   }
-  output.note(`The labels of ${model} are still being counted: what follows is of those that are.`);
+}
+
+/** Shows the error of a statement that is to fail. */
+async function tellRefusal(client: pg.Client, sql: string, output: Output): Promise<void> {
+  const error = await client.query(sql).then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  if (!(error instanceof pg.DatabaseError)) throw error ?? new Error(`was not refused: ${sql}`);
+  const more = [error.detail && `DETAIL:  ${error.detail}`, error.hint && `HINT:  ${error.hint}`];
+  output.note([`ERROR:  ${error.message}`, ...more.filter(Boolean)].join('\n'));
 }
 
 /** A function that returns nothing still gives a row. */
