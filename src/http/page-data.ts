@@ -108,6 +108,7 @@ const MOST_TEXT = 200;
 
 const FORMS: Readonly<Record<ParameterKind, RegExp>> = {
   text: new RegExp(`^[^\\0]{1,${MOST_TEXT}}$`, 'su'),
+  target: new RegExp(`^[^\\0]{0,${MOST_TEXT}}$`, 'su'),
   version: /^\d{1,9}$/,
   versions: /^\d{1,9}(?:,\d{1,9}){0,5}$/,
   date: /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/,
@@ -117,7 +118,7 @@ const FORMS: Readonly<Record<ParameterKind, RegExp>> = {
 export function parametersOf(query: PageQuery, given: unknown): string[] | undefined {
   const values = new Map(Object.entries(typeof given === 'object' && given !== null ? given : {}));
   const found = query.parameters.map(([name, kind]) => {
-    const value: unknown = values.get(name);
+    const value: unknown = values.get(name) ?? (kind === 'target' ? '' : undefined);
     if (typeof value !== 'string' || !FORMS[kind].test(value)) return undefined;
     return kind === 'versions' ? `{${value}}` : value;
   });

@@ -1,5 +1,6 @@
 import { EXPERIMENT_QUERIES } from './experiment-queries.ts';
-import { MODEL, VERSIONS, type PageQuery } from './page-query.ts';
+import { MODEL, MONTH, VERSION, VERSIONS, type PageQuery } from './page-query.ts';
+import { TARGET_QUERIES } from './target-queries.ts';
 
 /** A year of days, seven of weeks, thirty of months; of each version. */
 const MOST_WINDOWS = 366;
@@ -8,10 +9,10 @@ const MOST_VERSIONS = 6;
 /** What the views of each grain end with. */
 const GRAINS = { day: 'daily', week: 'weekly', month: 'monthly' };
 
-const VERSION = ['version', 'version'] as const;
-const MONTH = ['month', 'date'] as const;
 const DAY = ['day', 'date'] as const;
 const FEATURE = ['feature', 'text'] as const;
+/** One of several values of a row; empty or left out: the score. */
+const TARGET = ['target', 'target'] as const;
 const OF_MONTH = `window_date >= $3::date and window_date < ($3::date + interval '1 month')::date`;
 const MODEL_OF_RUN = `regexp_replace(model, '@[0-9]+$', '')`;
 
@@ -19,15 +20,19 @@ function performance(task: string, suffix: string): PageQuery {
   return {
     text: `select p.* from (
         select x.*, row_number() over (partition by x.model_version order by x.window_date desc) as age
-          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[]) and x.segment_key is null ${ofScore(task)}) p
+          from pgscore_bi.${task}_performance_${suffix} x where x.model_name = $1 and x.model_version = any($2::bigint[]) and x.segment_key is null ${ofTarget(task, 3)}) p
        where p.age <= ${MOST_WINDOWS} order by p.model_version, p.window_date limit ${MOST_WINDOWS * MOST_VERSIONS}`,
-    parameters: [MODEL, VERSIONS],
+    parameters: [MODEL, VERSIONS, ...targetOf(task)],
   };
 }
 
-/** Of a model of several values a row, the rows that are of its score. */
-function ofScore(task: string): string {
-  return task === 'multiclass' ? '' : 'and target is null';
+/** Of a model of several values a row, the rows of one, or of its score. */
+function ofTarget(task: string, place: number): string {
+  return task === 'multiclass' ? '' : `and target is not distinct from nullif($${place}, '')`;
+}
+
+function targetOf(task: string): PageQuery['parameters'] {
+  return task === 'multiclass' ? [] : [TARGET];
 }
 
 function performances(): Record<string, PageQuery> {
@@ -71,8 +76,8 @@ function segments(): Record<string, PageQuery> {
         `segments-${task}`,
         {
           text: `select segment_key, segment_value, n_predictions, n_labeled, ${columns.join(', ')} from pgscore_bi.${task}_performance_monthly
-                  where model_name = $1 and model_version = $2 and window_date = $3::date ${ofScore(task)} order by segment_key nulls first, segment_value limit 2000`,
-          parameters: [MODEL, VERSION, MONTH],
+                  where model_name = $1 and model_version = $2 and window_date = $3::date ${ofTarget(task, 4)} order by segment_key nulls first, segment_value limit 2000`,
+          parameters: [MODEL, VERSION, MONTH, ...targetOf(task)],
         },
       ];
     }),
@@ -131,14 +136,15 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   trend: {
     text: `select p.* from (
-        select model_name, model_version, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly where segment_key is null and target is null
-        union all select model_name, model_version, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly where segment_key is null
-        union all select model_name, model_version, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly where segment_key is null and target is null) p
+        select model_name, model_version, target, window_date, n_labeled, accuracy as value, accuracy_ci_low as ci_low, accuracy_ci_high as ci_high, is_mature from pgscore_bi.binary_performance_monthly where segment_key is null
+        union all select model_name, model_version, null, window_date, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, is_mature from pgscore_bi.multiclass_performance_monthly where segment_key is null
+        union all select model_name, model_version, target, window_date, n_labeled, mae, mae_ci_low, mae_ci_high, is_mature from pgscore_bi.regression_performance_monthly where segment_key is null and (target is null or quantile is null)) p
        order by p.window_date desc limit 3000`,
     parameters: [],
   },
   ...performances(),
   ...segments(),
+  ...TARGET_QUERIES,
   coverage: {
     text: `select c.* from pgscore_bi.label_coverage_daily c
             where c.model_name = $1 and c.model_version = $2 order by c.window_date desc limit ${MOST_WINDOWS}`,

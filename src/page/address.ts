@@ -10,6 +10,8 @@ export type Address = {
   readonly threshold: number | undefined;
   /** Whether decisions are those of the version before. */
   readonly previous: boolean;
+  /** Which of several values of a row. */
+  readonly target: string | undefined;
   readonly feature: string | undefined;
   readonly day: string | undefined;
   /** The group of panels that is scrolled to. */
@@ -30,6 +32,7 @@ export const OVERVIEW: Address = {
   month: undefined,
   threshold: undefined,
   previous: false,
+  target: undefined,
   feature: undefined,
   day: undefined,
   part: undefined,
@@ -54,6 +57,7 @@ export function readAddress(hash: string): Address {
     month: date('month'),
     threshold: threshold >= 0 && threshold < 1 ? threshold : undefined,
     previous: word('previous') === 'yes',
+    target: word('target'),
     feature: word('feature'),
     day: date('day'),
     part: PARTS.find((part) => part === word('part')),
@@ -65,7 +69,7 @@ export function writeAddress(address: Address): string {
   const query = new URLSearchParams();
   if (address.versions.length > 0) query.set('versions', address.versions.join(','));
   if (address.grain !== 'month') query.set('grain', address.grain);
-  for (const name of ['metric', 'month', 'threshold', 'feature', 'day', 'part'] as const) {
+  for (const name of ['metric', 'month', 'threshold', 'target', 'feature', 'day', 'part'] as const) {
     const value = address[name];
     if (value !== undefined) query.set(name, String(value));
   }

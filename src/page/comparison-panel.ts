@@ -32,7 +32,7 @@ export const comparisonPanel = (): Panel<ModelContext> =>
     cells: (row, { task }) => [
       text(row, 'model_version'),
       `${text(row, 'other_version')}, the ${text(row, 'compared_with')}`,
-      METRICS[task].find(({ column }) => column === text(row, 'metric'))?.title ?? text(row, 'metric'),
+      `${METRICS[task].find(({ column }) => column === text(row, 'metric'))?.title ?? text(row, 'metric')}${row['target'] === null ? '' : ` of ${text(row, 'target')}`}`,
       decimal(number(row, 'value_a')),
       decimal(number(row, 'value_b')),
       decimal(number(row, 'difference')),
@@ -47,5 +47,5 @@ export const comparisonPanel = (): Panel<ModelContext> =>
 
 /** The champion can be the version before, too: then it is the same comparison. */
 function keyOf(row: Row): string {
-  return ['model_version', 'other_version', 'metric'].map((column) => text(row, column)).join(' ');
+  return ['model_version', 'other_version', 'metric', 'target'].map((column) => text(row, column)).join(' ');
 }

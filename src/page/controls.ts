@@ -8,7 +8,7 @@ import { type ModelContext, type Month, ofMonth } from './model-context.ts';
 
 /** What is shown over time: which versions, which metric, how finely. */
 export function overTimeControls(context: ModelContext): HTMLElement {
-  const { address, task, known, versions } = context;
+  const { address, judged, known, versions } = context;
   return el(
     'div',
     { class: 'controls' },
@@ -22,11 +22,12 @@ export function overTimeControls(context: ModelContext): HTMLElement {
         go: { versions: toggled(versions, version) },
       })),
     ),
+    ...targetChoice(context),
     choice(
       'Metric',
       'metric',
-      metricOf(task, address.metric).column,
-      METRICS[task].map(({ column, title }) => [column, title]),
+      metricOf(judged, address.metric).column,
+      METRICS[judged].map(({ column, title }) => [column, title]),
       (metric) => ({ metric }),
     ),
     segments(
@@ -34,6 +35,15 @@ export function overTimeControls(context: ModelContext): HTMLElement {
       GRAINS.map((grain) => ({ label: grain, key: grain, pressed: grain === address.grain, go: { grain } })),
     ),
   );
+}
+
+/** Which of several values of a row is shown; none of a model that gives one. */
+function targetChoice({ targets, target, hasScore }: ModelContext): HTMLElement[] {
+  if (targets.length === 0) return [];
+  const score = hasScore ? [['', 'the score'] as const] : [];
+  const options = [...score, ...targets.map((name) => [name, name] as const)];
+  const go = (name: string): Partial<Address> => ({ target: name === '' ? undefined : name, metric: undefined });
+  return [choice('Target', 'target', target ?? '', options, go)];
 }
 
 /** What is looked at closely: one version, one month. */

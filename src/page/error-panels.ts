@@ -3,7 +3,7 @@ import { ask, number, text, type Row } from './api.ts';
 import { el } from './dom.ts';
 import { day, decimal, count, percent } from './format.ts';
 import { ENOUGH } from './metrics.ts';
-import { ofVersion, type ModelContext } from './model-context.ts';
+import { isScore, ofTarget, ofVersion, type ModelContext } from './model-context.ts';
 import { chartPanel, panel, type Panel } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
 import { timePlot } from './time-plot.ts';
@@ -21,11 +21,11 @@ export const errorsPanel = (): Panel<ModelContext> =>
     id: 'errors',
     title: 'Errors',
     about: 'sizes, and to which side',
-    depends: ({ address, focus, experiments }) => [address.grain, focus, experiments],
+    depends: ({ address, focus, target, experiments }) => [address.grain, focus, target, experiments],
     load: async (context) => {
       const { model, version } = ofVersion(context);
       if (context.task !== 'regression') return undefined;
-      return ask(`performance-regression-${context.address.grain}`, { model, versions: version });
+      return ask(`performance-regression-${context.address.grain}`, { model, versions: version, ...ofTarget(context) });
     },
     draw: (body, rows, { address, focus, experiments }) => {
       const known = rows.filter((row) => number(row, 'n_labeled') !== 0);
@@ -91,8 +91,9 @@ export const residualsPanel = (): Panel<ModelContext> =>
     id: 'residuals',
     title: 'Residuals',
     about: 'prediction minus truth, of the newest labelled predictions',
-    depends: ({ focus }) => focus,
-    load: async (context) => (context.task === 'regression' ? ask('residuals', ofVersion(context)) : undefined),
+    depends: ({ focus, target }) => [focus, target],
+    load: async (context) =>
+      isScore(context) && context.task === 'regression' ? ask('residuals', ofVersion(context)) : undefined,
     nothing: ['No labels yet.'],
     plot: (rows, { focus }) => ({
       label: `Errors of version ${focus}: prediction minus truth`,

@@ -3,7 +3,7 @@ import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration, Plugin } from './chart.ts';
 import { count, decimal } from './format.ts';
 import { sampledOf } from './error-panels.ts';
-import { ofVersion, type ModelContext } from './model-context.ts';
+import { isScore, ofVersion, type ModelContext } from './model-context.ts';
 import { chartPanel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
 
@@ -16,8 +16,9 @@ export const fitPanel = (): Panel<ModelContext> =>
     id: 'fit',
     title: 'Predicted and actual',
     about: 'of the newest labelled predictions',
-    depends: ({ focus }) => [focus],
-    load: async (context) => (context.task === 'regression' ? ask('fit', ofVersion(context)) : undefined),
+    depends: ({ focus, target }) => [focus, target],
+    load: async (context) =>
+      isScore(context) && context.task === 'regression' ? ask('fit', ofVersion(context)) : undefined,
     nothing: ['No labels yet.'],
     plot: (rows, { focus }) => ({
       label: `What came of the predictions of version ${focus}, against what it said`,

@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { count, day, NOTHING, percent, compact, decimal } from './format.ts';
-import { ofVersion, type ModelContext } from './model-context.ts';
+import { isScore, ofVersion, type ModelContext } from './model-context.ts';
 import { chartPanel, panel, type Panel } from './panel.ts';
 import { breakMarks } from './break-mark.ts';
 import { withBreaks } from './breaks.ts';
@@ -186,8 +186,8 @@ export const labelAgePanel = (): Panel<ModelContext> =>
     id: 'label-age',
     title: 'By age of label',
     about: 'a month that is young compares with others on the labels that come early',
-    depends: ({ focus }) => focus,
-    load: async (context) => ask('label-age', ofVersion(context)),
+    depends: ({ focus, target }) => [focus, target],
+    load: async (context) => (isScore(context) ? ask('label-age', ofVersion(context)) : undefined),
     draw: (body, rows, { task }) => {
       if (rows.every((row) => number(row, 'n_labeled') === 0)) return body.say('No labels yet.');
       const months = [...new Set(rows.map((row) => text(row, 'window_date')))];

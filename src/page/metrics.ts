@@ -18,6 +18,9 @@ export const ENOUGH = 30;
 
 export type Task = 'binary' | 'multiclass' | 'regression';
 
+/** What a metric is of: a prediction of a task, or a quantile. */
+export type Judged = Task | 'quantile';
+
 function share(column: string, title: string, stem?: string, better: Better = 'higher'): Metric {
   const interval = stem === undefined ? {} : { low: `${stem}_ci_low`, high: `${stem}_ci_high` };
   return { column, title, ...interval, share: true, better };
@@ -28,7 +31,7 @@ function plain(column: string, title: string, better: Better, interval = false):
 }
 
 /** By task; the first is what is shown unless asked otherwise, and what a verdict is about. */
-export const METRICS: Readonly<Record<Task, readonly Metric[]>> = {
+export const METRICS: Readonly<Record<Judged, readonly Metric[]>> = {
   binary: [
     share('accuracy', 'Accuracy', 'accuracy'),
     plain('roc_auc', 'ROC AUC', 'higher', true),
@@ -69,13 +72,22 @@ export const METRICS: Readonly<Record<Task, readonly Metric[]>> = {
     plain('median_abs_error', 'Median absolute error', 'lower'),
     plain('p90_abs_error', '90 % of errors below', 'lower'),
   ],
+  quantile: [
+    plain('pinball_loss', 'Pinball loss', 'lower'),
+    share('coverage', 'Coverage', 'coverage', 'neither'),
+    plain('bias', 'Bias', 'neither'),
+  ],
 };
 
+/** What each value of models that give several is judged as. */
+const JUDGED_AS: Readonly<Record<string, Task>> = { multi_target: 'regression', multilabel: 'binary' };
+const TASKS = ['binary', 'multiclass', 'regression'] as const;
+
 export function taskOf(text: string): Task | undefined {
-  return (Object.keys(METRICS) as Task[]).find((task) => task === text);
+  return TASKS.find((task) => task === text) ?? JUDGED_AS[text];
 }
 
-export function metricOf(task: Task, column: string | undefined): Metric {
+export function metricOf(task: Judged, column: string | undefined): Metric {
   const [first, ...others] = METRICS[task];
   const found = [first, ...others].find((metric) => metric?.column === column) ?? first;
   if (found === undefined) throw new Error(`no metric of ${task}`);
@@ -94,7 +106,7 @@ const DIRECTIONS: Readonly<Record<Better, string>> = {
 };
 
 /** Errors of a regression are in the unit of what it predicts; other metrics have none. */
-const IN_UNITS = ['mae', 'rmse', 'bias', 'max_abs_error', 'median_abs_error', 'p90_abs_error'];
+const IN_UNITS = ['mae', 'rmse', 'bias', 'max_abs_error', 'median_abs_error', 'p90_abs_error', 'pinball_loss'];
 
 /** Which way is good, and in what it is measured. */
 export function readingOf({ column, better }: Metric): string {

@@ -33,7 +33,7 @@ export function modelCard({ verdict, health, versions, trend }: JudgedModel): HT
     metric !== undefined && headline(verdict, metric),
     metric !== undefined &&
       trend.filter((row) => number(row, 'value') !== null).length > 1 &&
-      sparkline(trend, `${metric.title} from ${ends.join(' to ')}, ${readingOf(metric)}`),
+      sparkline(trend, `${titleOf(verdict, metric)} from ${ends.join(' to ')}, ${readingOf(metric)}`),
     facts(verdict, health, versions),
   );
 }
@@ -50,7 +50,7 @@ function headline(verdict: Row, metric: Metric): HTMLElement | undefined {
       'p',
       { class: 'model-value' },
       el('span', { class: 'big num' }, written('value')),
-      el('span', {}, `${metric.title}, ${readingOf(metric)}`),
+      el('span', {}, `${titleOf(verdict, metric)}, ${readingOf(metric)}`),
     ),
     el(
       'p',
@@ -58,6 +58,12 @@ function headline(verdict: Row, metric: Metric): HTMLElement | undefined {
       `${day(text(verdict, 'latest_window'), true)}: ${written('ci_low')} to ${written('ci_high')} with 95 %${before}`,
     ),
   );
+}
+
+/** With the target that the verdict is about, of a model of several. */
+function titleOf(verdict: Row, { title }: Metric): string {
+  const target = text(verdict, 'target');
+  return target === '' ? title : `${title} of ${target}`;
 }
 
 function facts(verdict: Row, health: Row, versions: number): HTMLElement {

@@ -1,7 +1,7 @@
 import type { Address } from './address.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { experimentsOf, type Experiment } from './experiments.ts';
-import { ENOUGH, taskOf, type Task } from './metrics.ts';
+import { ENOUGH, taskOf, type Judged, type Task } from './metrics.ts';
 
 export type Month = {
   readonly date: string;
@@ -16,6 +16,14 @@ export type ModelContext = {
   readonly address: Address;
   readonly model: string;
   readonly task: Task;
+  /** What the metrics are of that are shown. */
+  readonly judged: Judged;
+  /** The values of a row, of a model that gives several. */
+  readonly targets: readonly string[];
+  /** The one that is shown; undefined: the score. */
+  readonly target: string | undefined;
+  /** Whether a row has a score, of which all views speak. */
+  readonly hasScore: boolean;
   /** All versions that are ready, the newest first. */
   readonly known: readonly number[];
   readonly champion: number | undefined;
@@ -48,12 +56,24 @@ export async function contextOf(address: Address): Promise<ModelContext | undefi
   const health = rows.find((row) => row['model_version'] === focus);
   const task = taskOf(text(health, 'task'));
   if (focus === undefined || health === undefined || task === undefined) return undefined;
-  const [months, experiments] = await Promise.all([monthsOf(model, task, focus), ask('experiments', { model })]);
+  const hasScore = task === text(health, 'task');
+  const values = await ask('targets', { model, version: String(focus) });
+  const targets = values.map((row) => text(row, 'target'));
+  const target = await chosenTarget(address, targets, hasScore);
+  const isQuantile = values.some((row) => row['target'] === target && row['quantile'] !== null);
+  const [months, experiments] = await Promise.all([
+    monthsOf(model, task, focus, target),
+    ask('experiments', { model }),
+  ]);
   const month = months.find(({ date }) => date === address.month) ?? closestLook(months);
   return {
     address,
     model,
     task,
+    judged: isQuantile ? 'quantile' : task,
+    targets,
+    target,
+    hasScore,
     known,
     champion: champion ?? undefined,
     versions,
@@ -70,8 +90,18 @@ function shownAtFirst(known: readonly number[], champion: number | null): number
   return [...first, ...known.filter((version) => version !== champion)].slice(0, SHOWN_AT_FIRST);
 }
 
-async function monthsOf(model: string, task: Task, version: number): Promise<Month[]> {
-  const rows = await ask(`performance-${task}-month`, { model, versions: String(version) });
+/** The one that the address names, else the score, else the one that the verdict is about. */
+async function chosenTarget({ model, target }: Address, targets: readonly string[], hasScore: boolean) {
+  const [first] = targets;
+  if (target !== undefined && targets.includes(target)) return target;
+  if (hasScore || first === undefined) return undefined;
+  const verdict = (await ask('verdicts')).find((row) => row['model_name'] === model);
+  return targets.find((name) => name === text(verdict, 'target')) ?? first;
+}
+
+async function monthsOf(model: string, task: Task, version: number, target: string | undefined): Promise<Month[]> {
+  const values = { model, versions: String(version), ...ofTarget({ target }) };
+  const rows = await ask(`performance-${task}-month`, values);
   return rows.map((row) => ({
     date: text(row, 'window_date'),
     labelled: number(row, 'n_labeled') ?? 0,
@@ -96,6 +126,16 @@ export function ofMonth({
   month,
 }: ModelContext): { model: string; version: string; month: string } | undefined {
   return month === undefined ? undefined : { model, version: String(focus), month };
+}
+
+/** Whether the score is shown, and not one of several values: some views are of it alone. */
+export function isScore({ target, hasScore }: ModelContext): boolean {
+  return hasScore && target === undefined;
+}
+
+/** Which of several values of a row is asked about. */
+export function ofTarget({ target }: Pick<ModelContext, 'target'>): { target?: string } {
+  return target === undefined ? {} : { target };
 }
 
 export function ofVersions({ model, versions }: ModelContext): { model: string; versions: string } {

@@ -17,6 +17,7 @@ import { reliabilityPanel } from './reliability-panel.ts';
 import { replayPanel } from './replay-panel.ts';
 import { scoresPanel } from './scores-panel.ts';
 import { segmentsPanel } from './segments-panel.ts';
+import { targetsPanel } from './targets-panel.ts';
 import { thresholdPanel } from './threshold-panel.ts';
 
 type Block = HTMLElement | { readonly element: HTMLElement };
@@ -37,9 +38,10 @@ export function modelPanels(): ModelPanels {
   const [reliability, scores] = [reliabilityPanel(), scoresPanel()];
   const [comparison, experiment, gates] = [comparisonPanel(), experimentPanel(), gatesPanel()];
   const [replays, segments] = [replayPanel(), segmentsPanel()];
-  const [drift, feature] = [driftPanel(), featurePanel()];
+  const [drift, feature, targets] = [driftPanel(), featurePanel(), targetsPanel()];
   const panels = [
     performance,
+    targets,
     coverage,
     labelAge,
     errors,
@@ -59,7 +61,7 @@ export function modelPanels(): ModelPanels {
     feature,
   ];
   return {
-    now: [overTime, performance, box('grid', coverage, labelAge)],
+    now: [overTime, performance, targets, box('grid', coverage, labelAge)],
     why: [
       closeLook,
       segments,

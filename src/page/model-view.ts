@@ -11,7 +11,7 @@ import { verdictPanel } from './verdict.ts';
 import type { View } from './panel.ts';
 import { number, text, ask } from './api.ts';
 import { ago, compact, percent, sentences } from './format.ts';
-import { DEPLOY_HINT, valuesHint } from './tooltip.ts';
+import { DEPLOY_HINT } from './tooltip.ts';
 
 /** Everything about one model: how it is now, why, its versions, and what is done to it. */
 export function modelView(model: string): View {
@@ -63,7 +63,7 @@ export function modelView(model: string): View {
 }
 
 /** The head of a model's page. */
-function modelFacts({ model, task, champion, focus, health }: ModelContext): HTMLElement[] {
+function modelFacts({ model, champion, focus, health }: ModelContext): HTMLElement[] {
   const source = text(health, 'label_source');
   const waiting = number(health, 'n_waiting') ?? 0;
   const facts = [
@@ -75,7 +75,7 @@ function modelFacts({ model, task, champion, focus, health }: ModelContext): HTM
   ];
   return [
     el('p', { class: 'quiet' }, el('a', { href: '#/' }, 'All models')),
-    el('h1', {}, model, ' ', el('span', { class: 'chip plain' }, task)),
+    el('h1', {}, model, ' ', el('span', { class: 'chip plain' }, text(health, 'task'))),
     el('p', { class: 'quiet' }, facts.join(' · ')),
   ];
 }
@@ -85,15 +85,9 @@ function knownOf(coverage: number | null): string {
   return coverage === null ? 'none to judge' : `truth known of ${percent(coverage)}`;
 }
 
-/** What there is to say about a model that gives no single value: only models of one have plots. */
-function unplottedModel(model: string, task: string): HTMLElement[] {
-  if (task !== 'multi_target' && task !== 'multilabel' && task !== 'quantiles')
-    return [el('p', {}, `No label judges a model of the task ${task}: what is watched of it is below.`)];
-  const value = task === 'multilabel' ? 'label' : task === 'quantiles' ? 'quantile' : 'target';
-  return [
-    el('p', {}, `Each ${value} of this model is judged by itself. This page has no plots of it: ask in SQL.`),
-    el('pre', {}, valuesHint(model, task)),
-  ];
+/** What there is to say about a model that no label judges: only others have plots. */
+function unplottedModel(task: string): HTMLElement[] {
+  return [el('p', {}, `No label judges a model of the task ${task}: what is watched of it is below.`)];
 }
 
 /** What there is to say about a model of which nothing is plotted. */
@@ -102,7 +96,7 @@ async function unreadyModel(model: string): Promise<HTMLElement[]> {
   if (versions.length === 0)
     return [el('p', { class: 'empty' }, 'There is no model of this name.'), el('pre', {}, DEPLOY_HINT)];
   const ready = versions.find((row) => row['state'] === 'ready');
-  if (ready !== undefined) return unplottedModel(model, text(ready, 'task'));
+  if (ready !== undefined) return unplottedModel(text(ready, 'task'));
   return versions.map((row) => {
     const state = text(row, 'state');
     const tone = state === 'rejected' ? 'bad' : 'plain';

@@ -47,11 +47,15 @@ function newestOf(verdict: Row, versions: readonly Row[]): Row {
 function judgedModel(verdict: Row, health: readonly Row[], trend: readonly Row[]): JudgedModel {
   const mine = health.filter((row) => row['model_name'] === verdict['model_name']);
   const isJudged = (row: Row): boolean => number(row, 'model_version') === number(verdict, 'model_version');
+  // Of several targets the one that the verdict is about.
+  const isOf = (row: Row): boolean => (row['target'] ?? null) === (verdict['target'] ?? null);
   return {
     verdict,
     health: mine.find(isJudged) ?? {},
     versions: mine.length,
-    trend: trend.filter((row) => row['model_name'] === verdict['model_name'] && isJudged(row)).toReversed(),
+    trend: trend
+      .filter((row) => row['model_name'] === verdict['model_name'] && isJudged(row) && isOf(row))
+      .toReversed(),
   };
 }
 

@@ -5,7 +5,7 @@ import { count, day, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
 import type { Marker } from './markers.ts';
 import { ENOUGH, metricOf, readingOf, write, type Metric } from './metrics.ts';
-import { ofVersions, type ModelContext } from './model-context.ts';
+import { ofTarget, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import type { PanelBody } from './panel-body.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './tooltip.ts';
@@ -21,20 +21,26 @@ export const performancePanel = (): Panel<ModelContext> =>
     id: 'performance',
     title: 'Performance over time',
     about: 'with 95 % intervals',
-    depends: ({ address, versions, experiments }) => [versions, address.grain, address.metric, experiments],
+    depends: ({ address, versions, target, experiments }) => [
+      versions,
+      target,
+      address.grain,
+      address.metric,
+      experiments,
+    ],
     load: async (context) => {
-      const { address, model, task } = context;
+      const { address, model, task, hasScore } = context;
       const [rows, estimates, events, rules] = await Promise.all([
-        ask(`performance-${task}-${address.grain}`, ofVersions(context)),
-        task === 'regression' ? [] : ask(`estimates-${address.grain}`, ofVersions(context)),
+        ask(`performance-${task}-${address.grain}`, { ...ofVersions(context), ...ofTarget(context) }),
+        task === 'regression' || !hasScore ? [] : ask(`estimates-${address.grain}`, ofVersions(context)),
         ask('events', { model }),
         ask('alerts'),
       ]);
       return { rows, estimates, events, rules: rules.filter((rule) => rule['model_name'] === model) };
     },
     draw: (body, { rows, estimates, events, rules }, context) => {
-      const { address, model, task } = context;
-      const metric = metricOf(task, address.metric);
+      const { address, model, judged, target } = context;
+      const metric = metricOf(judged, address.metric);
       if (rows.length === 0) return body.empty('This model has predicted nothing yet.', scoreHint(model));
       const labelled = rows.some((row) => number(row, 'n_labeled') !== 0);
       if (!labelled) sayNoLabels(body, context);
@@ -42,7 +48,7 @@ export const performancePanel = (): Panel<ModelContext> =>
       const byMonth = address.grain === 'month';
       const dates = [...new Set(rows.map((row) => text(row, 'window_date')))].toSorted();
       const bounds = alertBounds(rules, context, metric.column, dates);
-      body.say(`${metric.title}: ${readingOf(metric)}.`);
+      body.say(`${metric.title}${target === undefined ? '' : ` of ${target}`}: ${readingOf(metric)}.`);
       body.add(
         versionLegend(context, {
           unripe: true,
@@ -53,7 +59,7 @@ export const performancePanel = (): Panel<ModelContext> =>
         ...experimentList(context.experiments),
       );
       body.plot({
-        label: `${metric.title} of ${model} by ${address.grain}`,
+        label: `${metric.title} of ${target ?? model} by ${address.grain}`,
         size: 'tall',
         config: timePlot({
           series: [...seriesOfVersions(rows, metric, context), ...estimated(estimates, metric, context), ...bounds],
@@ -71,9 +77,10 @@ export const performancePanel = (): Panel<ModelContext> =>
     },
   });
 
-function sayNoLabels(body: PanelBody, { model, health }: ModelContext): void {
+function sayNoLabels(body: PanelBody, { model, health, targets, hasScore }: ModelContext): void {
   const source = text(health, 'label_source');
-  if (source === '') body.empty('The truth is not known yet: say where it arrives.', labelsHint(model));
+  if (source === '')
+    body.empty('The truth is not known yet: say where it arrives.', labelsHint(model, hasScore ? [] : targets));
   else body.empty(`Labels come from ${source}; none has met a prediction yet.`, labelSourceHint(model));
 }
 
@@ -170,12 +177,16 @@ function windowOf(row: Row): string {
 /** Where the alerts about a metric begin, as lines over these windows. */
 function alertBounds(
   rules: readonly Row[],
-  { model, address }: ModelContext,
+  { model, address, target }: ModelContext,
   metric: string,
   dates: readonly string[],
 ): Series[] {
   const about = rules.filter(
-    (rule) => rule['model_name'] === model && rule['metric'] === metric && rule['grain'] === address.grain,
+    (rule) =>
+      rule['model_name'] === model &&
+      rule['metric'] === metric &&
+      rule['grain'] === address.grain &&
+      [null, target ?? null].includes(rule['column_name'] as string | null),
   );
   return about.flatMap((rule) =>
     (['below', 'above'] as const).flatMap((direction) => {

@@ -4,7 +4,7 @@ import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { count, decimal, NOTHING, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
-import { ofVersions, type ModelContext } from './model-context.ts';
+import { isScore, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
 
@@ -19,7 +19,7 @@ export const rankingPanel = (): Panel<ModelContext> =>
     about: 'how well positives are told from negatives, by any threshold',
     load: async (context) => {
       const { task, month } = context;
-      if (task !== 'binary' || month === undefined) return undefined;
+      if (task !== 'binary' || !isScore(context) || month === undefined) return undefined;
       const [curve, rows] = await Promise.all([
         ask('roc', { ...ofVersions(context), month }),
         ask('performance-binary-month', ofVersions(context)),

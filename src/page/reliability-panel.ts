@@ -2,7 +2,7 @@ import { numeric } from './data-table.ts';
 import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration, Plugin } from './chart.ts';
 import { count, decimal, percent } from './format.ts';
-import { ofMonth, type ModelContext } from './model-context.ts';
+import { isScore, ofMonth, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
 
@@ -16,7 +16,7 @@ export const reliabilityPanel = (): Panel<ModelContext> =>
     about: 'how often it happened, by what the model said',
     load: async (context) => {
       const values = ofMonth(context);
-      if (context.task !== 'binary' || values === undefined) return undefined;
+      if (context.task !== 'binary' || !isScore(context) || values === undefined) return undefined;
       const { model, focus } = context;
       const [rows, months] = await Promise.all([
         ask('reliability', values),

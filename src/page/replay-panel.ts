@@ -29,10 +29,10 @@ export const replayPanel = (): Panel<ModelContext> =>
     title: 'Replays',
     about: 'what a version would have said of the past, against what the champion said then',
     depends: ({ model, address }) => [model, address.metric],
-    load: async ({ model, task }) => {
+    load: async ({ model, task, hasScore }) => {
       const rows = await ask('replays', { model });
       const [newest] = rows;
-      if (newest === undefined) return undefined;
+      if (newest === undefined || !hasScore) return undefined;
       const versions = text(newest, 'other_version');
       const [months, live] = await Promise.all([
         ask('replay-months', { model }),

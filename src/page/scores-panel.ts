@@ -4,7 +4,7 @@ import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
-import { ofMonth, ofVersions, type ModelContext } from './model-context.ts';
+import { isScore, ofMonth, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf, tint } from './theme.ts';
 
@@ -27,7 +27,7 @@ export const scoresPanel = (): Panel<ModelContext> =>
     about: 'share of predictions by score',
     load: async (context) => {
       const values = ofMonth(context);
-      if (context.task !== 'binary' || values === undefined) return undefined;
+      if (context.task !== 'binary' || !isScore(context) || values === undefined) return undefined;
       const [byVersion, byOutcome] = await Promise.all([
         ask('scores', { ...ofVersions(context), month: values.month }),
         ask('scores-by-outcome', values),

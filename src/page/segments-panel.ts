@@ -3,7 +3,7 @@ import { dataTable, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, NOTHING } from './format.ts';
 import { ENOUGH, write, type Metric } from './metrics.ts';
-import { ofMonth, type ModelContext } from './model-context.ts';
+import { ofMonth, ofTarget, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { gapsOf, metricBySegment, type Gap } from './segment-gaps.ts';
 
@@ -17,18 +17,22 @@ export const segmentsPanel = (): Panel<ModelContext> =>
     title: 'Segments',
     about:
       'the worst first, by the end of its 95 % interval that is nearer to all: of many, one in twenty is beyond by chance',
-    depends: ({ address, focus, month }) => [address.metric, focus, month],
+    depends: ({ address, focus, month, target }) => [address.metric, focus, month, target],
     load: async (context) => {
       const values = ofMonth(context);
-      const rows = values === undefined ? [] : await ask(`segments-${context.task}`, values);
+      // Segments are compared by metrics that have an interval; of a quantile none has a better side.
+      if (values === undefined || context.judged === 'quantile') return undefined;
+      const rows = await ask(`segments-${context.task}`, { ...values, ...ofTarget(context) });
       return rows.some((row) => row['segment_key'] !== null) ? rows : undefined;
     },
-    draw: (body, rows, { task, address, focus, month }) => {
+    draw: (body, rows, { task, address, focus, month, target }) => {
       const metric = metricBySegment(task, rows, address.metric);
       if (metric === undefined) return;
       const gaps = gapsOf(rows, metric).filter(({ labelled }) => labelled > 0);
       if (gaps.length === 0) return body.say('No labels in this month.');
-      body.say(`${metric.title} of version ${focus} in ${day(month, true)}.`);
+      body.say(
+        `${metric.title}${target === undefined ? '' : ` of ${target}`} of version ${focus} in ${day(month, true)}.`,
+      );
       body.add(tableOf(gaps.slice(0, MOST_SHOWN), metric));
       if (gaps.length > MOST_SHOWN) body.say(`And ${count(gaps.length - MOST_SHOWN)} more.`);
     },

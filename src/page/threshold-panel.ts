@@ -4,7 +4,7 @@ import { numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
-import type { ModelContext } from './model-context.ts';
+import { isScore, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour } from './theme.ts';
 import { decidingVersion, ofDecidingVersion, versionToggle } from './controls.ts';
@@ -29,7 +29,7 @@ export const thresholdPanel = (): Panel<ModelContext> =>
     depends: (context) => [context.focus, decidingVersion(context)],
     load: async (context) => {
       const values = ofDecidingVersion(context);
-      if (context.task !== 'binary' || values === undefined) return undefined;
+      if (context.task !== 'binary' || !isScore(context) || values === undefined) return undefined;
       const [curve, months] = await Promise.all([
         ask('threshold', values),
         ask('performance-binary-month', { model: values.model, versions: values.version }),

@@ -12,20 +12,14 @@ export function scoreHint(model: string): string {
   return `select pgscore.score_table(${literal(model)}, 'your_table', event_time => 'a_timestamp_column');`;
 }
 
-export function labelsHint(model: string): string {
-  return `select pgscore.set_labels(${literal(model)}, 'your_outcomes', label => 'what_happened', known_at => 'when_it_was_known');`;
+/** `targets` of a model that gives several values, each with a truth of its own. */
+export function labelsHint(model: string, targets: readonly string[] = []): string {
+  const label = targets.length === 0 ? "'what_happened'" : `array[${targets.map(literal).join(', ')}]`;
+  return `select pgscore.set_labels(${literal(model)}, 'your_outcomes', label => ${label}, known_at => 'when_it_was_known');`;
 }
 
 export function scheduleHint(model = 'churn'): string {
   return `select pgscore.schedule('nightly', '0 2 * * *', ${literal(model)}, 'your_table', target => 'your_scores');`;
-}
-
-/** Asks for the metrics of each target or label, of models that have no plots. */
-export function valuesHint(model: string, task: string): string {
-  const [view, metric] = task === 'multilabel' ? ['binary', 'accuracy'] : ['regression', 'mae'];
-  return `select target, model_version, window_date, n_labeled, ${metric}, ${metric}_ci_low, ${metric}_ci_high
-  from pgscore_bi.${view}_performance_monthly
- where model_name = ${literal(model)} and segment_key is null order by target, model_version, window_date;`;
 }
 
 export function labelSourceHint(model: string): string {

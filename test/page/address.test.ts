@@ -11,6 +11,7 @@ test('an address is read as it was written', () => {
     month: '2026-02-01',
     threshold: 0.35,
     previous: true,
+    target: 'heating',
     feature: '<b> & c',
     day: '2026-02-03',
     part: 'why' as const,

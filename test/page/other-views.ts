@@ -12,7 +12,7 @@ create view pgscore_bi.estimated_performance_daily as
 select 'churn'::text as model_name, 1::bigint as model_version, d::date as window_date, 0.8::float8 as estimated_accuracy from generate_series('2026-03-01'::date, '2026-03-10', '1 day') d;
 create view pgscore_bi.version_comparison as
 select 'churn'::text as model_name, 1::bigint as model_version, 'predecessor'::text as compared_with, 0::bigint as other_version, 'accuracy'::text as metric, '2026-01-01'::date as first_date, '2026-02-28'::date as last_date,
-       0.8::float8 as value_a, 0.7::float8 as value_b, 0.1::float8 as difference, 0.05::float8 as ci_low, 0.15::float8 as ci_high, 400::bigint as n_a, 400::bigint as n_b, 'better'::text as verdict, false as is_replayed,
+       0.8::float8 as value_a, 0.7::float8 as value_b, 0.1::float8 as difference, 0.05::float8 as ci_low, 0.15::float8 as ci_high, 400::bigint as n_a, 400::bigint as n_b, 'better'::text as verdict, null::text as target, false as is_replayed,
        null::bigint as replay_run, null::text as in_training, null::text as undefined_reason;
 grant select on all tables in schema pgscore_bi to pgscore_service;
 `;
