@@ -76,3 +76,23 @@ export const LATENESS: Kind = {
   columns: ['label_departed_late', 'label_arrived_late', 'label_long flight'],
   truths: ['a <> (noise = 1)', 'a <> (noise = 1)', 'b <> (noise = 1)'],
 };
+
+/** A model of three quantiles, whose truth lies about its middle one. */
+export async function addQuantiles(ada: Client, alice: Client, model: string): Promise<void> {
+  const file = 'test/models/values/boosted_quantiles.onnx';
+  await deployModel(ada, model, file, { task: 'quantiles', targets: ['0.1', '0.5', '0.9'] });
+  await ada.query(`select pgscore.grant_model($1, 'alice')`, [model]);
+  await loadValueRows(alice, 'boosted_quantiles');
+  const create = `create table ${model}_rows as
+    select x.flight_id * 10 + m as id, '2026-01-05 12:00+00'::timestamptz + m * interval '1 month' as at, x.*
+      from boosted_quantiles x, generate_series(0, ${MONTHS - 1}) m;
+    alter table ${model}_rows add primary key (id)`;
+  await alice.query(create);
+  await scoreTable(alice, model, `${model}_rows`, { event_time: 'at', target: `${model}_said` });
+  const truth = `create table ${model}_truth as
+    select id, at + interval '1 day' as known_at, score + (id * 37 % 11 - 5) * 4 as delay from ${model}_said join ${model}_rows using (id);
+    alter table ${model}_truth add primary key (id)`;
+  await alice.query(truth);
+  const labels = `select pgscore.set_labels($1, $2::regclass, label => 'delay', known_at => 'known_at')`;
+  await alice.query(labels, [model, `${model}_truth`]);
+}
