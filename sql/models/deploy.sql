@@ -30,7 +30,7 @@ begin
       errcode = 'invalid_parameter_value', hint = 'Pass the bytes of an ONNX file, for example lo_get(:LASTOID) after \lo_import FILE.';
   end if;
   if octet_length(new.bytes) > 1048576000 then
-    raise exception 'the model file for "%" has % MB; 1000 MB is the limit', new.model, octet_length(new.bytes) / 1048576 using
+    raise exception 'the model file for "%" has % bytes; 1048576000 is the limit', new.model, octet_length(new.bytes) using
       errcode = 'program_limit_exceeded', hint = 'Use fewer or smaller trees, or export weights as float32 rather than float64.';
   end if;
   insert into pgscore_data.model (name, created_by) values (new.model, new.deployed_by) on conflict (name) do nothing;
