@@ -17,7 +17,7 @@ test('a quick bench runs every part to its end, and writes their results', async
   const out = join(folder, 'results.json');
   const { PATH, HOME } = process.env;
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', LOADER, MAIN, '--quick', '--out', out], {
-    env: { PATH, HOME, PGSCORE_POLL: '0.2' },
+    env: { PATH, HOME, PGSCORE_POLL: '0.2', PGSCORE_BATCH_TIMEOUT: '5' },
     timeout: 600_000,
     killSignal: 'SIGKILL',
   });

@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises';
+import type pg from 'pg';
+import { pause } from '../../src/lib/retry.ts';
+import { ENDLESS, SLOW_SIGNATURE, SLOW_X, slowModel } from '../../test/support/slow-model.ts';
+import { quantile } from '../figures.ts';
+import type { ScorePlan } from '../plan.ts';
+import { settled } from '../processes.ts';
+
+const TREES = new URL('../trees.onnx', import.meta.url);
+const CALL = `select pgscore.score('shaded', t) as score from loose t where t.id = $1`;
+const HANG = `select pgscore.score('shaded', to_jsonb(t) || jsonb_build_object('f0', $1::float8)) from loose t where t.id = 1`;
+const STATE = `select calls_waiting > 0 as waits, arm_error is not null as ended from pgscore.experiments where model = 'shaded'`;
+
+/** Calls of a model, before and after it had a shadow that hangs, and while it had. */
+export type ShadowedCalls = {
+  readonly calls: number;
+  readonly without: { readonly p99Ms: number };
+  readonly beside: { readonly p99Ms: number };
+  /** Whether it hung all the time. */
+  readonly hung: boolean;
+};
+
+/** Half of the calls without a shadow come before, and half after the service has killed it. */
+export async function measureShadowedCalls(
+  client: pg.Client,
+  owner: pg.Client,
+  { singleCalls, tableRows }: ScorePlan,
+): Promise<ShadowedCalls> {
+  await deployHanging(client, owner);
+  await client.query('set pgscore.execution = online');
+  const call = (calls: number): Promise<number[]> => timesOf(client, calls, tableRows);
+  await call(singleCalls);
+  await settled(owner);
+  const before = await call(singleCalls);
+  await client.query(`select pgscore.start_experiment('shaded', kind => 'shadow', arms => '{"shaded@2": 100}')`);
+  await client.query(HANG, [SLOW_X]);
+  await until(client, ({ waits }) => waits);
+  // The service looks for such calls every two seconds, and starts a process for them.
+  await pause(STARTED_MS);
+  const beside = await call(2 * singleCalls);
+  const hung = !(await stateOf(client)).ended;
+  await client.query(`select pgscore.stop_experiment('shaded')`);
+  await until(client, ({ ended }) => ended);
+  await settled(owner);
+  const after = await call(singleCalls);
+  await client.query('reset pgscore.execution');
+  const p99 = (times: readonly number[]): { p99Ms: number } => ({ p99Ms: quantile(times, 0.99) });
+  return { calls: 2 * singleCalls, without: p99([...before, ...after]), beside: p99(beside), hung };
+}
+
+const STARTED_MS = 5000;
+
+/** The check refuses a model that hangs, so it is put where another was. */
+async function deployHanging(client: pg.Client, owner: pg.Client): Promise<void> {
+  const trees = await readFile(TREES);
+  for (const version of [1, 2]) {
+    await client.query(`select pgscore.deploy('shaded', $1)`, [trees]);
+    await client.query('call pgscore.wait_for_version($1)', [`shaded@${version}`]);
+  }
+  const features = SLOW_SIGNATURE.features.map((feature) => ({ ...feature, name: 'f0' }));
+  const { rows } = await owner.query<{ id: number }>(
+    `update pgscore_data.version set signature = $1 where version_id = (pgscore._find_version('shaded@2')).version_id
+     returning version_id as id`,
+    [JSON.stringify({ ...SLOW_SIGNATURE, features })],
+  );
+  const id = rows[0]?.id;
+  await owner.query('delete from pgscore_data.artifact where version_id = $1', [id]);
+  await owner.query(
+    'insert into pgscore_data.artifact (version_id, is_served, piece, bytes) values ($1, false, 0, $2)',
+    [id, Buffer.from(slowModel(ENDLESS))],
+  );
+}
+
+async function timesOf(client: pg.Client, calls: number, tableRows: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let call = 0; call < calls; call += 1) {
+    const began = performance.now();
+    await client.query({ name: 'shaded', text: CALL, values: [1 + ((call * 7919) % tableRows)] });
+    times.push(performance.now() - began);
+  }
+  return times;
+}
+
+type State = { readonly waits: boolean; readonly ended: boolean };
+
+async function stateOf(client: pg.Client): Promise<State> {
+  const { rows } = await client.query<State>(STATE);
+  return rows[0] ?? { waits: false, ended: false };
+}
+
+async function until(client: pg.Client, condition: (state: State) => boolean): Promise<void> {
+  while (!condition(await stateOf(client))) await pause(100);
+}
