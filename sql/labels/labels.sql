@@ -89,6 +89,9 @@ begin
         hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
   end if;
   names := pgscore_data._label_names(new.model, family.task, family.class_labels, new.label_columns);
+  perform pgscore_data._refuse_label_types(
+    new.model, family.task, family.class_labels, family.score_unit,
+    pgscore._relation_named(format('%I.%I', new.source_schema, new.source_name)), new.label_columns);
   select * into earlier from pgscore_data.label_source s where s.model_id = family.model_id for update;
   if found and not pgscore_data._acts_for(new.owner, earlier.set_by) then
     raise exception 'the labels of model "%" come from "%"."%", set by %', new.model, earlier.source_schema, earlier.source_name,

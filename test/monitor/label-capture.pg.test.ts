@@ -7,6 +7,7 @@ import { addMonitoredModel } from './monitored-model.ts';
 const database = await cloneDatabase();
 const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
 await addMonitoredModel(superuser, 'm', 'binary');
+await addMonitoredModel(superuser, 'amount', 'regression');
 
 type Change = [key: string[], label: string | null];
 
@@ -22,11 +23,11 @@ async function requests(): Promise<number> {
   return (await superuser.query('delete from pgscore_data.comparison_request')).rowCount ?? 0;
 }
 
-async function labelled(columns: string, call: string): Promise<void> {
+async function labelled(columns: string, call: string, model = 'm'): Promise<void> {
   const create = `create table truth (${columns})`;
   await ada.query(create);
-  const set = `select pgscore.set_labels('m', 'truth', ${call}) as how`;
-  const { rows } = await ada.query<{ how: string }>(set);
+  const set = `select pgscore.set_labels($1, 'truth', ${call}) as how`;
+  const { rows } = await ada.query<{ how: string }>(set, [model]);
   expect(rows).toEqual([{ how: 'triggers' }]);
   await requests();
   await changes();
@@ -34,7 +35,7 @@ async function labelled(columns: string, call: string): Promise<void> {
 
 beforeEach(async () => {
   await ada.query('drop table if exists truth, old_truth cascade');
-  await ada.query(`select pgscore.unset_labels('m') where exists (select from pgscore.label_sources)`);
+  await ada.query('select pgscore.unset_labels(model) from pgscore.label_sources');
 });
 
 test('labels that are written, corrected and taken away are queued, and no others', async () => {
@@ -70,6 +71,7 @@ test('keys, times and labels have one spelling, whatever the session', async () 
   await labelled(
     'day date, shop text, y float8, known timestamp, primary key (day, shop)',
     `label => 'y', known_at => 'known'`,
+    'amount',
   );
   await ada.query(`set datestyle = 'German'; set timezone = 'Asia/Tokyo'; set extra_float_digits = -10;
     insert into truth values ('31.12.2025', 'a', 0.1::float8 + 0.2::float8, '1.1.2026 09:00:00'); reset all`);
