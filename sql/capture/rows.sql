@@ -14,6 +14,25 @@ $$;
 comment on function pgscore_data._captured_rows(text, text[], text[], text[]) is
   'A subquery that reads columns of a transition table by their names, with a substitute for each that was renamed or dropped.';
 
+create or replace function pgscore_data._row_images(transition text, key_columns text[], compared text[], is_whole boolean) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- The row is made where it is read: what carries many columns from step to step takes most of the time of a statement.
+  select format('(select named.*%s from (select %s) missing cross join %s pgscore_row '
+                'cross join lateral (select %s%s from (select pgscore_row.*) present) named)',
+    case when is_whole then ', pgscore_row as image' else '' end,
+    (select string_agg(format('%s as %I', s.substitute, s.name), ', ')
+       from (select distinct k as name, 'null::tid' as substitute from unnest(key_columns) k
+             union all
+             select c, (transition = 'fresh')::text from unnest(compared) c where not is_whole) s),
+    transition, (select string_agg(format('%I as k%s', k, n), ', ' order by n) from unnest(key_columns) with ordinality as x (k, n)),
+    case when is_whole then ''
+      else format(', row(%s)::record as image', (select string_agg(quote_ident(c), ', ') from unnest(key_columns || compared) c)) end)
+$$;
+comment on function pgscore_data._row_images(text, text[], text[], boolean) is
+  'The rows of a transition table as k1, k2 and so on for the key, and as one value: what is compared.';
+
 create or replace function pgscore_data._column_aliases(prefix text, columns text[]) returns text[]
 language sql immutable
 set search_path = pg_catalog, pg_temp

@@ -75,6 +75,18 @@ $$;
 comment on function pgscore_data._watched_rows(text, text[], text[]) is
   'The rows of a transition table as k1, k2 and so on for the key, then c1, c2 and so on.';
 
+create or replace function pgscore_data._is_compared_whole(relation regclass, columns text[]) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select not exists (
+    select from pg_attribute a
+     where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+       and (a.attgenerated <> 'v' and a.attname <> all (columns) or a.attname = 'pgscore_row'));
+end;
+comment on function pgscore_data._is_compared_whole(regclass, text[]) is
+  'Whether these are all columns of a table that a changed row holds, so that rows are compared whole, in a third of the time.';
+
 create or replace function pgscore_data._changed_key(prefix text, n_columns int) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -113,7 +125,7 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select format('select %s from (select * from %s r limit 1) o left join (select * from %s r limit 1) n on true '
-                'where (o operator(pg_catalog.*=) n) is not true',
+                'where (o.image operator(pg_catalog.*=) n.image) is not true',
                 pgscore_data._paired_columns('o.k% as o%, n.k% as n%', n_keys), old, new)
 $$;
 comment on function pgscore_data._first_pair(text, text, int) is 'The keys of an updated row, if it changed: of statements of one row.';
@@ -122,7 +134,8 @@ create or replace function pgscore_data._pairs_of_arrays(old text, new text, n_k
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('select %1$s from (select unnest(array(select r from %2$s r)) as o, unnest(array(select r from %3$s r)) as n, '
+  select format('select %1$s from (select unnest(array(select r.image from %2$s r)) as o, '
+                'unnest(array(select r.image from %3$s r)) as n, '
                 '%4$s, %5$s) p where (p.o operator(pg_catalog.*=) p.n) is not true',
                 pgscore_data._paired_columns('p.o%, p.n%', n_keys), old, new,
                 replace(pgscore_data._paired_columns('unnest(array(select r.k% from @ r)) as o%', n_keys), '@', old),
@@ -164,8 +177,9 @@ $$;
 comment on function pgscore_data._queue_rows(int, text, int) is
   'What the triggers of a watch do after INSERT and DELETE. Cutting into blocks costs more than to write a row: ten are queued one by one.';
 
-create or replace function pgscore_data._queue_pairs(this_watch int, old text, new text, n_keys int, n_compared int, is_narrow boolean)
-  returns text
+create or replace function pgscore_data._queue_pairs(
+  this_watch int, old text, new text, old_image text, new_image text, n_keys int, n_compared int, is_narrow boolean
+) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -184,7 +198,8 @@ begin
       %s
       else
       %s
-      end if;$s$, pgscore_data._queue_blocks(this_watch, format(each_key, pgscore_data._pairs_of_arrays(old, new, n_keys))), many);
+      end if;$s$,
+      pgscore_data._queue_blocks(this_watch, format(each_key, pgscore_data._pairs_of_arrays(old_image, new_image, n_keys))), many);
   end if;
   return format($s$perform from stale offset 1;
     if not found then
@@ -194,10 +209,10 @@ begin
       get diagnostics queued = row_count;
     else
       %s
-    end if;$s$, this_watch, format(key_pairs, pgscore_data._first_pair(old, new, n_keys)), many);
+    end if;$s$, this_watch, format(key_pairs, pgscore_data._first_pair(old_image, new_image, n_keys)), many);
 end
 $$;
-comment on function pgscore_data._queue_pairs(int, text, text, int, int, boolean) is
+comment on function pgscore_data._queue_pairs(int, text, text, text, text, int, int, boolean) is
   'What the triggers of a watch do after UPDATE: one row, many, and, where these are narrow, up to 100,000 each have a statement of their '
   'own, planned for it.';
 
@@ -212,6 +227,7 @@ declare
   is_narrow boolean := (
     select min(a.attlen) > 0 and sum(a.attlen) <= 128
       from pg_attribute a where a.attrelid = relation and a.attname = any (key_columns || compared));
+  is_whole boolean := pgscore_data._is_compared_whole(relation, key_columns || compared);
   new_keys text := pgscore_data._watched_rows('fresh', key_columns, '{}');
   old_keys text := pgscore_data._watched_rows('stale', key_columns, '{}');
   is_missing text := format('''tid''::regtype in (%s)', pgscore_data._paired_columns('pg_typeof(x.k%)', n_keys));
@@ -262,7 +278,10 @@ end
 $body$,
     pgscore_data._watch_queue_limit(), pgscore_data._queue_rows(this_watch, new_keys, n_keys),
     pgscore_data._queue_pairs(this_watch, pgscore_data._watched_rows('stale', key_columns, compared),
-                              pgscore_data._watched_rows('fresh', key_columns, compared), n_keys, cardinality(compared), is_narrow),
+                              pgscore_data._watched_rows('fresh', key_columns, compared),
+                              pgscore_data._row_images('stale', key_columns, compared, is_whole),
+                              pgscore_data._row_images('fresh', key_columns, compared, is_whole),
+                              n_keys, cardinality(compared), is_narrow),
     pgscore_data._queue_rows(this_watch, old_keys, n_keys), new_keys, is_missing, old_keys, this_watch);
 end
 $$;

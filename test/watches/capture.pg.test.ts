@@ -55,6 +55,26 @@ test.each([
   expect(await marks()).toBe(0);
 });
 
+test('of a table of which all is read, rows that changed are queued, and no other, whatever columns it had', async () => {
+  await alice.query('create table rows (id bigint primary key, gone text, x real)');
+  await alice.query(`insert into rows select i, 'a', i from generate_series(1, 20) i; alter table rows drop gone`);
+  await alice.query(`select pgscore.watch('line', 'rows', target => 'live')`);
+  for (const some of ['id = 3', 'id < 9']) {
+    await alice.query(`update rows set x = x, id = id where ${some}`);
+    expect(await queued()).toEqual([]);
+    await alice.query(`update rows set x = x + (id % 2)::int where ${some}`);
+    expect(await queued()).toEqual(some === 'id = 3' ? ['3'] : keys(1, 3, 5, 7));
+  }
+  await alice.query('update rows set x = null where id = 3');
+  await alice.query('update rows set id = 30 where id = 4');
+  expect(await queued()).toEqual(['3', '30', '4']);
+  await alice.query('alter table rows alter x type json using null');
+  await alice.query(`update rows set x = '1' where id = 5`);
+  await alice.query('alter table rows rename x to y');
+  await alice.query(`update rows set y = '2' where id < 3`);
+  expect(await queued()).toEqual(keys(1, 2, 5));
+});
+
 test('many rows after one row take no longer than in a session of their own', async () => {
   await watched();
   await alice.query('insert into rows values (0, 0)');
@@ -133,7 +153,7 @@ test.each([
 });
 
 test('columns may have the names that the function uses', async () => {
-  await watched(', queued int, is_full int, t int, k1 int, found int, "a""b$body$%s" int');
+  await watched(', queued int, is_full int, t int, pgscore_row int, image int, k1 int, found int, "a""b$body$%s" int');
   await alice.query('insert into rows (id, x) values (1, 1), (2, 2)');
   await alice.query('update rows set x = 3 where id = 1');
   expect(await queued()).toEqual(keys(1, 2));

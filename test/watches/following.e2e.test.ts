@@ -126,9 +126,12 @@ test('replaced predictions leave the history when they are counted, but for the 
   expect(await ofTwo(500)).toBe(1);
 });
 
-test('TRUNCATE empties the target', async () => {
+test('TRUNCATE empties the target, and its rows stay in the history', async () => {
+  const { rowCount: there } = await alice.query('select from live');
   await alice.query('truncate flowers');
   await waitFor(async () => (await alice.query('select from live limit 1')).rowCount === 0);
+  expect(there).toBeGreaterThan(0);
+  expect((await alice.query('select distinct id from live_history')).rowCount).toBeGreaterThanOrEqual(there ?? 0);
   await plant(1, 50);
   await atRest(alice, 'alice.live');
   expect(await differences(alice, 'iris', 'flowers', 'live')).toEqual([]);
