@@ -51,8 +51,8 @@ begin
 end
 $$;
 comment on function pgscore._create_shard_handle(jsonb, name, text) is
-'Creates the read handle of a distributed table on all workers, as the caller. With each request anew, as workers may have been added or
-away.';
+'Creates the read handle of a distributed table on all workers, as the caller. On every request, since a worker may be new
+or have been down.';
 
 create or replace function pgscore_data._drop_shard_handles() returns void
 language plpgsql volatile

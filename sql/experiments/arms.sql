@@ -123,7 +123,7 @@ begin
       perform pgscore_data._refuse_arm(base, wanted.version, 'it is named twice', 'Name each version once.');
     elsif this.kind = 'shadow' and wanted.weight <> 100 then
       perform pgscore_data._refuse_arm(base, wanted.version, 'a shadow has a weight of 100',
-                                       'sampling => 0.2 has it score a fifth of the rows.');
+                                       'sampling => 0.2 has it score a fifth of the entities.');
     end if;
     seen := seen || arm;
   end loop;

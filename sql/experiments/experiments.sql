@@ -24,7 +24,7 @@ comment on column pgscore.experiments.is_running is 'Whether it was not stopped 
 comment on column pgscore.experiments.champion is 'The version that answers for all entities of no arm.';
 comment on column pgscore.experiments.arms is 'The other versions, each with its percent of entities.';
 comment on column pgscore.experiments.split_by is 'The columns of a row that say which entity it is of.';
-comment on column pgscore.experiments.sampling is 'Which share of rows and calls a shadow scores.';
+comment on column pgscore.experiments.sampling is 'Which share of entities a shadow scores.';
 comment on column pgscore.experiments.salt is 'pgscore.bucket(salt, key) is the bucket of an entity.';
 comment on column pgscore.experiments.started_by is 'The role that started it.';
 comment on column pgscore.experiments.started_at is 'When it was started.';
@@ -143,7 +143,7 @@ begin
   returning * into this;
   update pgscore_data.experiment e set salt = base || '/' || e.experiment_id where e.experiment_id = this.experiment_id;
   perform pgscore_data._set_arms(this, base, options -> 'arms');
-  perform pgscore_data._notice_shadow(this, base);
+  perform pgscore_data._warn_unshadowed(this, base);
   return this.experiment_id;
 end
 $$;

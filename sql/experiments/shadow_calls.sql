@@ -200,7 +200,7 @@ comment on function pgscore_data._fail_shadow(int, int, text) is
 'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds. With each third failure in
 a row the calls that it scores next are skipped; all of them where the experiment was stopped.';
 
-create or replace function pgscore_data._notice_shadow(this pgscore_data.experiment, base text) returns void
+create or replace function pgscore_data._warn_unshadowed(this pgscore_data.experiment, base text) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -231,9 +231,9 @@ begin
        select lower(x ->> 'name') from jsonb_array_elements(c.signature -> 'features') x)
      group by a.version_id order by a.version_id
   loop
-    raise notice 'version "%" reads %, which the champion does not: it is no shadow of calls', other.arm, other.names using
+    raise notice 'version "%" reads %, which the champion does not: it cannot score calls', other.arm, other.names using
       hint = 'Runs and watches have one: their source has all columns.';
   end loop;
 end
 $$;
-comment on function pgscore_data._notice_shadow(pgscore_data.experiment, text) is 'Says of which calls a shadow that starts knows nothing.';
+comment on function pgscore_data._warn_unshadowed(pgscore_data.experiment, text) is 'Warns which calls a new shadow will not score.';

@@ -190,5 +190,5 @@ end
 $do$;
 comment on view pgscore_data.judged_accuracy_text is 'The same with what sentences about it are made of.';
 comment on view pgscore_data.better_version is
-  'Versions that are surely better than the champion by the metric that its verdict is about; of several targets in one, and worse in '
-  'none.';
+  'Versions that are surely better than the champion by the metric that its verdict is about. With several targets: better in one at '
+  'least, worse in none.';

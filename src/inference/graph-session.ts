@@ -14,7 +14,7 @@ export class GraphSession implements Graph {
   }
 
   /**
-   * Loads a model that passed the gate. Of one in a file, which is not needed afterwards, this process never holds the bytes.
+   * Loads a model that passed the gate. ONNX Runtime reads a file itself; it may be removed afterwards.
    * `threads` compute one run together.
    * @throws PgscoreError model_load_failed
    */

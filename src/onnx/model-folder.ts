@@ -6,11 +6,11 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { PgscoreError } from '../errors.ts';
 
-/** Temporary folders of models are named so, then by the processes that see each other, then by the pid of the one that made it. */
+/** A folder's name: this prefix, the pid space, the pid of the process that made it. */
 const MODEL_FOLDER = 'pgscore-model-';
 const NAME = new RegExp(`^${MODEL_FOLDER}(\\w+)-(\\d+)-`);
 
-/** The same for all processes that see each other's pids: those of one container, or of one machine without; until it starts again. */
+/** Equal for processes that can see each other's pids: same boot, same pid namespace. */
 function pidSpace(): string {
   try {
     const names = `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')}${readlinkSync('/proc/self/ns/pid')}`;

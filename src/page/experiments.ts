@@ -31,7 +31,7 @@ export function experimentsOf(rows: readonly Row[]): readonly Experiment[] {
 function wordsOf(row: Row): string {
   const stopped = text(row, 'stopped_at');
   const open = `from ${day(text(row, 'started_at'))}${stopped === '' ? ', running' : ` to ${day(stopped)}`}`;
-  const sampled = row['kind'] === 'shadow' ? `, on ${percent(number(row, 'sampling'), 0)} of rows` : '';
+  const sampled = row['kind'] === 'shadow' ? `, on ${percent(number(row, 'sampling'), 0)} of entities` : '';
   return `${text(row, 'kind')} ${open}${sampled}: ${text(row, 'arms')}`;
 }
 

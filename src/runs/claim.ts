@@ -179,7 +179,7 @@ export class Dispatcher {
   }
 }
 
-/** Whether a run is scored in shards. A distributed table always is: its size is not known here. */
+/** Whether a run is scored in shards. A distributed table is, whatever its size, unless keys are given or rows compared. */
 function isCut({ sourceKind, pages, comparesRows, keyLists }: Run): boolean {
   const isLarge = sourceKind === 'shards' ? keyLists === null : sourceKind === 'ctid' && pages > LARGE_PAGES;
   return isLarge && !comparesRows;

@@ -44,7 +44,7 @@ export async function expectSameShards(client: pg.Client, run: Run, shards: read
 
 export function shardsMoved({ sourceSchema, sourceName }: Run): PgscoreError {
   return new PgscoreError('shards_moved', `shards of "${sourceSchema}.${sourceName}" were moved while they were read`, {
-    remedy: 'They are read again. Submit the run again when the shards have come to rest.',
+    remedy: 'The run is tried again. If it still fails, submit it again after rebalancing.',
   });
 }
 

@@ -41,7 +41,7 @@ const service = await startTestService(database);
 const WORDS = [
   'canary from 10 Mar 2026, running: version 2 (12.5 %)',
   'ab from 20 Feb 2026 to 20 Feb 2026: version 2 (12.5 %)',
-  'shadow from 10 Jan 2026 to 20 Jan 2026, on 20 % of rows: version 2',
+  'shadow from 10 Jan 2026 to 20 Jan 2026, on 20 % of entities: version 2',
   'ab from 2 Jan 2026 to 5 Jan 2026: version 2 (12.5 %)',
 ];
 const day = (month: number, date: number): number => Date.UTC(2026, month - 1, date);
