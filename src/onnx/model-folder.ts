@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { PgscoreError } from '../errors.ts';
+import { removeOwnFolders } from '../lib/own-folders.ts';
 
 /** A folder's name: this prefix, the pid space, the pid of the process that made it. */
 const MODEL_FOLDER = 'pgscore-model-';
@@ -39,8 +40,10 @@ export async function inModelFolder<T>(work: (folder: string) => Promise<T>): Pr
 export async function removeModelFolders(pid: number): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => []);
   const prefix = prefixOf(pid);
-  const left = names.filter((name) => name.startsWith(prefix));
-  await Promise.all(left.map((name) => rm(join(tmpdir(), name), { recursive: true }).catch(() => undefined)));
+  await removeOwnFolders(
+    tmpdir(),
+    names.filter((name) => name.startsWith(prefix)),
+  );
 }
 
 /** Longer than any check and any load. */

@@ -1,7 +1,8 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeOwnFolders } from '../lib/own-folders.ts';
 import { SOCKET_FOLDER, socketsIn } from '../online/protocol/local-socket.ts';
 import { isLeftModelFolder } from '../onnx/model-folder.ts';
 
@@ -15,9 +16,10 @@ export async function clearFolders(temporary = tmpdir()): Promise<void> {
       return name.startsWith(SOCKET_FOLDER) && (await isUnanswered(folder));
     }),
   );
-  const folders = names.filter((_, index) => left[index] === true);
-  // One that is another user's stays.
-  await Promise.all(folders.map((name) => rm(join(temporary, name), { recursive: true }).catch(() => undefined)));
+  await removeOwnFolders(
+    temporary,
+    names.filter((_, index) => left[index] === true),
+  );
 }
 
 /** Whether a folder holds a socket of a gateway, nothing else, and nobody listens there; it may be another container's. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -58,6 +58,20 @@ test('folders of services that were killed are removed, those of living ones and
   await once(living, 'close');
   expect(left.filter(existsSync)).toEqual([]);
   expect(stay.filter((path) => !existsSync(path))).toEqual([]);
+});
+
+test('a folder that others can write to stays, and so does what a link leads to', async () => {
+  const open = await folder('pgscore-model-elsewhere-2-abc123');
+  const target = await folder('target');
+  const link = join(here, 'pgscore-model-elsewhere-3-abc123');
+  await writeFile(join(open, 'model.onnx'), 'anybody could have swapped it');
+  await writeFile(join(target, 'precious'), 'of another program');
+  await symlink(target, link);
+  const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
+  for (const path of [open, target]) await utimes(path, twoDaysAgo, twoDaysAgo);
+  await chmod(open, 0o777);
+  await clearFolders(here);
+  expect([join(open, 'model.onnx'), join(target, 'precious'), link].filter((path) => !existsSync(path))).toEqual([]);
 });
 
 test('where there is no such place nothing is removed', async () => {
