@@ -163,7 +163,8 @@ select r.run_id, a.version_id as other_id, r.compared_at, r.compare_seconds
   join pgscore_data.run x using (run_id)
   join pgscore_data.version v on v.version_id = x.version_id
   join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
- where x.state = 'done' and x.target_id is not null
+  join pgscore_data.target t using (target_id)
+ where x.state = 'done' and t.task not in ('multi_target', 'multilabel')
    and (r.compared_at is null
      or x.finished_at > clock_timestamp() - interval '30 days'
        and (r.other_id <> a.version_id
@@ -171,7 +172,7 @@ select r.run_id, a.version_id as other_id, r.compared_at, r.compare_seconds
          or exists (select from pgscore_data.calibration_check c
                      where c.version_id = a.version_id and c.changed_at > r.compared_at)));
 comment on view pgscore_data.replay_due is
-  'Replays that were not compared yet; and those of 30 days, where labels or the champion changed since.';
+  'Replays that were not compared yet; and those of 30 days, where labels or the champion changed since. Not of several values a row.';
 
 create or replace function pgscore_data._compare_replays(patient boolean) returns boolean
 language plpgsql volatile security definer

@@ -21,6 +21,10 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'The window begins with from_time and ends before to_time.';
   end if;
   perform pgscore._refuse_run_options(rls, error_limit);
+  if version.signature ->> 'task' in ('multi_target', 'multilabel') then
+    raise notice 'model "%" gives several values a row: its replays are scored, and not compared', base using
+      hint = 'The predictions are in <target>_history.';
+  end if;
   if source is null then
     if num_nonnulls(key, event_time, column_map) > 0 then
       raise exception 'key, event_time and column_map are about a source' using

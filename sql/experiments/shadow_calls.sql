@@ -213,7 +213,7 @@ begin
   end if;
   if exists (select from pgscore_data.execution e where e.version_id = this.champion_version_id and e.native) then
     raise notice 'calls of model "%" that the database computes have no shadow, as they are not kept', base using
-      hint = 'Runs and watches have one, and calls that the service answers: set pgscore.execution = online.';
+      hint = 'Runs and watches have one, and calls of unbound tables or jsonb where pgscore.execution is online.';
   end if;
   select coalesce(c.sampling, 1) as sampling, coalesce(c.inputs, true) as inputs into l
     from (select this.model_id) m left join pgscore_data.call_log c using (model_id);

@@ -213,7 +213,7 @@ declare
 begin
   if force and coalesce(reason, '') = '' then
     raise exception 'a promotion that is forced needs a reason' using errcode = 'invalid_parameter_value',
-      hint = format('select pgscore.promote(%L, force => true, reason => ''…''); writes it to pgscore.audit.', version);
+      hint = 'Add reason => ''…''. It is written to pgscore.audit.';
   end if;
   insert into pgscore._command (action, model, options)
   values ('promote', version, jsonb_strip_nulls(jsonb_build_object('force', nullif(force, false), 'reason', reason)))

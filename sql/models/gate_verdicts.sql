@@ -237,7 +237,8 @@ begin
     raise exception 'version "%" does not pass the gates of its model: %', this_name, gates using
       errcode = 'object_not_in_prerequisite_state',
       detail = array_to_string(failed, E'\n'),
-      hint = format('select * from pgscore.check_gates(%1$L); or select pgscore.promote(%1$L, force => true, reason => ''…'');', this_name);
+      hint = format('See what it needs: select * from pgscore.check_gates(%L); or add force => true, reason => ''…''.',
+                    this_name);
   end if;
   return case when failed = '{}' then options else options || jsonb_build_object('failed', failed) end;
 end

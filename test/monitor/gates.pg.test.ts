@@ -118,7 +118,7 @@ describe('a version that is not to be worse', () => {
       detail: expect.stringMatching(
         /^not_worse_accuracy: accuracy is 0\.5, that of worse@1 0\.9: 0\.4 worse\.\nnot_worse_roc_auc: roc_auc is .*\.$/,
       ),
-      hint: `select * from pgscore.check_gates('worse@2'); or select pgscore.promote('worse@2', force => true, reason => '…');`,
+      hint: `See what it needs: select * from pgscore.check_gates('worse@2'); or add force => true, reason => '…'.`,
     });
     expect((await refusal(ada, `select pgscore.set_alias('worse@2', 'champion')`)).code).toBe('55000');
     expect(await refusal(ada, `select pgscore.promote('worse@2', force => true)`)).toMatchObject({

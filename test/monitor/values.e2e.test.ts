@@ -223,8 +223,13 @@ test.each([
 });
 
 test.each([
-  { model: 'trees_targets', label: ['arr_delay'], message: 'gives 2 values a row, and label names 1 columns' },
-  { model: 'boosted_quantiles', label: ['arr_delay', 'at'], message: 'gives one value a row, and label names 2' },
+  { model: 'trees_targets', label: ['arr_delay'], message: 'gives 2 values a row, and label has 1' },
+  {
+    model: 'trees_targets',
+    label: ['arr_delay', 'at'],
+    message: '"arr_delay" has the name of a value of model "trees_targets"',
+  },
+  { model: 'boosted_quantiles', label: ['arr_delay', 'at'], message: 'gives one value a row, and label has 2' },
   { model: 'one_vs_rest', label: [], message: 'label names no column' },
 ])('$label cannot be the truth of $model, which says so', async ({ model, label, message }) => {
   await expect(setLabels(model, label)).rejects.toMatchObject({
