@@ -88,12 +88,12 @@ comment on function pgscore_data._sample_ratio(bigint[], double precision[]) is
 
 create or replace function pgscore_data._experiment_verdict(metric text, entities bigint, other_entities bigint,
   low double precision, high double precision, srm_p_value double precision, may_judge boolean, out verdict text, out reason text)
-language plpgsql immutable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   fewest constant bigint := coalesce(least(entities, other_entities), 0);
-  low_is_better constant boolean := metric in ('mae', 'mse', 'brier_score', 'log_loss');
+  low_is_better constant boolean := pgscore_data._lower_is_better(metric);
 begin
   if srm_p_value < 0.001 then
     verdict := 'sample_ratio';

@@ -56,13 +56,13 @@ comment on function pgscore_data._gate_evidence(pgscore_data.gate, int, int) is
 
 create or replace function pgscore_data._judge_difference(g pgscore_data.gate, d pgscore_data.compared_difference, other text,
   experiment int, replay bigint, out passed boolean, out is_worse boolean, out needs text, out reason text)
-language plpgsql immutable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   n constant bigint := coalesce(least(d.n, d.other_n), 0);
   enough constant bigint := greatest(30, g.minimum_labels);
-  low_is_better constant boolean := g.metric in ('mae', 'rmse');
+  low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
   worse constant double precision := case when low_is_better then d.difference else - d.difference end;
   at_least constant double precision := case when low_is_better then d.low else - d.high end;
   at_most constant double precision := case when low_is_better then d.high else - d.low end;

@@ -6,6 +6,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
   worst record;
 begin
   -- By the predictions of the other version: a segment that this one never scored is not to be overlooked.
@@ -25,7 +26,7 @@ begin
         on d.version_id = this_version and d.other_id = other and d.segment_id = v.segment_id and d.metric = g.metric
      cross join lateral pgscore_data._judge_difference(g, d, other_name, null, null) j
   ), placed as (
-    select j.*, row_number() over (order by j.rank, case when g.metric in ('mae', 'rmse') then - j.high else j.low end, j.segment) as place
+    select j.*, row_number() over (order by j.rank, case when low_is_better then - j.high else j.low end, j.segment) as place
       from judged j
   )
   select count(*) as n, count(*) filter (where p.rank = 2 and not p.passed) as small, count(*) filter (where p.rank < 2) as failed,
@@ -95,6 +96,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
   found record;
 begin
   with target as (
@@ -108,7 +110,7 @@ begin
            case when j.passed then 2 when j.needs is not null then 1 else 0 end as rank
       from target t left join lateral pgscore_data._judge_pair(g, t.value_id, t.other_value, other_name) j on t.value_id is not null
   ), placed as (
-    select j.*, row_number() over (order by j.rank, case when g.metric in ('mae', 'rmse') then - j.high else j.low end, j.place) as n
+    select j.*, row_number() over (order by j.rank, case when low_is_better then - j.high else j.low end, j.place) as n
       from judged j
   )
   select count(*) as n, count(*) filter (where p.rank < 2) as failed,

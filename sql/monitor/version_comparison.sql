@@ -60,8 +60,8 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
        p.value as value_a, p.other_value as value_b, p.difference, p.low as ci_low, p.high as ci_high,
        coalesce(p.n, 0) as n_a, coalesce(p.other_n, 0) as n_b,
        case when not coalesce(p.is_enough, false) then 'insufficient_data'
-         when p.low > 0 then case when p.task = 'regression' then 'worse' else 'better' end
-         when p.high < 0 then case when p.task = 'regression' then 'better' else 'worse' end
+         when p.low > 0 then case k.better when 'high' then 'better' when 'low' then 'worse' end
+         when p.high < 0 then case k.better when 'high' then 'worse' when 'low' then 'better' end
          else 'no_difference' end as verdict,
        p.compared_at,
        case when p.value is null
@@ -76,6 +76,7 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.comparison p using (model_id)
+  join pgscore_data.metric_kind k using (metric)
   join pgscore_data.version v on v.version_id = p.version_id
   join pgscore_data.version o on o.version_id = p.other_id;
 comment on view pgscore_bi.version_comparison is

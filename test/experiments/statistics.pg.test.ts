@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 
 import { seeded } from '../monitor/intervals/draws.ts';
 import { cloneDatabase } from '../support/database.ts';
+import { refusal } from '../support/refusal.ts';
 import { looks, type Look } from './simulated-arms.ts';
 
 type Golden = Record<string, Record<string, number>>;
@@ -156,4 +157,22 @@ test('an arm that is surely better is named so, and not where entities are in th
   expect(await judge('accuracy', 400, 3600, 0.01, 0.02, 0.0009, true)).toMatchObject({ verdict: 'sample_ratio' });
   expect(await judge('accuracy', 99, 3600, 0.01, 0.02, 0.4, true)).toMatchObject({ verdict: 'too_early' });
   expect(await judge('roc_auc', 400, 3600, 0.01, 0.02, 0.4, false)).toMatchObject({ verdict: 'too_early' });
+});
+
+test('of each metric that versions or arms are judged by it is known which values are better', async () => {
+  const judged = `select distinct x.metric from (
+      select metric from pgscore_data.compared_kind union all select metric from pgscore_data.experiment_metric) x
+    where pgscore_data._lower_is_better(x.metric) order by 1`;
+  expect((await superuser.query<{ metric: string }>(judged)).rows.map(({ metric }) => metric)).toEqual([
+    'brier_score',
+    'log_loss',
+    'mae',
+    'mse',
+    'rmse',
+  ]);
+  for (const metric of ['coverage', 'novel'])
+    expect(await refusal(superuser, 'select pgscore_data._lower_is_better($1)', [metric])).toMatchObject({
+      code: '22023',
+      message: `nothing says which values of metric '${metric}' are better`,
+    });
 });
