@@ -59,32 +59,39 @@ begin atomic
 end;
 comment on function pgscore_data._skip_shadow_batches(int, int, bigint[], text) is 'Gives batches of calls up, and counts them.';
 
-create or replace function pgscore_data._look_for_shadows() returns table (has_shadows boolean, is_due boolean)
+create or replace function pgscore_data._skip_past_backlog() returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   most constant int := 100000;
-  late record;
+  past_backlog record;
 begin
-  for late in
+  for past_backlog in
     select n.experiment_id, n.version_id, array_agg(n.batch_id) as batches
       from (select b.*, sum(b.n_predictions) over w as predictions from pgscore_data.shadow_batch b
             window w as (partition by b.experiment_id, b.version_id order by b.first_id, b.batch_id)) n
      where n.predictions > most group by 1, 2 order by 1, 2
   loop
-    perform pgscore_data._skip_shadow_batches(late.experiment_id, late.version_id, late.batches,
-                                              format('more than %s calls were waiting, and others were skipped', most));
+    perform pgscore_data._skip_shadow_batches(past_backlog.experiment_id, past_backlog.version_id, past_backlog.batches,
+                                              format('more than %s predictions were waiting: newer calls are skipped', most));
   end loop;
-  return query
+end
+$$;
+comment on function pgscore_data._skip_past_backlog() is
+  'Deletes the newest calls that wait for an arm, as far as more than 100,000 predictions wait, and counts them as skipped.';
+
+create or replace function pgscore_data._shadows_due() returns table (has_shadows boolean, is_due boolean)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
   select exists (select from pgscore_data.shadow_batch)
          or exists (select from pgscore_data.experiment e where e.stopped_at is null and e.kind = 'shadow'),
          exists (select from pgscore_data.shadow_batch b join pgscore_data.experiment_arm a using (experiment_id, version_id)
                   where a.calls_due_at <= clock_timestamp());
-end
-$$;
-comment on function pgscore_data._look_for_shadows() is
-  'Skips calls past the backlog that a shadow may have. Returns whether there may be calls for shadows, and whether some are to be scored.';
+end;
+comment on function pgscore_data._shadows_due() is
+  'Whether there may be calls for shadows, and whether some are to be scored.';
 
 create or replace function pgscore_data._claim_shadow(lease interval)
 returns table (experiment_id int, version_id int, version text, champion text, features jsonb, salt text, buckets int, started_by name,

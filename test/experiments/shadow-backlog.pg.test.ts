@@ -52,14 +52,15 @@ test('what waits past the backlog is skipped and counted; what waits longest sta
   for (const [batch, predictions] of [60_000, 30_000, 20_000, 5].entries())
     await keep(champion, -1 - batch, predictions);
   expect(await shadowState(ada, 'busy')).toMatchObject({ waiting: 110_005, skipped: 0 });
-  const looked = await service.query('select * from pgscore_data._look_for_shadows()');
-  expect(looked.rows).toEqual([{ has_shadows: true, is_due: true }]);
+  await service.query('select pgscore_data._skip_past_backlog()');
+  const due = await service.query('select * from pgscore_data._shadows_due()');
+  expect(due.rows).toEqual([{ has_shadows: true, is_due: true }]);
   expect(await shadowState(ada, 'busy')).toEqual({
     scored: 0,
     waiting: 90_000,
     failed: 0,
     skipped: 20_005,
-    error: 'busy@2: more than 100000 calls were waiting, and others were skipped',
+    error: 'busy@2: more than 100000 predictions were waiting: newer calls are skipped',
   });
   await ada.query(`select pgscore.stop_experiment('busy')`);
   await superuser.query('truncate pgscore_data.shadow_batch');

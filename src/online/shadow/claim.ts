@@ -30,9 +30,11 @@ export type ShadowedBlock = {
   readonly inputs: readonly (Readonly<Record<string, unknown>> | null)[] | null;
 };
 
-export const lookForShadows = statement<[], { hasShadows: boolean; isDue: boolean }>(
-  'look_for_shadows',
-  `select has_shadows as "hasShadows", is_due as "isDue" from pgscore_data._look_for_shadows()`,
+export const skipPastBacklog = statement<[]>('skip_past_backlog', 'select pgscore_data._skip_past_backlog()');
+
+export const shadowsDue = statement<[], { hasShadows: boolean; isDue: boolean }>(
+  'shadows_due',
+  `select has_shadows as "hasShadows", is_due as "isDue" from pgscore_data._shadows_due()`,
 );
 
 export const claimShadow = statement<[leaseMs: number], ShadowClaim>(

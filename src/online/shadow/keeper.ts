@@ -5,7 +5,7 @@ import { removeModelFolders } from '../../onnx/model-folder.ts';
 import { Wakeable } from '../../lib/wakeable.ts';
 import type { Logger } from '../../log.ts';
 import type { DatabaseConnection } from '../../postgres/connection.ts';
-import { failShadow, lookForShadows, renewShadow } from './claim.ts';
+import { failShadow, renewShadow, shadowsDue, skipPastBacklog } from './claim.ts';
 import type { FromShadow, ShadowArm, ShadowSettings, ToShadow } from './messages.ts';
 
 /** Between two looks where there is no shadow. The start of an experiment wakes it at once. */
@@ -58,7 +58,10 @@ export class ShadowKeeper {
   }
 
   async #look(): Promise<void> {
-    const [found] = await this.#connection.use((client) => lookForShadows(client));
+    const [found] = await this.#connection.use(async (client) => {
+      await skipPastBacklog(client);
+      return shadowsDue(client);
+    });
     this.#hasShadows = found?.hasShadows === true;
     if (!this.#hasShadows) await this.#process?.end();
     if (found?.isDue !== true || performance.now() < this.#notBefore) return;
