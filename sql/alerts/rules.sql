@@ -19,12 +19,6 @@ comment on view pgscore_data.default_alert is
   'The rules that every model has without being asked for; no tasks: of any task. No threshold: from the mean and spread of earlier '
   'windows.';
 
-create or replace function pgscore_data._judged_as(task text) returns text[]
-language sql immutable parallel safe
-return case task when 'multi_target' then '{regression}'::text[] when 'multilabel' then '{multilabel,binary}' else array[task] end;
-comment on function pgscore_data._judged_as(text) is
-  'The tasks whose metrics a model of a task has. A target is judged as a regression, a label as a binary classifier.';
-
 create or replace view pgscore_data.watched_version as
 select distinct on (v.model_id) v.model_id, v.version_id, v.number, e.task
   from pgscore_data.version v
@@ -48,9 +42,7 @@ select w.model_id, case when k.kind in ('feed', 'watch') then 0 else w.version_i
     select d.name, d.metric, d.grain, null, d.threshold, null, d.direction, d.severity, d.for_windows, d.of_windows, d.min_samples,
            interval '0', true, null, '-infinity'
       from pgscore_data.default_alert d
-     -- As _judged_as() has it.
-     where coalesce(case w.task when 'multi_target' then 'regression' = any (d.tasks)
-                      when 'multilabel' then '{multilabel,binary}' && d.tasks else w.task = any (d.tasks) end, true)
+     where coalesce(pgscore_data._judged_as(w.task) && d.tasks, true)
        and not exists (select from pgscore_data.alert_rule o where o.model_id = w.model_id and o.name = d.name)) r on true
   join pgscore_data.metric_kind k using (metric);
 comment on view pgscore_data.effective_alert is

@@ -29,7 +29,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   segments constant text[] := (select m.segments from pgscore_data.monitor m where m.model_id = g.model_id);
-  judged_as constant text := case this_task when 'multi_target' then 'regression' when 'multilabel' then 'binary' else this_task end;
+  judged_as constant text[] := pgscore_data._judged_as(this_task);
   targets constant text[] := array(
     select n.name from pgscore_data.version_value n
      where this_task in ('multi_target', 'multilabel') and n.version_id = (
@@ -46,10 +46,10 @@ begin
     when g.tolerance between 0 and 1e300 is false then 'tolerance is a number from 0 on'
   end;
   if wrong is null and g.kind <> 'golden'
-    and not exists (select from pgscore_data.compared_kind k where k.task = judged_as and k.metric = g.metric) then
+    and not exists (select from pgscore_data.compared_kind k where k.task = any (judged_as) and k.metric = g.metric) then
     wrong := format('versions are not compared by %L', g.metric);
     remedy := coalesce((select 'Use one of ' || string_agg(k.metric, ', ' order by k.metric) || '.' from pgscore_data.compared_kind k
-                         where k.task = judged_as), format('Of a model whose task is %s, versions are not compared.', this_task));
+                         where k.task = any (judged_as)), format('Of a model whose task is %s, versions are not compared.', this_task));
   elsif wrong is null and g.target is not null and g.target <> all (targets) then
     wrong := format('the model gives no target %L', g.target);
     remedy := coalesce('Use one of ' || nullif(array_to_string(targets, ', '), '') || ', or leave target out for all of them.',

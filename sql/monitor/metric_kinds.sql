@@ -73,3 +73,9 @@ end
 $$;
 comment on function pgscore_data._lower_is_better(text) is
   'Whether a low value of a metric is better. Refuses a metric of which that is not known.';
+
+create or replace function pgscore_data._judged_as(task text) returns text[]
+language sql immutable parallel safe
+return case task when 'multi_target' then '{regression}'::text[] when 'multilabel' then '{multilabel,binary}' else array[task] end;
+comment on function pgscore_data._judged_as(text) is
+  'The tasks whose metrics a model of a task has. A target is judged as a regression, a label as a binary classifier.';
