@@ -1,7 +1,7 @@
 -- What a gate that compares versions goes by: the arms of an experiment, labels that judge both versions, or a replay.
 
 create or replace function pgscore_data._gate_evidence(g pgscore_data.gate, this_version int, other int,
-  out d pgscore_data.compared_difference, out experiment int, out replay bigint, out doubt text, out needs text)
+  out difference pgscore_data.compared_difference, out experiment int, out replay bigint, out doubt text, out needs text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -17,9 +17,9 @@ begin atomic
        and r.metric = g.metric
      order by e.experiment_id desc, r.day desc limit 1
   ), found as (
-    -- While arms are apart, a label judges both only where an entity moved from one to the other: at another time.
-    select case when p.last_day > a.stopped_at then 1 else 3 end as place, x as d, null::int as experiment, null::bigint as replay,
-           null as doubt, null as needs, false as is_final
+    -- During a split an entity has predictions of one version. Labels that judge both come first only if they are newer than the stop.
+    select case when p.last_day > a.stopped_at then 1 else 3 end as preference, x as difference, null::int as experiment,
+           null::bigint as replay, null as doubt, null as needs, false as is_sample_ratio
       from pgscore_data.compared_difference x
       join pgscore_data.compared_pair p using (version_id, other_id)
       left join arm a on true
@@ -43,9 +43,9 @@ begin atomic
      cross join lateral (select pgscore_data._trained_until(v) as until) t
      where v.version_id = this_version and r.other_id = other and r.n_days > 0 and x.metric = g.metric
   )
-  select f.d, f.experiment, f.replay, f.doubt, f.needs from found f
-   order by (f.is_final or least((f.d).n, (f.d).other_n) >= g.minimum_labels and coalesce((f.d).is_enough, false)) desc, f.place,
-            f.replay desc
+  select f.difference, f.experiment, f.replay, f.doubt, f.needs from found f
+   order by (f.is_sample_ratio or least((f.difference).n, (f.difference).other_n) >= g.minimum_labels
+              and coalesce((f.difference).is_enough, false)) desc, f.preference, f.replay desc
    limit 1;
 end;
 comment on function pgscore_data._gate_evidence(pgscore_data.gate, int, int) is
@@ -53,47 +53,3 @@ comment on function pgscore_data._gate_evidence(pgscore_data.gate, int, int) is
 'judge both, or by a replay. The first of these that has labels enough counts; labels come first where they are newer than the experiment. '
 'Of arms it is the interval that holds however often one looks, where there is one. doubt: why it is not passed all the same; needs: what '
 'would help.';
-
-create or replace function pgscore_data._judge_difference(g pgscore_data.gate, d pgscore_data.compared_difference, other text,
-  experiment int, replay bigint, out passed boolean, out is_worse boolean, out needs text, out reason text)
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  n constant bigint := coalesce(least(d.n, d.other_n), 0);
-  enough constant bigint := greatest(30, g.minimum_labels);
-  low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
-  worse constant double precision := case when low_is_better then d.difference else - d.difference end;
-  at_least constant double precision := case when low_is_better then d.low else - d.high end;
-  at_most constant double precision := case when low_is_better then d.high else - d.low end;
-begin
-  passed := false;
-  is_worse := coalesce(n >= enough and d.is_enough and at_least > g.margin, false);
-  -- Of arms whose shares changed, the difference is not that of the values.
-  reason := case
-    when experiment is not null then format('%s is %s %s than that of %s in experiment %s', g.metric,
-      pgscore_data._short_number(abs(d.difference)), case when d.difference < 0 then 'lower' else 'higher' end, other, experiment)
-    else concat(format('%s is %s, that of %s %s', g.metric, pgscore_data._short_number(d.value), other,
-                       pgscore_data._short_number(d.other_value)), ', from a replay (run ' || replay || ')') end;
-  if n < enough or not d.is_enough or at_most is null then
-    needs := case when n < enough then format('%s more labels', enough - n)
-               when experiment is not null and not d.is_enough then 'labels of 100 entities in each arm'
-               when g.metric = 'roc_auc' then 'more labels of each class' else 'more labels' end;
-    reason := concat(g.metric, ' counts ', n, ' labels ', coalesce('of an arm in experiment ' || experiment, 'that judge both versions'),
-                     ', from a replay (run ' || replay || ')');
-  elsif at_most <= g.margin then
-    passed := true;
-    reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._short_number(at_most)) end;
-  elsif worse >= g.margin and worse > 0 then
-    reason := reason || format(': %s worse', pgscore_data._short_number(worse));
-  else
-    -- The width of an interval goes with 1 / sqrt(n).
-    needs := case when at_most - worse > 1000 * (g.margin - worse) then 'far more labels'
-               else format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n) end;
-    reason := reason || format(': it may be %s worse', pgscore_data._short_number(at_most));
-  end if;
-end
-$$;
-comment on function pgscore_data._judge_difference(pgscore_data.gate, pgscore_data.compared_difference, text, int, bigint) is
-  'Whether a difference of two versions is within the margin of a gate, by the bound of its interval. is_worse: all of the interval is '
-  'beyond the margin. experiment, replay: what it is of; NULL: of labels that judge both.';

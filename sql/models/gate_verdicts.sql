@@ -1,5 +1,49 @@
 -- Whether a version passes the gates of its model.
 
+create or replace function pgscore_data._judge_difference(g pgscore_data.gate, d pgscore_data.compared_difference, other text,
+  experiment int, replay bigint, out passed boolean, out is_worse boolean, out needs text, out reason text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  n constant bigint := coalesce(least(d.n, d.other_n), 0);
+  enough constant bigint := greatest(30, g.minimum_labels);
+  low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
+  worse constant double precision := case when low_is_better then d.difference else - d.difference end;
+  at_least constant double precision := case when low_is_better then d.low else - d.high end;
+  at_most constant double precision := case when low_is_better then d.high else - d.low end;
+begin
+  passed := false;
+  is_worse := coalesce(n >= enough and d.is_enough and at_least > g.margin, false);
+  -- Of arms whose shares changed, the difference is not that of the values.
+  reason := case
+    when experiment is not null then format('%s is %s %s than that of %s in experiment %s', g.metric,
+      pgscore_data._short_number(abs(d.difference)), case when d.difference < 0 then 'lower' else 'higher' end, other, experiment)
+    else concat(format('%s is %s, that of %s %s', g.metric, pgscore_data._short_number(d.value), other,
+                       pgscore_data._short_number(d.other_value)), ', from a replay (run ' || replay || ')') end;
+  if n < enough or not d.is_enough or at_most is null then
+    needs := case when n < enough then format('%s more labels', enough - n)
+               when experiment is not null and not d.is_enough then 'labels of 100 entities in each arm'
+               when g.metric = 'roc_auc' then 'more labels of each class' else 'more labels' end;
+    reason := concat(g.metric, ' counts ', n, ' labels ', coalesce('of an arm in experiment ' || experiment, 'that judge both versions'),
+                     ', from a replay (run ' || replay || ')');
+  elsif at_most <= g.margin then
+    passed := true;
+    reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._short_number(at_most)) end;
+  elsif worse >= g.margin and worse > 0 then
+    reason := reason || format(': %s worse', pgscore_data._short_number(worse));
+  else
+    -- The width of an interval goes with 1 / sqrt(n).
+    needs := case when at_most - worse > 1000 * (g.margin - worse) then 'far more labels'
+               else format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n) end;
+    reason := reason || format(': it may be %s worse', pgscore_data._short_number(at_most));
+  end if;
+end
+$$;
+comment on function pgscore_data._judge_difference(pgscore_data.gate, pgscore_data.compared_difference, text, int, bigint) is
+  'Whether a difference of two versions is within the margin of a gate, by the bound of its interval. is_worse: all of the interval is '
+  'beyond the margin. experiment, replay: what it is of; NULL: of labels that judge both.';
+
 create or replace function pgscore_data._judge_segments(g pgscore_data.gate, this_version int, other int, other_name text,
   out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
 language plpgsql stable
@@ -62,7 +106,7 @@ begin
   passed := false;
   if g.kind = 'not_worse' then
     select * into known from pgscore_data._gate_evidence(g, this_version, other);
-    is_known := (known.d).metric is not null;
+    is_known := (known.difference).metric is not null;
   else
     is_known := exists (select from pgscore_data.compared_pair c
                          where c.version_id = this_version and c.other_id = other and c.n_days > 0 and c.by_segment);
@@ -77,8 +121,9 @@ begin
   elsif g.kind = 'no_segment_worse' then
     select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_segments(g, this_version, other, other_name) j;
   else
-    select (known.d).difference, (known.d).low, (known.d).high, j.passed, j.needs, j.reason into value, low, high, passed, needs, reason
-      from pgscore_data._judge_difference(g, known.d, other_name, known.experiment, known.replay) j;
+    select (known.difference).difference, (known.difference).low, (known.difference).high, j.passed, j.needs, j.reason
+      into value, low, high, passed, needs, reason
+      from pgscore_data._judge_difference(g, known.difference, other_name, known.experiment, known.replay) j;
     if known.doubt is not null then
       needs := case when passed or known.experiment is not null then known.needs else needs end;
       reason := format('%s; %s', reason, known.doubt);
