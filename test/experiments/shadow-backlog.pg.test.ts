@@ -132,7 +132,7 @@ test('the start of a shadow tells of which calls it knows nothing', async () => 
   expect(notices).toEqual([
     'calls of model "told" that the database computes have no shadow, as they are not kept',
     'calls of model "told" have a shadow as far as they are kept with their inputs: 25 % are kept, without inputs',
-    'version "told@2" reads "novel", which the champion does not: it is no shadow of calls',
+    'version "told@2" reads "novel", which the champion does not: it cannot score calls',
   ]);
 });
 
