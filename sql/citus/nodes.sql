@@ -7,74 +7,33 @@ set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace(body, '\mpgscore\.(_base_type|_cast_remedy|_wire_type)\M', 'pgscore_models.\1', 'g') $$;
 comment on function pgscore_data._node_sql(text) is 'SQL as nodes run it: the helpers of schema pgscore are in pgscore_models there.';
 
-create or replace function pgscore_data._node_dispatch(versions int[], call text) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-  select case cardinality(versions)
-    when 0 then ''
-    when 1 then format(E'if route[1] operator(pg_catalog.=) %1$s then\n  return pgscore_models._v%1$s_%2$s;\nend if;\n', versions[1], call)
-    else format(E'if route[1] operator(pg_catalog.<) %s then\n%selse\n%send if;\n', versions[half + 1],
-                pgscore_data._node_dispatch(versions[:half], call), pgscore_data._node_dispatch(versions[half + 1:], call))
-  end
-  from (select cardinality(versions) / 2) x (half)
-$$;
-comment on function pgscore_data._node_dispatch(int[], text) is
-  'The PL/pgSQL that calls the function of one of some versions, by a binary search. The versions are in ascending order.';
-
-create or replace function pgscore_data._refused_on_nodes(reason text, hint text) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$ select format(E'  raise exception %L using errcode = ''feature_not_supported'', hint = %L;\n', reason, hint) $$;
-comment on function pgscore_data._refused_on_nodes(text, text) is 'The PL/pgSQL by which a node says what it cannot do.';
-
 create or replace function pgscore_data._node_functions() returns table (signature text, digest text, function oid, definition text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   with ours as (
-    select p.*, n.nspname, format('pgscore_models.%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)) as signature,
+    select p.*, format('%s.%I(%s)', case p.proname when 'bucket' then 'pgscore' else 'pgscore_models' end, p.proname,
+                       pg_get_function_identity_arguments(p.oid)) as signature,
            -- What reads tables, or asks the service, is for the coordinator.
            p.prosecdef or p.provolatile = 'v' or p.proname = any ('{_route,_features,_call}') as refused
       from pg_proc p join pg_namespace n on n.oid = p.pronamespace
      where p.prokind = 'f' and p.prorettype <> 'trigger'::regtype
-       and (n.nspname = 'pgscore_models' or n.nspname = 'pgscore' and p.proname = any ('{_base_type,_cast_remedy,_wire_type}'))
-       and p.proname !~ '^_v[0-9]+_online|^_fits_' and starts_with(p.proname, '_')
+       and (n.nspname = 'pgscore_models' and starts_with(p.proname, '_')
+            or n.nspname = 'pgscore' and p.proname = any ('{_base_type,_cast_remedy,_wire_type,bucket}'))
+       and p.proname !~ '^_v[0-9]+_online|^_fits_'
        and p.proname <> all ('{_score,_score_routed,_score_row,_score_json}')
        -- Functions of bound tables are inlined by the coordinator.
        and not exists (select from unnest(p.proargtypes) a join pg_type t on t.oid = a
                         where t.typtype = 'c' and t.typnamespace <> 'pgscore_models'::regnamespace)
-  ), versions (ids) as (
-    select coalesce(array_agg(x.id order by x.id), '{}')
-      from (select substring(o.proname from '^_v([0-9]+)_row$')::int as id from ours o where o.proname ~ '^_v[0-9]+_row$'
-             order by 1 desc limit 300) x
   ), written (signature, result, source) as (
     select o.signature, pg_get_function_result(o.oid),
-           E'begin\n' || pgscore_data._refused_on_nodes(
-             format('the nodes of Citus cannot compute this call: %s() is for the coordinator', o.proname),
-             'Nodes compute score() of a row of a table. Let score_table() score the table, and join its view.') || 'end'
+           case o.proname when '_features' then pgscore_data._refused_on_nodes('unnamed') else pgscore_data._refused_on_nodes('call') end
       from ours o where o.refused
     union all
-    select format('pgscore_models.%s', f.signature), 'double precision',
-           format(E'begin\nif pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n  return null;\nend if;\n'
-                  'if route[1] operator(pg_catalog.<) 0 then\n%send if;\n%s%send',
-                  pgscore_data._refused_on_nodes('the nodes of Citus cannot compute the arms of an experiment',
-                                                 'Name a version, such as churn@1. Or let score_table() score the table.'),
-                  pgscore_data._node_dispatch(v.ids, f.call),
-                  pgscore_data._refused_on_nodes('the nodes of Citus have no such native version',
-                                                 'Models that are not native are answered by the service: '
-                                                 'let score_table() score the table. '
-                                                 'A native version comes to a new node with the next look of the service.'))
-      from versions v
-     cross join (values ('_score_row(route integer[], features anyelement, shape bigint, relation regclass)',
-                         'row(features, pgscore_models._shape(case when false then features end))'),
-                        ('_score_json(route integer[], features jsonb)', 'json(features)')) f (signature, call)
-    union all
-    select 'pgscore.score(model text, features anyelement)', 'double precision',
-           E'begin\n' || pgscore_data._refused_on_nodes(
-             'Citus sends this query to its nodes before pgscore has chosen a version',
-             'For rows by their key: set citus.enable_router_execution = off. Else call score() in a query of its own: '
-             'with s as materialized (select id, score(''churn'', c) from customers c) select … from s.') || 'end'
+    select * from pgscore_data._node_calls(
+      (select coalesce(array_agg(x.id order by x.id), '{}')
+         from (select substring(o.proname from '^_v([0-9]+)_row$')::int as id from ours o where o.proname ~ '^_v[0-9]+_row$'
+                order by 1 desc limit 300) x))
   )
   -- Those of a version never change.
   select o.signature, case when o.proname !~ '^_v[0-9]' then md5(pgscore_data._node_sql(o.prosrc)) end, o.oid, null
@@ -129,7 +88,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   lines constant text := (
-    select string_agg(format(E'execute %L;\n', coalesce(f.definition, pgscore_data._node_sql(pg_get_functiondef(f.function)))), '')
+    select string_agg(format(E'execute %L;\n', coalesce(f.definition, pgscore_data._node_sql(pg_get_functiondef(f.function)))), ''
+                      order by f.function)
       from pgscore_data._node_functions() f where f.signature = any (missing));
 begin
   perform pgscore_data._run_on_nodes(format('do %L', concat(
@@ -163,7 +123,7 @@ begin
    where exists (select from jsonb_each(states) s
                   where not s.value ? f.signature or s.value ->> f.signature <> coalesce(f.digest, s.value ->> f.signature));
   select coalesce(array_agg(distinct k), '{}') into surplus from jsonb_each(states) s cross join jsonb_object_keys(s.value) k
-   where k ~ '^pgscore_models._v[0-9]' and k not in (select f.signature from pgscore_data._node_functions() f);
+   where k ~ '^pgscore_models\.(_v[0-9]|[^_])' and k not in (select f.signature from pgscore_data._node_functions() f);
   if missing <> '{}' or surplus <> '{}' then
     perform pgscore_data._define_on_nodes(missing, surplus);
   end if;
@@ -176,8 +136,6 @@ the number of functions that changed. The service calls it before a version beco
 Raises which worker does not answer. No rows where Citus is not installed.';
 revoke execute on function pgscore.sync_nodes() from pgscore_user;
 grant execute on function pgscore.sync_nodes(), pgscore_data._run_on_nodes(text), pgscore_data._define_on_nodes(text[], text[]),
-  pgscore_data._node_functions(), pgscore_data._node_types(), pgscore_data._node_dispatch(int[], text), pgscore_data._node_sql(text),
-  pgscore_data._refused_on_nodes(text, text) to pgscore_service;
-revoke execute on function pgscore_data._node_sql(text), pgscore_data._node_dispatch(int[], text), pgscore_data._node_functions(),
-  pgscore_data._node_types(), pgscore_data._run_on_nodes(text), pgscore_data._define_on_nodes(text[], text[]),
-  pgscore_data._refused_on_nodes(text, text), pgscore.sync_nodes() from public;
+  pgscore_data._node_functions(), pgscore_data._node_types(), pgscore_data._node_sql(text) to pgscore_service;
+revoke execute on function pgscore_data._node_sql(text), pgscore_data._node_functions(), pgscore_data._node_types(),
+  pgscore_data._run_on_nodes(text), pgscore_data._define_on_nodes(text[], text[]), pgscore.sync_nodes() from public;

@@ -49,6 +49,24 @@ $$;
 comment on function pgscore._has_shards(regclass) is
   'Whether a source is itself a distributed table, of which each row is in one shard. For tables of Citus and views of them.';
 
+create or replace function pgscore._is_of_coordinator(relation regclass) returns boolean
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  all_are boolean;
+begin
+  if not pgscore._is_on_citus(relation) then
+    return false;
+  end if;
+  execute 'select bool_and(p.partmethod = ''n'') from pgscore._citus_tables($1) t join pg_catalog.pg_dist_partition p on p.logicalrelid = t'
+    into all_are using relation;
+  return all_are;
+end
+$$;
+comment on function pgscore._is_of_coordinator(regclass) is
+  'Whether a relation reads tables of Citus, all of them reference tables or tables of the coordinator.';
+
 create or replace function pgscore._refuse_on_citus(source regclass, columns jsonb) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp

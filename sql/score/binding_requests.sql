@@ -24,6 +24,9 @@ begin
       hint = 'select * from pgscore.bindings; lists what is bound.';
   elsif found.relkind not in ('r', 'p', 'v', 'm', 'f') or found.relpersistence = 't' then
     raise exception '% is not a table, view, materialised or foreign table that lasts', relation using errcode = 'wrong_object_type';
+  elsif bound and pgscore._is_of_coordinator(relation) then
+    raise exception 'Citus gives rows of % another type, which typed functions do not take', relation using
+      errcode = 'feature_not_supported', hint = 'score() works on its rows without binding, by matching names at every call.';
   elsif not has_schema_privilege('pgscore_owner', found.schema_id, 'usage') then
     raise exception 'pgscore may not use the types of schema "%"', found.nspname using errcode = 'insufficient_privilege',
       hint = format('grant usage on schema %I to pgscore_owner;', found.nspname);

@@ -66,6 +66,14 @@ export async function runOnWorkers(client: pg.ClientBase, statement: string): Pr
   });
 }
 
+/** What queries that Citus sends as they are written call: functions that refuse it. Types of arguments, and the body. */
+const PUBLIC_FUNCTIONS = [
+  ['score', 'text, anyelement', 'select pgscore.score($1, $2)'],
+  ['score', 'text, anyelement, text', 'select pgscore.score($1, $2, $3)'],
+  ['score_or_null', 'text, anyelement', 'select pgscore.score_or_null($1, $2)'],
+  ['score_or_null', 'text, anyelement, text', 'select pgscore.score_or_null($1, $2, $3)'],
+] as const;
+
 /** What only a superuser of a node, or the owner of its database, may create: schemas for pgscore_service, and public.score(). */
 const PREPARATION = [
   'create schema if not exists pgscore authorization pgscore_service',
@@ -74,11 +82,12 @@ const PREPARATION = [
   'grant usage on schema pgscore, pgscore_models to pgscore_user',
   'grant usage, create on schema pgscore_sources to pgscore_user',
   'grant usage on schema pgscore_sources to pgscore_reader',
-  `if to_regprocedure('public.score(text, anyelement)') is null then
-     set local check_function_bodies = off;
-     create function public.score(model text, features anyelement) returns double precision language sql volatile
-       as 'select pgscore.score($1, $2)';
-   end if`,
+  'set local check_function_bodies = off',
+  ...PUBLIC_FUNCTIONS.map(
+    ([name, types, body]) => `if to_regprocedure('public.${name}(${types})') is null then
+      create function public.${name}(${types}) returns double precision language sql volatile as '${body}';
+    end if`,
+  ),
 ];
 
 /** Makes workers ready to take the functions of models. */
@@ -89,11 +98,12 @@ export async function prepareWorkers(client: pg.ClientBase): Promise<void> {
 /** Takes pgscore off the workers. */
 export async function clearWorkers(client: pg.ClientBase): Promise<void> {
   if ((await citusOf(client)) === undefined) return;
+  const drops = PUBLIC_FUNCTIONS.map(([name, types, body]) => {
+    const it = `public.${name}(${types})`;
+    return `if (select p.prosrc from pg_proc p where p.oid = to_regprocedure('${it}')) = '${body}' then drop function ${it}; end if`;
+  });
   await runOnWorkers(
     client,
-    `drop schema if exists pgscore, pgscore_models, pgscore_sources cascade;
-     if (select p.prosrc from pg_proc p where p.oid = to_regprocedure('public.score(text, anyelement)')) = 'select pgscore.score($1, $2)' then
-       drop function public.score(text, anyelement);
-     end if`,
+    ['drop schema if exists pgscore, pgscore_models, pgscore_sources cascade', ...drops].join('; '),
   );
 }

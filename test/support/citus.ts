@@ -20,6 +20,8 @@ export type CitusDatabase = TestDatabase & {
   readonly servers: readonly FaultServer[];
   /** Connects to a worker as the superuser; closed with the file. */
   worker(index: number): Promise<Client>;
+  /** Starts one more worker with the same database, which is not in the cluster yet. It ends with the file. */
+  spareWorker(): Promise<{ readonly host: string; readonly port: number; readonly client: Client }>;
 };
 
 /**
@@ -43,6 +45,7 @@ const NOWHERE: CitusDatabase = {
   url: () => '',
   client: () => Promise.reject(new Error('no Citus')),
   worker: () => Promise.reject(new Error('no Citus')),
+  spareWorker: () => Promise.reject(new Error('no Citus')),
   workerUrls: [],
   servers: [],
 };
@@ -102,8 +105,8 @@ async function startCluster(binaries: string): Promise<CitusCluster> {
 }
 
 /** Nodes trust each other: each has a superuser's password of its own. */
-async function startNode(binaries: string): Promise<FaultServer> {
-  const server = await startFaultServer(SETTINGS, { binaries });
+async function startNode(binaries?: string): Promise<FaultServer> {
+  const server = await startFaultServer(SETTINGS, binaries === undefined ? {} : { binaries });
   await writeFile(join(server.dataDir, 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\n');
   const client = await connected(server.url());
   await client.query('select pg_reload_conf()');
@@ -138,6 +141,12 @@ async function createOnNodes({ urls, servers }: CitusCluster): Promise<CitusData
     url,
     client: (as) => opened(url(as)),
     worker: (index) => opened(workerUrls[index] ?? ''),
+    spareWorker: async () => {
+      const spare = await startNode(citusBinaries());
+      await createWithExtension(spare.url(), name);
+      const spareUrl = databaseUrl(spare.url(), name);
+      return { host: '127.0.0.1', port: Number(new URL(spareUrl).port), client: await opened(spareUrl) };
+    },
     workerUrls,
     servers,
   };
