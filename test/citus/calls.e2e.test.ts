@@ -127,10 +127,10 @@ await describeOnCitus('a call', (database) => {
     });
 
     test.each(sources)('%s gives golden rows and a baseline', async (source) => {
-      await ada.query(`select pgscore.set_gate('sums', 'golden', source => '${source}', expected => 'expected')`);
+      await ada.query(`select pgscore.set_gate('sums', 'golden', source => $1, expected => 'expected')`, [source]);
       const { rows } = await ada.query(`select passed, reason from pgscore.check_gates('sums@1')`);
       expect(rows).toEqual([{ passed: true, reason: '100 rows are as expected' }]);
-      await ada.query(`select pgscore.set_baseline('sums', source => '${source}')`);
+      await ada.query(`select pgscore.set_baseline('sums', source => $1)`, [source]);
     });
   });
 
@@ -146,7 +146,7 @@ await describeOnCitus('a call', (database) => {
 
   test('of typed functions works on distributed tables and their views', async () => {
     for (const source of ['spread', 'parts', 'spread_view']) {
-      await alice.query(`select pgscore.bind('sums', '${source}')`);
+      await alice.query(`select pgscore.bind('sums', $1)`, [source]);
       await expectAnswer(`select max(pgscore_models.sums(x)) from ${source} x`, WORKS);
     }
     for (const source of ['copied', 'copied_view']) {
