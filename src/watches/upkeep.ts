@@ -103,11 +103,12 @@ async function keepWatch(service: pg.Client, readerUrl: string | undefined, due:
     else await compare(service, readerUrl, due);
     await endWork(service, due.watch_id, null, null, null);
   } catch (error) {
-    if (isConnectionLoss(error)) throw error;
+    const state = sqlState(error);
+    // Where the server itself says so, it is its connection to a node of Citus.
+    if (isConnectionLoss(error) && state !== '08006') throw error;
     await service.query('rollback');
     const reason = error instanceof Error ? error.message : String(error);
     const remedy = error instanceof pg.DatabaseError ? error.hint : undefined;
-    const state = sqlState(error);
     await endWork(service, due.watch_id, codeOfState(state), storable(reason), remedy ?? remedyOfWatch(state));
     log.warn({ watch: due.watch_id }, 'a watch cannot go on; pgscore.watches says why');
   }

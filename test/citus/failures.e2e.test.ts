@@ -16,11 +16,13 @@ const ROWS = 200;
 await describeOnCitus('nodes that fail', (database) => {
   // A cluster that was named is not stopped.
   const whereStarted = database.servers.length === 0 ? describe.skip : describe;
-  let [alice, ada, superuser]: Client[] = [];
+  let alice: Client;
+  let ada: Client;
+  let superuser: Client;
 
-  const ask = async (text: string, values?: unknown[]) => (await client(alice).query(text, values)).rows;
-  const asDeployer = async (text: string, values?: unknown[]) => (await client(ada).query(text, values)).rows;
-  const asSuperuser = async (text: string, values?: unknown[]) => (await client(superuser).query(text, values)).rows;
+  const ask = async (text: string, values?: unknown[]) => (await alice.query(text, values)).rows;
+  const asDeployer = async (text: string, values?: unknown[]) => (await ada.query(text, values)).rows;
+  const asSuperuser = async (text: string, values?: unknown[]) => (await superuser.query(text, values)).rows;
 
   /** Sessions of before have connections to nodes as they were. */
   async function connectAnew(): Promise<void> {
@@ -35,8 +37,8 @@ await describeOnCitus('nodes that fail', (database) => {
     await asSuperuser(`grant create on schema public to alice`);
     await asSuperuser(`alter system set citus.recover_2pc_interval = '1s'`);
     await asSuperuser(`select pg_reload_conf()`);
-    await deployBytes(client(ada), 'sums', model(1));
-    await deployBytes(client(ada), 'sums', model(2));
+    await deployBytes(ada, 'sums', model(1));
+    await deployBytes(ada, 'sums', model(2));
     await ask(`set citus.shard_count = 4;
       create table spread (id bigint primary key, a int, b int, c float8);
       select create_distributed_table('spread', 'id');
@@ -77,7 +79,7 @@ await describeOnCitus('nodes that fail', (database) => {
   }
 
   async function expectInStep(nodes: readonly Client[]): Promise<void> {
-    const wanted = await versionsOn(client(superuser));
+    const wanted = await versionsOn(superuser);
     for (const node of nodes) {
       await waitFor(async () => JSON.stringify(await versionsOn(node)) === JSON.stringify(wanted), {
         message: `a node to have versions ${wanted.join(', ')}`,
@@ -91,14 +93,14 @@ await describeOnCitus('nodes that fail', (database) => {
     test('stop deploy(), which names the node, and no other command', async () => {
       const [, worker] = database.servers;
       await worker?.stop();
-      await expect(deployBytes(client(ada), 'sums', model(1))).rejects.toMatchObject({
+      await expect(deployBytes(ada, 'sums', model(1))).rejects.toMatchObject({
         message: expect.stringContaining(`node ${new URL(worker?.url() ?? '').host}: `),
       });
-      expect(await refusal(client(superuser), 'select pgscore.sync_nodes()')).toMatchObject({
+      expect(await refusal(superuser, 'select pgscore.sync_nodes()')).toMatchObject({
         code: '08006',
         message: expect.stringMatching(/^node 127\.0\.0\.1:\d+: /),
       });
-      await deployBytes(client(ada), 'online', model(1), { native: false });
+      await deployBytes(ada, 'online', model(1), { native: false });
       for (const command of [
         `promote('sums@2')`,
         `rollback('sums')`,
@@ -124,9 +126,9 @@ await describeOnCitus('nodes that fail', (database) => {
 
     test('are waited for by a run that is published meanwhile', async () => {
       const [, worker] = database.servers;
-      await scoreTable(client(alice), 'sums', 'spread');
+      await scoreTable(alice, 'sums', 'spread');
       await ask('create view slow as select * from spread where pg_sleep(0.01) is not null');
-      const run = await submitRun(client(alice), 'sums', 'slow', { key: 'id', target: 'spread_scores' });
+      const run = await submitRun(alice, 'sums', 'slow', { key: 'id', target: 'spread_scores' });
       await waitFor(
         async () => (await ask('select state from pgscore.runs where run = $1', [run]))[0].state === 'running',
       );
@@ -144,8 +146,39 @@ await describeOnCitus('nodes that fail', (database) => {
       await holder.query('commit');
       await worker?.start();
       await connectAnew();
-      expect(await endOfRun(client(alice), run, 60_000)).toMatchObject({ state: 'done', error: null });
+      expect(await endOfRun(alice, run, 60_000)).toMatchObject({ state: 'done', error: null });
       await expectWhole('spread_scores');
+    });
+
+    test('are the reason of a watch, and of labels, which go on by themselves', async () => {
+      const [, worker] = database.servers;
+      await ask(`select pgscore.watch('sums', 'spread', 'followed', poll_every => '1 second')`);
+      await ask(`create table truth (id bigint primary key, actual float8);
+        select create_distributed_table('truth', 'id');
+        insert into truth select id, 1 from spread`);
+      await ask(`select pgscore.set_labels('sums', 'truth', 'actual')`);
+      const until = (query: string) => waitFor(async () => (await ask(query)).length > 0, { message: query });
+      const pollLabels = () => asSuperuser('update pgscore_data.label_source set compare_after = clock_timestamp()');
+      await until(`select from pgscore.watches where rows_scored = ${ROWS}`);
+      await until(`select from pgscore.label_sources where rows_compared = ${ROWS}`);
+      await worker?.stop();
+      await until(
+        `select from pgscore.watches where error_code = 'source_unreachable' and remedy like '%when that server is back%'`,
+      );
+      await pollLabels();
+      await until(`select from pgscore.label_sources where error like '%127.0.0.1%'`);
+      await worker?.start();
+      await connectAnew();
+      await ask('update spread set b = 3 where id = 7; insert into truth values (0, 1)');
+      await until('select from pgscore.watches where error is null');
+      await until(
+        `select from followed f join spread s using (id) where id = 7 and f.score = score('sums', jsonb_build_object('a', a, 'b', b, 'c', c))`,
+      );
+      await pollLabels();
+      await until(`select from pgscore.label_sources where error is null and rows_compared = ${ROWS + 1}`);
+      await ask(
+        `update spread set b = 2 where id = 7; select pgscore.unwatch('followed'); select pgscore.unset_labels('sums')`,
+      );
     });
 
     test('are the reason of a run, where a role may not log in, or lacks a grant, on one of them only', async () => {
@@ -154,14 +187,14 @@ await describeOnCitus('nodes that fail', (database) => {
       await asSuperuser(
         `select count(*) from run_command_on_workers('select pg_terminate_backend(pid) from pg_stat_activity where usename = ''alice''')`,
       );
-      const waiting = await submitRun(client(alice), 'sums', 'spread');
+      const waiting = await submitRun(alice, 'sums', 'spread');
       expect(await waitForReason(waiting, 'source_unreachable')).toMatchObject({
         state: 'queued',
         error: expect.stringContaining('role "alice" is not permitted to log in'),
         remedy: 'The run goes on when that server is back.',
       });
       await first?.query('alter role alice login');
-      expect(await endOfRun(client(alice), waiting)).toMatchObject({ state: 'done' });
+      expect(await endOfRun(alice, waiting)).toMatchObject({ state: 'done' });
 
       await asDeployer(`select pgscore.grant_model('sums', 'bob')`);
       const bob = await database.client('bob');
@@ -199,7 +232,7 @@ await describeOnCitus('nodes that fail', (database) => {
       }
       await asSuperuser(`insert into pg_dist_transaction (groupid, gid) values ($1, 'citus_0_99999_1_2')`, [group]);
       await asDeployer('set synchronous_commit = on');
-      const version = await submitDeploy(client(ada), 'sums', model(1));
+      const version = await submitDeploy(ada, 'sums', model(1));
       await coordinator?.immediateRestart();
       await connectAnew();
       await asDeployer('call pgscore.wait_for_version($1, $2)', [version, '60 seconds']);
@@ -216,28 +249,27 @@ await describeOnCitus('nodes that fail', (database) => {
     test('get their functions from the service, once they are prepared', async () => {
       const spare = await database.spareWorker();
       await asSuperuser('select citus_add_node($1, $2)', [spare.host, spare.port]);
-      expect(await checkCitus(client(superuser))).toMatchObject([
+      expect(await checkCitus(superuser)).toMatchObject([
         { status: 'fail', detail: `worker ${spare.host}:${spare.port} was added after pgscore was installed` },
       ]);
-      await expect(deployBytes(client(ada), 'late', model(1))).rejects.toMatchObject({
+      await expect(deployBytes(ada, 'late', model(1))).rejects.toMatchObject({
         message: expect.stringContaining(`node ${spare.host}:${spare.port}: `),
       });
       await migrate({ url: database.url() });
       await expectInStep([spare.client]);
-      expect(await checkCitus(client(superuser))).toMatchObject([{ status: 'ok' }]);
+      expect(await checkCitus(superuser)).toMatchObject([{ status: 'ok' }]);
 
       const rebalanced = database
         .client()
         .then((mover) => mover.query(`select rebalance_table_shards(shard_transfer_mode => 'block_writes')`));
-      for (let n = 0; n < 3; n += 1)
-        expect(await scoreTable(client(alice), 'sums', 'spread')).toMatchObject({ state: 'done' });
+      for (let n = 0; n < 3; n += 1) expect(await scoreTable(alice, 'sums', 'spread')).toMatchObject({ state: 'done' });
       await rebalanced;
       const [{ n }] = await asSuperuser(
         `select count(*)::int as n from citus_shards where nodeport = $1 and table_name = 'spread'::regclass`,
         [spare.port],
       );
       expect(n).toBeGreaterThan(0);
-      expect(await scoreTable(client(alice), 'sums', 'spread')).toMatchObject({
+      expect(await scoreTable(alice, 'sums', 'spread')).toMatchObject({
         state: 'done',
         rows_done: String(ROWS),
       });
@@ -249,22 +281,16 @@ await describeOnCitus('nodes that fail', (database) => {
       const drained = database
         .client()
         .then((mover) => mover.query(`select citus_drain_node('127.0.0.1', $1, 'block_writes')`, [port]));
-      for (let n = 0; n < 3; n += 1)
-        expect(await scoreTable(client(alice), 'sums', 'spread')).toMatchObject({ state: 'done' });
+      for (let n = 0; n < 3; n += 1) expect(await scoreTable(alice, 'sums', 'spread')).toMatchObject({ state: 'done' });
       await drained;
       await asSuperuser(`select citus_remove_node('127.0.0.1', $1)`, [port]);
       await database.servers[1]?.stop();
-      expect(await scoreTable(client(alice), 'sums', 'spread')).toMatchObject({
+      expect(await scoreTable(alice, 'sums', 'spread')).toMatchObject({
         state: 'done',
         rows_done: String(ROWS),
       });
       await expectWhole('spread_scores');
-      await deployBytes(client(ada), 'late', model(1));
+      await deployBytes(ada, 'late', model(1));
     });
   });
 });
-
-function client(connected: Client | undefined): Client {
-  if (connected === undefined) throw new Error('not connected');
-  return connected;
-}
