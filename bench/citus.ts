@@ -3,10 +3,13 @@ import { spread, spreadOf, table, type Requirement, type Spread } from './figure
 import type { BenchPlan } from './plan.ts';
 import { cpuSecondsOfFamily } from './processes.ts';
 import { FEATURES, makeSource } from './stage.ts';
+import { ident } from '../src/lib/text.ts';
 import { deployToFirstRow } from './tables/small-runs.ts';
 
-/** Runs over a distributed table beside runs over a plain one with the same rows. */
-export type CitusCost = {
+/** Runs over a distributed table beside runs over a plain one with the same rows, and scans that score natively. */
+export type CitusCost = Comparison & { readonly scan: Comparison };
+
+type Comparison = {
   readonly rowsPerSecond: Spread;
   /** By that of the plain table, right before. */
   readonly ofPlain: Spread;
@@ -32,18 +35,23 @@ export async function measureCitus(
   await requester.query('insert into spread select * from plain');
   await requester.query('vacuum (analyze) spread');
   const nodes = await postmasters(owner);
-  const costs = [];
-  for (let round = 0; round <= rounds; round += 1) {
-    const plain = await run(requester, 'plain', nodes);
-    costs.push({ plain, distributed: await run(requester, 'spread', nodes) });
-  }
-  // Of the first round nothing counts: code is compiled then.
-  return summary(costs.slice(1), rows);
+  const measured = async (work: (source: string) => Promise<void>): Promise<Comparison> => {
+    const costs = [];
+    for (let round = 0; round <= rounds; round += 1) {
+      const plain = await costOf(() => work('plain'), nodes);
+      costs.push({ plain, distributed: await costOf(() => work('spread'), nodes) });
+    }
+    // Of the first round nothing counts: code is compiled then.
+    return summary(costs.slice(1), rows);
+  };
+  const runs = await measured((source) => run(requester, source));
+  tell('native scores in a query over both');
+  return { ...runs, scan: await measured((source) => scan(requester, source)) };
 }
 
 type Cost = { readonly seconds: number; readonly cpu: readonly number[] };
 
-function summary(costs: readonly { plain: Cost; distributed: Cost }[], rows: number): CitusCost {
+function summary(costs: readonly { plain: Cost; distributed: Cost }[], rows: number): Comparison {
   const sum = ({ cpu }: Cost): number => cpu.reduce((all, seconds) => all + seconds, 0);
   const isHere = costs.every(({ distributed }) => sum(distributed) > 0);
   return {
@@ -67,33 +75,56 @@ async function postmasters(owner: pg.Client): Promise<number[]> {
   return rows.map(({ pid }) => Number(pid));
 }
 
-async function run(client: pg.Client, source: string, nodes: readonly number[]): Promise<Cost> {
-  const before = nodes.map(cpuSecondsOfFamily);
-  const began = performance.now();
+async function run(client: pg.Client, source: string): Promise<void> {
   const { rows } = await client.query<{ run: string }>(`select pgscore.score_table('trees', $1) as run`, [source]);
   await client.query('call pgscore.wait_for_run($1)', [rows[0]?.run]);
+}
+
+async function scan(client: pg.Client, source: string): Promise<void> {
+  const query = `select count(pgscore.score('trees', s)) from ${ident(source)} s`;
+  await client.query(query);
+}
+
+async function costOf(work: () => Promise<void>, nodes: readonly number[]): Promise<Cost> {
+  const before = nodes.map(cpuSecondsOfFamily);
+  const began = performance.now();
+  await work();
   const seconds = (performance.now() - began) / 1000;
   return { seconds, cpu: nodes.map((pid, at) => cpuSecondsOfFamily(pid) - (before[at] ?? 0)) };
 }
 
-export function citusRequirements({ ofPlain, coordinatorShare }: CitusCost): Requirement[] {
+export function citusRequirements({ scan: scanned, ...runs }: CitusCost): Requirement[] {
+  return [
+    ...requirements('a run over a distributed table', runs, 0.8),
+    ...requirements('a native scan of a distributed table', scanned, 0.9),
+  ];
+}
+
+function requirements(what: string, { ofPlain, coordinatorShare }: Comparison, least: number): Requirement[] {
   return [
     {
-      what: 'a run over a distributed table at 0.8 of the rate of a plain one',
+      what: `${what} at ${least} of the rate of a plain one`,
       measured: ofPlain.median.toFixed(2),
-      met: ofPlain.median >= 0.8,
+      met: ofPlain.median >= least,
     },
     {
-      what: "the coordinator spends at most a fifth of PostgreSQL's CPU",
+      what: `${what}: the coordinator spends at most a fifth of PostgreSQL's CPU`,
       measured: coordinatorShare === null ? 'not measured' : `${(100 * coordinatorShare.median).toFixed(0)} %`,
       met: coordinatorShare === null ? null : coordinatorShare.median <= 0.2,
     },
   ];
 }
 
-export function citusTable(cost: CitusCost): string {
+export function citusTable({ scan: scanned, ...runs }: CitusCost): string {
+  return [
+    comparisonTable('a run over a distributed table', runs),
+    comparisonTable('a native scan of a distributed table', scanned),
+  ].join('\n\n');
+}
+
+function comparisonTable(what: string, cost: Comparison): string {
   return table(
-    ['a run over a distributed table', 'measured'],
+    [what, 'measured'],
     [
       ['rows/s', spread(cost.rowsPerSecond)],
       ['by the rate of a plain table', spread(cost.ofPlain, 2)],
