@@ -1,10 +1,21 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
 import { expect, test } from '@jest/globals';
 import type pg from 'pg';
 
 import { checkCitus } from '../../src/commands/doctor/citus.ts';
+import { adopt } from '../../src/install/installation.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { uninstall } from '../../src/install/uninstall.ts';
-import { describeOnCitus } from '../support/citus.ts';
+import { type CitusDatabase, describeOnCitus } from '../support/citus.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { scoreTable } from '../support/run.ts';
+import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
 
 const SCHEMAS = "select nspname from pg_namespace where nspname ~ '^pgscore' order by 1";
 
@@ -45,6 +56,35 @@ await describeOnCitus('an installation on a coordinator', (database) => {
     expect(await checkCitus(await database.worker(0))).toMatchObject([{ status: 'fail' }]);
   });
 
+  test('is restored from a dump of the coordinator', async () => {
+    const service = await startTestService(database);
+    const [superuser, alice] = [await database.client(), await database.client('alice')];
+    await superuser.query('grant create on schema public to alice');
+    await deployBytes(await database.client('ada'), 'sums', weightedModel({ a: 'int32', b: 'int32' }));
+    await alice.query(`create table spread (id bigint primary key, a int, b int);
+      select create_distributed_table('spread', 'id');
+      insert into spread select g, g, 2 from generate_series(1, 100) g`);
+    await scoreTable(alice, 'sums', 'spread');
+    await service.stop();
+
+    const copy = await restored(database);
+    await migrate({ url: copy.url() });
+    const restorer = await copy.client();
+    await restorer.query(`select create_distributed_table('public.spread', 'id')`);
+    await adopt(restorer as pg.Client);
+    await startTestService(copy);
+    const asker = await copy.client('alice');
+    await restorer.query('select pgscore.sync_nodes()');
+    for (const answer of [
+      'select max(score) as score from spread_scores',
+      `select max(score('sums', s)) as score from spread s`,
+    ])
+      expect((await asker.query(answer)).rows).toEqual([{ score: 120 }]);
+    expect(await scoreTable(asker, 'sums', 'spread')).toMatchObject({ state: 'done', rows_done: '100' });
+    const { rows } = await asker.query('select count(*)::int as n from spread_scores_history');
+    expect(rows).toEqual([{ n: 200 }]);
+  });
+
   test('goes, and leaves nothing', async () => {
     const superuser = await database.client();
     await uninstall(superuser as pg.Client);
@@ -53,3 +93,21 @@ await describeOnCitus('an installation on a coordinator', (database) => {
     }
   });
 });
+
+/** A database on the same nodes with what a dump of the coordinator holds, as the guide has it. */
+async function restored(database: CitusDatabase): Promise<CitusDatabase> {
+  const copy = await database.another();
+  const folder = await mkdtemp(join(tmpdir(), 'pgscore-dump-'));
+  const [run, file] = [promisify(execFile), join(folder, 'dump')];
+  const env = { ...process.env, PGOPTIONS: '-c citus.enable_ddl_propagation=off' };
+  try {
+    await run(database.program('pg_dump'), ['--format=custom', `--file=${file}`, database.url()]);
+    for (const sections of [['--section=pre-data', '--section=data'], ['--section=post-data']]) {
+      const flags = ['--exit-on-error', ...sections, `--dbname=${copy.url()}`, file];
+      await run(database.program('pg_restore'), flags, { env });
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  return copy;
+}

@@ -20,6 +20,10 @@ export type CitusDatabase = TestDatabase & {
   readonly servers: readonly FaultServer[];
   /** Connects to a worker as the superuser; closed with the file. */
   worker(index: number): Promise<Client>;
+  /** Makes another database on the same nodes, without pgscore. */
+  another(): Promise<CitusDatabase>;
+  /** The path of a program of the server, such as pg_dump. */
+  program(name: string): string;
   /** Starts one more worker with the same database, which is not in the cluster yet. It ends with the file. */
   spareWorker(): Promise<{ readonly host: string; readonly port: number; readonly client: Client }>;
 };
@@ -45,6 +49,8 @@ const NOWHERE: CitusDatabase = {
   url: () => '',
   client: () => Promise.reject(new Error('no Citus')),
   worker: () => Promise.reject(new Error('no Citus')),
+  another: () => Promise.reject(new Error('no Citus')),
+  program: (name) => name,
   spareWorker: () => Promise.reject(new Error('no Citus')),
   workerUrls: [],
   servers: [],
@@ -114,7 +120,8 @@ async function startNode(binaries?: string): Promise<FaultServer> {
   return server;
 }
 
-async function createOnNodes({ urls, servers }: CitusCluster): Promise<CitusDatabase> {
+async function createOnNodes(cluster: CitusCluster): Promise<CitusDatabase> {
+  const { urls, servers } = cluster;
   const [coordinatorUrl] = urls;
   const name = `pgscore_test_${randomBytes(4).toString('hex')}`;
   for (const url of urls) await createWithExtension(url, name);
@@ -141,6 +148,8 @@ async function createOnNodes({ urls, servers }: CitusCluster): Promise<CitusData
     url,
     client: (as) => opened(url(as)),
     worker: (index) => opened(workerUrls[index] ?? ''),
+    another: () => createOnNodes(cluster),
+    program: (program) => (servers.length === 0 ? program : join(citusBinaries() ?? '', 'bin', program)),
     spareWorker: async () => {
       const spare = await startNode(citusBinaries());
       await createWithExtension(spare.url(), name);
