@@ -185,7 +185,8 @@ await describeOnCitus('nodes that fail', (database) => {
       await asSuperuser(
         `select count(*) from run_command_on_workers('select pg_terminate_backend(pid) from pg_stat_activity where usename = ''alice''')`,
       );
-      const waiting = await submitRun(alice, 'sums', 'spread');
+      // A view is read by the coordinator, which connects as the requester.
+      const waiting = await submitRun(alice, 'sums', 'slow', { key: 'id', target: 'spread_scores' });
       expect(await waitForReason(waiting, 'source_unreachable')).toMatchObject({
         state: 'queued',
         error: expect.stringContaining('role "alice" is not permitted to log in'),
