@@ -62,22 +62,31 @@ begin
   if to_regclass('pg_catalog.pg_dist_node') is null then
     return;
   end if;
+  -- A request that has not committed is not seen here, and may lose its handle on a worker: the coordinator reads for it then.
   perform pgscore_data._run_on_nodes(format('do %L', format($do$
 declare
-  this regprocedure;
+  this name;
 begin
   set local role pgscore_service;
   set local citus.enable_ddl_propagation = off;
+  set local lock_timeout = '200ms';
+  -- Its users may create there what they like.
   for this in
-    select p.oid from pg_proc p where p.pronamespace = 'pgscore_sources'::regnamespace and p.proname <> all (%L::text[])
+    select p.proname from pg_proc p
+     where p.pronamespace = 'pgscore_sources'::regnamespace and p.prokind = 'f' and p.proname ~ '^h_[0-9a-f]{32}$'
+       and p.proargtypes = '20'::oidvector and p.proname <> all (%L::text[])
   loop
-    execute format('drop function if exists %%s', this);
+    begin
+      execute format('drop function pgscore_sources.%%I(bigint)', this);
+    exception
+      when others then null;
+    end;
   end loop;
 end
 $do$, (select coalesce(array_agg(h.name), '{}') from pgscore_data.handle h))));
 end
 $$;
 comment on function pgscore_data._drop_shard_handles() is
-  'Drops on all workers of Citus the read handles that the coordinator has no more.';
+  'Drops on all workers of Citus the read handles that the coordinator has no more, but for those that are in use.';
 revoke execute on function pgscore_data._drop_shard_handles() from public;
 grant execute on function pgscore_data._drop_shard_handles() to pgscore_service;

@@ -1,4 +1,5 @@
 import { syncNodes } from '../citus/sync-nodes.ts';
+import { PgscoreError } from '../errors.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
 
@@ -43,20 +44,35 @@ async function foldGenerations(client: Queryable): Promise<void> {
 }
 
 /** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
+const STEPS: readonly ((client: Queryable) => Promise<unknown>)[] = [
+  (client) => dropShards(client),
+  (client) => retireGenerations(client),
+  foldGenerations,
+  (client) => dropGenerations(client),
+  (client) => pruneHistory(client, MOST_TARGETS, MOST_PRUNED),
+  dropUnusedHandles,
+  (client) => forgetWorkers(client),
+  pruneWatches,
+  (client) => dropIdleChanges(client),
+  syncNodes,
+];
+
+/** Takes all of these steps, also after one that failed, such as for a node that is away; raises what failed. */
 export async function tidy(connection: DatabaseConnection): Promise<void> {
-  await connection.use(async (client) => {
-    await dropShards(client);
-    await retireGenerations(client);
-    await foldGenerations(client);
-    await dropGenerations(client);
-    await pruneHistory(client, MOST_TARGETS, MOST_PRUNED);
-    const dropped = await dropHandles(client);
-    if (dropped.some((handle) => handle.dropped)) await dropShardHandles(client);
-    await forgetWorkers(client);
-    await pruneWatches(client);
-    await dropIdleChanges(client);
-    await syncNodes(client);
-  });
+  const problems: unknown[] = [];
+  for (const step of STEPS) {
+    await connection.use(step).catch((error: unknown) => {
+      if (error instanceof PgscoreError && error.code.startsWith('database_')) throw error;
+      problems.push(error);
+    });
+  }
+  if (problems.length > 1) throw new AggregateError(problems, 'several steps failed');
+  if (problems.length === 1) throw problems[0];
+}
+
+async function dropUnusedHandles(client: Queryable): Promise<void> {
+  const dropped = await dropHandles(client);
+  if (dropped.some((handle) => handle.dropped)) await dropShardHandles(client);
 }
 
 /**
