@@ -29,6 +29,11 @@ export const ERRORS = {
   scorer_lost: { exit: 70, retry: true, meaning: 'a scorer process died or was killed' },
   snapshot_lost: { exit: 75, retry: true, meaning: 'the snapshot that the shards of a run share is gone' },
   shards_moved: { exit: 75, retry: true, meaning: 'shards of a distributed table were moved while a run read them' },
+  shards_unreadable: {
+    exit: 75,
+    retry: true,
+    meaning: 'shards of a distributed table were moved to a node that has no read handle of the requester',
+  },
   service_lost: { exit: 75, retry: false, meaning: 'the services that took a run died, one after the other' },
   database_lost: { exit: 75, retry: true, meaning: 'the database broke off in the middle of a run' },
   node_unavailable: { exit: 75, retry: true, meaning: 'a node of the Citus cluster does not answer' },

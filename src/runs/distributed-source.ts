@@ -48,6 +48,15 @@ export function shardsMoved({ sourceSchema, sourceName }: Run): PgscoreError {
   });
 }
 
+/** A node lacks the handle of a run: what the run is read by has to be found out anew. */
+export function handleMissing(run: Run, node: Placement): PgscoreError {
+  const { requestedBy, sourceSchema, sourceName } = run;
+  const message = `${nodeName(node)}, to which shards of "${sourceSchema}.${sourceName}" were moved, has no read handle of ${requestedBy}`;
+  return new PgscoreError('shards_unreadable', message, {
+    remedy: 'The run is tried again, and the coordinator reads. If it still fails, submit it again after rebalancing.',
+  });
+}
+
 /** Connects to a node as the role that reads sources. */
 export function connectToNode(readerUrl: string, placement: Placement): Promise<pg.Client> {
   return connect({ url: nodeUrl(readerUrl, placement), applicationName: 'pgscore reader' });
@@ -78,8 +87,11 @@ async function whyNotNode(readerUrl: string, run: Run, node: Placement | undefin
   }
 }
 
-/** Whether a node has the handle, the requester's own: another role may have taken its name. */
-async function hasHandle(client: pg.Client, { handle, requestedBy }: Run): Promise<boolean> {
+/**
+ * Whether a node has the handle, the requester's own: another role may have taken its name. From then on only she and
+ * pgscore can drop or replace it.
+ */
+export async function hasHandle(client: pg.Client, { handle, requestedBy }: Run): Promise<boolean> {
   const { rowCount } = await client.query(
     `select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
       where n.nspname = 'pgscore_sources' and p.proname = $1 and p.proargtypes = '20'::oidvector and p.prosecdef

@@ -28,6 +28,9 @@ type RunWorkerOptions = {
 const LEAST_REST_MS = 20;
 const MOST_REST_MS = 1000;
 
+/** With these no shard of an attempt can be read any more, whoever tries: its snapshot is gone, a node is away or lacks the handle. */
+const ENDING_THE_ATTEMPT = ['snapshot_lost', 'source_unreachable', 'shards_unreadable'];
+
 /** Takes runs from their claim to their end: claims them, gives jobs to scorers, publishes, and deals with what fails. */
 export class RunWorker {
   readonly #config: ServiceConfig;
@@ -264,8 +267,7 @@ export class RunWorker {
   /** A shard that may succeed is opened again; one that cannot, or was tried too often, takes the run with it. */
   async #failShard(run: Run, shard: Shard, failed: Failed): Promise<void> {
     if (this.#handedBack) return;
-    // Without its snapshot no shard of the attempt can be read any more, whoever tries; nor while a node is away.
-    if (['snapshot_lost', 'source_unreachable'].includes(failed.code) || (!failed.retry && hasArms(run)))
+    if (ENDING_THE_ATTEMPT.includes(failed.code) || (!failed.retry && hasArms(run)))
       return this.#failWhole(run, failed);
     if (failed.retry && shard.tries < MOST_TRIES) {
       await this.#failures.reopen(run, shard, failed);

@@ -7,7 +7,7 @@ import { qualified } from '../lib/text.ts';
 import { disconnect } from '../postgres/connect.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
-import { connectToNode, shardsMoved } from '../runs/distributed-source.ts';
+import { connectToNode, handleMissing, hasHandle, shardsMoved } from '../runs/distributed-source.ts';
 import { GUARD, LOCK_TIMEOUT, PREPARE_TO_LOCK } from '../runs/exported-snapshot.ts';
 import type { Job, Shard } from '../runs/job.ts';
 import { rowSecurity, type Run } from '../runs/run.ts';
@@ -48,6 +48,8 @@ export class ShardReading {
     let client: pg.Client | undefined;
     try {
       client = await connectToNode(readerUrl, node);
+      // Its shards may have come after the run was cut.
+      if (!(await hasHandle(client, this.#run))) throw handleMissing(this.#run, node);
       for (const { shard } of held)
         yield* readBatches(client, shardQuery(this.#run, shard), sourceColumns(this.#run), {
           ...options,
