@@ -64,15 +64,21 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   with version as materialized (
-    select s.*, this.kind <> 'shadow' and coalesce(this.split_by <@ mo.key_columns::text[], false) as by_key,
+    select s.*, mo.pairing = 'latest_before_label' as by_newest, j.task, j.class_labels, j.class_forms,
+           this.kind <> 'shadow' and coalesce(this.split_by <@ mo.key_columns::text[], false) as by_key,
            case when this.split_by <@ mo.key_columns::text[] and this.split_by <> mo.key_columns::text[] and this.kind <> 'shadow'
              then array(select array_position(mo.key_columns::text[], c) from unnest(this.split_by) with ordinality x (c, n) order by n) end
              as places
       from pgscore_data.experiment_share s join pgscore_data.monitor mo on mo.model_id = this.model_id
+      join pgscore_data.judge j on j.model_id = this.model_id and j.version_id = s.version_id
      where s.experiment_id = this.experiment_id
   )
-  select e.version_id, v.stage, hash_array_extended(u.entity, 0), e.key, e.known_at, m.made_at, e.day, e.actual_class, e.predicted_class,
-         e.score - e.actual, e.p_actual, e.bin
+  select e.version_id, v.stage, hash_array_extended(u.entity, 0), e.key, coalesce(b.known_at, e.known_at), m.made_at, e.day,
+         t.actual_class, e.predicted_class, e.score - t.actual,
+         case when t.actual_class is not distinct from e.actual_class then e.p_actual
+              when v.task = 'binary' then 1 - e.p_actual
+              else (select p.probabilities[t.actual_class + 1] from pgscore_data._predictions_at(e.version_id, e.key, e.event_time) p
+                     where p.run_id = e.run_id) end, e.bin
     from pgscore_data.evaluation e
     left join pgscore_data.run r on r.run_id = e.run_id
    cross join lateral (select coalesce(r.snapshot_at, e.event_time) as made_at) m
@@ -80,7 +86,24 @@ begin atomic
    cross join lateral (
      select case when v.places is null then e.key
               else array(select e.key[p] from unnest(v.places) with ordinality x (p, n) order by n) end as entity) u
+    -- The next prediction by another version. Within a stage an entity has predictions of one version.
+    left join lateral (
+      select min(o.event_time) as at from pgscore_data.evaluation o
+       where v.by_newest and this.kind <> 'shadow' and e.known_at >= least(v.ends, this.stopped_at)
+         and o.model_id = this.model_id and hash_array(o.key) = hash_array(e.key) and o.key = e.key
+         and o.version_id in (select x.version_id from version x) and o.version_id <> e.version_id and o.run_id is not null
+         and o.event_time > e.event_time and o.event_time between least(v.ends, this.stopped_at) and e.known_at) n on true
+    left join lateral (
+      select l.known_at, l.label from pgscore_data.evaluation l
+       where n.at is not null and l.model_id = this.model_id and hash_array(l.key) = hash_array(e.key) and l.key = e.key
+         and l.known_at >= e.event_time and l.known_at < n.at
+       order by l.known_at desc limit 1) b on true
+   cross join lateral (
+     select case when b.label is null then e.actual_class else pgscore_data._class_of(b.label, v.class_labels, v.class_forms) end
+              as actual_class,
+            case when b.label is null then e.actual when v.task = 'regression' then pgscore_data._number_of(b.label) end as actual) t
    where e.version_id in (select x.version_id from version x) and e.run_id is not null
+     and (n.at is null or b.label is not null and coalesce(t.actual_class, t.actual) is not null)
      and e.event_time >= from_day and e.event_time < to_day + interval '2 days' and e.day between from_day and to_day
      and e.day in (select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature)
      and m.made_at >= this.started_at and m.made_at < coalesce(this.stopped_at, 'infinity')
@@ -90,7 +113,8 @@ end;
 comment on function pgscore_data._arm_predictions(pgscore_data.experiment, timestamptz, timestamptz) is
 'The predictions that count in an experiment, on mature days. Where the key of labels has the columns that it splits by, these are the '
 'entity, and one of an entity of another arm does not count; else those of a run do that it split. A call is taken to be made at the time '
-'that it is for.';
+'that it is for. With the default pairing, a prediction of a split is judged until another of its versions scores the entity again, '
+'after the stage or the experiment ended: by the newest label known until then.';
 
 create or replace function pgscore_data._other_key(this pgscore_data.experiment) returns text
 language sql stable

@@ -62,6 +62,8 @@ as $$
         or exists (select from pgscore_data.evaluation o
                     where o.model_id = this.model_id and hash_array(o.key) = hash_array(p.key) and o.key = p.key
                       and o.known_at = p.known_at and o.run_id is not null
+                      and coalesce((select r.snapshot_at from pgscore_data.run r where r.run_id = o.run_id), o.event_time)
+                          < coalesce(this.stopped_at, 'infinity')
                       and o.version_id = case p.version_id when arm then this.champion_version_id else arm end)
     returning 1
   )

@@ -17,8 +17,8 @@ begin atomic
        and r.metric = g.metric
      order by e.experiment_id desc, r.day desc limit 1
   ), found as (
-    -- During a split an entity has predictions of one version. Labels that judge both come first only if they are newer than the stop.
-    select case when p.last_day > a.stopped_at then 1 else 3 end as preference, x as difference, null::int as experiment,
+    -- During a split an entity has predictions of one version. Labels that judge both come first only if all are newer than the stop.
+    select case when p.first_day > a.stopped_at then 1 else 3 end as preference, x as difference, null::int as experiment,
            null::bigint as replay, null as doubt, null as needs, false as is_sample_ratio
       from pgscore_data.compared_difference x
       join pgscore_data.compared_pair p using (version_id, other_id)
@@ -45,11 +45,13 @@ begin atomic
   )
   select f.difference, f.experiment, f.replay, f.doubt, f.needs from found f
    order by (f.is_sample_ratio or least((f.difference).n, (f.difference).other_n) >= g.minimum_labels
-              and coalesce((f.difference).is_enough, false)) desc, f.preference, f.replay desc
+              and coalesce((f.difference).is_enough, false)) desc, f.preference,
+            least((f.difference).n, (f.difference).other_n) desc, f.replay desc
    limit 1;
 end;
 comment on function pgscore_data._gate_evidence(pgscore_data.gate, int, int) is
 'How far a version is from another by the metric of a gate: by the newest experiment that split entities between them, by labels that '
-'judge both, or by a replay. The first of these that has labels enough counts; labels come first where they are newer than the experiment. '
+'judge both, or by a replay. The first of these that has labels enough counts; labels come first where all of them are newer than the '
+'experiment. Of replays the one with the most labels counts. '
 'Of arms it is the interval that holds however often one looks, where there is one. doubt: why it is not passed all the same; needs: what '
 'would help.';

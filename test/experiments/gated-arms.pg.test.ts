@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { seeded } from '../monitor/intervals/draws.ts';
 import { refusal } from '../support/refusal.ts';
-import { ids, say, stagedExperiments, type Staged } from './staged-experiments.ts';
+import { ids, say, stagedExperiments, type Said, type Staged } from './staged-experiments.ts';
 
 const { superuser, ada, staged } = await stagedExperiments();
 
@@ -25,10 +25,9 @@ async function setGate(model: string, metric: string, margin: number, minimum = 
   await ada.query(text, [model, metric, margin, minimum]);
 }
 
-/** An experiment of so many entities, each of which one of both versions scored three days ago; the arm is right so often. */
-async function split(name: string, entities: number, right: number, weight = 50): Promise<Staged> {
+/** Has one of both versions score each of so many entities three days ago; the arm is right so often. */
+async function scoreSplit(name: string, versions: Staged, entities: number, right: number): Promise<void> {
   const random = seeded(7);
-  const versions = await staged.stage(name, weight);
   const arms = await staged.inArm(name, entities);
   for (const isArm of [true, false]) {
     const said = say(
@@ -40,6 +39,12 @@ async function split(name: string, entities: number, right: number, weight = 50)
     await staged.label(name, 3, said);
   }
   await superuser.query('select pgscore.refresh()');
+}
+
+/** An experiment of which each entity has one version. */
+async function split(name: string, entities: number, right: number, weight = 50): Promise<Staged> {
+  const versions = await staged.stage(name, weight);
+  await scoreSplit(name, versions, entities, right);
   return versions;
 }
 
@@ -170,6 +175,29 @@ test('labels that judge both versions count again where they are newer than the 
   });
 });
 
+test('one label that is newer than an experiment does not override it by the labels of before', async () => {
+  const { champion, arm } = await staged.stage('overridden', 50);
+  const score = async (ago: number, said: Said[]): Promise<void> => {
+    await staged.score(champion, ago, said);
+    await staged.score(arm, ago, said);
+    await staged.label('overridden', ago, said);
+  };
+  await score(30, say(ids(2001, 4000), 0.8, seeded(10)));
+  await scoreSplit('overridden', { champion, arm }, 1000, 0.6);
+  await setGate('overridden', 'accuracy', 0.05);
+  await ada.query(`select pgscore.stop_experiment('overridden')`);
+  await superuser.query(
+    `update pgscore_data.experiment set stopped_at = stopped_at - interval '2 days' where model_id = $1`,
+    [champion.modelId],
+  );
+  await score(1, say([4001], 1, seeded(11)));
+  await superuser.query('select pgscore.refresh()');
+  expect((await check('overridden@2'))['not_worse_accuracy']).toMatchObject({
+    passed: false,
+    reason: expect.stringContaining('in experiment'),
+  });
+});
+
 test('a replay counts where there is nothing else, if it says until when its version was trained', async () => {
   const { champion, arm } = await staged.stage('replayed', 50);
   await setGate('replayed', 'accuracy', 0.05);
@@ -177,21 +205,26 @@ test('a replay counts where there is nothing else, if it says until when its ver
     needs: 'labels of both arms',
     reason: 'it is not compared with replayed@1 yet',
   });
-  const run = await superuser.query<{ run_id: string }>(
-    `insert into pgscore_data.run (requested_by, version_id, source_schema, source_name, source_kind, rls, plan, publish, state, counted, kept, is_replay, finished_at)
-     values ('ada', $1, 'ada', 'x', 'stream', 'error', '{}', false, 'done', true, true, true, now()) returning run_id`,
-    [arm.versionId],
-  );
-  const id = run.rows[0]?.run_id;
-  await superuser.query(
-    `insert into pgscore_data.replay (run_id, compared_at, compare_seconds, other_id, n_days, first_day, last_day)
-     values ($1, now(), 0, $2, 3, now() - interval '9 days', now() - interval '6 days')`,
-    [id, champion.versionId],
-  );
-  await superuser.query(
-    `insert into pgscore_data.replay_metric values ($1, 'accuracy', 0.9, 0.88, 0.92, 900, 0.9, 0.88, 0.92, 900, 0.5, true)`,
-    [id],
-  );
+  const replay = async (accuracy: number, n: number): Promise<string | undefined> => {
+    const run = await superuser.query<{ run_id: string }>(
+      `insert into pgscore_data.run (requested_by, version_id, source_schema, source_name, source_kind, rls, plan, publish, state, counted, kept, is_replay, finished_at)
+       values ('ada', $1, 'ada', 'x', 'stream', 'error', '{}', false, 'done', true, true, true, now()) returning run_id`,
+      [arm.versionId],
+    );
+    const id = run.rows[0]?.run_id;
+    await superuser.query(
+      `insert into pgscore_data.replay (run_id, compared_at, compare_seconds, other_id, n_days, first_day, last_day)
+       values ($1, now(), 0, $2, 3, now() - interval '9 days', now() - interval '6 days')`,
+      [id, champion.versionId],
+    );
+    await superuser.query(
+      `insert into pgscore_data.replay_metric
+       values ($1, 'accuracy', $2::float8, $2 - 0.02, $2 + 0.02, $3, 0.9, 0.88, 0.92, $3, 0.5, true)`,
+      [id, accuracy, n],
+    );
+    return id;
+  };
+  const id = await replay(0.9, 900);
   const said = `accuracy is 0.9, that of replayed@1 0.9, from a replay (run ${id}): 0.02 worse at most`;
   expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({
     passed: false,
@@ -203,4 +236,7 @@ test('a replay counts where there is nothing else, if it says until when its ver
     [arm.versionId],
   );
   expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({ passed: true, needs: null, reason: said });
+  // One of few labels does not override one of many.
+  await replay(0.98, 31);
+  expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({ reason: said });
 });

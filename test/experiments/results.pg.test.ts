@@ -222,3 +222,66 @@ test('labels with a longer key than the experiment splits by are put together by
     p_value: null,
   });
 });
+
+/** Stops an experiment as of three days ago. */
+async function stopBefore(name: string): Promise<void> {
+  await ada.query('select pgscore.stop_experiment($1)', [name]);
+  await superuser.query(
+    `update pgscore_data.experiment set stopped_at = stopped_at - interval '3 days'
+      where model_id = (select model_id from pgscore_data.model where name = $1)`,
+    [name],
+  );
+}
+
+test('a prediction is judged until the other version scores its entity after the stop, and late labels of the others count', async () => {
+  const random = seeded(6);
+  const { champion, arm } = await staged.stage('renewed', 50);
+  const arms = await staged.inArm('renewed', 1600);
+  const first: Said[] = [];
+  for (const isArm of [true, false]) {
+    const ofArm = ids(1, 1600).filter((id) => arms.has(id) === isArm);
+    const said = say(ofArm, isArm ? 0.95 : 0.75, random);
+    await staged.score(isArm ? arm : champion, 5, said);
+    first.push(...said);
+  }
+  await staged.label(
+    'renewed',
+    5,
+    first.filter(({ id }) => id <= 1200),
+  );
+  await stopBefore('renewed');
+  const again = say(ids(1, 1400), 0.8, random);
+  await staged.score(champion, 2, again);
+  await staged.label('renewed', 2, again);
+  // Labels of entities that nothing scored again.
+  const late = first.filter(({ id }) => id > 1400);
+  await staged.label('renewed', 1, late);
+
+  const counted = first.filter(({ id }) => id <= 1200 || id > 1400);
+  const found = await staged.results('renewed');
+  for (const isArm of [true, false]) {
+    const ours = counted.filter(({ id }) => arms.has(id) === isArm);
+    const row = found[isArm ? '2 accuracy' : '1 accuracy'];
+    expect(row).toMatchObject({ n: ours.length, entities: ours.length });
+    expect(row?.['value']).toBeCloseTo(mean(ours.map(({ score, truth }) => Number(score >= 0.5 === truth))), 12);
+    const loss = mean(ours.map(({ score, truth }) => -Math.log(truth ? score : 1 - score)));
+    expect(found[isArm ? '2 log_loss' : '1 log_loss']?.['value']).toBeCloseTo(loss, 6);
+  }
+  expect(found['2 accuracy']).toMatchObject({ verdict: 'better' });
+  expect(Number(found['2 accuracy']?.['srm_p_value'])).toBeGreaterThan(0.001);
+});
+
+test('a label counts for neither version once only the champion scored its entity after the stop of a shadow', async () => {
+  const random = seeded(7);
+  const { champion, arm } = await staged.stage('unshaded', 100, 'shadow');
+  const said = say(ids(1, 500), 0.8, random);
+  await staged.score(champion, 5, said);
+  await staged.score(arm, 5, said);
+  await staged.label('unshaded', 5, said);
+  await stopBefore('unshaded');
+  const again = say(ids(1, 200), 0.8, random);
+  await staged.score(champion, 2, again);
+  await staged.label('unshaded', 2, again);
+  const found = await staged.results('unshaded');
+  expect([found['2 accuracy']?.['n'], found['1 accuracy']?.['n']]).toEqual([300, 300]);
+});
