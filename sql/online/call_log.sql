@@ -122,7 +122,7 @@ comment on column pgscore.online_predictions.requested_by is 'Who asked; of a sh
 comment on column pgscore.online_predictions.request_id is 'What the setting pgscore.request_id was when it was asked.';
 comment on column pgscore.online_predictions.asked_at is 'When the question arrived; of calls alike, to within 10 ms.';
 comment on column pgscore.online_predictions.duration_ms is 'Milliseconds until it was answered, in the service.';
-comment on column pgscore.online_predictions.inputs is 'The features that were given.';
+comment on column pgscore.online_predictions.inputs is 'The features that were given; NULL of a shadow, which was given those of the call.';
 comment on column pgscore.online_predictions.score is 'The probability or the margin of the positive class, or the value.';
 comment on column pgscore.online_predictions.label is 'The label.';
 comment on column pgscore.online_predictions.probabilities is 'In the order of the class labels. NULL of a model that gives margins.';

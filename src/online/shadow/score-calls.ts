@@ -149,7 +149,8 @@ function callsOf(
   { signature }: ModelSession,
   elapsedMs: number,
 ): Keyed<FinishedCall>[] {
-  const request = { versionId, role: startedBy, id: block.requestId, inputs: true, isShadow: true };
+  // The block has them.
+  const request = { versionId, role: startedBy, id: block.requestId, inputs: false, isShadow: true };
   const calls = failed.map(({ at, error }): Keyed<FinishedCall> => {
     const instant = block.instant + MICROSECONDS_A_MS * (block.laterMs?.[at] ?? 0);
     const call = { request, rows: [], outcome: error, answered: undefined, instant, elapsedMs };
