@@ -137,7 +137,7 @@ grant execute on function
   pgscore_data._claim_shadow(interval),
   pgscore_data._shadowed_calls(int, int, bigint[]),
   pgscore_data._renew_shadow(int, int, interval),
-  pgscore_data._finish_shadow(int, int, bigint[], bigint, bigint, bigint, text),
+  pgscore_data._finish_shadow(int, int, bigint[], bigint[], bigint, bigint, bigint, text),
   pgscore_data._fail_shadow(int, int, text)
   to pgscore_service;
 grant insert on pgscore_data.arm_tally to pgscore_service;

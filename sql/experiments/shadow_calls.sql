@@ -154,17 +154,24 @@ end;
 comment on function pgscore_data._renew_shadow(int, int, interval) is 'Sets for how long nobody else scores the calls of an arm.';
 
 create or replace function pgscore_data._finish_shadow(
-  this_experiment int, this_version int, batches bigint[], scored bigint, failed bigint, left_out bigint, error text
+  this_experiment int, this_version int, batches bigint[], blocks bigint[], scored bigint, failed bigint, left_out bigint, error text
 ) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   these constant record := pgscore_data._take_shadow_batches(this_experiment, this_version, batches);
+  blocks_left int;
 begin
   if these.taken <> cardinality(batches) then
     raise exception 'calls for experiment % are scored by another service', this_experiment using
       errcode = 'object_not_in_prerequisite_state';
+  end if;
+  perform from pgscore_data.online_block y where y.prediction_id = any (blocks) for key share skip locked;
+  get diagnostics blocks_left = row_count;
+  if blocks_left <> cardinality(blocks) then
+    raise exception 'calls for experiment % were deleted while they were scored', this_experiment using
+      errcode = 'object_not_in_prerequisite_state', hint = 'What is left of them is scored later.';
   end if;
   update pgscore_data.experiment_arm a
      set calls_scored = a.calls_scored + scored, calls_failed = a.calls_failed + failed,
@@ -175,8 +182,9 @@ begin
    where a.experiment_id = this_experiment and a.version_id = this_version;
 end
 $$;
-comment on function pgscore_data._finish_shadow(int, int, bigint[], bigint, bigint, bigint, text) is
-'Counts calls that an arm has scored, in the transaction that writes its predictions, and raises where another has done so.
+comment on function pgscore_data._finish_shadow(int, int, bigint[], bigint[], bigint, bigint, bigint, text) is
+'Counts calls that an arm has scored, in the transaction that writes its predictions. Raises where another has done so, and where
+blocks that were read are deleted, also by a transaction that is open.
 left_out: those that sampling leaves out. What is neither scored nor failed nor left out was not kept, and counts as skipped.';
 
 create or replace function pgscore_data._fail_shadow(this_experiment int, this_version int, reason text) returns void

@@ -129,10 +129,14 @@ begin
       from pgscore_data.run x where x.run_id = r.run_id and x.target_id = t.target_id and x.run_id = coalesce(this_run, x.run_id);
   end loop;
   if this_run is null then
-    -- A block mixes the numbers of its calls: it is deleted whole.
-    delete from pgscore_data.online_block b using pgscore_data.version v
-     where v.model_id = this_model and b.version_id = v.version_id and b.keys is not null
-       and exists (select from pgscore_data._key_rows(b.keys) k (key) where k.key = this_key);
+    -- A shadow that has scored these calls holds them until it commits; then it has blocks of its own.
+    loop
+      -- A block mixes the numbers of its calls: it is deleted whole.
+      delete from pgscore_data.online_block b using pgscore_data.version v
+       where v.model_id = this_model and b.version_id = v.version_id and b.keys is not null
+         and exists (select from pgscore_data._key_rows(b.keys) k (key) where k.key = this_key);
+      exit when not found;
+    end loop;
   end if;
 end
 $$;

@@ -9,7 +9,7 @@ import { startProxy } from '../support/proxy.ts';
 import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { shadowIs, startShadow } from './shadowed-calls.ts';
+import { lockWaiter, shadowIs, startShadow } from './shadowed-calls.ts';
 import { Visits } from './visits-fixture.ts';
 
 const database = await cloneDatabase();
@@ -111,6 +111,32 @@ test('what was written by a commit that was not answered for is written once', a
   await shadowIs(ada, 'unheard', ({ scored, waiting }) => scored === 3 && waiting === 0);
   const said = `select score from pgscore.online_predictions where model = 'unheard' and is_shadow order by 1`;
   expect((await ada.query(said)).rows).toEqual([{ score: 1 }, { score: 2 }, { score: 3 }]);
+});
+
+test('a call that is forgotten while its shadow scores it is not kept again, and those beside it count as skipped', async () => {
+  await deployBytes(ada, 'past', weightedModel({ x: 'float32' }));
+  await deployBytes(ada, 'past', weightedModel({ x: 'float32' }));
+  await ada.query(`select pgscore.log_calls('past', key => array['id'])`);
+  await startShadow(ada, 'past');
+  const due =
+    'update pgscore_data.experiment_arm set calls_due_at = $1::timestamptz where version_id = (select max(version_id) from pgscore_data.version)';
+  await superuser.query(due, ['infinity']);
+  await alice.query(`select score('past', jsonb_build_object('id', n, 'x', n)) from generate_series(1, 20) n`);
+  await shadowIs(ada, 'past', ({ waiting }) => waiting === 20);
+  const holder = await database.client();
+  await holder.query('begin');
+  await holder.query('select from pgscore_data.shadow_batch for update');
+  await superuser.query(due, ['-infinity']);
+  await lockWaiter(superuser, 'pgscore_service');
+  await ada.query(`select pgscore.forget('past', key => '5')`);
+  const kept = `select key, array_agg(is_shadow order by is_shadow) as shadows from pgscore.online_predictions where model = 'past' group by key`;
+  const before = (await ada.query<{ key: string[] }>(kept)).rows.map(({ key }) => key);
+  expect(before).not.toContainEqual(['5']);
+  await holder.query('commit');
+  const after = await shadowIs(ada, 'past', ({ waiting }) => waiting === 0);
+  expect(after).toMatchObject({ scored: before.length, skipped: 20 - before.length, failed: 0, error: null });
+  const { rows } = await ada.query(kept);
+  expect(rows).toEqual(before.map((key) => ({ key, shadows: [false, true] })));
 });
 
 test('calls are shadowed once each, though the service dies again and again', async () => {

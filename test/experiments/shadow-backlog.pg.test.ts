@@ -3,10 +3,14 @@ import { expect, test } from '@jest/globals';
 import { addMonitoredModel, addVersion, type MonitoredModel } from '../monitor/monitored-model.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { refusal } from '../support/refusal.ts';
-import { shadowState, startShadow } from './shadowed-calls.ts';
+import { lockWaiter, shadowState, startShadow } from './shadowed-calls.ts';
 
 const database = await cloneDatabase();
-const [superuser, ada, service] = await Promise.all([database.client(), database.client('ada'), database.client()]);
+const [superuser, ada, service] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client(),
+]);
 await service.query('set role pgscore_service');
 
 type Shaded = { readonly champion: MonitoredModel; readonly shadow: MonitoredModel };
@@ -18,24 +22,33 @@ async function shade(model: string): Promise<Shaded> {
   return { champion, shadow };
 }
 
-/** Keeps calls of a version as a gateway does: a batch, and a block of it. */
-async function keep({ versionId }: MonitoredModel, batchId: number, predictions: number): Promise<void> {
+/** Keeps calls of a version as a gateway does, or the process of shadows: a batch, and a block of it. */
+async function keep(model: MonitoredModel, batchId: number, predictions: number, isShadow = false): Promise<void> {
   await service.query('begin');
+  await write(model, batchId, predictions, isShadow);
+  await service.query('commit');
+}
+
+async function write(
+  { versionId }: MonitoredModel,
+  batchId: number,
+  predictions: number,
+  isShadow: boolean,
+): Promise<void> {
   await service.query(
     `insert into pgscore_data.online_batch (batch_id, version_id, n_predictions, n_failed, snapshot_at, first_id)
      select $1, $2, $3, 0, now(), s.last_value from pgscore_data.online_prediction_id s`,
     [batchId, versionId, predictions],
   );
   await service.query(
-    `insert into pgscore_data.online_block (n_predictions, version_id, requested_by, asked_at, duration_ms, scores)
-     values (1, $1, 'alice', now(), 1, '{0.5}')`,
-    [versionId],
+    `insert into pgscore_data.online_block (n_predictions, version_id, requested_by, asked_at, duration_ms, keys, scores, is_shadow)
+     values (1, $1, 'alice', now(), 1, '{{5}}', '{0.5}', $2)`,
+    [versionId, isShadow],
   );
   await service.query(
     `update pgscore_data.online_batch set last_id = currval('pgscore_data.online_prediction_id') where batch_id = $1`,
     [batchId],
   );
-  await service.query('commit');
 }
 
 type Claim = { experiment_id: number; version_id: number; batches: string[] };
@@ -44,7 +57,14 @@ async function claim(): Promise<Claim | undefined> {
   return (await service.query<Claim>(`select * from pgscore_data._claim_shadow('1 minute')`)).rows[0];
 }
 
-const finish = 'select pgscore_data._finish_shadow($1, $2, $3, 1, 0, 0, null)';
+/** The blocks that wait for an arm. */
+async function read({ experiment_id: experiment, version_id: version, batches }: Claim): Promise<string[]> {
+  const text = 'select prediction_id from pgscore_data._shadowed_calls($1, $2, $3)';
+  const { rows } = await service.query<{ prediction_id: string }>(text, [experiment, version, batches]);
+  return rows.map(({ prediction_id: id }) => id);
+}
+
+const finish = 'select pgscore_data._finish_shadow($1, $2, $3, $4, 1, 0, 0, null)';
 
 test('what waits past the backlog is skipped and counted; what waits longest stays', async () => {
   const { champion } = await shade('busy');
@@ -80,14 +100,10 @@ test('calls are leased to one service, which finishes them once', async () => {
      insert into pgscore_data.online_block (prediction_id, n_predictions, version_id, requested_by, asked_at, duration_ms, scores)
      select y.prediction_id - 1, 1, y.version_id, 'alice', now(), 1, '{0.5}' from pgscore_data.online_block y order by 1 desc limit 1`,
   );
-  const read = await service.query('select * from pgscore_data._shadowed_calls($1, $2, $3)', [
-    experiment,
-    version,
-    batches,
-  ]);
-  expect(read.rows).toHaveLength(1);
-  await service.query(finish, [experiment, version, batches]);
-  expect(await refusal(service, finish, [experiment, version, batches])).toMatchObject({
+  const blocks = await read(claimed!);
+  expect(blocks).toHaveLength(1);
+  await service.query(finish, [experiment, version, batches, blocks]);
+  expect(await refusal(service, finish, [experiment, version, batches, blocks])).toMatchObject({
     code: '55000',
     message: expect.stringContaining('scored by another service'),
   });
@@ -140,4 +156,37 @@ test('another kind of experiment counts no calls', async () => {
   await shade('split');
   await ada.query(`select pgscore.start_experiment('split', 'ab', '{"split@2": 50}', split_by => '{id}')`);
   expect(await shadowState(ada, 'split')).toMatchObject({ scored: null, waiting: null, skipped: null });
+});
+
+test('what a shadow says of a call that is forgotten meanwhile is not kept', async () => {
+  const { champion, shadow } = await shade('past');
+  await startShadow(ada, 'past');
+  const forget = `select pgscore.forget('past', key => '5')`;
+  const left = async (): Promise<unknown> => {
+    const count = 'select count(*)::int as n from pgscore_data.online_block where version_id = any ($1)';
+    return (await superuser.query<{ n: number }>(count, [[champion.versionId, shadow.versionId]])).rows[0]?.n;
+  };
+  await keep(champion, -31, 1);
+  const first = (await claim())!;
+  const blocks = await read(first);
+  const values = [first.experiment_id, first.version_id, first.batches];
+  await ada.query('begin');
+  await ada.query(forget);
+  const refused = { code: '55000', message: expect.stringContaining('were deleted') };
+  expect(await refusal(service, finish, [...values, blocks])).toMatchObject(refused);
+  await ada.query('commit');
+  expect(await refusal(service, finish, [...values, blocks])).toMatchObject(refused);
+  expect([await read(first), await left()]).toEqual([[], 0]);
+
+  await keep(champion, -32, 1);
+  await superuser.query('update pgscore_data.experiment_arm set calls_due_at = now()');
+  const second = (await claim())!;
+  await service.query('begin');
+  await write(shadow, -33, 1, true);
+  await service.query(finish, [second.experiment_id, second.version_id, second.batches, await read(second)]);
+  const forgotten = ada.query(forget);
+  await lockWaiter(superuser, 'ada');
+  await service.query('commit');
+  await forgotten;
+  expect(await left()).toBe(0);
 });

@@ -45,3 +45,10 @@ export async function startShadow(ada: Client, model: string, sampling = 1): Pro
   const text = `select pgscore.start_experiment($1, kind => 'shadow', arms => $2, sampling => $3)`;
   await ada.query(text, [model, { [`${model}@2`]: 100 }, sampling]);
 }
+
+/** Resolves when a statement of a role waits for a lock. */
+export async function lockWaiter(superuser: Client, role: string): Promise<void> {
+  const waits = `select from pg_stat_activity where datname = current_database() and usename = $1 and wait_event_type = 'Lock'`;
+  const look = async (): Promise<boolean> => (await superuser.query(waits, [role])).rows.length > 0;
+  await waitFor(look, { message: `a statement of ${role} that waits for a lock` });
+}

@@ -60,18 +60,19 @@ export const renewShadow = statement<[experimentId: number, versionId: number, l
   `select pgscore_data._renew_shadow($1, $2, $3 * interval '1 millisecond')`,
 );
 
-/** For the transaction that writes what an arm says. Raises where another service has done so. */
+/** For the transaction that writes what an arm says. Raises where another service has done so, or blocks that were read are deleted. */
 export const finishShadow = statement<
   [
     experimentId: number,
     versionId: number,
     batches: readonly string[],
+    blocks: readonly string[],
     scored: number,
     failed: number,
     leftOut: number,
     error: string | null,
   ]
->('finish_shadow', 'select pgscore_data._finish_shadow($1, $2, $3, $4, $5, $6, $7)');
+>('finish_shadow', 'select pgscore_data._finish_shadow($1, $2, $3, $4, $5, $6, $7, $8)');
 
 export const failShadow = statement<[experimentId: number, versionId: number, reason: string]>(
   'fail_shadow',

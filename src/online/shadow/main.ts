@@ -9,7 +9,15 @@ import { isConnectionLoss, sqlState } from '../../postgres/sqlstate.ts';
 import { encodedCalls, together } from '../call-log/encode.ts';
 import { WatchedVersions } from '../call-log/watched-versions.ts';
 import { keepCalls } from '../call-log/write.ts';
-import { claimShadow, failShadow, finishShadow, readShadowedCalls, renewShadow, type ShadowClaim } from './claim.ts';
+import {
+  claimShadow,
+  failShadow,
+  finishShadow,
+  readShadowedCalls,
+  renewShadow,
+  type ShadowClaim,
+  type ShadowedBlock,
+} from './claim.ts';
 import type { FromShadow, ShadowSettings, ToShadow } from './messages.ts';
 import { lackingFeatures, scoreCalls, type ScoredCalls } from './score-calls.ts';
 
@@ -68,7 +76,7 @@ class ShadowScorer {
     });
     // What holds up the database is not the arm's fault.
     send({ type: 'ended' });
-    await this.#write(claim, scored, lacking.length > 0 ? lackOf(lacking, claim) : reasonOf(scored, claim));
+    await this.#write(claim, blocks, scored, lacking.length > 0 ? lackOf(lacking, claim) : reasonOf(scored, claim));
   }
 
   async #session(versionId: number): Promise<ModelSession> {
@@ -78,12 +86,18 @@ class ShadowScorer {
     });
   }
 
-  async #write(claim: ShadowClaim, scored: ScoredCalls, error: string | null): Promise<void> {
+  async #write(
+    claim: ShadowClaim,
+    blocks: readonly ShadowedBlock[],
+    scored: ScoredCalls,
+    error: string | null,
+  ): Promise<void> {
     const { experimentId, versionId, batches } = claim;
     await this.#versions.renew(new Set([versionId]));
     const encoded = encodedCalls(scored.calls, scored.scored + scored.failed, this.#versions);
+    const read = blocks.map(({ id }) => id);
     const counts = [scored.scored, scored.failed, scored.leftOut] as const;
-    const also = [finishShadow.pipelined(experimentId, versionId, batches, ...counts, error)];
+    const also = [finishShadow.pipelined(experimentId, versionId, batches, read, ...counts, error)];
     await this.#keep({ ...together([encoded]), also });
   }
 
