@@ -9,7 +9,9 @@ begin
   select e.experiment_id, a.version_id, new.first_id, new.batch_id, new.last_id, pg_current_xact_id(), new.n_predictions
     from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
    where e.model_id = (select v.model_id from pgscore_data.version v where v.version_id = new.version_id) and e.stopped_at is null
-     and e.kind = 'shadow' and e.champion_version_id = new.version_id;
+     and e.kind = 'shadow' and e.champion_version_id = new.version_id
+     -- A transaction keeps calls, or what shadows say of calls.
+     and not exists (select from pgscore_data.online_block y where y.prediction_id = new.last_id and y.is_shadow);
   return null;
 end
 $$;

@@ -190,3 +190,10 @@ test('what a shadow says of a call that is forgotten meanwhile is not kept', asy
   await forgotten;
   expect(await left()).toBe(0);
 });
+
+test('what a shadow said has no shadow, once its version is the champion', async () => {
+  const { champion } = await shade('chain');
+  await startShadow(ada, 'chain');
+  await keep(champion, -41, 1, true);
+  expect(await shadowState(ada, 'chain')).toMatchObject({ waiting: 0 });
+});
