@@ -87,7 +87,7 @@ select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.
        -- Texts of an array are counted off from its first, each time that one is looked for.
        to_jsonb(b.keys) as keys, b.event_times, b.error, b.is_shadow
   from pgscore_data.online_block b join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
- where b.requested_by = current_user or pg_has_role(current_user, 'pgscore_deployer', 'usage');
+ where (b.requested_by = current_user and not b.is_shadow) or pg_has_role(current_user, 'pgscore_deployer', 'usage');
 comment on view pgscore_data.shown_block is
   'Blocks of predictions that the current role may see. A barrier, so that what is given here is computed once for a block and not for '
   'each of its predictions, and only where it is asked for.';

@@ -6,9 +6,10 @@ import { refusal } from '../support/refusal.ts';
 import { lockWaiter, shadowState, startShadow } from './shadowed-calls.ts';
 
 const database = await cloneDatabase();
-const [superuser, ada, service] = await Promise.all([
+const [superuser, ada, alice, service] = await Promise.all([
   database.client(),
   database.client('ada'),
+  database.client('alice'),
   database.client(),
 ]);
 await service.query('set role pgscore_service');
@@ -196,4 +197,12 @@ test('what a shadow said has no shadow, once its version is the champion', async
   await startShadow(ada, 'chain');
   await keep(champion, -41, 1, true);
   expect(await shadowState(ada, 'chain')).toMatchObject({ waiting: 0 });
+});
+
+test('who started a shadow sees what it said of calls of others as a deployer only', async () => {
+  const { champion } = await shade('seen');
+  await keep(champion, -51, 1, true);
+  const seen = `select is_shadow from pgscore.online_predictions where model = 'seen' and requested_by = 'alice'`;
+  expect((await alice.query(seen)).rows).toEqual([]);
+  expect((await ada.query(seen)).rows).toEqual([{ is_shadow: true }]);
 });
