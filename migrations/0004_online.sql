@@ -66,6 +66,7 @@ create table pgscore_data.online_block (
   probabilities double precision[],
   error text,
   is_shadow boolean not null default false,
+  written_by xid8 not null default pg_current_xact_id(),
   check ((error is null) = (scores is not null) and (error is null) = (n_predictions > 0))
 );
 comment on table pgscore_data.online_block is
@@ -95,6 +96,7 @@ comment on column pgscore_data.online_block.probabilities is
 comment on column pgscore_data.online_block.error is 'Why a call failed, which has no predictions.';
 comment on column pgscore_data.online_block.is_shadow is
   'Whether an arm said it in the shadow of the champion, whose answer the caller got. requested_by is who started the experiment.';
+comment on column pgscore_data.online_block.written_by is 'The transaction that wrote it, by which its online_batch is found.';
 create index online_block_of_version on pgscore_data.online_block (version_id, asked_at);
 -- To compress numbers takes more time than to write them.
 alter table pgscore_data.online_block
@@ -116,7 +118,8 @@ create table pgscore_data.online_batch (
   kept_at timestamptz not null default clock_timestamp(),
   first_id bigint not null,
   last_id bigint,
-  counted boolean not null default false
+  counted boolean not null default false,
+  written_by xid8 not null default pg_current_xact_id()
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 comment on table pgscore_data.online_batch is
   'Calls of a version that were kept in one transaction, with their tallies beside them: to the monitor what a finished run is. Rows stay '
@@ -125,7 +128,8 @@ comment on column pgscore_data.online_batch.batch_id is
   'Drawn by the gateway before it writes. Negative, so that it is no run''s in the tallies.';
 comment on column pgscore_data.online_batch.snapshot_at is 'When the last of them was asked.';
 comment on column pgscore_data.online_batch.first_id is
-  'Its predictions are some of those from first_id to last_id: other gateways may have written between them.';
+  'Its predictions are some of those from first_id to last_id: other transactions may have written between them.';
+comment on column pgscore_data.online_batch.written_by is 'The transaction that wrote it and its blocks.';
 create index online_batch_waiting on pgscore_data.online_batch (batch_id) where not counted;
 
 create table pgscore_data.online_hour (

@@ -67,7 +67,7 @@ comment on table pgscore_data.shadow_batch is
 comment on column pgscore_data.shadow_batch.version_id is 'The arm.';
 comment on column pgscore_data.shadow_batch.batch_id is 'The online_batch of the champion that they were kept in.';
 comment on column pgscore_data.shadow_batch.written_by is
-  'The transaction that wrote them: the xmin of their blocks. Other gateways may have written others between first_id and last_id.';
+  'The transaction that wrote them. Other transactions may have written others between first_id and last_id.';
 
 create table pgscore_data.experiment_stage (
   experiment_id int not null references pgscore_data.experiment on delete cascade,

@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into pgscore_data.shadow_batch (experiment_id, version_id, first_id, batch_id, last_id, written_by, n_predictions)
-  select e.experiment_id, a.version_id, new.first_id, new.batch_id, new.last_id, pg_current_xact_id(), new.n_predictions
+  select e.experiment_id, a.version_id, new.first_id, new.batch_id, new.last_id, new.written_by, new.n_predictions
     from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
    where e.model_id = (select v.model_id from pgscore_data.version v where v.version_id = new.version_id) and e.stopped_at is null
      and e.kind = 'shadow' and e.champion_version_id = new.version_id
@@ -139,7 +139,7 @@ begin atomic
     from pgscore_data.shadow_batch b
     join pgscore_data.experiment e using (experiment_id)
     join pgscore_data.online_block y on y.prediction_id between b.first_id and b.last_id and y.version_id = e.champion_version_id
-     and y.xmin = b.written_by::xid
+     and y.written_by = b.written_by
    where b.experiment_id = this_experiment and b.version_id = this_version and b.batch_id = any (batches) and y.n_predictions > 0
    order by y.prediction_id;
 end;

@@ -208,7 +208,7 @@ begin atomic
       cross join lateral rows from (unnest(y.scores, y.labels, y.later_ms, y.event_times), pgscore_data._key_rows(y.keys))
         with ordinality as k (score, label, later_ms, event_time, key, n)
       cross join lateral (select y.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond') a (asked_at)
-      where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id) p;
+      where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.written_by = b.written_by) p;
 end;
 comment on function pgscore_data._counted_calls(bigint[]) is
   'The predictions of batches of calls that a label can judge. key is NULL where the call named no entity.';

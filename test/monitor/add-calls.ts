@@ -14,6 +14,7 @@ export async function addCalls(
   { versionId }: MonitoredModel,
   predictions: readonly MonitoredPrediction[],
 ): Promise<string[]> {
+  await superuser.query('begin');
   const kept = await superuser.query<{ run: string }>(
     `insert into pgscore_data.online_block (version_id, requested_by, asked_at, duration_ms, n_predictions, scores, labels, probabilities, keys)
      select $1, 'alice', p.at, 1, 1, array[p.score], case when p.label is not null then array[array_position(e.class_labels, p.label)] end,
@@ -34,6 +35,7 @@ export async function addBlocks(
   { versionId }: MonitoredModel,
   predictions: readonly MonitoredPrediction[],
 ): Promise<string[]> {
+  await superuser.query('begin');
   const kept = await superuser.query<{ run: string }>(
     `with given as (
        select p.*, x.n, array_position(e.class_labels, p.label) as place
@@ -54,6 +56,7 @@ export async function addBlocks(
   return runs;
 }
 
+/** Ends the transaction that wrote their blocks: by it the batch finds them. */
 async function addBatch(
   superuser: Client,
   versionId: number,
@@ -61,7 +64,6 @@ async function addBatch(
   runs: readonly string[],
 ): Promise<void> {
   batches += 1;
-  await superuser.query('begin');
   const ids = runs.map((run) => -Number(run));
   await superuser.query(
     `insert into pgscore_data.online_batch (batch_id, version_id, n_predictions, n_failed, snapshot_at, first_id, last_id)

@@ -35,6 +35,7 @@ async function addBlock(versionId: number, keys: string, askedAt: string): Promi
 
 test('predictions of blocks are kept for labels one by one, with what was said and when', async () => {
   const { versionId } = await addMonitoredModel(superuser, 'asked', 'binary');
+  await superuser.query('begin');
   await addBlock(versionId, '{{a,1},{NULL,NULL},{c,3}}', '2026-03-01 00:00:00+00');
   await addBlock(versionId, '{{a},{b},{NULL}}', '2026-03-02 00:00:00+00');
   await superuser.query(
@@ -42,6 +43,7 @@ test('predictions of blocks are kept for labels one by one, with what was said a
      select -100, $1, 6, 0, now(), min(prediction_id), max(prediction_id) + 2 from pgscore_data.online_block`,
     [versionId],
   );
+  await superuser.query('commit');
   await superuser.query('select pgscore.refresh()');
   const kept = await superuser.query(
     `select key, score, predicted_class as class, extract(milliseconds from event_time)::int as ms
@@ -100,5 +102,8 @@ test('calls of which no label can judge one do not wait for labels', async () =>
   await superuser.query('select pgscore.refresh()');
   const kept = `select from pgscore_data.kept_prediction where version_id = $1
     union all select from pgscore_data.cell_open where version_id = $1`;
+  expect((await superuser.query(kept, [model.versionId])).rowCount).toBe(0);
+  await superuser.query(`update pgscore_data.online_block set keys = null where version_id = $1`, [model.versionId]);
+  await superuser.query(`select pgscore.rebuild('clusters')`);
   expect((await superuser.query(kept, [model.versionId])).rowCount).toBe(0);
 });
