@@ -57,9 +57,13 @@ export function handleMissing(run: Run, node: Placement): PgscoreError {
   });
 }
 
-/** Connects to a node as the role that reads sources. */
+/** Connects to a node as the role that reads sources. The node is to notice within seconds where the scorer is gone. */
 export function connectToNode(readerUrl: string, placement: Placement): Promise<pg.Client> {
-  return connect({ url: nodeUrl(readerUrl, placement), applicationName: 'pgscore reader' });
+  return connect({
+    url: nodeUrl(readerUrl, placement),
+    applicationName: 'pgscore reader',
+    settings: { client_connection_check_interval: '3s' },
+  });
 }
 
 async function whyNotNodes(

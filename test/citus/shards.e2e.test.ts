@@ -76,11 +76,17 @@ await describeOnCitus('shards', (database) => {
     await ask(
       `insert into "Other %s"."Event's" select g, date '2026-01-01' + g % 50, ${VALUES} from generate_series(1, ${ROWS}) g`,
     );
-    const done = await run(`"Other %s"."Event's"`, { target: 'events' });
+    const done = await run(`"Other %s"."Event's"`, { target: 'events', event_time: 'at' });
     expect(done).toMatchObject({ state: 'done', error: null });
     expect(await readBy(done.run)).toBe('nodes');
     const { rows } = await ask('select count(*)::int as n from events where score = 321 + 100 * "Id"');
     expect(rows).toEqual([{ n: ROWS }]);
+    const asked =
+      await ask(`select pgscore.replay('sums', from_time => '2026-01-10', to_time => '2026-01-12', source => '"Other %s"."Event''s"', key => array['Id', 'at'],
+      event_time => 'at', target => 'replayed') as run`);
+    const replayed = await endOfRun(client(alice), asked.rows[0].run);
+    expect(replayed).toMatchObject({ state: 'done', error: null, rows_done: String((2 * ROWS) / 50) });
+    expect(await readBy(replayed.run)).toBe('nodes');
   });
 
   describe('are read with the rights of the requester', () => {
