@@ -101,6 +101,22 @@ test('a row that the shadow cannot score fails by itself, and is told of', async
   expect((await ada.query(why)).rows).toEqual([{ error: expect.stringContaining('not a whole number') }]);
 });
 
+test('a row whose array does not fit the shadow fails by itself, too', async () => {
+  await deployPair('shaped', { v: [2, 2] }, { v: 4 });
+  await startShadow(ada, 'shaped');
+  // The champion takes both forms of an array.
+  const array = `case n when 3 then '[[3, 3], [3, 3]]' else jsonb_build_array(n, n, n, n) end`;
+  const rows = `array(select jsonb_build_object('id', n, 'v', ${array}) from generate_series(1, 5) n)`;
+  const asked = `select count(score) from pgscore.score_rows('shaped', ${rows})`;
+  await alice.query(asked);
+  await shadowIs(alice, 'shaped', ({ scored, failed }) => scored === 4 && failed === 1);
+  const said = `select key[1] as key, score, error from pgscore.online_predictions where model = 'shaped' and is_shadow order by score`;
+  expect((await ada.query(said)).rows).toEqual([
+    ...['1', '2', '4', '5'].map((key) => ({ key, score: Number(key), error: null })),
+    { key: null, score: null, error: 'feature v is […], not an array of 4 numbers' },
+  ]);
+});
+
 test('calls without inputs, or without a feature of the shadow, are skipped with the reason', async () => {
   await deployPair('blind', { a: 'float32' }, { a: 'float32' });
   await ada.query(`select pgscore.log_calls('blind', inputs => false)`);

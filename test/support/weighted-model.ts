@@ -1,7 +1,7 @@
 import { classic, DataType, floats, node, onnxModel, tensorValue } from './onnx-builder.ts';
 
-/** Tensor type of a feature; a number is the width of a float matrix, fed by one array column. */
-export type FeatureType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string' | number;
+/** Tensor type of a feature. A number is the width of a float matrix, a list the dimensions of a float tensor: one array feeds it. */
+export type FeatureType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string' | number | readonly number[];
 
 const ELEMENT = {
   float32: DataType.FLOAT,
@@ -28,7 +28,7 @@ export function weightedModel(
   return onnxModel({
     metadata: { 'pgscore.features': JSON.stringify(entries.map(([name]) => name)), ...metadata },
     inputs: entries.map(([name, type]) =>
-      typeof type === 'number' ? tensorValue(name, [null, type]) : tensorValue(name, [null, 1], ELEMENT[type]),
+      typeof type === 'string' ? tensorValue(name, [null, 1], ELEMENT[type]) : tensorValue(name, [null, type].flat()),
     ),
     outputs: [tensorValue('y', [null, 1], DataType.DOUBLE)],
     tensors: entries.map((_, index) => floats(`weight${index}`, [1], [10 ** index])),
@@ -39,7 +39,7 @@ export function weightedModel(
 function term(name: string, type: FeatureType, index: number) {
   const double = { to: DataType.DOUBLE };
   return [
-    number(name, type, `number${index}`),
+    ...number(name, type, `number${index}`),
     node('Cast', [`number${index}`], [`double${index}`], double),
     node('Cast', [`weight${index}`], [`factor${index}`], double),
     node('Mul', [`double${index}`, `factor${index}`], [`term${index}`]),
@@ -47,12 +47,19 @@ function term(name: string, type: FeatureType, index: number) {
 }
 
 function number(name: string, type: FeatureType, to: string) {
-  if (typeof type === 'number') return node('ReduceMean', [name], [to], { axes: [1], keepdims: 1 });
-  if (type !== 'string') return node('Identity', [name], [to]);
+  if (typeof type === 'number') return [node('ReduceMean', [name], [to], { axes: [1], keepdims: 1 })];
+  if (typeof type === 'object')
+    return [
+      node('Flatten', [name], [`${to}_flat`]),
+      node('ReduceMean', [`${to}_flat`], [to], { axes: [1], keepdims: 1 }),
+    ];
+  if (type !== 'string') return [node('Identity', [name], [to])];
   const keys = Object.keys(TEXTS);
-  return classic('LabelEncoder', [name], [to], {
-    keys_strings: keys,
-    values_floats: keys.map((text) => TEXTS[text] ?? 0),
-    default_float: -1,
-  });
+  return [
+    classic('LabelEncoder', [name], [to], {
+      keys_strings: keys,
+      values_floats: keys.map((text) => TEXTS[text] ?? 0),
+      default_float: -1,
+    }),
+  ];
 }

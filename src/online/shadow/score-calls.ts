@@ -110,24 +110,42 @@ async function scoreRows(
   const predictions = emptyPredictions(signature, given.length, new Map());
   const [scored, failed]: [Given[], ScoredRows['failed']] = [[], []];
   for (let from = 0; from < given.length; from += ROWS_AT_ONCE) {
-    const some = given.slice(from, from + ROWS_AT_ONCE);
-    const said = await predicted(some, session);
-    some.forEach((one, index) => {
-      if (said instanceof WireError) return failed.push({ at: one.at, error: said });
-      const error = said.errors.get(index);
-      if (error !== undefined) return failed.push({ at: one.at, error: rowRefusal(error, signature.features, 0, 1) });
-      copyPrediction(said, index, predictions, scored.length);
-      return scored.push(one);
-    });
+    const { fitting, rows } = fittingRows(given.slice(from, from + ROWS_AT_ONCE), signature.features, failed);
+    if (fitting.length > 0) {
+      const said = await session.predictRows(rows);
+      fitting.forEach((one, index) => {
+        const error = said.errors.get(index);
+        if (error !== undefined) return failed.push({ at: one.at, error: rowRefusal(error, signature.features, 0, 1) });
+        copyPrediction(said, index, predictions, scored.length);
+        return scored.push(one);
+      });
+    }
     await onProgress();
   }
   return { predictions, scored, failed };
 }
 
-/** Why all of some rows cannot be scored, where one of them does not fit the model. */
-async function predicted(some: readonly Given[], session: ModelSession): Promise<Predictions | WireError> {
+type FittingRows = { readonly fitting: readonly Given[]; readonly rows: FeatureRows };
+
+/** Rows as the model takes them. Those that do not fit it fail one by one: the others may be another caller's. */
+function fittingRows(some: readonly Given[], features: readonly Feature[], failed: ScoredRows['failed']): FittingRows {
   try {
-    return await session.predictRows(matched(some, session.signature.features));
+    return { fitting: some, rows: matched(some, features) };
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+  }
+  const fitting = some.filter((one) => {
+    const error = refusalOf(one, features);
+    if (error !== undefined) failed.push({ at: one.at, error });
+    return error === undefined;
+  });
+  return { fitting, rows: matched(fitting, features) };
+}
+
+function refusalOf(one: Given, features: readonly Feature[]): WireError | undefined {
+  try {
+    matched([one], features);
+    return undefined;
   } catch (error) {
     if (error instanceof WireError) return error;
     throw error;
