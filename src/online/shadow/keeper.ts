@@ -5,7 +5,7 @@ import { removeModelFolders } from '../../onnx/model-folder.ts';
 import { Wakeable } from '../../lib/wakeable.ts';
 import type { Logger } from '../../log.ts';
 import type { DatabaseConnection } from '../../postgres/connection.ts';
-import { failShadow, renewShadow, shadowsDue, skipPastBacklog } from './claim.ts';
+import { failShadow, releaseShadow, shadowsDue, skipPastBacklog } from './queue.ts';
 import type { FromShadow, ShadowArm, ShadowSettings, ToShadow } from './messages.ts';
 
 /** Between two looks where there is no shadow. The start of an experiment wakes it at once. */
@@ -26,13 +26,13 @@ export class ShadowKeeper {
   #hasShadows = false;
   #notBefore = 0;
 
-  constructor(config: ServiceConfig, connection: DatabaseConnection, goesOn: () => boolean, log: Logger) {
+  constructor(config: ServiceConfig, connection: DatabaseConnection, isRunning: () => boolean, log: Logger) {
     const { connecting, databaseUrl, batchTimeoutMs, modelMemoryBytes, pollMs } = config;
     this.#settings = { connecting, databaseUrl, batchTimeoutMs, modelMemoryBytes };
     this.#connection = connection;
     this.#log = log;
     const look = async (): Promise<void> => {
-      if (goesOn()) await this.#look();
+      if (isRunning()) await this.#look();
     };
     this.#loop = new Wakeable('shadows of calls', () => (this.#hasShadows ? pollMs : REST_MS), look, log);
   }
@@ -54,7 +54,7 @@ export class ShadowKeeper {
     await child.end();
     if (arm === undefined) return;
     const { experimentId, versionId } = arm;
-    await this.#connection.use((client) => renewShadow(client, experimentId, versionId, 0)).catch(() => undefined);
+    await this.#connection.use((client) => releaseShadow(client, experimentId, versionId)).catch(() => undefined);
   }
 
   async #look(): Promise<void> {
@@ -98,7 +98,7 @@ class ShadowProcess {
   #arm: ShadowArm | undefined;
   #heardAt = 0;
   #killedFor: string | undefined;
-  #isMeant = false;
+  #isEnding = false;
 
   constructor(settings: ShadowSettings, log: Logger) {
     this.#log = log;
@@ -124,15 +124,15 @@ class ShadowProcess {
   }
 
   async end(): Promise<void> {
-    this.#isMeant = true;
+    this.#isEnding = true;
     this.#child.kill();
     await this.exited;
   }
 
   #receive(message: FromShadow): void {
     this.#heardAt = performance.now();
-    if (message.type === 'began') this.#arm = message.arm;
-    else if (message.type === 'ended') this.#arm = undefined;
+    if (message.type === 'scoring') this.#arm = message.arm;
+    else if (message.type === 'scored') this.#arm = undefined;
     else if (message.type === 'warning') this.#log.warn({ reason: message.reason }, message.message);
   }
 
@@ -145,7 +145,7 @@ class ShadowProcess {
   #ended(how: string): End {
     clearInterval(this.#watch);
     if (this.#child.pid !== undefined) void removeModelFolders(this.#child.pid);
-    const reason = this.#isMeant ? undefined : (this.#killedFor ?? `the process that scored by it crashed (${how})`);
+    const reason = this.#isEnding ? undefined : (this.#killedFor ?? `the process that scored by it crashed (${how})`);
     return { reason, arm: this.#arm };
   }
 }

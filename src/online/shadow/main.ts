@@ -17,7 +17,7 @@ import {
   renewShadow,
   type ShadowClaim,
   type ShadowedBlock,
-} from './claim.ts';
+} from './queue.ts';
 import type { FromShadow, ShadowSettings, ToShadow } from './messages.ts';
 import { lackingFeatures, scoreCalls, type ScoredCalls } from './score-calls.ts';
 
@@ -26,6 +26,12 @@ const LEASE_MORE_MS = 5000;
 const TIMEOUT_MS = 30_000;
 /** What _finish_shadow() raises. */
 const TAKEN = '55000';
+
+type Scored = {
+  /** The features that the arm reads and calls are kept without; then none is scored. */
+  readonly lacking: readonly string[];
+  readonly scored: ScoredCalls;
+};
 
 class ShadowScorer {
   readonly #connection: DatabaseConnection;
@@ -52,37 +58,41 @@ class ShadowScorer {
     for (;;) {
       const [claim] = await this.#connection.use((client) => claimShadow(client, this.#leaseMs));
       if (claim === undefined) return;
-      const { experimentId, versionId } = claim;
-      await told({ type: 'began', arm: { experimentId, versionId } });
-      await this.#score(claim).catch((error: unknown) => this.#fail(claim, error));
-      send({ type: 'ended' });
+      await this.#serve(claim).catch((error: unknown) => this.#fail(claim, error));
     }
   }
 
-  async #score(claim: ShadowClaim): Promise<void> {
+  async #serve(claim: ShadowClaim): Promise<void> {
     const { experimentId, versionId, batches } = claim;
-    const session = await this.#session(versionId);
-    const lacking = lackingFeatures(claim, session);
-    const blocks =
-      lacking.length > 0
-        ? []
-        : await this.#connection.use((client) => readShadowedCalls(client, experimentId, versionId, batches));
-    let renewed = performance.now();
-    const scored = await scoreCalls(claim, blocks, session, async () => {
-      send({ type: 'alive' });
-      if (performance.now() - renewed < this.#leaseMs / 4) return;
-      renewed = performance.now();
-      await this.#connection.use((client) => renewShadow(client, experimentId, versionId, this.#leaseMs));
-    });
-    // What holds up the database is not the arm's fault.
-    send({ type: 'ended' });
+    const blocks = await this.#connection.use((client) => readShadowedCalls(client, experimentId, versionId, batches));
+    const { lacking, scored } = await this.#score(claim, blocks);
     await this.#write(claim, blocks, scored, lacking.length > 0 ? lackOf(lacking, claim) : reasonOf(scored, claim));
+  }
+
+  /** Tells the service to watch the arm meanwhile. */
+  async #score(claim: ShadowClaim, blocks: readonly ShadowedBlock[]): Promise<Scored> {
+    const { experimentId, versionId } = claim;
+    await sendAndWait({ type: 'scoring', arm: { experimentId, versionId } });
+    try {
+      const session = await this.#session(versionId);
+      const lacking = lackingFeatures(claim, session);
+      let renewed = performance.now();
+      const scored = await scoreCalls(claim, lacking.length > 0 ? [] : blocks, session, async () => {
+        send({ type: 'progress' });
+        if (performance.now() - renewed < this.#leaseMs / 4) return;
+        renewed = performance.now();
+        await this.#connection.use((client) => renewShadow(client, experimentId, versionId, this.#leaseMs));
+      });
+      return { lacking, scored };
+    } finally {
+      send({ type: 'scored' });
+    }
   }
 
   async #session(versionId: number): Promise<ModelSession> {
     return this.#models.get(versionId, async () => {
-      const alive = (): void => send({ type: 'alive' });
-      return await this.#connection.use((client) => loadSession(client, versionId, alive));
+      const progress = (): void => send({ type: 'progress' });
+      return await this.#connection.use((client) => loadSession(client, versionId, progress));
     });
   }
 
@@ -131,7 +141,7 @@ function send(message: FromShadow): void {
 }
 
 /** Before a model may block this thread. */
-function told(message: FromShadow): Promise<void> {
+function sendAndWait(message: FromShadow): Promise<void> {
   return new Promise((resolve) => {
     process.send?.(message, undefined, undefined, () => resolve());
   });
@@ -154,7 +164,6 @@ async function look(): Promise<void> {
   try {
     await scorer.work();
   } catch (error) {
-    send({ type: 'ended' });
     warn('calls could not be scored by a shadow', error);
   } finally {
     working = false;

@@ -12,8 +12,10 @@ export type ToShadow =
   | { readonly type: 'look' };
 
 export type FromShadow =
-  /** It scores calls by an arm from now on, which may end it. */
-  | { readonly type: 'began'; readonly arm: ShadowArm }
-  | { readonly type: 'alive' }
-  | { readonly type: 'ended' }
+  /** The model of an arm is loaded and scores calls: it may hang, or end the process. */
+  | { readonly type: 'scoring'; readonly arm: ShadowArm }
+  /** Some rows are scored, or a part of the model is read. */
+  | { readonly type: 'progress' }
+  /** Nothing that happens from now on is the arm's fault. */
+  | { readonly type: 'scored' }
   | { readonly type: 'warning'; readonly message: string; readonly reason: string };

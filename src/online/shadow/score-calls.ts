@@ -8,7 +8,7 @@ import type { FinishedCall, Keyed } from '../call-log/logged-call.ts';
 import { WireError } from '../protocol/wire-error.ts';
 import { matchFeatures } from '../requests/match-features.ts';
 import { rowRefusal } from '../requests/row-refusal.ts';
-import type { ShadowClaim, ShadowedBlock } from './claim.ts';
+import type { ShadowClaim, ShadowedBlock } from './queue.ts';
 
 /** What an arm says of calls, and how many of their rows it said so of. */
 export type ScoredCalls = {

@@ -60,6 +60,12 @@ export const renewShadow = statement<[experimentId: number, versionId: number, l
   `select pgscore_data._renew_shadow($1, $2, $3 * interval '1 millisecond')`,
 );
 
+/** Another service may score its calls at once. */
+export const releaseShadow = statement<[experimentId: number, versionId: number]>(
+  'release_shadow',
+  `select pgscore_data._renew_shadow($1, $2, interval '0')`,
+);
+
 /** For the transaction that writes what an arm says. Raises where another service has done so, or blocks that were read are deleted. */
 export const finishShadow = statement<
   [
