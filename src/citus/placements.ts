@@ -20,17 +20,7 @@ export const placementsOf = statement<[schema: string, name: string, from: numbe
     order by s.shardid, n.nodeid`,
 );
 
-/** The placements of each node. */
-export function byNode(placements: readonly Placement[]): Placement[][] {
-  const nodes = new Map<string, Placement[]>();
-  for (const placement of placements) {
-    const known = nodes.get(nodeName(placement));
-    if (known === undefined) nodes.set(nodeName(placement), [placement]);
-    else known.push(placement);
-  }
-  return [...nodes.values()];
-}
-
+/** The same for all placements of a node. */
 export function nodeName({ host, port }: Placement): string {
   return `${host}:${port}`;
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 
-const BUCKETS = 10_000;
+/** A bucket is less. */
+export const BUCKETS = 10_000;
 /** Hexadecimal digits of the first four bytes. */
 const FIRST_DIGITS = 8;
 /** U+001F, which stands between the salt and the parts of a key. */

@@ -2,7 +2,7 @@ import { ask, number, text, type Row } from './api.ts';
 import { numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { decimal } from './format.ts';
-import { METRICS } from './metrics.ts';
+import { titleOf } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { tablePanel, type Panel } from './panel.ts';
 
@@ -32,7 +32,7 @@ export const comparisonPanel = (): Panel<ModelContext> =>
     cells: (row, { task }) => [
       text(row, 'model_version'),
       `${text(row, 'other_version')}, the ${text(row, 'compared_with')}`,
-      `${METRICS[task].find(({ column }) => column === text(row, 'metric'))?.title ?? text(row, 'metric')}${row['target'] === null ? '' : ` of ${text(row, 'target')}`}`,
+      `${titleOf(task, text(row, 'metric'))}${row['target'] === null ? '' : ` of ${text(row, 'target')}`}`,
       decimal(number(row, 'value_a')),
       decimal(number(row, 'value_b')),
       decimal(number(row, 'difference')),

@@ -3,7 +3,7 @@ import { dataTable, numeric, type Cell } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, percent } from './format.ts';
 import { swatch } from './legend.ts';
-import { METRICS, metricOf, write, type Metric, type Task } from './metrics.ts';
+import { judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
 import type { PanelBody } from './panel-body.ts';
 import { panel, type Panel } from './panel.ts';
@@ -38,7 +38,7 @@ export const experimentPanel = (): Panel<ModelContext> =>
       const [first] = rows;
       body.say(aboutOf(first));
       body.add(armsOf(rows));
-      const metric = plottedOf(daily, task, address.metric);
+      const metric = judgedMetric(daily, task, address.metric);
       if (metric !== undefined) plot(body, daily, metric, model);
       const caption = 'Arms and champion, metric by metric';
       body.add(dataTable({ caption, columns: COLUMNS, rows: rows.map((row) => cellsOf(row, task)) }));
@@ -77,12 +77,6 @@ function armsOf(rows: readonly Row[]): HTMLElement {
     );
   });
   return el('div', { class: 'legend' }, ...entries);
-}
-
-/** The metric that is looked at, or else the first one; undefined where none was judged yet, or not daily. */
-function plottedOf(daily: readonly Row[], task: Task, wanted: string | undefined): Metric | undefined {
-  const judged = METRICS[task].filter(({ column }) => daily.some((row) => row['metric'] === column));
-  return judged.find(({ column }) => column === metricOf(task, wanted).column) ?? judged[0];
 }
 
 function plot(body: PanelBody, daily: readonly Row[], metric: Metric, model: string): void {
@@ -133,10 +127,9 @@ function plot(body: PanelBody, daily: readonly Row[], metric: Metric, model: str
 function cellsOf(row: Row, task: Task): Cell[] {
   const low = number(row, 'always_valid_low');
   const verdict = text(row, 'verdict');
-  const title = METRICS[task].find(({ column }) => column === text(row, 'metric'))?.title;
   return [
     `${text(row, 'model_version')}${isArm(row) ? '' : ', champion'}`,
-    title ?? (text(row, 'metric') === 'mse' ? 'Squared error' : text(row, 'metric')),
+    titleOf(task, text(row, 'metric')),
     count(number(row, 'entities')),
     percent(number(row, 'label_coverage'), 0),
     decimal(number(row, 'value')),

@@ -1,3 +1,4 @@
+import type { Row } from './api.ts';
 import { decimal, percent } from './format.ts';
 
 /** Which values are the good ones; of some, none is. */
@@ -92,6 +93,18 @@ export function metricOf(task: Judged, column: string | undefined): Metric {
   const found = [first, ...others].find((metric) => metric?.column === column) ?? first;
   if (found === undefined) throw new Error(`no metric of ${task}`);
   return found;
+}
+
+/** The metric that is looked at, or else the first one, among those that rows judge; undefined where they judge none. */
+export function judgedMetric(rows: readonly Row[], task: Task, wanted: string | undefined): Metric | undefined {
+  const judged = METRICS[task].filter(({ column }) => rows.some((row) => row['metric'] === column));
+  return judged.find(({ column }) => column === metricOf(task, wanted).column) ?? judged[0];
+}
+
+/** Of a metric by which versions are compared. */
+export function titleOf(task: Task, metric: string): string {
+  const title = METRICS[task].find(({ column }) => column === metric)?.title;
+  return title ?? (metric === 'mse' ? 'Squared error' : metric);
 }
 
 export function write(metric: Pick<Metric, 'share'>, value: number | null): string {

@@ -2,7 +2,7 @@ import { ask, number, text, type Row } from './api.ts';
 import { dataTable, numeric, type Cell } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal } from './format.ts';
-import { ENOUGH, METRICS, metricOf, write, type Metric, type Task } from './metrics.ts';
+import { ENOUGH, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import type { PanelBody, Plot } from './panel-body.ts';
@@ -41,7 +41,8 @@ export const replayPanel = (): Panel<ModelContext> =>
       return { rows, months, live };
     },
     draw: (body, data, { task, address }) => {
-      const metric = plottedOf(data.months, task, address.metric);
+      const judged = data.months.filter((row) => number(row, 'value') !== null);
+      const metric = judgedMetric(judged, task, address.metric);
       if (metric !== undefined) body.plot(plotOf(data, metric));
       body.add(
         dataTable({
@@ -53,14 +54,6 @@ export const replayPanel = (): Panel<ModelContext> =>
       sayTraining(body, data.rows);
     },
   });
-
-/** The metric that is looked at, or else the first one; undefined where no month has one. */
-function plottedOf(months: readonly Row[], task: Task, wanted: string | undefined): Metric | undefined {
-  const known = METRICS[task].filter(({ column }) =>
-    months.some((row) => row['metric'] === column && number(row, 'value') !== null),
-  );
-  return known.find(({ column }) => column === metricOf(task, wanted).column) ?? known[0];
-}
 
 function plotOf({ rows, months, live }: Data, metric: Metric): Plot {
   const of = months.filter((row) => row['metric'] === metric.column);
@@ -118,7 +111,7 @@ function cellsOf(row: Row, task: Task): Cell[] {
     `${text(row, 'other_version')}, live`,
     dates[0] === '' ? '' : dates.map((date) => day(date)).join(' to '),
     IN_TRAINING[text(row, 'in_training')] ?? '',
-    METRICS[task].find(({ column }) => column === text(row, 'metric'))?.title ?? text(row, 'metric'),
+    titleOf(task, text(row, 'metric')),
     ...['value_a', 'value_b', 'difference'].map((column) => decimal(number(row, column))),
     isCompared ? `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}` : '',
     el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, why.replaceAll('_', ' ')),

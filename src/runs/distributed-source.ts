@@ -1,6 +1,7 @@
 import type pg from 'pg';
-import { byNode, nodeName, nodeUrl, placementsOf, type Placement } from '../citus/placements.ts';
+import { nodeName, nodeUrl, placementsOf, type Placement } from '../citus/placements.ts';
 import { PgscoreError } from '../errors.ts';
+import { groupedBy } from '../lib/grouped-by.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
 import type { Run } from './run.ts';
 
@@ -73,7 +74,8 @@ async function whyNotNodes(
 ): Promise<string | undefined> {
   if (readerUrl === undefined) return 'the URL of pgscore_reader is not set';
   if (placements.some(({ isCoordinator }) => isCoordinator)) return 'the coordinator holds shards, too';
-  const reasons = await Promise.all(byNode(placements).map((held) => whyNotNode(readerUrl, run, held[0])));
+  const nodes = [...groupedBy(placements, nodeName).values()];
+  const reasons = await Promise.all(nodes.map(([node]) => whyNotNode(readerUrl, run, node)));
   return reasons.find((reason) => reason !== undefined);
 }
 

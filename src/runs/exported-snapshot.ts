@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { connect, disconnect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
 import { COORDINATOR } from './distributed-source.ts';
-import { rowSecurity, type Run } from './run.ts';
-import { qualified } from '../lib/text.ts';
+import { BEGIN_READING, lockSource, prepareToLock, takeGuard } from './guarded-reading.ts';
+import type { Run } from './run.ts';
 
 /** A snapshot of the database that every shard of a run reads, held open by a session of pgscore_reader. */
 export type ExportedSnapshot = {
@@ -35,17 +35,13 @@ export async function exportSnapshot(readerUrl: string | undefined, run: Run): P
   }
 }
 
-/**
- * The lock comes first: a snapshot from before the wait for it would not see what whoever held it has committed. Hence READ
- * COMMITTED, where the statement that exports has a snapshot of its own, which lives as long as the transaction.
- */
+/** The lock comes first. The snapshot is that of the statement which exports it, and lives as long as the transaction. */
 async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: string }> {
-  await client.query('begin isolation level read committed read only');
-  await client.query(PREPARE_TO_LOCK, [rowSecurity(run), LOCK_TIMEOUT]);
+  await client.query(BEGIN_READING);
+  await client.query(prepareToLock(run));
   // A distributed table has no snapshot that its nodes share. Its handle locks it where it has its guard.
-  if (run.sourceKind === 'shards') await client.query(GUARD, [run.handle.guardKey]);
-  const lock = lockingQuery(run);
-  await client.query(lock);
+  if (run.sourceKind === 'shards') await client.query(takeGuard(run));
+  await client.query(lockSource(run));
   if (run.sourceKind === 'shards') return lockedAt(client);
   const { rows } = await client.query<{ id: string; at: string }>(
     'select pg_export_snapshot() as id, clock_timestamp()::text as at',
@@ -66,29 +62,4 @@ function snapshotLost(): PgscoreError {
   return new PgscoreError('snapshot_lost', 'the session that held the snapshot of the run was lost', {
     remedy: 'Submit the run again when the database is well.',
   });
-}
-
-/** How long a run waits for whoever alters or drops its source. */
-export const LOCK_TIMEOUT = '10s';
-
-/** Makes the handles of a run answer its session. */
-export const GUARD = `select set_config('pgscore.guard', $1, false), clock_timestamp()::text as at`;
-
-/**
- * Takes the guard away, and bounds the wait for a lock: its values are the run's row_security and that bound. The range is
- * none, but is one: a session whose last transaction set it has '' there since, which a view that is planned takes for a
- * mistyped tid.
- */
-export const PREPARE_TO_LOCK = `select set_config('pgscore.guard', '', false), set_config('row_security', $1, false), set_config('lock_timeout', $2, false),
-  set_config('pgscore.block_from', '(0,0)', false), set_config('pgscore.block_to', '(0,0)', false)`;
-
-/**
- * Takes the locks on a source that reading it takes, until the transaction ends, and reads nothing. A function takes them
- * only when it is called, which LIMIT 0 would spare; without the guard it computes nothing.
- */
-export function lockingQuery({ handle }: Run): string {
-  const name = qualified('pgscore_sources', handle.name);
-  return handle.kind === 'view'
-    ? `select from ${name} limit 0`
-    : `select from ${name}('(0,0)'::pg_catalog.tid, '(0,0)'::pg_catalog.tid)`;
 }

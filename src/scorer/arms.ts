@@ -2,7 +2,7 @@ import type { Binary, Data } from 'apache-arrow';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { takeRows } from '../copy/take-rows.ts';
 import type { ModelSession } from '../inference/session.ts';
-import { bucket } from '../lib/bucket.ts';
+import { bucket, BUCKETS } from '../lib/bucket.ts';
 import type { Run, Split } from '../runs/run.ts';
 
 /** A version that scores rows of a run, as a run of that version; the first is that of the run itself. */
@@ -21,7 +21,6 @@ export function runsOfArms(run: Run): Run[] {
   return [run, ...others];
 }
 
-const BUCKETS = 10_000;
 /** The run itself scores rows of no arm, and those that lack a key. */
 const OWN = 0;
 const WITHOUT_KEY = -1;

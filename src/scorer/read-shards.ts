@@ -1,16 +1,17 @@
 import type pg from 'pg';
-import { byNode, nodeName, placementsOf, type Placement } from '../citus/placements.ts';
+import { nodeName, placementsOf, type Placement } from '../citus/placements.ts';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { readBatches } from '../copy/read.ts';
 import { PgscoreError } from '../errors.ts';
+import { groupedBy } from '../lib/grouped-by.ts';
 import { qualified } from '../lib/text.ts';
 import { disconnect } from '../postgres/connect.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { connectToNode, handleMissing, hasHandle, shardsMoved } from '../runs/distributed-source.ts';
-import { GUARD, LOCK_TIMEOUT, PREPARE_TO_LOCK } from '../runs/exported-snapshot.ts';
+import { BEGIN_READING, prepareToLock, takeGuard } from '../runs/guarded-reading.ts';
 import type { Job, Shard } from '../runs/job.ts';
-import { rowSecurity, type Run } from '../runs/run.ts';
+import type { Run } from '../runs/run.ts';
 import { sourceColumns } from './read-source.ts';
 
 type ReadShards = { readonly rows: number; readonly signal: AbortSignal };
@@ -33,7 +34,7 @@ export class ShardReading {
 
   async *batches(readerUrl: string | undefined, options: ReadShards): AsyncGenerator<DecodedBatch> {
     if (readerUrl === undefined) throw new PgscoreError('internal', 'no URL to read nodes by');
-    for (const held of byNode(this.#placements)) yield* this.#ofNode(readerUrl, held, options);
+    for (const held of groupedBy(this.#placements, nodeName).values()) yield* this.#ofNode(readerUrl, held, options);
   }
 
   /** Raises where a shard has left its node meanwhile: what was read there may have been out of date. */
@@ -85,11 +86,7 @@ function places(all: readonly Placement[]): string {
 }
 
 function beginning(run: Run): PipelinedStatement[] {
-  return [
-    new PipelinedStatement({ text: 'begin isolation level read committed read only' }),
-    new PipelinedStatement({ text: PREPARE_TO_LOCK, values: [rowSecurity(run), LOCK_TIMEOUT] }),
-    new PipelinedStatement({ text: GUARD, values: [run.handle.guardKey] }),
-  ];
+  return [BEGIN_READING, prepareToLock(run), takeGuard(run)].map((config) => new PipelinedStatement(config));
 }
 
 /** Anybody may overload the name; only a call with the very types is never taken to another function. */

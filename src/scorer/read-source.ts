@@ -4,9 +4,9 @@ import type { Around } from '../copy/copy-out.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { PgscoreError } from '../errors.ts';
-import { rowSecurity, type PlannedColumn, type Run } from '../runs/run.ts';
+import type { PlannedColumn, Run } from '../runs/run.ts';
 import type { Job } from '../runs/job.ts';
-import { GUARD, LOCK_TIMEOUT, lockingQuery, PREPARE_TO_LOCK } from '../runs/exported-snapshot.ts';
+import { BEGIN_READING, LOCK_TIMEOUT, lockSource, prepareToLock, takeGuard } from '../runs/guarded-reading.ts';
 import { qualified } from '../lib/text.ts';
 import { isSqlType, type SourceColumn } from '../copy/source-column.ts';
 
@@ -45,8 +45,8 @@ export class Reader {
     if (shard === null || run.sourceKind === 'shards') return inOneTrip(client, job, lockTimeout);
     this.#readingFor = attempt;
     await importSnapshot(client, shard.snapshotId);
-    await client.query(PREPARE_TO_LOCK, [rowSecurity(run), lockTimeout]);
-    await client.query(GUARD, [run.handle.guardKey]);
+    await client.query(prepareToLock(run, lockTimeout));
+    await client.query(takeGuard(run));
     return { client, before: rangeStatements(job), after: [] };
   }
 
@@ -96,11 +96,11 @@ async function beginAnew(client: pg.Client): Promise<void> {
  */
 function inOneTrip(client: pg.Client, job: Job, lockTimeout: string): Reading {
   const { run } = job;
-  const guarded = new PipelinedStatement<{ at: string }>({ text: GUARD, values: [run.handle.guardKey] });
+  const guarded = new PipelinedStatement<{ at: string }>(takeGuard(run));
   const before = [
-    new PipelinedStatement({ text: 'begin isolation level read committed read only' }),
-    new PipelinedStatement({ text: PREPARE_TO_LOCK, values: [rowSecurity(run), lockTimeout] }),
-    new PipelinedStatement({ text: lockingQuery(run) }),
+    new PipelinedStatement(BEGIN_READING),
+    new PipelinedStatement(prepareToLock(run, lockTimeout)),
+    new PipelinedStatement(lockSource(run)),
     guarded,
     ...rangeStatements(job),
   ];

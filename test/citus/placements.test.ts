@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { byNode, nodeUrl } from '../../src/citus/placements.ts';
+import { nodeName, nodeUrl } from '../../src/citus/placements.ts';
 
 const placement = (shard: string, host: string, port = 5432) => ({ shard, host, port, isCoordinator: false });
 
@@ -23,7 +23,7 @@ describe('the URL of a node', () => {
   });
 });
 
-test('shards are put together by their node', () => {
+test('shards of one node are told by its host and port', () => {
   const all = [placement('1', 'one'), placement('2', 'two'), placement('3', 'one'), placement('4', 'one', 5433)];
-  expect(byNode(all).map((held) => held.map(({ shard }) => shard))).toEqual([['1', '3'], ['2'], ['4']]);
+  expect(all.map(nodeName)).toEqual(['one:5432', 'two:5432', 'one:5432', 'one:5433']);
 });

@@ -3,7 +3,7 @@ import type { FeatureRows } from '../../inference/number-rows.ts';
 import { copyPrediction, emptyPredictions, type Predictions } from '../../inference/predictions.ts';
 import type { ModelSession } from '../../inference/session.ts';
 import type { Feature } from '../../inference/signature.ts';
-import { bucket } from '../../lib/bucket.ts';
+import { bucket, BUCKETS } from '../../lib/bucket.ts';
 import type { FinishedCall, Keyed } from '../call-log/logged-call.ts';
 import { WireError } from '../protocol/wire-error.ts';
 import { matchFeatures } from '../requests/match-features.ts';
@@ -24,7 +24,6 @@ export type ScoredCalls = {
 /** A row of a block, by its place. */
 type Given = { readonly at: number; readonly row: JsonRow };
 
-const BUCKETS = 10_000;
 const MICROSECONDS_A_MS = 1000;
 /** So many rows are to be scored before the service takes the arm to hang. */
 const ROWS_AT_ONCE = 128;
