@@ -1,4 +1,4 @@
-import { EXPERIMENT_QUERIES } from './experiment-queries.ts';
+import { ROLLOUT_QUERIES } from './rollout-queries.ts';
 import { MODEL, MONTH, VERSION, VERSIONS, type PageQuery } from './page-query.ts';
 import { TARGET_QUERIES } from './target-queries.ts';
 
@@ -243,6 +243,6 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     optional: true,
   },
   ...estimates(),
-  ...EXPERIMENT_QUERIES,
+  ...ROLLOUT_QUERIES,
   ...features(),
 };

@@ -5,7 +5,7 @@ import { chosenCell, driftMap, levelOf, windowName } from './drift-panel.ts';
 import type { Grain } from './address.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, percent } from './format.ts';
-import type { Experiment } from './experiments.ts';
+import type { Experiment } from './experiment-bands.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, tint } from './theme.ts';

@@ -5,7 +5,7 @@ import { chartPanel, panel, type Panel } from './panel.ts';
 import { breakMarks } from './break-mark.ts';
 import { withBreaks } from './breaks.ts';
 import type { ChartConfiguration } from './chart.ts';
-import { experimentBands, experimentMarkers, experimentsIn, lastOf, type Experiment } from './experiments.ts';
+import { experimentBands, experimentMarkers, experimentsIn, lastOf, type Experiment } from './experiment-bands.ts';
 import { markersPlugin } from './markers.ts';
 import { colour, colourOf, tint } from './theme.ts';
 import { atOf, dateOf, timeAxis } from './time-axis.ts';

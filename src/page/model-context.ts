@@ -1,6 +1,6 @@
 import type { Address } from './address.ts';
 import { ask, number, text, type Row } from './api.ts';
-import { experimentsOf, type Experiment } from './experiments.ts';
+import { experimentsOf, type Experiment } from './experiment-bands.ts';
 import { ENOUGH, taskOf, type Judged, type Task } from './metrics.ts';
 
 export type Month = {

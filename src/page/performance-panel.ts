@@ -1,6 +1,6 @@
 import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
-import { experimentList } from './experiments.ts';
+import { experimentList } from './experiment-bands.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend } from './legend.ts';
 import type { Marker } from './markers.ts';

@@ -1,7 +1,7 @@
 import { breakMarks } from './break-mark.ts';
 import { withBreaks } from './breaks.ts';
 import type { ChartConfiguration, ChartDataset, ChartOptions, TooltipItem } from './chart.ts';
-import { experimentBands, experimentMarkers, experimentsIn, lastOf, type Experiment } from './experiments.ts';
+import { experimentBands, experimentMarkers, experimentsIn, lastOf, type Experiment } from './experiment-bands.ts';
 import { count, day } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
 import { colour, tint } from './theme.ts';
