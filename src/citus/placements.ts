@@ -2,7 +2,7 @@ import { statement } from '../postgres/statement.ts';
 
 /** A shard of a distributed table, and the node that holds it. */
 export type Placement = {
-  readonly shard: string;
+  readonly shardId: string;
   readonly host: string;
   readonly port: number;
   readonly isCoordinator: boolean;
@@ -11,7 +11,7 @@ export type Placement = {
 /** Where the shards [from, to) of a distributed table are, by their ids; all after `from` where `to` is null. By name: it is looked up anew. */
 export const placementsOf = statement<[schema: string, name: string, from: number, to: number | null], Placement>(
   'placements',
-  `select distinct on (s.shardid) s.shardid as shard, n.nodename as host, n.nodeport as port, n.groupid = 0 as "isCoordinator"
+  `select distinct on (s.shardid) s.shardid as "shardId", n.nodename as host, n.nodeport as port, n.groupid = 0 as "isCoordinator"
      from pg_catalog.pg_dist_shard s
      join pg_class c on c.oid = s.logicalrelid join pg_namespace x on x.oid = c.relnamespace
      join pg_catalog.pg_dist_placement p on p.shardid = s.shardid and p.shardstate = 1

@@ -3,11 +3,17 @@ import { nodeName, nodeUrl, placementsOf, type Placement } from '../citus/placem
 import { PgscoreError } from '../errors.ts';
 import { groupedBy } from '../lib/grouped-by.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
+import type { Job, Shard } from './job.ts';
 import type { Run } from './run.ts';
 
 /** Who reads a distributed table: the nodes that hold its shards, or the coordinator for them. Stands in place of a snapshot. */
-export const NODES = 'nodes';
-export const COORDINATOR = 'coordinator';
+const NODES = 'nodes';
+const COORDINATOR = 'coordinator';
+
+/** Whether a scorer is to read the nodes of Citus, each for itself. */
+export function isReadFromNodes(job: Job): job is Job & { readonly shard: Shard } {
+  return job.shard?.snapshotId === NODES;
+}
 
 /** Parts of a run for each scorer, so that all end together. */
 const PARTS_EACH = 4;
@@ -16,7 +22,7 @@ const PARTS_EACH = 4;
 export type DistributedSource = {
   readonly readBy: typeof NODES | typeof COORDINATOR;
   readonly ranges: readonly { readonly from: number; readonly to: number | null }[];
-  readonly shards: readonly string[];
+  readonly shardIds: readonly string[];
   /** Why the coordinator is to read. */
   readonly reason?: string;
 };
@@ -29,18 +35,18 @@ export async function cutDistributed(
   scorers: number,
 ): Promise<DistributedSource> {
   const placements = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
-  const shards = placements.map(({ shard }) => shard);
+  const shardIds = placements.map(({ shardId }) => shardId);
   const reason = await whyNotNodes(readerUrl, run, placements);
-  if (reason !== undefined) return { readBy: COORDINATOR, ranges: [{ from: 0, to: null }], shards, reason };
-  const each = Math.max(1, Math.ceil(shards.length / (PARTS_EACH * scorers)));
-  const starts = shards.flatMap((shard, at) => (at % each === 0 ? [at === 0 ? 0 : Number(shard)] : []));
-  return { readBy: NODES, ranges: starts.map((from, at) => ({ from, to: starts[at + 1] ?? null })), shards };
+  if (reason !== undefined) return { readBy: COORDINATOR, ranges: [{ from: 0, to: null }], shardIds, reason };
+  const each = Math.max(1, Math.ceil(shardIds.length / (PARTS_EACH * scorers)));
+  const starts = shardIds.flatMap((shardId, at) => (at % each === 0 ? [at === 0 ? 0 : Number(shardId)] : []));
+  return { readBy: NODES, ranges: starts.map((from, at) => ({ from, to: starts[at + 1] ?? null })), shardIds };
 }
 
 /** Raises where shards were split, or came into being, while a run read the others: rows may be missing or double. */
-export async function expectSameShards(client: pg.Client, run: Run, shards: readonly string[]): Promise<void> {
+export async function expectSameShards(client: pg.Client, run: Run, shardIds: readonly string[]): Promise<void> {
   const now = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
-  if (now.map(({ shard }) => shard).join() !== shards.join()) throw shardsMoved(run);
+  if (now.map(({ shardId }) => shardId).join() !== shardIds.join()) throw shardsMoved(run);
 }
 
 export function shardsMoved({ sourceSchema, sourceName }: Run): PgscoreError {

@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import { connect, disconnect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
-import { COORDINATOR } from './distributed-source.ts';
 import { BEGIN_READING, lockSource, prepareToLock, takeGuard } from './guarded-reading.ts';
 import type { Run } from './run.ts';
 
 /** A snapshot of the database that every shard of a run reads, held open by a session of pgscore_reader. */
 export type ExportedSnapshot = {
-  readonly id: string;
+  /** Undefined of a distributed table, whose nodes share no snapshot. */
+  readonly id: string | undefined;
   readonly at: string;
   /** Resolves, with the error, if the session is lost while it is needed. */
   readonly lost: Promise<Error>;
@@ -36,10 +36,10 @@ export async function exportSnapshot(readerUrl: string | undefined, run: Run): P
 }
 
 /** The lock comes first. The snapshot is that of the statement which exports it, and lives as long as the transaction. */
-async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: string }> {
+async function begin(client: pg.Client, run: Run): Promise<Pick<ExportedSnapshot, 'id' | 'at'>> {
   await client.query(BEGIN_READING);
   await client.query(prepareToLock(run));
-  // A distributed table has no snapshot that its nodes share. Its handle locks it where it has its guard.
+  // The handle of a distributed table locks it where it has its guard.
   if (run.sourceKind === 'shards') await client.query(takeGuard(run));
   await client.query(lockSource(run));
   if (run.sourceKind === 'shards') return lockedAt(client);
@@ -51,11 +51,11 @@ async function begin(client: pg.Client, run: Run): Promise<{ id: string; at: str
   return row;
 }
 
-async function lockedAt(client: pg.Client): Promise<{ id: string; at: string }> {
+async function lockedAt(client: pg.Client): Promise<Pick<ExportedSnapshot, 'id' | 'at'>> {
   const { rows } = await client.query<{ at: string }>('select clock_timestamp()::text as at');
   const [row] = rows;
   if (row === undefined) throw new Error('clock_timestamp() gave no row');
-  return { id: COORDINATOR, at: row.at };
+  return { id: undefined, at: row.at };
 }
 
 function snapshotLost(): PgscoreError {

@@ -9,6 +9,7 @@ export type Shard = {
   readonly tries: number;
   readonly from: number;
   readonly to: number | null;
+  /** Of a distributed table, who reads it: see isReadFromNodes(). */
   readonly snapshotId: string;
   readonly generation: number;
 };

@@ -4,7 +4,7 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
 import { createGeneration, type Loaded } from './publish.ts';
 import { type BlockRange, measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
-import { cutDistributed, expectSameShards, NODES } from './distributed-source.ts';
+import { cutDistributed, expectSameShards } from './distributed-source.ts';
 import type { Run } from './run.ts';
 import type { Counts } from './job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
@@ -45,7 +45,7 @@ export class ShardedRun {
   readonly publication: DatabaseConnection;
   #ended = false;
   /** Those of a distributed table, where the nodes are read themselves. */
-  #shards: readonly string[] | undefined;
+  #shardIds: readonly string[] | undefined;
 
   constructor(run: Run, options: ShardedRunOptions) {
     this.run = run;
@@ -81,7 +81,8 @@ export class ShardedRun {
       const generation = await this.#open(snapshot);
       this.#with.onOpened();
       const counts = await this.#allDone(snapshot);
-      if (this.#shards !== undefined) await expectSameShards(await this.#connection.client(), this.run, this.#shards);
+      if (this.#shardIds !== undefined)
+        await expectSameShards(await this.#connection.client(), this.run, this.#shardIds);
       this.#with.onScored(this.run.runId);
       return { ...counts, generation, snapshotAt: snapshot.at };
     } finally {
@@ -92,7 +93,7 @@ export class ShardedRun {
   async #open(snapshot: ExportedSnapshot): Promise<number> {
     const { run } = this;
     const client = await this.#connection.client();
-    const { snapshotId, ranges, rows } = await (run.sourceKind === 'shards'
+    const { snapshotId, ranges, rows } = await (snapshot.id === undefined
       ? this.#cutDistributed(client)
       : this.#cutBlocks(client, snapshot.id));
     const [created] = await createGeneration(client, run.runId, run.attempt);
@@ -121,9 +122,9 @@ export class ShardedRun {
 
   async #cutDistributed(client: pg.Client): Promise<Cut> {
     const { readerUrl, scorers, log } = this.#with;
-    const { readBy, ranges, shards, reason } = await cutDistributed(client, readerUrl, this.run, scorers);
-    if (reason !== undefined) log.warn({ run: this.run.runId, reason }, 'the coordinator reads the shards of the run');
-    if (readBy === NODES) this.#shards = shards;
+    const { readBy, ranges, shardIds, reason } = await cutDistributed(client, readerUrl, this.run, scorers);
+    if (reason === undefined) this.#shardIds = shardIds;
+    else log.warn({ run: this.run.runId, reason }, 'the coordinator reads the shards of the run');
     return { snapshotId: readBy, ranges, rows: null };
   }
 

@@ -51,8 +51,8 @@ export class ShardReading {
       client = await connectToNode(readerUrl, node);
       // Its shards may have come after the run was cut.
       if (!(await hasHandle(client, this.#run))) throw handleMissing(this.#run, node);
-      for (const { shard } of held)
-        yield* readBatches(client, shardQuery(this.#run, shard), sourceColumns(this.#run), {
+      for (const { shardId } of held)
+        yield* readBatches(client, shardQuery(this.#run, shardId), sourceColumns(this.#run), {
           ...options,
           before: beginning(this.#run),
           after: [new PipelinedStatement({ text: 'rollback' })],
@@ -82,7 +82,7 @@ function placements(client: pg.Client, run: Run, { from, to }: Shard): Promise<r
 }
 
 function places(all: readonly Placement[]): string {
-  return all.map((placement) => `${placement.shard} ${nodeName(placement)}`).join();
+  return all.map((placement) => `${placement.shardId} ${nodeName(placement)}`).join();
 }
 
 function beginning(run: Run): PipelinedStatement[] {
@@ -90,7 +90,7 @@ function beginning(run: Run): PipelinedStatement[] {
 }
 
 /** Anybody may overload the name; only a call with the very types is never taken to another function. */
-function shardQuery({ handle, columns }: Run, shard: string): string {
+function shardQuery({ handle, columns }: Run, shardId: string): string {
   const list = columns.map((_, index) => `c${index + 1}`).join(', ');
-  return `copy (select ${list} from ${qualified('pgscore_sources', handle.name)}('${BigInt(shard)}'::pg_catalog.int8)) to stdout (format binary)`;
+  return `copy (select ${list} from ${qualified('pgscore_sources', handle.name)}('${BigInt(shardId)}'::pg_catalog.int8)) to stdout (format binary)`;
 }

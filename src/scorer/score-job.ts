@@ -6,7 +6,7 @@ import { PgscoreError } from '../errors.ts';
 import type { ModelSession } from '../inference/session.ts';
 import { type Arm, RowSplit, runsOfArms } from './arms.ts';
 import { PredictionCount, RunSegments } from './count.ts';
-import { NODES } from '../runs/distributed-source.ts';
+import { isReadFromNodes } from '../runs/distributed-source.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
 import { loadSession } from '../check/load-session.ts';
 import { loadGeneration, loadShard } from './load.ts';
@@ -26,7 +26,7 @@ const IN_PLACE_ROWS = 10_000;
 export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
   // A model that cannot be loaded is found before its source is read.
   const arms = await loadArms(job, tools);
-  if (job.shard?.snapshotId === NODES) return scoreShards(job, job.shard, arms, tools);
+  if (isReadFromNodes(job)) return scoreShards(job, job.shard, arms, tools);
   const reading = await tools.reader.open(job);
   const rows = readSource(job, arms, reading, tools);
   const scored = await scoreRows(job, arms, rows, tools, () => sampleSource(job, reading, tools));

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { nodeName, nodeUrl } from '../../src/citus/placements.ts';
 
-const placement = (shard: string, host: string, port = 5432) => ({ shard, host, port, isCoordinator: false });
+const placement = (shardId: string, host: string, port = 5432) => ({ shardId, host, port, isCoordinator: false });
 
 describe('the URL of a node', () => {
   test.each([
