@@ -1,14 +1,14 @@
 import type { Client } from 'pg';
 
+import { classModel } from '../support/class-model.ts';
 import { deployBytes, deployModel } from '../support/deploy.ts';
-import { weightedModel } from '../support/weighted-model.ts';
 
 type Prepare = (you: Client, superuser: Client) => Promise<void>;
 
 /** What the statements of a page are about and the flights do not have. */
 const PAGES: Readonly<Record<string, Prepare>> = {
   'docs/guides/label-horizon.md': async (you) => {
-    await deployBytes(you, 'churn', weightedModel({ age: 'float32' }));
+    await deployBytes(you, 'churn', classModel(2), { task: 'binary', class_labels: ['0', '1'], features: ['age'] });
     await you.query('create table customers (customer_id bigint primary key, age real, as_of date)');
   },
   'docs/reference/casts.md': async (you) => {
