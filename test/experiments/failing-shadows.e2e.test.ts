@@ -91,7 +91,10 @@ test('a shadow that crashes is told of, and scores the same calls later, once', 
   };
   process.kill(await waitFor(busy, { message: 'the process of shadows' }), 'SIGKILL');
   const { error } = await shadowIs(ada, 'crashing', (state) => state.error !== null);
-  expect(error).toBe('crashing@2: the process that scored by it crashed (SIGKILL)');
+  // On a busy machine its deadline may come before the signal.
+  expect(error).toMatch(
+    /^crashing@2: (the process that scored by it crashed \(SIGKILL\)|it did not score some rows within 2 s)/,
+  );
   expect(await ask('crashing', NORMAL)).toBe(NORMAL);
   await visits.putModel('crashing@2', weightedModel({ x: 'float32' }));
   await shadowIs(ada, 'crashing', ({ scored, waiting, skipped }) => scored === 2 && waiting === 0 && skipped === 0);
