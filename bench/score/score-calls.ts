@@ -110,7 +110,7 @@ export async function measureScoreCalls(setting: ScoreCallsSetting): Promise<Sco
     tell('calls of score(), one after the other');
     const latency = await measureCallLatency(caller, owner, plan);
     tell('the same beside a shadow that hangs');
-    const shadow = await measureShadowedCalls(caller, owner, plan);
+    const shadow = await measureShadowedCalls(caller, owner, stage.service.pid, plan);
     return {
       latency,
       shadow,

@@ -4,14 +4,14 @@ import { pause } from '../../src/lib/retry.ts';
 import { ENDLESS, SLOW_SIGNATURE, SLOW_X, slowModel } from '../../test/support/slow-model.ts';
 import { quantile } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';
-import { settled } from '../processes.ts';
+import { childWith, settled } from '../processes.ts';
 
 const TREES = new URL('../trees.onnx', import.meta.url);
 const CALL = `select pgscore.score('shaded', t) as score from loose t where t.id = $1`;
 const HANG = `select pgscore.score('shaded', to_jsonb(t) || jsonb_build_object('f0', $1::float8)) from loose t where t.id = 1`;
 const STATE = `select calls_waiting > 0 as waits, arm_error is not null as ended from pgscore.experiments where model = 'shaded'`;
 
-/** Calls of a model, before and after it had a shadow that hangs, and while it had. */
+/** Calls of a model beside a shadow that hangs, and beside the same one while it is stopped. */
 export type ShadowedCalls = {
   readonly calls: number;
   readonly without: { readonly p99Ms: number };
@@ -20,35 +20,42 @@ export type ShadowedCalls = {
   readonly hung: boolean;
 };
 
-/** Half of the calls without a shadow come before, and half after the service has killed it. */
+const TURN_CALLS = 100;
+const STARTED_MS = 5000;
+
+/** In turns, so that whatever else the machine does meets both. */
 export async function measureShadowedCalls(
   client: pg.Client,
   owner: pg.Client,
+  servicePid: number,
   { singleCalls, tableRows }: ScorePlan,
 ): Promise<ShadowedCalls> {
   await deployHanging(client, owner);
   await client.query('set pgscore.execution = online');
-  const call = (calls: number): Promise<number[]> => timesOf(client, calls, tableRows);
-  await call(singleCalls);
+  await timesOf(client, singleCalls, tableRows);
   await settled(owner);
-  const before = await call(singleCalls);
   await client.query(`select pgscore.start_experiment('shaded', kind => 'shadow', arms => '{"shaded@2": 100}')`);
   await client.query(HANG, [SLOW_X]);
   await until(client, ({ waits }) => waits);
   // The service looks for such calls every two seconds, and starts a process for them.
   await pause(STARTED_MS);
-  const beside = await call(2 * singleCalls);
+  const shadow = childWith(servicePid, 'shadow/main');
+  const without: number[] = [];
+  const beside: number[] = [];
+  while (beside.length < singleCalls) {
+    beside.push(...(await timesOf(client, TURN_CALLS, tableRows)));
+    process.kill(shadow, 'SIGSTOP');
+    without.push(...(await timesOf(client, TURN_CALLS, tableRows)));
+    process.kill(shadow, 'SIGCONT');
+  }
   const hung = !(await stateOf(client)).ended;
   await client.query(`select pgscore.stop_experiment('shaded')`);
+  process.kill(shadow, 'SIGKILL');
   await until(client, ({ ended }) => ended);
-  await settled(owner);
-  const after = await call(singleCalls);
   await client.query('reset pgscore.execution');
   const p99 = (times: readonly number[]): { p99Ms: number } => ({ p99Ms: quantile(times, 0.99) });
-  return { calls: 2 * singleCalls, without: p99([...before, ...after]), beside: p99(beside), hung };
+  return { calls: singleCalls, without: p99(without), beside: p99(beside), hung };
 }
-
-const STARTED_MS = 5000;
 
 /** The check refuses a model that hangs, so it is put where another was. */
 async function deployHanging(client: pg.Client, owner: pg.Client): Promise<void> {

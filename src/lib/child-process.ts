@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { programFile } from './package-file.ts';
@@ -45,17 +47,44 @@ type ChildOptions<Received> = ProgramOptions & {
   readonly v8Flags: readonly string[];
   /** Messages hold bytes and typed arrays. */
   readonly binary?: boolean;
+  /** In a session of its own, so that it can yield to the processes of this one. */
+  readonly apart?: boolean;
   readonly onMessage: (message: Received) => void;
 };
 
+/**
+ * Linux first divides processors among sessions (see autogroup in sched(7)), and only within one by the priorities of processes. This
+ * gives a session a tenth of what others have: with 19, the least, a process may not even start on a busy machine.
+ */
+const SESSION_NICE = 10;
+/** Linux lets a process without privileges change one session in a tenth of a second. */
+const AGAIN_MS = 150;
+
 /** One with messages both ways. */
 export class ChildProgram<Sent extends Serializable, Received> extends Program {
-  constructor(program: string, { v8Flags, binary, onMessage, ...options }: ChildOptions<Received>) {
+  readonly #apart: boolean;
+
+  constructor(program: string, { v8Flags, binary, apart = false, onMessage, ...options }: ChildOptions<Received>) {
     super(program, options, v8Flags, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: binary === true ? 'advanced' : 'json',
+      detached: apart,
     });
+    this.#apart = apart;
     this.child.on('message', (message) => onMessage(message as Received));
+  }
+
+  /** Takes the processor only where others leave some of it, from now on: a process can't take that back. */
+  yieldToOthers(): void {
+    if (this.pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return;
+    try {
+      setPriority(this.pid, constants.priority.PRIORITY_LOW);
+      if (this.#apart) writeFileSync(`/proc/${this.pid}/autogroup`, String(SESSION_NICE));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN')
+        setTimeout(() => this.yieldToOthers(), AGAIN_MS).unref();
+      // Else it has just ended, or the system has no groups of sessions.
+    }
   }
 
   /** One that is gone hears nothing. */

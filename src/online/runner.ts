@@ -1,4 +1,3 @@
-import { constants, setPriority } from 'node:os';
 import { type ErrorCode, PgscoreError } from '../errors.ts';
 import { ChildProgram } from '../lib/child-process.ts';
 import type { FeedData } from '../inference/feed.ts';
@@ -68,6 +67,7 @@ export class Runner {
       arguments: [String(process.pid)],
       v8Flags: V8_FLAGS,
       binary: true,
+      apart: true,
       onMessage: (message) => this.#receive(message),
     });
     this.ended = this.#child.exited.then((how) => this.#ended(how));
@@ -116,13 +116,9 @@ export class Runner {
 
   /** Takes the processor only where no other wants it, from now on: a process can't take that back. */
   yieldToOthers(): void {
-    if (this.#yields || this.pid === undefined) return;
+    if (this.#yields) return;
     this.#yields = true;
-    try {
-      setPriority(this.pid, constants.priority.PRIORITY_LOW);
-    } catch {
-      // It has just ended.
-    }
+    this.#child.yieldToOthers();
   }
 
   get yields(): boolean {

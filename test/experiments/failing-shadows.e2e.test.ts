@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { constants, getPriority } from 'node:os';
 import { beforeAll, expect, test } from '@jest/globals';
 
 import { deployBytes } from '../support/deploy.ts';
@@ -59,6 +62,19 @@ async function shadowPid({ pid }: TestService): Promise<number | undefined> {
   return undefined;
 }
 
+/** The process that scores calls by the shadow of a model, once it does. */
+function busyShadow(model: string): Promise<number> {
+  const look = async (): Promise<number | undefined> => {
+    const { rows } = await superuser.query(
+      `select from pgscore.experiments e join pgscore_data.experiment_arm a using (experiment_id)
+        where e.model = $1 and a.calls_due_at > now() and e.calls_waiting > 0`,
+      [model],
+    );
+    return rows.length > 0 ? shadowPid(service) : undefined;
+  };
+  return waitFor(look, { message: 'the process of shadows' });
+}
+
 test('a shadow that hangs is killed at its deadline and told of, and callers get their answers meanwhile', async () => {
   await deployHanging('hanging');
   expect(await ask('hanging', SLOW_X)).toBe(SLOW_X);
@@ -82,14 +98,7 @@ test('a shadow that hangs is killed at its deadline and told of, and callers get
 test('a shadow that crashes is told of, and scores the same calls later, once', async () => {
   await deployHanging('crashing');
   expect(await ask('crashing', SLOW_X)).toBe(SLOW_X);
-  const busy = async (): Promise<number | undefined> => {
-    const { rows } = await superuser.query(
-      `select from pgscore.experiments e join pgscore_data.experiment_arm a using (experiment_id)
-        where e.model = 'crashing' and a.calls_due_at > now() and e.calls_waiting > 0`,
-    );
-    return rows.length > 0 ? shadowPid(service) : undefined;
-  };
-  process.kill(await waitFor(busy, { message: 'the process of shadows' }), 'SIGKILL');
+  process.kill(await busyShadow('crashing'), 'SIGKILL');
   const { error } = await shadowIs(ada, 'crashing', (state) => state.error !== null);
   // On a busy machine its deadline may come before the signal.
   expect(error).toMatch(
@@ -100,6 +109,19 @@ test('a shadow that crashes is told of, and scores the same calls later, once', 
   await shadowIs(ada, 'crashing', ({ scored, waiting, skipped }) => scored === 2 && waiting === 0 && skipped === 0);
   await ada.query(`select pgscore.stop_experiment('crashing')`);
 });
+
+test('a shadow that hangs yields to other sessions, and ends with a service that is killed', async () => {
+  await deployHanging('left');
+  await ask('left', SLOW_X);
+  const pid = await busyShadow('left');
+  const group = await readFile(`/proc/${pid}/autogroup`, 'utf8').catch(() => undefined);
+  if (group !== undefined) expect(group).toMatch(/ nice 10\n$/);
+  expect(getPriority(pid)).toBe(constants.priority.PRIORITY_LOW);
+  await service.kill();
+  await waitFor(() => !existsSync(`/proc/${pid}`), { message: 'the end of the process of shadows' });
+  service = await startTestService(database, SETTINGS);
+  await ada.query(`select pgscore.stop_experiment('left')`);
+}, 60_000);
 
 test('what was written by a commit that was not answered for is written once', async () => {
   await deployBytes(ada, 'unheard', weightedModel({ x: 'float32' }));

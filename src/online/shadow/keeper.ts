@@ -3,6 +3,7 @@ import type { ServiceConfig } from '../../config.ts';
 import { ChildProgram, RestartDelay } from '../../lib/child-process.ts';
 import { removeModelFolders } from '../../onnx/model-folder.ts';
 import { Wakeable } from '../../lib/wakeable.ts';
+import { workTimer } from '../../lib/work-time.ts';
 import type { Logger } from '../../log.ts';
 import type { DatabaseConnection } from '../../postgres/connection.ts';
 import { failShadow, releaseShadow, shadowsDue, skipPastBacklog } from './queue.ts';
@@ -96,7 +97,8 @@ class ShadowProcess {
   readonly #log: Logger;
   readonly #watch: NodeJS.Timeout;
   #arm: ShadowArm | undefined;
-  #heardAt = 0;
+  /** How long it has worked since it was last heard of. */
+  #workedMs = (): number => 0;
   #killedFor: string | undefined;
   #isEnding = false;
 
@@ -105,8 +107,10 @@ class ShadowProcess {
     this.#child = new ChildProgram('online/shadow/main', {
       env: { ...settings.connecting, TMPDIR: tmpdir() },
       v8Flags: V8_FLAGS,
+      apart: true,
       onMessage: (message) => this.#receive(message),
     });
+    this.#child.yieldToOthers();
     this.exited = this.#child.exited.then((how) => this.#ended(how));
     const { batchTimeoutMs } = settings;
     this.#watch = setInterval(() => this.#check(batchTimeoutMs), Math.min(1000, batchTimeoutMs / 4));
@@ -130,14 +134,14 @@ class ShadowProcess {
   }
 
   #receive(message: FromShadow): void {
-    this.#heardAt = performance.now();
+    this.#workedMs = workTimer(this.#child.pid ?? 0);
     if (message.type === 'scoring') this.#arm = message.arm;
     else if (message.type === 'scored') this.#arm = undefined;
     else if (message.type === 'warning') this.#log.warn({ reason: message.reason }, message.message);
   }
 
   #check(batchTimeoutMs: number): void {
-    if (this.#arm === undefined || performance.now() - this.#heardAt < batchTimeoutMs) return;
+    if (this.#arm === undefined || this.#workedMs() < batchTimeoutMs) return;
     this.#killedFor ??= `it did not score some rows within ${batchTimeoutMs / 1000} s, and its process was killed`;
     this.#child.kill();
   }

@@ -1,5 +1,4 @@
 /** The process of shadows: scores logged calls again by the arms of experiments, in nobody's way, and ends with its parent. */
-import { constants, setPriority } from 'node:os';
 import { endWithParent } from '../../lib/child-process.ts';
 import { ModelCache } from '../../inference/cache.ts';
 import type { ModelSession } from '../../inference/session.ts';
@@ -24,6 +23,7 @@ import { lackingFeatures, scoreCalls, type ScoredCalls } from './score-calls.ts'
 /** Beside the time that an arm may take for some rows: to write them, and to find that it hangs. */
 const LEASE_MORE_MS = 5000;
 const TIMEOUT_MS = 30_000;
+const PROGRESS_MS = 50;
 /** What _finish_shadow() raises. */
 const TAKEN = '55000';
 
@@ -78,7 +78,7 @@ class ShadowScorer {
       const lacking = lackingFeatures(claim, session);
       let renewed = performance.now();
       const scored = await scoreCalls(claim, lacking.length > 0 ? [] : blocks, session, async () => {
-        send({ type: 'progress' });
+        tellProgress();
         if (performance.now() - renewed < this.#leaseMs / 4) return;
         renewed = performance.now();
         await this.#connection.use((client) => renewShadow(client, experimentId, versionId, this.#leaseMs));
@@ -91,8 +91,7 @@ class ShadowScorer {
 
   async #session(versionId: number): Promise<ModelSession> {
     return this.#models.get(versionId, async () => {
-      const progress = (): void => send({ type: 'progress' });
-      return await this.#connection.use((client) => loadSession(client, versionId, progress));
+      return await this.#connection.use((client) => loadSession(client, versionId, tellProgress));
     });
   }
 
@@ -140,6 +139,14 @@ function send(message: FromShadow): void {
   process.send?.(message, undefined, undefined, () => undefined);
 }
 
+let toldAt = 0;
+
+function tellProgress(): void {
+  if (performance.now() - toldAt < PROGRESS_MS) return;
+  toldAt = performance.now();
+  send({ type: 'progress' });
+}
+
 /** Before a model may block this thread. */
 function sendAndWait(message: FromShadow): Promise<void> {
   return new Promise((resolve) => {
@@ -153,7 +160,6 @@ function warn(message: string, error: unknown): void {
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard.
 endWithParent(process.ppid);
-setPriority(constants.priority.PRIORITY_LOW);
 
 let scorer: ShadowScorer | undefined;
 let working = false;
