@@ -218,17 +218,13 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 begin atomic
+  -- No label can find a call without a key: it waits for none.
   insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
   select c.version_id, c.key, c.event_time, c.made_at, -c.prediction_id, c.score, c.predicted_class, c.probabilities
     from pgscore_data._counted_calls(batches) c where c.key is not null;
-  -- No label can find a call without a key: it waits for ever.
-  insert into pgscore_data.refresh_open (version_id, day, closes_at, n)
-  select c.version_id, date_trunc('day', c.event_time, m.time_zone), 'infinity', count(*)
-    from pgscore_data._counted_calls(batches) c join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-   where c.key is null group by 1, 2;
 end;
 comment on function pgscore_data._keep_calls(bigint[]) is
-  'Puts the predictions of batches of calls into refresh_arrival. Those without a key are only counted as waiting.';
+  'Puts the predictions of batches of calls into refresh_arrival, but for those without a key.';
 
 -- What was asked for online, as the monitor reads it: batches of calls are counted as runs are, and labels find single calls by their key.
 

@@ -17,7 +17,7 @@ return '{
   "n_labeled": "Predictions that a label judges: the one that stands for its entity and time.",
   "n_awaiting": "Predictions that a label may still come for.",
   "n_superseded": "Predictions without a label whose place another one has: made anew for the same time, or before the entity''s next '
-    'prediction. n_predictions = n_labeled + n_awaiting + n_superseded.",
+    'prediction; and calls without a key, which no label can find. n_predictions = n_labeled + n_awaiting + n_superseded.",
   "n_effective": "How many labelled predictions of independent entities tell as much as these: n_labeled where each entity is judged once '
     'in the window. Intervals go by it.",
   "is_dropped": "Whether the version was dropped.",
@@ -138,7 +138,8 @@ return '{
   "share_of_actual": "Of what was this class, the share that was called so.",
   "share_of_actual_ci_low": "Lower bound of the 95 % Wilson interval.",
   "share_of_actual_ci_high": "Upper bound.",
-  "undefined_reason": "Why ratios are NULL: no_labels, superseded (no label came before the next predictions of these entities), '
+  "undefined_reason": "Why ratios are NULL: no_labels, superseded (no label came before the next predictions of these entities, '
+    'or calls had no key), '
     'no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is '
     'one) no_probabilities (the model says labels, or margins), too_many_classes (over 50: no ROC AUC) not_counted (some of the window was '
     'labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them) or not_by_segment (it is told of all predictions only)."

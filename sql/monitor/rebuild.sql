@@ -49,8 +49,14 @@ as $$
 declare
   v record;
   again bigint;
-  sealed timestamptz := (select m.sealed_before from pgscore_data.monitor m where m.model_id = this_model);
+  sealed timestamptz;
+  first_day date;
 begin
+  select m.sealed_before, (m.sealed_before at time zone m.time_zone)::date into sealed, first_day
+    from pgscore_data.monitor m where m.model_id = this_model;
+  if from_time < sealed then
+    raise notice 'days before % are sealed: their numbers stay as they are', first_day;
+  end if;
   -- What is not counted yet would be counted twice.
   while pgscore_data._refresh() loop
   end loop;
@@ -190,18 +196,6 @@ begin
     from ordered o left join labeled l using (code, event_time)
    where l.code is null
    group by 2, 3, 4;
-  insert into pgscore_data.refresh_open (version_id, day, closes_at, n)
-  select this_version, date_trunc('day', p.event_time, m.time_zone), 'infinity', count(*)
-    from (select coalesce(k.event_time, b.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond') as event_time
-            from pgscore_data.online_block b
-            join pgscore_data.scored_version e on e.version_id = b.version_id and pgscore_data._is_judged(e.task, e.score_unit)
-           cross join lateral rows from (unnest(b.scores, b.later_ms, b.event_times), pgscore_data._key_rows(b.keys))
-             as k (score, later_ms, event_time, key)
-           where b.version_id = this_version and k.key is null
-             -- Those of a batch that came meanwhile are counted by the next refresh.
-             and not exists (select from pgscore_data.online_batch w
-                              where not w.counted and w.version_id = b.version_id and w.written_by = b.written_by)) p
-   group by 2;
   perform pgscore_data._apply_open();
 end
 $$;

@@ -198,6 +198,7 @@ $$;
 comment on function pgscore.rebuild(text, timestamptz, timestamptz) is
 'Pairs the predictions of a period (default: all) with their labels anew, and counts again.
 Refreshes keep accuracy right without it. It repairs what the nightly audit (pgscore_bi.rollup_audit) finds.
+Sealed days stay as they are, and a notice says so.
 Returns how many entities were paired.';
 
 create or replace function pgscore.forget(model text, key text[] default null, run bigint default null) returns bigint

@@ -5,6 +5,9 @@ import type { MonitoredModel, MonitoredPrediction } from './monitored-model.ts';
 
 let batches = 0;
 
+/** A call of score() may be about no entity. */
+type CalledPrediction = Omit<MonitoredPrediction, 'id'> & { readonly id: number | null };
+
 /**
  * Calls with these predictions, as a gateway would have kept them together. Returns the number by which each is known to
  * the monitor: that of the prediction, negative.
@@ -12,7 +15,7 @@ let batches = 0;
 export async function addCalls(
   superuser: Client,
   { versionId }: MonitoredModel,
-  predictions: readonly MonitoredPrediction[],
+  predictions: readonly CalledPrediction[],
 ): Promise<string[]> {
   await superuser.query('begin');
   const kept = await superuser.query<{ run: string }>(
@@ -60,7 +63,7 @@ export async function addBlocks(
 async function addBatch(
   superuser: Client,
   versionId: number,
-  predictions: readonly MonitoredPrediction[],
+  predictions: readonly CalledPrediction[],
   runs: readonly string[],
 ): Promise<void> {
   batches += 1;

@@ -55,15 +55,41 @@ test('predictions of blocks are kept for labels one by one, with what was said a
     { key: ['a'], score: 0.1, class: 0, ms: 0 },
     { key: ['b'], score: 0.2, class: 1, ms: 4 },
   ]);
-  const waiting = `select day::date::text, n::int from pgscore_data.cell_open where closes_at > now() order by 1`;
-  expect((await superuser.query(waiting)).rows).toEqual([
-    { day: '2026-03-01', n: 3 },
-    { day: '2026-03-02', n: 3 },
-  ]);
   const { rows } = await superuser.query<{ key: string[] | null }>(
     `select key from pgscore.online_predictions where model = 'asked' order by prediction_id`,
   );
   expect(rows.map(({ key }) => key)).toEqual([['a', '1'], null, ['c', '3'], ['a'], ['b'], null]);
+});
+
+test('predictions of calls without a key wait for no label, so that they do not lower coverage', async () => {
+  const model = await addMonitoredModel(superuser, 'unnamed', 'binary');
+  const at = '2026-03-05 00:00+00';
+  const said = { at, score: 0.75, label: 'yes' };
+  await addRun(superuser, model, [{ ...said, id: 7 }]);
+  await addCalls(superuser, model, [
+    { ...said, id: 8 },
+    { ...said, id: null },
+  ]);
+  await superuser.query('select pgscore.refresh()');
+  await superuser.query(`select pgscore.record_label('unnamed', '7', 'yes', $1)`, [at]);
+  await superuser.query('select pgscore.refresh()');
+  const day = `select n_predictions::int, n_labeled::int, n_awaiting::int, n_superseded::int, label_coverage, is_mature
+    from pgscore_bi.binary_performance_daily where model_name = 'unnamed'`;
+  const waiting = {
+    n_predictions: 3,
+    n_labeled: 1,
+    n_awaiting: 1,
+    n_superseded: 1,
+    label_coverage: 0.5,
+    is_mature: false,
+  };
+  expect((await superuser.query(day)).rows).toEqual([waiting]);
+  await superuser.query(`select pgscore.record_label('unnamed', '8', 'yes', $1)`, [at]);
+  await superuser.query('select pgscore.refresh()');
+  const known = { n_predictions: 3, n_labeled: 2, n_awaiting: 0, n_superseded: 1, label_coverage: 1, is_mature: true };
+  expect((await superuser.query(day)).rows).toEqual([known]);
+  await superuser.query(`select pgscore.rebuild('unnamed')`);
+  expect((await superuser.query(day)).rows).toEqual([known]);
 });
 
 test('margins of calls are kept for labels no more than those of runs, and are shown as no probabilities', async () => {

@@ -82,13 +82,13 @@ test('calls without a key count for the day that their rows say, and those that 
     `select score('loose', jsonb_build_object('x', 1, 'scheduled_at', null)), score('loose', '{"x": 1, "scheduled_at": "soon"}')`,
   );
   await expectDays('loose', [
-    [0, 2, 0, 2, 0, null],
-    [5, 1, 0, 1, 0, null],
+    [0, 2, 0, 0, 2, null],
+    [5, 1, 0, 0, 1, null],
   ]);
   await ada.query(`select pgscore.rebuild('loose')`);
   await expectDays('loose', [
-    [0, 2, 0, 2, 0, null],
-    [5, 1, 0, 1, 0, null],
+    [0, 2, 0, 0, 2, null],
+    [5, 1, 0, 0, 1, null],
   ]);
 });
 

@@ -58,7 +58,14 @@ test('days that are older than predictions are kept stay as they are, whatever i
   await tell(25, null, [3]);
   await tell(23, 'yes');
   expect(await days()).toEqual(then);
+  // Corrections of labels that are counted are none that came too late.
+  const counts = `select n_too_old::int as n from pgscore.label_sources where model = 'sealed'`;
+  expect((await superuser.query(counts)).rows).toEqual([{ n: IDS.length }]);
+  const told: unknown[] = [];
+  ada.on('notice', ({ message }) => told.push(message));
   await history.rebuild();
+  const firstKept = new Date(before(KEPT_DAYS)).toISOString().slice(0, 10);
+  expect(told).toEqual([`days before ${firstKept} are sealed: their numbers stay as they are`]);
   expect(await days()).toEqual(then);
   await history.set({ pairing: 'all' });
   expect((await days()).sealed).toEqual(then.sealed);
@@ -79,4 +86,17 @@ test('days that are kept go on to be judged', async () => {
   );
   expect(changed).toEqual([`1 ${new Date(before(15)).toISOString().slice(0, 10)}`]);
   expect(after.kept[changed[0] ?? '']).toMatchObject({ n_labeled: IDS.length, label_coverage: 1, is_mature: true });
+});
+
+test('to forget an entity, or to take all labels back, leaves sealed days, and no audit finds them wrong', async () => {
+  const { sealed } = await days();
+  await ada.query(`select pgscore.forget('sealed', key => '1')`);
+  expect((await days()).sealed).toEqual(sealed);
+  await alice.query(`select pgscore.unset_labels('sealed')`);
+  const after = await days();
+  expect(after.sealed).toEqual(sealed);
+  expect(Object.values(after.kept).every(({ n_labeled }) => n_labeled === 0)).toBe(true);
+  await superuser.query('select pgscore_data._audit(1000)');
+  const audited = `select min(window_date)::text as first, sum(cells_different)::int as wrong from pgscore_bi.rollup_audit where model_name = 'sealed'`;
+  expect((await superuser.query(audited)).rows).toEqual([{ first: null, wrong: null }]);
 });
