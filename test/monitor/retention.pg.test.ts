@@ -4,7 +4,11 @@ import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
 
 const database = await cloneDatabase();
-const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
+const [superuser, ada, alice] = await Promise.all([
+  database.client(),
+  database.client('ada'),
+  database.client('alice'),
+]);
 
 const HOUR_MS = 3_600_000;
 const ago = (hours: number): string => new Date(Date.now() - hours * HOUR_MS).toISOString();
@@ -88,6 +92,23 @@ test('superseded predictions go when no label within late can be for them, but f
   await superuser.query('select pgscore.refresh()');
   expect(await counts('late')).toMatchObject([{ labeled: 1 }, { labeled: 1 }, { labeled: 0 }, { labeled: 0 }]);
   await expect(ada.query(`select pgscore.monitor('late', pairing => 'all')`)).rejects.toMatchObject({ code: '55000' });
+});
+
+test('where labels have no known_at, the newest prediction of each entity is kept, and those that a label judges', async () => {
+  const model = await scored('undated', 600, 500, 250, 40, 30);
+  await alice.query(`create table undated_truth (id int primary key, truth text)`);
+  await alice.query(`select pgscore.set_labels('undated', 'undated_truth', label => 'truth')`);
+  await alice.query(`insert into undated_truth values (2, 'yes')`);
+  await superuser.query('select pgscore.refresh()');
+  const before = await counts('undated');
+  expect(before.at(-1)).toEqual({ labeled: 1, awaiting: 2, accuracy: 1 });
+  await superuser.query('select pgscore_data._delete_predictions()');
+  expect(await kept(model)).toBe(3);
+  await ada.query(`select pgscore.rebuild('undated')`);
+  expect(await counts('undated')).toEqual(before);
+  await alice.query(`insert into undated_truth values (1, 'no')`);
+  await superuser.query('select pgscore.refresh()');
+  expect((await counts('undated')).at(-1)).toEqual({ labeled: 2, awaiting: 1, accuracy: 0.5 });
 });
 
 test('an unreasonable time is refused', async () => {

@@ -188,4 +188,9 @@ test('the accuracy of a version stays when it is dropped', async () => {
   await ada.query(`select pgscore.drop_version('retired@2')`);
   await refreshAndSweep();
   expect(await daysOf('retired')).toEqual(before);
+  const marked = `select model_version::int as version, is_dropped from pgscore_bi.binary_performance_daily where model_name = 'retired' order by 1`;
+  expect((await superuser.query(marked)).rows).toEqual([
+    { version: 1, is_dropped: false },
+    { version: 2, is_dropped: true },
+  ]);
 });
