@@ -4,7 +4,7 @@ export type Truth = { readonly knownAt: number; readonly truth: string };
 
 /** What a prediction is at one moment; exactly one of three. */
 export type Judged =
-  | { readonly prediction: Prediction; readonly state: 'labeled'; readonly truth: string }
+  | { readonly prediction: Prediction; readonly state: 'labeled'; readonly truth: string; readonly knownAt: number }
   | { readonly prediction: Prediction; readonly state: 'awaiting' | 'superseded' };
 
 /** The predictions of one version about one entity for one time. */
@@ -47,8 +47,7 @@ function judgePlace(
   const made = places[index]?.made ?? [];
   const standing = standingOf(made, judging, settings.pairing);
   return made.map((prediction) => {
-    if (prediction === standing && latest !== undefined)
-      return { prediction, state: 'labeled' as const, truth: latest.truth };
+    if (prediction === standing && latest !== undefined) return { prediction, state: 'labeled' as const, ...latest };
     const superseded = prediction !== standing || givesPlace(places, index, settings, now);
     return { prediction, state: superseded ? ('superseded' as const) : ('awaiting' as const) };
   });

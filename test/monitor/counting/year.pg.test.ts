@@ -5,6 +5,7 @@ import { addMonitoredModel, addVersion } from '../monitored-model.ts';
 import { FastRecord } from './fast-record.ts';
 import { ModelHistory } from './model-history.ts';
 import { Nights } from './nights.ts';
+import { passNight } from './pass-night.ts';
 import { DAY_MS } from './record.ts';
 import { seenIn } from './seen.ts';
 
@@ -27,20 +28,6 @@ const watched = { ...model, name: 'churn', task: 'binary' as const, target: 'chu
 const history = await ModelHistory.of({ superuser, alice, ada }, { model: watched, versions }, new FastRecord());
 const nights = new Nights(ENTITIES, NIGHTS, Date.now());
 
-/** Everything that happens in a night and the day after it. */
-async function pass(night: number): Promise<void> {
-  // Every ninth night the run before it ends after it.
-  if (night % 9 !== 8) await history.run(1, nights.full(night));
-  if (night % 9 === 0 && night > 0) await history.run(1, nights.full(night - 1));
-  if (night % 7 === 2) await history.run(2, nights.full(night, 2));
-  if (night % 5 === 1) await history.run(1, nights.small(night, 30));
-  if (night % 5 === 3) await history.run(1, nights.small(night, 1));
-  if (night % 10 === 5) await history.run(1, nights.timed(night));
-  if (night % 4 === 0) await history.calls(1 + (night % 8 === 0 ? 1 : 0), nights.calls(night, 20), 'singly');
-  if (night % 4 === 2) await history.calls(1, nights.calls(night, 40), 'in blocks');
-  await history.tell(nights.told(night));
-}
-
 async function sweep(): Promise<void> {
   await retireGenerations(superuser);
   await dropGenerations(superuser);
@@ -56,7 +43,7 @@ test(
   async () => {
     await history.set({ labelDelay: 3 * DAY_MS, minLabelCoverage: 0.3 });
     for (let night = 0; night < NIGHTS; night += 1) {
-      await pass(night);
+      await passNight(history, nights, night);
       if (isRefreshed(night)) {
         await superuser.query('select pgscore.refresh()');
         await sweep();
