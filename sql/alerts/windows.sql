@@ -117,7 +117,7 @@ set search_path = pg_catalog, pg_temp
 return 5;
 comment on function pgscore_data._cusum_limit() is
 'Evidence of a lasting change at which a rule is breached. Chosen by simulation, test/monitor/slow-drops/simulate.ts: about 0.1 false '
-'alarms in 200 days at most where days vary by chance, 0.6 where they differ by a standard deviation of four points more.';
+'alarms in 200 days at most where days vary by chance, 0.5 where they differ by a standard deviation of four points more.';
 
 create or replace function pgscore_data._watches_lasting(rule pgscore_data.effective_alert) returns boolean
 language sql immutable

@@ -1,3 +1,6 @@
+import { rank } from '../intervals/coverage.ts';
+import { SCORES } from '../intervals/draws.ts';
+import { aucInterval } from '../intervals/formulas.ts';
 import { wilson } from '../wilson.ts';
 import type { Window } from './watch.ts';
 
@@ -52,4 +55,18 @@ export function errorWindow(random: Random, n: number, scale: number, isHeavy: b
   const squares = errors.reduce((one, other) => one + other ** 2, 0) / n;
   const relative = 1.959963984540054 * Math.sqrt((squares / value ** 2 - 1) / (n - 1));
   return { value, n, low: value * Math.exp(-relative), high: value * Math.exp(1.1 * relative + 4 / (n - 1)) };
+}
+
+/** A window of a ROC AUC, with its interval: one row in five is positive. */
+export function aucWindow(random: Random, n: number, area: number): Window {
+  const scores = SCORES['exponential']?.(area);
+  if (scores === undefined) throw new Error('there are no such scores');
+  const draw = (): number => random.uniform();
+  const scored = Array.from({ length: n }, (_, row) => {
+    const positive = row % 5 === 0;
+    return { positive, m: 1, score: (positive ? scores.positive : scores.negative)(draw) };
+  });
+  const ranking = rank(scored, (part) => part);
+  const [low, high] = aucInterval(ranking) ?? [];
+  return { value: ranking.auc, n, low, high };
 }

@@ -1,7 +1,7 @@
 // How often a rule without a threshold raises an alert where nothing changed, and within 30 windows of a lasting change.
 //
 //   node --import ./test/support/register-typescript.js test/monitor/slow-drops/simulate.ts > test/monitor/slow-drops/results.md
-import { errorWindow, Random, shareWindow } from './random.ts';
+import { aucWindow, errorWindow, Random, shareWindow } from './random.ts';
 import { SETTINGS, watch, type Metric, type Settings, type Window } from './watch.ts';
 
 const HISTORIES = 300;
@@ -117,6 +117,16 @@ for (const isHeavy of [false, true])
         ...rises.map(percent),
       );
     }
+head('ROC AUC, one label in five positive', 'area', 'labels a window', 'false alarms in 200', '5 points', '10 points');
+for (const usual of [0.7, 0.8, 0.9])
+  for (const n of [50, 200, 500]) {
+    const area =
+      (value: number): Make =>
+      (random) =>
+        aucWindow(random, n, value);
+    const drops = [0.05, 0.1].map((drop) => power(area(usual), area(usual - drop), 'share', SETTINGS));
+    print(usual, n, falseAlarms(area(usual), 'share', SETTINGS).toFixed(2), ...drops.map(percent));
+  }
 head(
   'Other constants, at 200 labels and an accuracy of 0.8',
   'limit',
