@@ -5,8 +5,8 @@ import type { GraphNode } from './outline.ts';
 /** The domain of the operators that ONNX Runtime brings beside those of ONNX. */
 export const EXTENSIONS = 'com.microsoft';
 
-/** A node of that domain, and what is known of its inputs before it runs. */
-export type ExtensionNode = {
+/** A node, and what is known of its inputs before it runs. */
+export type KnownNode = {
   readonly node: GraphNode;
   /** The dimensions of an input that is an initializer of the main graph. */
   readonly constant: (input: number) => readonly number[] | undefined;
@@ -16,13 +16,13 @@ export type ExtensionNode = {
  * What is wrong with a node of a listed operator, or undefined. The kernel of the operator reads past its inputs, or aborts, where
  * a node breaks its rule.
  */
-type Rule = (node: ExtensionNode) => string | undefined;
+type Rule = (node: KnownNode) => string | undefined;
 
-const has = ({ node }: ExtensionNode, input: number): boolean => (node.inputs[input] ?? '') !== '';
+const has = ({ node }: KnownNode, input: number): boolean => (node.inputs[input] ?? '') !== '';
 const size = (dims: readonly number[]): number => dims.reduce((product, dim) => product * dim, 1);
 
 /** Whether inputs are missing, or initializers of one of so many elements; null stands for any number. */
-function areWeights(node: ExtensionNode, sizes: Readonly<Record<number, readonly number[] | null>>): boolean {
+function areWeights(node: KnownNode, sizes: Readonly<Record<number, readonly number[] | null>>): boolean {
   return Object.entries(sizes).every(([input, allowed]) => {
     if (!has(node, Number(input))) return true;
     const dims = node.constant(Number(input));
@@ -70,8 +70,11 @@ const isBlockMatMul: Rule = (node) => {
 
 const isEmbedding: Rule = (node) => {
   if (has(node, 8)) return 'it has position ids';
-  return areWeights(node, { 2: null, 3: null, 4: null, 5: null, 6: null }) ? undefined : WEIGHTS;
+  const isRow = [5, 6].every((input) => !has(node, input) || node.constant(input)?.length === 1);
+  return isRow && areWeights(node, { 2: null, 3: null, 4: null, 5: null, 6: null }) ? undefined : WEIGHTS;
 };
+
+const isQuantisedSoftmax: Rule = (node) => (areWeights(node, { 1: [1], 2: [1], 3: [1], 4: [1] }) ? undefined : WEIGHTS);
 
 const isAttention: Rule = (node) => {
   const number = (name: string): number => integerAttribute(node.node, name) ?? 0;
@@ -89,7 +92,7 @@ const KEEPS_STATE = 'it keeps a state between calls';
 const isStateless: Rule = (node) => (keepsState(node, [6, 7, 8, 9]) ? KEEPS_STATE : undefined);
 
 /** Whether a node reads a state, in one of these inputs, or returns one beside its only output. */
-function keepsState(node: ExtensionNode, inputs: readonly number[]): boolean {
+function keepsState(node: KnownNode, inputs: readonly number[]): boolean {
   return node.node.outputs.length > 1 || inputs.some((input) => has(node, input));
 }
 
@@ -103,7 +106,7 @@ function areHeads(sizes: readonly number[], width: number, heads: number): boole
 const SOUND: Rule = () => undefined;
 
 /** Operators whose kernels kept to their tensors in thousands of nodes with odd shapes, with what a node of each must be. */
-const ALLOWED = new Map<string, Rule>([
+export const ALLOWED = new Map<string, Rule>([
   ...[
     'BiasGelu',
     'CDist',
@@ -119,7 +122,6 @@ const ALLOWED = new Map<string, Rule>([
     'QLinearConv',
     'QLinearGlobalAveragePool',
     'QLinearMul',
-    'QLinearSoftmax',
     'QuantizeLinear',
     'QuickGelu',
     'SkipLayerNormalization',
@@ -136,6 +138,7 @@ const ALLOWED = new Map<string, Rule>([
   ['QGemm', isGemm],
   ['QLinearLeakyRelu', hasAllOfFive],
   ['QLinearSigmoid', hasAllOfFive],
+  ['QLinearSoftmax', isQuantisedSoftmax],
 ]);
 
 const READS_PAST = 'its kernel reads past its inputs where their shapes do not match';
@@ -163,7 +166,7 @@ const REMEDY =
  * Refuses an operator of com.microsoft that is not on the list, or a node whose shapes its kernel does not check.
  * @throws PgscoreError model_refused_operator
  */
-export function checkExtension(node: ExtensionNode): void {
+export function checkExtension(node: KnownNode): void {
   const { op } = node.node;
   const rule = ALLOWED.get(op);
   const leftOut = Object.hasOwn(LEFT_OUT, op) ? LEFT_OUT[op] : 'it was not tried with wrong shapes';

@@ -1,9 +1,10 @@
 import { PgscoreError } from '../errors.ts';
 import { localFunctions } from './local-functions.ts';
 import { CHILDREN, GRAPH, MODEL, NODE, SPARSE, TENSOR, type MessageKind } from './layout.ts';
-import { EXTENSIONS, checkExtension } from './extensions.ts';
-import { checkOperator } from './operators.ts';
-import { type GraphNode, readNode } from './outline.ts';
+import { checkConcat } from './concat.ts';
+import { EXTENSIONS, checkExtension, type KnownNode } from './extensions.ts';
+import { checkOperator, isStandardDomain } from './operators.ts';
+import { readNode } from './outline.ts';
 import { checkDims, checkInside, dimsOf } from './tensors.ts';
 import { Fields, LENGTH, VARINT, parts, textField, textOf, whole, type Span } from './wire.ts';
 
@@ -144,15 +145,16 @@ class Walk {
     const names = [domain, op].map((part) => (part === undefined ? '' : textOf(part.payload)));
     const [domainName = '', opName = ''] = names;
     if (this.#functions.has(`${domainName}:${opName}`)) return;
-    if (domainName === EXTENSIONS) this.#checkExtension(readNode({ field: node, payload: node }), inMainGraph);
+    if (domainName === EXTENSIONS) checkExtension(this.#known(node, inMainGraph));
     else checkOperator(domainName, opName);
+    if (isStandardDomain(domainName) && opName === 'Concat') checkConcat(this.#known(node, inMainGraph));
   }
 
-  #checkExtension(node: GraphNode, inMainGraph: boolean): void {
+  #known(message: Span, inMainGraph: boolean): KnownNode {
     this.#weights ??= initializerDims(this.#model);
     const weights = this.#weights;
-    const constant = (input: number) => (inMainGraph ? weights.get(node.inputs[input] ?? '') : undefined);
-    checkExtension({ node, constant });
+    const node = readNode({ field: message, payload: message });
+    return { node, constant: (input) => (inMainGraph ? weights.get(node.inputs[input] ?? '') : undefined) };
   }
 }
 

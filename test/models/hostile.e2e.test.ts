@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { deployModel, submitDeploy } from '../support/deploy.ts';
+import { deployBytes, deployModel, submitDeploy } from '../support/deploy.ts';
 import { hostileBytes, hostileModels } from '../support/golden-models.ts';
+import { DataType, int32, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { childrenOf } from '../support/processes.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreTable } from '../support/run.ts';
@@ -74,6 +75,49 @@ describe('a model with one thing wrong', () => {
     },
   );
 });
+
+describe('a model that divides whole numbers', () => {
+  const row = (x: number): string => `select pgscore.score('divides', jsonb_build_object('x', ${x})) as score`;
+
+  test('is refused the row where it divides by zero', async () => {
+    await deployBytes(ada, 'divides', leastDividedBy(78), { features: ['x'], native: false });
+    expect(await refusal(alice, row(78))).toMatchObject({
+      code: '22000',
+      message: expect.stringContaining('Integer division by zero'),
+    });
+  });
+
+  test('fails the call where the result is too large, which ends its process, and the next are answered', async () => {
+    expect(await refusal(alice, row(77))).toMatchObject({ code: 'XX000', message: expect.stringContaining('SIGFPE') });
+    const next = await waitFor(() => alice.query(row(79)).catch(() => undefined), { message: 'another process' });
+    expect(next.rows).toEqual([{ score: -(2 ** 31) }]);
+  });
+
+  test('fails a run over that row, and the next is done', async () => {
+    await alice.query('create table ordinary as select id, id::real as x from generate_series(70, 76) id');
+    await alice.query('create table too_large as select id, id::real as x from generate_series(70, 80) id');
+    expect(await scoreTable(alice, 'divides', 'too_large', { key: 'id' })).toMatchObject({
+      state: 'failed',
+      error_code: 'scorer_lost',
+    });
+    const next = await scoreTable(alice, 'divides', 'ordinary', { key: 'id' });
+    expect(next).toMatchObject({ state: 'done', rows_done: '7', rows_failed: '0' });
+  });
+});
+
+/** The least int32 divided by what a column is above a number. */
+function leastDividedBy(number: number): Uint8Array {
+  return onnxModel({
+    nodes: [
+      node('Cast', ['X'], ['whole'], { to: DataType.INT32 }),
+      node('Sub', ['whole', 'number'], ['above']),
+      node('Div', ['least', 'above'], ['part']),
+      node('Cast', ['part'], ['y'], { to: DataType.FLOAT }),
+    ],
+    inputs: [tensorValue('X', [null, 1])],
+    tensors: [int32('number', number), int32('least', -(2 ** 31))],
+  });
+}
 
 describe('afterwards the service', () => {
   test('has no child left but its scorers and its gateway', async () => {

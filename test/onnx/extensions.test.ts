@@ -40,6 +40,7 @@ describe('operators of ONNX Runtime that are let in', () => {
     ['EmbedLayerNormalization', { inputs: ['X', null, [9, 3], [5, 3], null, [3], [3]] }],
     ['QGemm', { inputs: ['X', [], [], [3, 4], [], [], null, [], []] }],
     ['QLinearSigmoid', { inputs: ['X', [], null, [], []] }],
+    ['QLinearSoftmax', { inputs: ['X', [], [], [1], [1]] }],
   ])('%s of %j', (op, form) => {
     expect(() => gate(modelOf(op, form))).not.toThrow();
   });
@@ -67,6 +68,8 @@ describe('operators of ONNX Runtime that are refused', () => {
     ['MatMulIntegerToFloat', { inputs: ['X', [3, 4], 'X', [5]] }, /matching sizes/],
     ['EmbedLayerNormalization', { inputs: ['X', null, [9, 3], [5, 3], null, [3], [3], null, [1, 2]] }, /position ids/],
     ['EmbedLayerNormalization', { inputs: ['X', null, 'X', [5, 3], null, [3], [3]] }, /matching sizes/],
+    ['EmbedLayerNormalization', { inputs: ['X', null, [9, 3], [5, 3], null, [3], []] }, /matching sizes/],
+    ['QLinearSoftmax', { inputs: ['X', [], [], [0], []] }, /matching sizes/],
     [
       'MultiHeadAttention',
       { inputs: ['X', 'X', 'X', null, null, null, 'X', 'X'], attributes: { num_heads: 1 } },
@@ -96,5 +99,28 @@ describe('operators of ONNX Runtime that are refused', () => {
     const tensors = [floats('w1', [3, 12], []), floats('w2', [12], []), ...(other.tensors ?? [])];
     const model = onnxModel({ nodes: [...(other.nodes ?? []), nodeOf('Attention', attention)], tensors });
     expect(caught(() => gate(model)).message).toMatch(/weights must be initializers/);
+  });
+});
+
+describe('a part of Concat that has no elements', () => {
+  const joined = (dims: number[], axis: number): Uint8Array =>
+    onnxModel({ nodes: [node('Concat', ['X', 'part'], ['y'], { axis })], tensors: [floats('part', dims, [])] });
+
+  test.each<[number[], number]>([
+    [[0, 5], 1],
+    [[0, 5], -1],
+    [[5, 0], 0],
+  ])('%j along axis %d is refused: its place in the result would be left as it was in memory', (dims, axis) => {
+    const error = caught(() => gate(joined(dims, axis)));
+    expect(error.code).toBe('model_refused_operator');
+    expect(error.message).toContain("part 'part' of dimensions");
+  });
+
+  test.each<[number[], number]>([
+    [[0, 3], 0],
+    [[7, 0], 1],
+    [[1, 2], 1],
+  ])('%j along axis %d has no place there, or elements, and is let in', (dims, axis) => {
+    expect(() => gate(joined(dims, axis))).not.toThrow();
   });
 });

@@ -56,7 +56,7 @@ export function classic(
 
 /** Names that hold floats even where the numbers are whole. */
 const FLOAT_ATTRIBUTES =
-  /values$|weights|coefficients|intercepts|offset|scale|hitrates|kernel_params|rho|support_vectors|floats?$|alpha|beta|epsilon|^threshold$/;
+  /values$|weights|coefficients|intercepts|offset|scale|hitrates|params|rho|support_vectors|floats?$|alpha|beta|epsilon|^threshold$/;
 
 function attributeOf(name: string, value: AttributeValue): AttributeProto {
   if (Array.isArray(value)) return listAttribute(name, value);
@@ -100,6 +100,13 @@ export function integers(name: string, dims: number[], values: number[]): Tensor
     dataType: DataType.INT64,
     int64Data: values.map(BigInt),
   });
+}
+
+/** Whole numbers of any type, as numbers of few bits are kept, or floats. */
+export function tensorOf(name: string, dataType: DataType, dims: number[], values: number[]): TensorProto {
+  if (dataType === DataType.FLOAT) return floats(name, dims, values);
+  if (dataType === DataType.INT64) return integers(name, dims, values);
+  return create(TensorProtoSchema, { name, dims: dims.map(BigInt), dataType, int32Data: values });
 }
 
 /** A single int32. */
