@@ -238,7 +238,11 @@ comment on view pgscore_bi.current_model_health is
 
 create or replace view pgscore_bi.model_events with (security_barrier) as
 select a.at as "time", null::timestamptz as timeend, a.model || coalesce('@' || a.version, '') || ': ' || a.action
-    || coalesce(' ' || nullif(a.detail ->> 'alias', ''), '') || ' by ' || a.actor as text,
+    || coalesce(' ' || nullif(a.detail ->> 'alias', ''), '') || ' by ' || a.actor
+    || coalesce(', arms ' || (a.detail ->> 'arms'), '')
+    || coalesce(case when (a.detail ->> 'force')::boolean then ', forced: ' else ', because: ' end || (a.detail ->> 'reason'), '')
+    || coalesce(', not passed: ' || (select string_agg(rtrim(f, '.'), '; ') from jsonb_array_elements_text(a.detail -> 'failed') f),
+                '') as text,
        concat_ws(',', 'pgscore', a.action, a.model) as tags
   from pgscore_data.audit a join pgscore_data.visible_model m on m.name = a.model
  where a.action in ('deploy', 'promote', 'rollback', 'set_alias', 'drop_version', 'monitor', 'monitor_features', 'set_baseline', 'rebuild',

@@ -44,6 +44,14 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [MODEL],
     optional: true,
   },
+  'experiment-stages': {
+    text: `select v.number::bigint as model_version, s.since, (select sum(upper(r) - lower(r)) from unnest(s.buckets) r)::float8 / 100 as share
+             from pgscore_data.experiment_stage s join pgscore_data.version v using (version_id)
+            where s.experiment_id = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
+            order by v.number, s.since limit 200`,
+    parameters: [MODEL],
+    optional: true,
+  },
   gates: {
     text: `select g.* from pgscore_data._known_verdicts($1, $2::bigint[]) g limit 200`,
     parameters: [MODEL, VERSIONS],

@@ -1,7 +1,7 @@
 import { ask, number, text, type Row } from './api.ts';
 import { numeric } from './data-table.ts';
 import { el } from './dom.ts';
-import { decimal } from './format.ts';
+import { count, day, decimal } from './format.ts';
 import { titleOf } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { tablePanel, type Panel } from './panel.ts';
@@ -13,7 +13,7 @@ export const comparisonPanel = (): Panel<ModelContext> =>
   tablePanel<ModelContext>({
     id: 'comparison',
     title: 'Which version is better',
-    about: 'over the labels that judge both; differences with 95 % intervals',
+    about: 'by live predictions, over the labels that judge both; differences with 95 % intervals',
     depends: ({ versions }) => versions,
     load: async (context) => {
       const rows = await ask('comparison', ofVersions(context));
@@ -26,22 +26,25 @@ export const comparisonPanel = (): Panel<ModelContext> =>
       'Version',
       'Against',
       'Metric',
-      ...['Its', 'The other’s', 'Difference', 'Interval'].map(numeric),
       'Verdict',
+      ...['Difference', 'Interval', 'Its', 'The other’s', 'Labels'].map(numeric),
+      'Predictions for',
     ],
     cells: (row, { task }) => [
       text(row, 'model_version'),
       `${text(row, 'other_version')}, the ${text(row, 'compared_with')}`,
       `${titleOf(task, text(row, 'metric'))}${row['target'] === null ? '' : ` of ${text(row, 'target')}`}`,
-      decimal(number(row, 'value_a')),
-      decimal(number(row, 'value_b')),
-      decimal(number(row, 'difference')),
-      `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}`,
       el(
         'span',
         { class: `chip ${TONES[text(row, 'verdict')] ?? 'plain'}` },
         text(row, 'verdict').replaceAll('_', ' '),
       ),
+      decimal(number(row, 'difference')),
+      `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}`,
+      decimal(number(row, 'value_a')),
+      decimal(number(row, 'value_b')),
+      count(number(row, 'n_a')),
+      `${day(text(row, 'first_date'))} to ${day(text(row, 'last_date'))}`,
     ],
   });
 

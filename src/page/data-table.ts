@@ -13,20 +13,51 @@ export type Table = {
   readonly rows: readonly (readonly Cell[])[];
 };
 
-export function dataTable({ caption, columns, rows }: Table): HTMLElement {
+/** So many rows of a list are shown before somebody asks for the rest. */
+const FIRST_ROWS = 10;
+
+/** The numbers of a plot: a table that scrolls in its box. */
+export function dataTable(table: Table): HTMLElement {
+  return scrollBox(table.caption, tableElement(table));
+}
+
+/** A table that stands by itself: its rows are cards on a phone, and a button shows all of many. */
+export function listTable(table: Table): HTMLElement {
+  const element = tableElement(table);
+  element.classList.add('stacks');
+  const box = scrollBox(table.caption, element, 'free');
+  const rest = [...element.querySelectorAll('tbody tr')].slice(FIRST_ROWS);
+  // One row more takes no more room than a button.
+  if (rest.length < 2) return box;
+  const show = (isOpen: boolean): void => {
+    for (const row of rest) row.toggleAttribute('hidden', !isOpen);
+    button.textContent = isOpen ? 'Show fewer' : `Show all ${table.rows.length} rows`;
+    button.setAttribute('aria-expanded', String(isOpen));
+  };
+  const toggle = (): void => show(button.getAttribute('aria-expanded') !== 'true');
+  const button = el('button', { type: 'button', class: 'link more', onclick: toggle });
+  show(false);
+  return el('div', {}, box, button);
+}
+
+/** With roles, as a browser takes those of a table away from what it lays out as cards. */
+function tableElement({ caption, columns, rows }: Table): HTMLElement {
+  const heads = columns.map((column) => (typeof column === 'string' ? column : column.head));
   const classOf = (at: number): string | undefined => (typeof columns[at] === 'string' ? undefined : 'end');
-  const head = columns.map((column, at) =>
-    el('th', { scope: 'col', class: classOf(at) }, typeof column === 'string' ? column : column.head),
-  );
-  const lines = rows.map((row) => el('tr', {}, ...row.map((cell, at) => el('td', { class: classOf(at) }, cell))));
-  const table = el(
+  const head = heads.map((words, at) => el('th', { scope: 'col', role: 'columnheader', class: classOf(at) }, words));
+  const lineOf = (row: readonly Cell[]): HTMLElement =>
+    el(
+      'tr',
+      { role: 'row' },
+      ...row.map((cell, at) => el('td', { role: 'cell', class: classOf(at), 'data-head': heads[at] ?? '' }, cell)),
+    );
+  return el(
     'table',
-    {},
+    { role: 'table' },
     el('caption', {}, caption),
-    el('thead', {}, el('tr', {}, ...head)),
-    el('tbody', {}, ...lines),
+    el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ...head)),
+    el('tbody', { role: 'rowgroup' }, ...rows.map(lineOf)),
   );
-  return scrollBox(caption, table);
 }
 
 /** A box that scrolls, and shows at its edges where more is hidden; `label` is for whoever does not see it. */

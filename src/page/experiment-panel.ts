@@ -1,7 +1,7 @@
 import { ask, number, text, type Row } from './api.ts';
-import { dataTable, numeric, type Cell } from './data-table.ts';
+import { listTable, numeric, type Cell } from './data-table.ts';
 import { el } from './dom.ts';
-import { count, day, decimal, percent } from './format.ts';
+import { count, day, decimal, moment, percent } from './format.ts';
 import { swatch } from './legend.ts';
 import { judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
@@ -10,15 +10,15 @@ import { panel, type Panel } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
 import { timePlot, type Series } from './time-plot.ts';
 
-type Data = { readonly rows: readonly Row[]; readonly daily: readonly Row[] };
+type Data = Readonly<Record<'rows' | 'daily' | 'stages', readonly Row[]>>;
 
 const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad', sample_ratio: 'warn' };
 
 const COLUMNS = [
   'Version',
   'Metric',
-  ...['Entities', 'Labels', 'Its', 'Difference', 'Always valid'].map(numeric),
   'Verdict',
+  ...['Difference', 'Always valid', 'Its', 'Entities', 'Labels'].map(numeric),
   'Why',
 ];
 
@@ -32,16 +32,20 @@ export const experimentPanel = (): Panel<ModelContext> =>
     load: async ({ model }) => {
       const rows = await ask('experiment', { model });
       if (rows.length === 0) return undefined;
-      return { rows, daily: await ask('experiment-daily', { model }) };
+      const [daily, stages] = await Promise.all([
+        ask('experiment-daily', { model }),
+        ask('experiment-stages', { model }),
+      ]);
+      return { rows, daily, stages };
     },
-    draw: (body, { rows, daily }, { task, address, model }) => {
+    draw: (body, { rows, daily, stages }, { task, address, model }) => {
       const [first] = rows;
       body.say(aboutOf(first));
-      body.add(armsOf(rows));
+      body.add(armsOf(rows), ...stagesOf(stages));
       const metric = judgedMetric(daily, task, address.metric);
       if (metric !== undefined) plot(body, daily, metric, model);
       const caption = 'Arms and champion, metric by metric';
-      body.add(dataTable({ caption, columns: COLUMNS, rows: rows.map((row) => cellsOf(row, task)) }));
+      body.add(listTable({ caption, columns: COLUMNS, rows: rows.map((row) => cellsOf(row, task)) }));
       for (const arm of new Set(rows.filter(isArm).map((row) => text(row, 'model_version')))) {
         if (first?.['is_running'] !== true) continue;
         body.add(el('pre', {}, `select pgscore.stop_experiment('${model}', promote => '${model}@${arm}');`));
@@ -77,6 +81,17 @@ function armsOf(rows: readonly Row[]): HTMLElement {
     );
   });
   return el('div', { class: 'legend' }, ...entries);
+}
+
+/** From when on each arm had which share, where that has changed. */
+function stagesOf(stages: readonly Row[]): HTMLElement[] {
+  const versions = [...new Set(stages.map((row) => text(row, 'model_version')))];
+  const lines = versions.flatMap((version) => {
+    const own = stages.filter((row) => text(row, 'model_version') === version);
+    const steps = own.map((row) => `${number(row, 'share')} % from ${moment(text(row, 'since'))}`);
+    return steps.length < 2 ? [] : [el('li', {}, `version ${version}: ${steps.join(', then ')}`)];
+  });
+  return lines.length === 0 ? [] : [el('ul', { class: 'legend', 'aria-label': 'Stages' }, ...lines)];
 }
 
 function plot(body: PanelBody, daily: readonly Row[], metric: Metric, model: string): void {
@@ -130,12 +145,12 @@ function cellsOf(row: Row, task: Task): Cell[] {
   return [
     `${text(row, 'model_version')}${isArm(row) ? '' : ', champion'}`,
     titleOf(task, text(row, 'metric')),
-    count(number(row, 'entities')),
-    percent(number(row, 'label_coverage'), 0),
-    decimal(number(row, 'value')),
+    verdict === '' ? '' : el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, verdict.replaceAll('_', ' ')),
     isArm(row) ? decimal(number(row, 'difference')) : '',
     low === null ? '' : `${decimal(low)} to ${decimal(number(row, 'always_valid_high'))}`,
-    verdict === '' ? '' : el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, verdict.replaceAll('_', ' ')),
+    decimal(number(row, 'value')),
+    count(number(row, 'entities')),
+    percent(number(row, 'label_coverage'), 0),
     el('div', { class: 'wide' }, text(row, 'reason')),
   ];
 }

@@ -4,7 +4,7 @@ import { el } from './dom.ts';
 import { ago, count, span, moment, sentences } from './format.ts';
 import { RUN_HINT, scoreHint, scheduleHint } from './tooltip.ts';
 import { panel, tablePanel, type Panel } from './panel.ts';
-import { scrollBox, dataTable, numeric } from './data-table.ts';
+import { listTable, numeric } from './data-table.ts';
 import type { ModelContext } from './model-context.ts';
 
 const TONES: Readonly<Record<string, string>> = {
@@ -17,30 +17,26 @@ const TONES: Readonly<Record<string, string>> = {
 
 /** The newest runs, of one model or of all, with the progress of those that go on. */
 export const runsPanel = (model?: string): Panel<undefined> =>
-  panel<undefined, Row[]>({
+  tablePanel<undefined>({
     id: 'runs',
     title: 'Runs',
     depends: () => null,
     load: async () => (model === undefined ? ask('runs') : ask('model-runs', { model })),
-    draw: (body, rows) => {
-      if (rows.length === 0)
-        return body.empty('Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model));
-      const heads = ['Run', 'Model', 'Source', 'State', 'Rows', 'Rate', 'By', 'When'];
-      const table = el(
-        'table',
-        {},
-        el(
-          'thead',
-          {},
-          el(
-            'tr',
-            {},
-            ...heads.map((head) => el('th', { scope: 'col', class: isNumber(head) ? 'end' : undefined }, head)),
-          ),
-        ),
-        el('tbody', {}, ...rows.map(lineOf)),
-      );
-      body.add(scrollBox('Runs', table));
+    nothing: ['Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model)],
+    caption: 'The newest first',
+    columns: ['Run', 'Model', 'State', 'Source', numeric('Rows'), numeric('Rate'), 'By', 'When'],
+    cells: (row) => {
+      const rate = number(row, 'rows_per_second');
+      return [
+        text(row, 'run'),
+        el('a', { href: modelLink(modelOf(row)) }, text(row, 'model')),
+        stateOf(row),
+        text(row, 'source'),
+        rowsOf(row),
+        rate === null ? '–' : `${count(rate)}/s`,
+        text(row, 'requested_by'),
+        ago(text(row, 'finished_at') || text(row, 'started_at') || text(row, 'requested_at')),
+      ];
     },
   });
 
@@ -49,25 +45,9 @@ export async function somethingRuns(): Promise<boolean> {
   return (await ask('runs')).some((row) => row['state'] === 'running' || row['state'] === 'queued');
 }
 
-function isNumber(head: string): boolean {
-  return head === 'Rows' || head === 'Rate';
-}
-
-function lineOf(row: Row): HTMLElement {
-  const model = text(row, 'model');
-  const rate = number(row, 'rows_per_second');
-  return el(
-    'tr',
-    {},
-    el('td', { class: 'num' }, text(row, 'run')),
-    el('td', {}, el('a', { href: modelLink(model.replace(/@\d+$/, '')) }, model)),
-    el('td', {}, text(row, 'source')),
-    el('td', { class: row['error'] === null ? undefined : 'wide' }, stateOf(row)),
-    el('td', { class: 'end' }, rowsOf(row)),
-    el('td', { class: 'end' }, rate === null ? '–' : `${count(rate)}/s`),
-    el('td', {}, text(row, 'requested_by')),
-    el('td', {}, ago(text(row, 'finished_at') || text(row, 'started_at') || text(row, 'requested_at'))),
-  );
+/** The name of a model, also where a version is named. */
+function modelOf(row: Row): string {
+  return text(row, 'model').replace(/@\d+$/, '');
 }
 
 function stateOf(row: Row): HTMLElement {
@@ -76,7 +56,8 @@ function stateOf(row: Row): HTMLElement {
   const failed = number(row, 'rows_failed') ?? 0;
   if (state === 'done' && failed > 0) return el('span', { class: 'chip warn' }, `done, ${count(failed)} failed`);
   const chip = el('span', { class: `chip ${TONES[state] ?? 'plain'}` }, state);
-  if (state === 'failed') return el('div', {}, chip, ` ${sentences(text(row, 'error'), text(row, 'remedy'))}`);
+  if (state === 'failed')
+    return el('div', { class: 'wide' }, chip, ` ${sentences(text(row, 'error'), text(row, 'remedy'))}`);
   if (state !== 'running' || done === null || total === null || total === 0) return chip;
   const left = number(row, 'eta_seconds');
   const bar = el('progress', { max: total, value: Math.min(done, total), 'aria-label': `Run ${text(row, 'run')}` });
@@ -107,14 +88,14 @@ export const schedulesPanel = (model?: string): Panel<undefined> =>
     },
     nothing: ['Nothing is scored by the clock.', scheduleHint(model)],
     caption: 'By name',
-    columns: ['Schedule', 'When', 'Model', 'Source', 'State', 'Next'],
+    columns: ['Schedule', 'State', 'When', 'Next', 'Model', 'Source'],
     cells: (row) => [
       text(row, 'name'),
+      scheduleState(row),
       `${text(row, 'cron')} ${text(row, 'time_zone')}`,
+      moment(text(row, 'next_fire_at') || null),
       text(row, 'model'),
       text(row, 'source'),
-      scheduleState(row),
-      moment(text(row, 'next_fire_at') || null),
     ],
   });
 
@@ -122,7 +103,8 @@ function scheduleState(row: Row): HTMLElement {
   const state = text(row, 'state');
   const tone = state === 'active' ? 'good' : state === 'broken' ? 'bad' : 'plain';
   const error = text(row, 'last_error');
-  return el('span', {}, el('span', { class: `chip ${tone}` }, state), error !== '' && ` ${error}`);
+  const chip = el('span', { class: `chip ${tone}` }, state);
+  return error === '' ? chip : el('div', { class: 'wide' }, chip, ` ${error}`);
 }
 
 /** When accuracy was brought up to date, and what had changed. Not shown before the first time. */
@@ -137,7 +119,7 @@ export const refreshesPanel = (): Panel<undefined> =>
       return rows.length === 0 ? undefined : rows;
     },
     draw: (body, rows) => {
-      const table = dataTable({
+      const table = listTable({
         caption: 'The newest refreshes that changed something',
         columns: ['When', ...['Runs', 'Labels', 'Pairs added', 'Removed', 'Took'].map(numeric)],
         rows: rows.map((row) => [

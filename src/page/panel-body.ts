@@ -48,19 +48,23 @@ export class PanelBody {
     draw();
     const after = this.#looks();
     for (const [at, details] of after.details.entries()) details.open ||= before.open[at] === true;
+    for (const [at, button] of after.buttons.entries()) if (before.expanded[at] === true) button.click();
     for (const [at, box] of after.boxes.entries()) box.scrollTo(before.scrolled[at] ?? {});
     if (before.focused >= 0) after.focusable[before.focused]?.focus({ preventScroll: true });
   }
 
   #looks() {
     const details = [...this.element.querySelectorAll('details')];
+    const buttons = [...this.element.querySelectorAll<HTMLElement>('button[aria-expanded]')];
     const boxes = [...this.element.querySelectorAll('.scroll')];
-    const focusable = [...this.element.querySelectorAll<HTMLElement>('a, summary, [tabindex]')];
+    const focusable = [...this.element.querySelectorAll<HTMLElement>('a, button, summary, [tabindex]')];
     return {
       details,
+      buttons,
       boxes,
       focusable,
       open: details.map(({ open }) => open),
+      expanded: buttons.map((button) => button.getAttribute('aria-expanded') === 'true'),
       scrolled: boxes.map(({ scrollLeft: left, scrollTop: top }) => ({ left, top })),
       focused: focusable.findIndex((element) => element === document.activeElement),
     };

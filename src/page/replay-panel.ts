@@ -1,5 +1,5 @@
 import { ask, number, text, type Row } from './api.ts';
-import { dataTable, numeric, type Cell } from './data-table.ts';
+import { listTable, numeric, type Cell } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal } from './format.ts';
 import { ENOUGH, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
@@ -18,8 +18,14 @@ type Data = {
 };
 
 const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad' };
-const COLUMNS = ['Version', 'Against', 'Window', 'In training', 'Metric', ...['Its', 'The other’s'].map(numeric)];
-const REST = [...['Difference', 'Interval'].map(numeric), 'Verdict'];
+const COLUMNS = [
+  'Version',
+  'Against',
+  'Metric',
+  'Verdict',
+  ...['Difference', 'Interval', 'Its', 'The other’s'].map(numeric),
+];
+const REST = ['Predictions for', 'In training'];
 const IN_TRAINING: Readonly<Record<string, string>> = { none: 'no', left_out: 'left out', unknown: 'not known' };
 
 /** What versions would have said of the past, against what the champion said then. Not shown where nothing was replayed. */
@@ -45,7 +51,7 @@ export const replayPanel = (): Panel<ModelContext> =>
       const metric = judgedMetric(judged, task, address.metric);
       if (metric !== undefined) body.plot(plotOf(data, metric));
       body.add(
-        dataTable({
+        listTable({
           caption: 'Replays against the champion, the newest first, with 95 % intervals',
           columns: [...COLUMNS, ...REST],
           rows: data.rows.map((row) => cellsOf(row, task)),
@@ -109,12 +115,13 @@ function cellsOf(row: Row, task: Task): Cell[] {
   return [
     `${text(row, 'model_version')}, replay`,
     `${text(row, 'other_version')}, live`,
+    titleOf(task, text(row, 'metric')),
+    el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, why.replaceAll('_', ' ')),
+    decimal(number(row, 'difference')),
+    isCompared ? `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}` : '',
+    ...['value_a', 'value_b'].map((column) => decimal(number(row, column))),
     dates[0] === '' ? '' : dates.map((date) => day(date)).join(' to '),
     IN_TRAINING[text(row, 'in_training')] ?? '',
-    titleOf(task, text(row, 'metric')),
-    ...['value_a', 'value_b', 'difference'].map((column) => decimal(number(row, column))),
-    isCompared ? `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}` : '',
-    el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, why.replaceAll('_', ' ')),
   ];
 }
 

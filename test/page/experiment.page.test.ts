@@ -42,6 +42,10 @@ async function pointsOf(column: string): Promise<Drawn[number]['data']> {
          insert into pgscore_data.experiment_arm (experiment_id, version_id, weight, buckets)
          select s.experiment_id, v.version_id, 10, '{[0,1000)}' from started s join pgscore_data.version v using (model_id) where v.number = 2
          returning *
+       ), staged as (
+         insert into pgscore_data.experiment_stage (experiment_id, since, version_id, buckets)
+         select a.experiment_id, x.since, a.version_id, x.buckets
+           from arm a cross join (values ('2026-03-01 12:00+00'::timestamptz, '{[0,250)}'::int4multirange), ('2026-03-05 12:00+00', '{[0,250),[300,1050)}')) x (since, buckets)
        ), judged as (
          insert into pgscore_data.experiment_judgement (experiment_id, judged_at, judge_seconds, srm_p_value)
          select experiment_id, clock_timestamp() + interval '1 hour', 1, 0.42 from started
@@ -66,6 +70,7 @@ async function pointsOf(column: string): Promise<Drawn[number]['data']> {
     ]) {
       expect(said).toContain(text);
     }
+    expect(said).toMatch(/version 2: 2\.5 % from 1 Mar 2026, \d\d:\d\d, then 10 % from 5 Mar 2026, \d\d:\d\d/);
     expect(await page.locator('#experiment .chip.good').allTextContents()).toEqual(['better']);
     expect(await page.locator('#experiment pre').allTextContents()).toEqual([
       `select pgscore.stop_experiment('price', promote => 'price@2');`,

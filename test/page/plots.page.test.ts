@@ -6,7 +6,6 @@ import { addMonitoredModel, addRun } from '../monitor/monitored-model.ts';
 import { chromiumHere, drawnIn, numbersIn, openPage, type Drawn, type TestPage } from '../support/browser.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { startTestService } from '../support/service.ts';
-import { waitFor } from '../support/wait-for.ts';
 import { addWatchedModels } from './watched-models.ts';
 
 const database = await cloneDatabase();
@@ -166,21 +165,6 @@ async function show(hash: string): Promise<void> {
     expect(bound?.map(({ y }) => y)).toEqual([0.4, 0.4, 0.4]);
     await show('#/model/churn?metric=f1_score');
     expect((await drawnIn(page, 'performance')).map(({ label }) => label)).not.toContain('alert below: monthly');
-  });
-
-  test('which version is better, and by how much at least', async () => {
-    const compared = `select model_version::text as version, value_a, value_b, difference, ci_low, ci_high, verdict from pgscore_bi.version_comparison
-      where model_name = 'price' and compared_with = 'predecessor' and difference is not null order by metric`;
-    type Compared = Record<'value_a' | 'value_b' | 'difference' | 'ci_low' | 'ci_high', number> & { verdict: string };
-    await waitFor(async () => (await rowsOf(compared)).length === 2, { message: 'the comparison' });
-    await show('#/model/price');
-    await page.locator('#comparison tbody tr').first().waitFor();
-    const view = (await rowsOf<Compared>(compared)).map((row) => [
-      ...[row.value_a, row.value_b, row.difference].map(decimal),
-      `${decimal(row.ci_low)} to ${decimal(row.ci_high)}`,
-      row.verdict.replaceAll('_', ' '),
-    ]);
-    expect((await numbersIn(page, 'comparison')).map((cells) => cells.slice(3))).toEqual(view);
   });
 
   test('which gates a version passes, and the statement that promotes it', async () => {

@@ -52,14 +52,14 @@ let opened: TestPage;
     const line = (metric: string, its: string, difference: string, interval: string, verdict: string): string[] => [
       '2, replay',
       '1, live',
-      '1 Feb 2026 to 30 Mar 2026',
-      'left out',
       metric,
-      its,
-      '3.000',
+      verdict,
       difference,
       interval,
-      verdict,
+      its,
+      '3.000',
+      '1 Feb 2026 to 30 Mar 2026',
+      'left out',
     ];
     const shown = await numbersIn(opened.page, 'replays', 1);
     expect(shown).toEqual([

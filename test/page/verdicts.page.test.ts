@@ -135,14 +135,15 @@ async function verdicts(): Promise<Verdict[]> {
 
   test('on a phone, a table that is cut off says so, until its end is in sight', async () => {
     const { page: phone } = await openPage(service.url, { width: 390 });
-    await phone.goto(`${service.url}/#/`);
-    const frame = phone.locator('#runs .scroll-frame');
-    await phone.locator('#runs .sideways').waitFor();
+    await phone.goto(`${service.url}/#/model/churn`);
+    await phone.locator('#performance summary').click();
+    const frame = phone.locator('#performance .scroll-frame');
+    await phone.locator('#performance .sideways').waitFor();
     expect(await frame.getAttribute('data-more')).toBe('right');
-    await phone.locator('#runs .scroll').evaluate((box) => box.scrollTo({ left: box.scrollWidth }));
-    await phone.locator('#runs .scroll-frame[data-more=left]').waitFor();
+    await phone.locator('#performance .scroll').evaluate((box) => box.scrollTo({ left: box.scrollWidth }));
+    await phone.locator('#performance .scroll-frame[data-more=left]').waitFor();
     await phone.setViewportSize({ width: 1280, height: 900 });
-    await phone.locator('#runs .sideways').waitFor({ state: 'hidden' });
+    await phone.locator('#performance .sideways').waitFor({ state: 'hidden' });
     await phone.close();
   });
 });

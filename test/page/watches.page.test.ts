@@ -42,7 +42,7 @@ async function showsOf(target: string, ...expected: readonly RegExp[]): Promise<
       create table live (id int primary key, x float8);
       create table broken (id int primary key, x float8);
       insert into live select i, i from generate_series(1, 1200) i`);
-    opened = await openPage(service.url, { width: 390 });
+    opened = await openPage(service.url, { width: 700 });
     ({ page } = opened);
   });
 
