@@ -52,8 +52,9 @@ function ownClassReader({ classLabels }: Signature, shareOf: (probability: numbe
   return (outputs, at, rows, into) => {
     readLikeliest(outputs, at, rows, into);
     const { score, label, probabilities, errors } = into;
+    const labelOf = labelsIn(outputs[1]);
     for (let row = at; row < at + rows; row += 1) {
-      const own = places.get(outputs[1]?.data[row - at]);
+      const own = places.get(labelOf(row - at));
       if (own === undefined) errors.set(row, UNKNOWN_LABEL);
       else if (label !== null && probabilities !== null) {
         label[row] = own;
@@ -127,8 +128,8 @@ function deciderOf(signature: Signature, positive: number): (labels: RunOutput |
   if (hasOwnLabel(signature)) {
     const places = placesOf(classLabels);
     return (labels) => {
-      const data = labels?.data ?? [];
-      return (_value, _other, row) => places.get(data[row]);
+      const labelOf = labelsIn(labels);
+      return (_value, _other, row) => places.get(labelOf(row));
     };
   }
   return () => (value, other) => (value > other || (value === other && positive === 0) ? positive : negative);
@@ -149,8 +150,9 @@ function marginReader(
   };
   return ([output, labels], at, rows, { score, label, margins, errors }) => {
     const values = numbers(output);
+    const labelOf = labelsIn(labels);
     for (let row = 0; row < rows; row += 1) {
-      const said = places.get(labels?.data[row]);
+      const said = places.get(labelOf(row));
       if (said === undefined) errors.set(at + row, UNKNOWN_LABEL);
       if (said === undefined || label === null) continue;
       let finite = true;
@@ -169,8 +171,9 @@ function marginReader(
 function labelReader(classLabels: readonly string[]): OutputReader {
   const places = placesOf(classLabels);
   return ([output], at, rows, { label, errors }) => {
+    const labelOf = labelsIn(output);
     for (let row = 0; row < rows; row += 1) {
-      const index = places.get(output?.data[row]);
+      const index = places.get(labelOf(row));
       if (index !== undefined && label !== null) label[at + row] = index;
       else errors.set(at + row, UNKNOWN_LABEL);
     }
@@ -188,6 +191,19 @@ function placesOf(classLabels: readonly string[]): Map<unknown, number> {
       places.set(BigInt(label), index).set(Number(label), index);
   }
   return places;
+}
+
+const TWO_32 = 2 ** 32;
+
+/** What a run returned for a row, as placesOf() has it. A bigint is put together of two words: to read it out of its array costs ten times as much. */
+function labelsIn(output: RunOutput | undefined): (row: number) => unknown {
+  const data = output?.data ?? [];
+  if (!(data instanceof BigInt64Array)) return (row) => data[row];
+  const words = new Int32Array(data.buffer, data.byteOffset, 2 * data.length);
+  return (row) => {
+    const label = (words[2 * row + 1] ?? 0) * TWO_32 + ((words[2 * row] ?? 0) >>> 0);
+    return Number.isSafeInteger(label) ? label : data[row];
+  };
 }
 
 /** An output as a run returned it; what files declare is often wrong: [N, 1] for two columns, [1] for any number. */

@@ -21,7 +21,7 @@ export type Said = {
   /** [rows, classes]; null where the model gives none. */
   readonly probabilities: Float64Array | null;
   /** The rows that could not be scored. */
-  readonly errors: { has(row: number): boolean };
+  readonly errors: { readonly size: number; has(row: number): boolean };
 };
 
 type Day = number | null;
@@ -50,7 +50,7 @@ export class PredictionTally {
   add(days: readonly Day[], { score, label, probabilities, errors }: Said, from = 0): void {
     const to = from + days.length;
     for (let row = from; row < to; row += 1) {
-      const kind = errors.has(row) ? 'failed' : this.#kind;
+      const kind = errors.size > 0 && errors.has(row) ? 'failed' : this.#kind;
       const said = score[row] ?? Number.NaN;
       const counted = this.#areMargins ? unitMargin(said) : said;
       this.#scores.add(days[row - from] ?? null, kind, counted, label?.[row] === this.#positive);

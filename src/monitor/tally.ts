@@ -13,6 +13,9 @@ const COUNTS = 2;
 /** From so many counts a day is counted in an array rather than a map. */
 const SPARSE = 200;
 
+/** Counts of a day by slot. */
+type DayCounts = Map<number, number> | Uint32Array;
+
 /** How many predictions fell on which local day and into which bins: an element a day, in it one a bin that is not empty. */
 type TallyColumns = {
   /** Start of the day, in seconds since 1970; null where the source has no event time, and the run's snapshot is meant. */
@@ -29,7 +32,10 @@ type TallyColumns = {
  */
 export class Tally {
   readonly #bins: ScoreBins;
-  readonly #counts = new Map<number | null, Map<number, number> | Uint32Array>();
+  readonly #counts = new Map<number | null, DayCounts>();
+  /** The counts that were added to last, and their day: rows of one day stand together. */
+  #latest: DayCounts | undefined;
+  #latestDay: number | null = null;
 
   constructor(bins: ScoreBins) {
     this.#bins = bins;
@@ -38,17 +44,13 @@ export class Tally {
   /** Counts one prediction. `score` is NaN where there is none, `day` in seconds since 1970, or null. */
   add(day: number | null, kind: 'probability' | 'value' | 'failed', score: number, isPositive = false): void {
     const slot = COUNTS * (this.#binOf(kind, score) + RESERVED) + (isPositive ? 1 : 0);
-    const counts = this.#counts.get(day);
+    const counts = this.#latest !== undefined && day === this.#latestDay ? this.#latest : this.#turnTo(day);
     if (counts instanceof Uint32Array) {
       counts[slot] = (counts[slot] ?? 0) + 1;
       return;
     }
-    if (counts === undefined) {
-      this.#counts.set(day, new Map([[slot, 1]]));
-      return;
-    }
     counts.set(slot, (counts.get(slot) ?? 0) + 1);
-    if (counts.size > SPARSE) this.#counts.set(day, this.#filled(counts));
+    if (counts.size > SPARSE) this.#turnTo(day, this.#filled(counts));
   }
 
   get columns(): TallyColumns {
@@ -61,6 +63,13 @@ export class Tally {
       columns.positives.push(counted.map(({ positives }) => positives));
     }
     return columns;
+  }
+
+  #turnTo(day: number | null, counts = this.#counts.get(day) ?? new Map<number, number>()): DayCounts {
+    this.#counts.set(day, counts);
+    this.#latestDay = day;
+    this.#latest = counts;
+    return counts;
   }
 
   #binOf(kind: 'probability' | 'value' | 'failed', score: number): number {
@@ -76,7 +85,7 @@ export class Tally {
 }
 
 /** The bins that are not empty. */
-function binsOf(counts: Map<number, number> | Uint32Array): { bin: number; n: number; positives: number }[] {
+function binsOf(counts: DayCounts): { bin: number; n: number; positives: number }[] {
   const bins = new Map<number, { bin: number; n: number; positives: number }>();
   for (const [slot, count] of counts.entries()) {
     if (count === 0) continue;

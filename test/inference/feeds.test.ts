@@ -73,6 +73,23 @@ describe('a value that does not fit makes a bad row', () => {
   });
 });
 
+test('columns become rows, however many, and a NaN in any of them is found', () => {
+  const [rows, names] = [600, ['a', 'b', 'c']];
+  const columns = names.map((_, column) => Array.from({ length: rows }, (_value, row) => 3 * row + column));
+  const expected = Array.from({ length: 3 * rows }, (_, at) => at);
+  for (const at of [3 * 255, 3 * 256 + 1, 3 * 599 + 2]) {
+    columns[at % 3]![Math.floor(at / 3)] = Number.NaN;
+    expected[at] = -1;
+  }
+  const features = names.map((name, position) =>
+    feature(name, 'float32', { input: 'X', position, nulls: 'default', default: -1 }),
+  );
+  const batch = batchOf(Object.fromEntries(names.map((name, at) => [name, real(columns[at]!)])));
+  const { feeds, errors } = buildFeeds(batch, { inputs: [input('X', 'float32', 3)], features }, new TextCache());
+  expect([...(feeds[0]!.data as Float32Array)]).toEqual(expected);
+  expect(errors.size).toBe(0);
+});
+
 describe('NULL and NaN', () => {
   test.each<[string, Data, TensorType, Nulls, unknown]>([
     ['become NaN', real([1, null, Number.NaN]), 'float32', { nulls: 'nan' }, Number.NaN],
