@@ -94,13 +94,14 @@ export async function serverCpuSeconds(client: pg.Client, work: () => Promise<un
 }
 
 const BUSY = `select exists (select from pgscore_data.online_batch where not counted)
+    or exists (select from pgscore_data.run where state = 'done' and not counted)
     or exists (select from pg_stat_activity where application_name in ('pgscore gateway log', 'pgscore refresh', 'pgscore alerts') and state <> 'idle') as busy`;
 const POLL_MS = 200;
 /** Longer than calls are gathered before they are written. */
 const CALM_MS = 1000;
 const MOST_MS = 60_000;
 
-/** Waits until the calls so far are written down and counted, so that what is measured next bears its own costs and no others. */
+/** Waits until the calls and runs so far are written down and counted, so that what is measured next bears its own costs and no others. */
 export async function settled(owner: pg.Client): Promise<void> {
   const end = performance.now() + MOST_MS;
   for (let calm = 0; calm < CALM_MS && performance.now() < end; calm += POLL_MS) {

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { SourceColumn } from '../../src/copy/source-column.ts';
 import { spread, spreadOf, table, thousands, type Requirement, type Spread } from '../figures.ts';
 import type { BenchPlan } from '../plan.ts';
+import { settled } from '../processes.ts';
 import { FEATURES, makeSource, type Stage } from '../stage.ts';
 import { measureThroughput, type Throughput } from './large-runs.ts';
 import { LimitMeter, scoredBy, type Limit } from './limit.ts';
@@ -88,7 +89,10 @@ async function measureNetwork(setting: Setting, network: Network, rows: number):
     const rounds: { readonly own: Throughput; readonly limit: Limit }[] = [];
     for (let round = 1; round <= plan.rounds; round += 1) {
       tell(`${name}: round ${round} of ${plan.rounds}`);
-      rounds.push({ own: await run(), limit: await meter.measure() });
+      await settled(owner);
+      const own = await run();
+      await settled(owner);
+      rounds.push({ own, limit: await meter.measure() });
     }
     const of = (measure: (round: (typeof rounds)[number]) => number): Spread => spreadOf(rounds.map(measure));
     return [
