@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Who waits long asks less often, since to ask takes the processor from what is waited for. */
-const MOST_PAUSE_MS = 25;
+/** Who waits long, or whose question takes long, asks less often: to ask takes the processor from what is waited for. */
+const MOST_PAUSE_MS = 50;
+const PAUSE_PER_ASKED_MS = 4;
+const MOST_PAUSE_OF_SLOW_MS = 250;
 
 export type WaitOptions = {
   /** Milliseconds; 30,000 by default, which a machine that does much else may need. */
@@ -23,6 +25,7 @@ export async function waitFor<T>(
   let cause: unknown;
   let pauseMs = 10;
   do {
+    const asked = performance.now();
     try {
       const answer = await condition();
       if (answer) return answer;
@@ -30,7 +33,8 @@ export async function waitFor<T>(
     } catch (error) {
       cause = error;
     }
-    await sleep(pauseMs);
+    const slowMs = PAUSE_PER_ASKED_MS * (performance.now() - asked);
+    await sleep(Math.max(pauseMs, Math.min(slowMs, MOST_PAUSE_OF_SLOW_MS)));
     pauseMs = Math.min(MOST_PAUSE_MS, 1.1 * pauseMs);
   } while (performance.now() < deadline);
   throw new Error(`waited ${timeout} ms for ${message}`, { cause });
