@@ -7,7 +7,7 @@ import { scoreFixture, type ScoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 /** How many rows the tables loose and bound have. */
-export const ROWS = 400;
+export const ROWS = 200;
 
 /** A regression that is not compiled: so many times erf(a). */
 function erfModel(times: number): Uint8Array {
