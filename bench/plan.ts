@@ -56,8 +56,9 @@ export type ScorePlan = {
   readonly largeRows: number;
   /** Rows that one score_rows() is given. */
   readonly rowsCall: number;
-  /** Calls of one client, one after the other. */
+  /** Calls of one client, one after the other, and such calls before: by then both sides have compiled what they run often. */
   readonly singleCalls: number;
+  readonly unmeasuredCalls: number;
   readonly clients: number;
   /** How long they call, and score_rows() is called, in each round: long enough that what the first calls take does not count for much. */
   readonly seconds: number;
@@ -85,6 +86,8 @@ export type WatchPlan = {
 
 /** How much writers and a service at rest are measured, beside watches. */
 export type LoadPlan = {
+  /** Rows of each table. */
+  readonly rows: number;
   readonly clients: number;
   readonly loadSeconds: number;
   readonly rounds: number;
@@ -109,6 +112,7 @@ export const FULL: BenchPlan = {
     largeRows: 2_000_000,
     rowsCall: 100_000,
     singleCalls: 2000,
+    unmeasuredCalls: 500,
     clients: 16,
     seconds: 10,
     rounds: 3,
@@ -121,7 +125,7 @@ export const FULL: BenchPlan = {
     statements: 2000,
     bulk: 50_000,
     rounds: 3,
-    load: { clients: 8, loadSeconds: 5, rounds: 3, idleSeconds: 30 },
+    load: { rows: 50_000, clients: 8, loadSeconds: 5, rounds: 3, idleSeconds: 30 },
     changed: { rows: 1_000_000, rounds: 5 },
   },
   monitor: {
@@ -139,7 +143,7 @@ export const QUICK: BenchPlan = {
   rows: 5000,
   // Enough to be scored in shards.
   largeRows: 50_000,
-  fewRows: 1000,
+  fewRows: 200,
   rounds: 1,
   singleRuns: 5,
   unmeasuredRuns: 5,
@@ -149,10 +153,11 @@ export const QUICK: BenchPlan = {
   score: {
     tableRows: 2000,
     slowRows: 200,
-    largeRows: 10_000,
-    rowsCall: 2000,
+    largeRows: 5000,
+    rowsCall: 1000,
     singleCalls: 20,
-    clients: 4,
+    unmeasuredCalls: 20,
+    clients: 2,
     seconds: 1,
     rounds: 1,
   },
@@ -164,8 +169,8 @@ export const QUICK: BenchPlan = {
     statements: 50,
     bulk: 1000,
     rounds: 1,
-    load: { clients: 2, loadSeconds: 1, rounds: 1, idleSeconds: 1 },
-    changed: { rows: 20_000, rounds: 1 },
+    load: { rows: 2000, clients: 1, loadSeconds: 1, rounds: 1, idleSeconds: 1 },
+    changed: { rows: 5000, rounds: 1 },
   },
   monitor: {
     predictions: 10_000,

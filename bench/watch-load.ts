@@ -20,7 +20,6 @@ export type WatchLoad = {
 };
 
 const WATCHES = 10;
-const ROWS = 50_000;
 const COMMITS = ['off', 'on'] as const;
 
 export async function measureWatchLoad(stage: Stage, plan: LoadPlan, tell: (line: string) => void): Promise<WatchLoad> {
@@ -36,7 +35,7 @@ export async function measureWatchLoad(stage: Stage, plan: LoadPlan, tell: (line
 }
 
 async function measureLoads(client: pg.Client, stage: Stage, plan: LoadPlan): Promise<Load[]> {
-  for (const name of ['loaded', 'unloaded']) await makeSource(client, name, ROWS);
+  for (const name of ['loaded', 'unloaded']) await makeSource(client, name, plan.rows);
   await client.query('create sequence load_id start 1000000000');
   await client.query(`select pgscore.watch('trees', 'loaded', target => 'loaded_live')`);
   await atRest(client);
@@ -52,7 +51,7 @@ async function measureLoads(client: pg.Client, stage: Stage, plan: LoadPlan): Pr
     for (const [what, statement] of statements) {
       const settings = { search_path: 'pgscore_bench', synchronous_commit: commit };
       const rate = async (name: string): Promise<number> => {
-        const calls = { clients: plan.clients, seconds: plan.loadSeconds, tableRows: ROWS };
+        const calls = { clients: plan.clients, seconds: plan.loadSeconds, tableRows: plan.rows };
         const repeated = { settings, call: statement(name) };
         return (await measureCallRate(stage.requesterUrl, repeated, calls, stage.ownerUrl)).perSecond;
       };

@@ -30,14 +30,12 @@ const PLAIN = 'select t.* from loose t where t.id = $1';
 const SCORED = `select t.*, pgscore.score('trees', t) as score from loose t where t.id = $1`;
 const SPLIT = SCORED.replace(`'trees'`, `'split_trees'`);
 const NATIVE = SCORED.replace('loose', 'bound');
-/** By then both sides have compiled what they run often. */
-const WARM_UP = 500;
 
 /** In turns, row by row, so that whatever else the machine does meets all of them. */
 export async function measureCallLatency(
   client: pg.Client,
   owner: pg.Client,
-  { singleCalls, tableRows }: ScorePlan,
+  { singleCalls, unmeasuredCalls, tableRows }: ScorePlan,
 ): Promise<CallLatency> {
   const ways: readonly ((id: number) => Promise<number>)[] = [
     (id) => timeOf(client, 'plain', PLAIN, id),
@@ -50,11 +48,11 @@ export async function measureCallLatency(
   ];
   const times = ways.map((): number[] => []);
   for (const one of [client, owner]) await one.query('set pgscore.execution = online');
-  for (let call = 0; call < WARM_UP + singleCalls; call += 1) {
+  for (let call = 0; call < unmeasuredCalls + singleCalls; call += 1) {
     const id = 1 + ((call * 7919) % tableRows);
     for (const [index, way] of ways.entries()) {
       const ms = await way(id);
-      if (call >= WARM_UP) times[index]?.push(ms);
+      if (call >= unmeasuredCalls) times[index]?.push(ms);
     }
   }
   for (const one of [client, owner]) await one.query('reset pgscore.execution');
