@@ -85,6 +85,54 @@ $$;
 comment on function pgscore_data._keep_recorded(pgscore_data.recorded_label, pgscore_data.label_source) is
   'Queues a single label, and keeps who recorded it and which label of the source it overrules.';
 
+create or replace function pgscore_data._truths_named(base text, task text, value_names text[], label text) returns text
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  is_label constant boolean := task = 'multilabel';
+  example constant jsonb := (select jsonb_object_agg(n, case when is_label then 'true'::jsonb else '1.5' end) from unnest(value_names) n);
+  truths jsonb;
+  wrong text;
+begin
+  begin
+    truths := label::jsonb;
+  exception
+    when data_exception then
+      truths := null;
+  end;
+  if label is null then
+    return null;
+  end if;
+  if jsonb_typeof(truths) is distinct from 'object' then
+    raise exception 'the label of model "%" is an object of JSON, with the truth of each of its values: %', base, label using
+      errcode = 'invalid_parameter_value', hint = format('Write %L.', example);
+  end if;
+  select k into wrong from jsonb_object_keys(truths) k where k <> all (value_names) order by k limit 1;
+  if found then
+    raise exception 'model "%" gives no "%"', base, wrong using
+      errcode = 'invalid_parameter_value', hint = format('It gives %s.', array_to_string(value_names, ', '));
+  end if;
+  if jsonb_strip_nulls(truths) = '{}' then
+    raise exception 'the label of model "%" says the truth of nothing: %', base, label using
+      errcode = 'invalid_parameter_value', hint = format('Write %L, or withdraw a label with NULL.', example);
+  end if;
+  select format('"%s" of %s', t.value, t.key) into wrong
+    from jsonb_each_text(truths) t
+   where t.value is not null
+     and case when is_label then pgscore_data._class_of(t.value, '{0,1}', '{0,1}') else pgscore_data._number_of(t.value) end is null
+   order by t.key limit 1;
+  if found then
+    raise exception 'label % is none of model "%"', wrong, base using
+      errcode = 'invalid_parameter_value',
+      hint = case when is_label then 'A label is true or false, or 1 or 0.' else 'A target takes a finite number.' end;
+  end if;
+  return jsonb_object(value_names, array(select truths ->> n from unnest(value_names) with ordinality as x (n, place) order by place));
+end
+$$;
+comment on function pgscore_data._truths_named(text, text, text[], text) is
+  'A label of several values, by their names in JSON, in the form that a source of labels gives. Raises where it is none.';
+
 create or replace function pgscore_data._accept_label() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -101,11 +149,6 @@ declare
   is_deployer constant boolean := pg_has_role(new.owner, 'pgscore_deployer', 'usage');
 begin
   perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
-  if family.task in ('multi_target', 'multilabel') then
-    raise exception 'model "%" gives several values a row, and record_label() takes the truth of one', new.model using
-      errcode = 'feature_not_supported',
-      hint = format('Keep the truth in a table: select pgscore.set_labels(%L, ''table'', label => array[''...'', ''...'']);', new.model);
-  end if;
   if not pgscore_data._may_label(new.owner, family.model_id) then
     raise exception 'permission denied for model "%"', new.model
       using errcode = 'insufficient_privilege',
@@ -149,7 +192,9 @@ begin
       raise exception 'the key of model "%" is (%), not (%)', new.model, array_to_string(families, ', '), array_to_string(new.key, ', ')
         using errcode = 'invalid_parameter_value', detail = sqlerrm, hint = 'Pass the values as they stand in the key of the predictions.';
   end;
-  if (case when new.label is null then false when family.task = 'regression' then pgscore_data._number_of(new.label) is null
+  if family.task in ('multi_target', 'multilabel') then
+    new.label := pgscore_data._truths_named(new.model, family.task, family.class_labels, new.label);
+  elsif (case when new.label is null then false when family.task = 'regression' then pgscore_data._number_of(new.label) is null
      else pgscore_data._class_of(new.label, family.class_labels,
                                  pgscore_data._class_forms(family.class_labels, family.score_unit)) is null end) then
     raise exception 'label "%" is none of model "%"', new.label, new.model using
@@ -190,8 +235,9 @@ set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._label (model, key, label, known_at) values ($1, array[$2], $3, $4) $$;
 comment on function pgscore.record_label(text, text, text, timestamptz) is
 'Says what was true of one entity: record_label(''churn'', ''42'', ''yes''). A second label of it corrects the first; NULL withdraws it.
-model: its bare name.  key: of the entity, as text.  label: the true class or value.  known_at: when that became known (default: now, or '
-'when the label that it corrects did).
+model: its bare name.  key: of the entity, as text.  label: the true class or value; of several targets or labels a JSON object by their '
+'names, {"air_time": 52, "arr_delay": null}, in which NULL is not known.  known_at: when that became known (default: now, or when the '
+'label that it corrects did).
 Where set_labels() named a source, only who set it, or a deployer, may record a label; and one of an entity that the source has a label '
 'of, only a deployer.';
 

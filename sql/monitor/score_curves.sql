@@ -4,6 +4,7 @@ create or replace function pgscore_data._curve_meanings() returns jsonb
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return pgscore_data._detail_meanings() || '{
+  "target": "The label that the row is about, of a model that gives several; NULL: it gives one.",
   "n_labeled": "Predictions of the window whose truth is known.",
   "label_coverage": "n_labeled / (n_labeled + n_awaiting) of the window.",
   "is_mature": "Whether that share has reached the minimum of the model''s monitor: whatever is told of truth is provisional before. How '
@@ -55,29 +56,36 @@ comment on view pgscore_bi.score_distribution_daily is
   'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day '
   'has up to 1,500 bins.';
 
+do $do$
+begin
+  execute format($q$
 create or replace view pgscore_data.curve_month as
 select m.name as model_name, v.number::bigint as model_version, v.version_id, e.score_unit,
        (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
        c.n / nullif(c.n + p.n, 0) as label_coverage, c.n > 0 and c.n >= mo.min_label_coverage * (c.n + p.n) as is_mature,
        coalesce((select r.pairs2 from pgscore_data.cell_repeat r
                   where r.version_id = v.version_id and r.segment_id = 0 and r.grain = 'month' and r.window_start = w.window_start),
-                        0)::float8 as pairs2
+                        0)::float8 as pairs2, v.target
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
-  join pgscore_data.version v using (model_id)
+  join pgscore_data.counted_version v using (model_id)
   join pgscore_data.scored_version e using (version_id)
  cross join lateral (
    select y.window_start, (date_trunc('month', y.window_start at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone
        as window_end
      from (select distinct x.window_start from pgscore_data.score_curve x where x.version_id = v.version_id) y) w
  cross join lateral (
-   select sum(x.n_awaiting)::float8 as n from pgscore_data.day_volume x
-    where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) p
+   select sum(x.n_awaiting + case when v.place is null then 0 else %s end)::float8 as n from pgscore_data.day_volume x
+    where x.version_id = v.of_version and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) p
  cross join lateral (
    select coalesce(sum(x.n), 0)::float8 as n from pgscore_data.cell_outcome x
-    where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c;
+    where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c$q$,
+    pgscore_data._labeled_on('v.of_version') || ' - ' || pgscore_data._labeled_on('v.version_id'));
+end
+$do$;
 comment on view pgscore_data.curve_month is
-  'The months of binary classifiers that have curves of scores, and whether their labels are there.';
+  'The months of binary classifiers, and of each label of those that give several, that have curves of scores, and whether their labels '
+  'are there.';
 
 do $do$
 begin
@@ -86,7 +94,7 @@ begin
     select m.model_name, m.model_version, m.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high,
            t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
            %1$s as ci_low, %2$s as ci_high, null::text as segment_key, null::text as segment_value, m.window_start, m.window_end,
-           m.label_coverage, m.is_mature
+           m.label_coverage, m.is_mature, m.target
       from pgscore_data.curve_month m
      cross join lateral (
        select c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives,
@@ -137,7 +145,8 @@ begin
            2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
            (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate,
            c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
-           null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s
+           null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s,
+           c.target
       from counted c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
     pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'),
     pgscore_data._score_edge('(t / 100.0::float8)', 'm.score_unit'));
@@ -161,15 +170,15 @@ begin
            from pgscore_data.score_curve x
           where x.version_id = m.version_id and x.window_start = m.window_start
          union all select null, 0, 0) s
-      window whole as (partition by m.model_name, m.model_version, m.window_date),
-      upto as (partition by m.model_name, m.model_version, m.window_date order by s.threshold desc)
+      window whole as (partition by m.version_id, m.window_date),
+      upto as (partition by m.version_id, m.window_date order by s.threshold desc)
     )
     select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, c.window_date, c.window_start,
            c.window_end,
            c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
            c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score,
            2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
-           c.label_coverage, c.is_mature, %1$s
+           c.label_coverage, c.is_mature, %1$s, c.target
       from above c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
     pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'),
     pgscore_data._score_edge('(x.hundredth / 100.0::float8)', 'm.score_unit'));

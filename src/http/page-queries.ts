@@ -167,17 +167,17 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   threshold: {
     text: `select threshold, true_positive_rate, false_positive_rate, precision_score, recall_score, f1_score, n_predicted_positive from pgscore_bi.threshold_curve
-            where model_name = $1 and model_version = $2 and window_date = $3::date order by threshold limit 200`,
+            where model_name = $1 and target is null and model_version = $2 and window_date = $3::date order by threshold limit 200`,
     parameters: [MODEL, VERSION, MONTH],
   },
   roc: {
     text: `select model_version, threshold, true_positive_rate, false_positive_rate, precision_score, recall_score, n_predicted_positive from pgscore_bi.roc_curve
-            where model_name = $1 and model_version = any($2::bigint[]) and window_date = $3::date order by model_version, threshold desc limit 700`,
+            where model_name = $1 and target is null and model_version = any($2::bigint[]) and window_date = $3::date order by model_version, threshold desc limit 700`,
     parameters: [MODEL, VERSIONS, MONTH],
   },
   reliability: {
     text: `select bin_low, bin_high, n, mean_score, observed_rate, ci_low, ci_high from pgscore_bi.reliability_curve
-            where model_name = $1 and model_version = $2 and window_date = $3::date order by bin_low limit 20`,
+            where model_name = $1 and target is null and model_version = $2 and window_date = $3::date order by bin_low limit 20`,
     parameters: [MODEL, VERSION, MONTH],
   },
   scores: {

@@ -62,13 +62,27 @@ test.each([
 test.each([
   { target: 'departed_late', name: 'departed', accuracy: 'worse' },
   { target: 'long flight', name: 'long', accuracy: 'better' },
-])('versions are compared by the label $target as those of a classifier', async ({ target, name, accuracy }) => {
-  const said = `"probability_${target}"::float8 as score, case when "label_${target}" then 'yes' else 'no' end as label`;
-  await addOneValue(name, 'lateness', 'binary', said, `case when "${target}" then 'yes' else 'no' end`);
-  expect(await verdicts('lateness', target)).toMatchObject({ accuracy, roc_auc: expect.any(String) });
-  await verdicts(name, null);
-  expect(await compared('lateness', target)).toEqual(await compared(name, null));
-});
+])(
+  'versions are compared by the label $target as those of a classifier, and have its curves',
+  async ({ target, name, accuracy }) => {
+    const said = `"probability_${target}"::float8 as score, case when "label_${target}" then 'yes' else 'no' end as label`;
+    await addOneValue(name, 'lateness', 'binary', said, `case when "${target}" then 'yes' else 'no' end`);
+    expect(await verdicts('lateness', target)).toMatchObject({ accuracy, roc_auc: expect.any(String) });
+    await verdicts(name, null);
+    expect(await compared('lateness', target)).toEqual(await compared(name, null));
+    for (const view of ['threshold_curve', 'roc_curve', 'reliability_curve']) {
+      const curve = await curveOf(view, 'lateness', target);
+      expect(curve.length).toBeGreaterThan(10);
+      expect(curve).toEqual(await curveOf(view, name, null));
+    }
+  },
+);
+
+async function curveOf(view: string, model: string, target: string | null): Promise<unknown[]> {
+  const read = `select to_jsonb(c) - '{model_name,target}'::text[] as point from pgscore_bi.${view} c
+    where model_name = $1 and target is not distinct from $2 order by 1`;
+  return (await superuser.query(read, [model, target])).rows;
+}
 
 async function checked(gate: string, options: string): Promise<unknown> {
   const set = `select pgscore.set_gate('times', $1, metric => 'mae', margin => 0.5, name => 'tried', ${options})`;

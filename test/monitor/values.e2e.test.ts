@@ -239,10 +239,37 @@ test.each([
   });
 });
 
-test('record_label() takes the truth of one value', async () => {
-  await expect(ada.query(`select pgscore.record_label('trees_targets', '126', '5')`)).rejects.toMatchObject({
-    code: '0A000',
-    hint: expect.stringContaining('pgscore.set_labels'),
+test.each([
+  { name: 'trees_targets', view: 'regression', options: { targets: TARGETS }, columns: TARGETS },
+  { name: 'one_vs_rest', view: 'binary', options: { class_labels: LABELS }, columns: LABELS },
+])('labels of $name that are recorded one by one count as those of a table', async (one) => {
+  const { name, view, options, columns } = one;
+  const told = `told_${name}`;
+  await deploy(told, name, options);
+  expect(await scoreTable(alice, told, name, { event_time: 'at' })).toMatchObject({ state: 'done' });
+  const record = `select pgscore.record_label($1, flight_id::text, (to_jsonb(t) - '{flight_id,at}'::text[])::text, at)
+    from ${name}_truth t where num_nonnulls(${columns.map((column) => `"${column}"`).join()}) > 0`;
+  await alice.query(record, [told]);
+  await alice.query(record.replaceAll('::text, at)', `::text, at - interval '1 day')`), [told]);
+  const withdraw = `select pgscore.record_label($1, flight_id::text, null, at - interval '1 day') from ${name}_truth`;
+  await alice.query(withdraw, [told]);
+  tolerances.set(told, tolerances.get(name) ?? 1e-12);
+  const golden = goldenOf(name).golden.filter(({ target }) => target !== null);
+  await expectGolden(told, view, golden);
+});
+
+test.each([
+  ['trees_targets', '5', 'is an object of JSON', '{"air_time"'],
+  ['trees_targets', '{"air_time": ', 'is an object of JSON', 'Write'],
+  ['trees_targets', '{"delay": 5}', 'gives no "delay"', 'air_time, arr_delay'],
+  ['trees_targets', '{"air_time": null}', 'the truth of nothing', 'withdraw a label with NULL'],
+  ['trees_targets', '{"air_time": "soon", "arr_delay": 1}', 'label "soon" of air_time is none', 'a finite number'],
+  ['one_vs_rest', '{"arrived_late": 2}', 'label "2" of arrived_late is none', 'true or false'],
+])('record_label() refuses for %s %s, which it says', async (name, label, message, hint) => {
+  await expect(ada.query(`select pgscore.record_label($1, '126', $2)`, [name, label])).rejects.toMatchObject({
+    code: '22023',
+    message: expect.stringContaining(message),
+    hint: expect.stringContaining(hint),
   });
 });
 
