@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PgscoreError } from '../../src/errors.ts';
@@ -37,8 +38,20 @@ describe('the gate refuses', () => {
     expect(refusal(new Uint8Array(0))).toBe('model_empty');
   });
 
-  test('a file past the limit, before it looks inside', () => {
-    expect(refusal(new Uint8Array(MAX_MODEL_BYTES + 1))).toBe('model_too_large');
+  test('a file past the limit, before it looks inside, and none of just that size', () => {
+    // Nobody writes to these bytes: they take no memory.
+    const error = caught(() => gate(new Uint8Array(MAX_MODEL_BYTES + 1)));
+    expect(error).toMatchObject({
+      code: 'model_too_large',
+      message: 'the model has 1001 MB; the limit is 1000 MB',
+      remedy: expect.stringContaining('fewer or shallower trees'),
+    });
+    expect(refusal(new Uint8Array(MAX_MODEL_BYTES))).toBe('model_unreadable');
+  });
+
+  test('files of the size that SQL refuses, too', () => {
+    const deploy = readFileSync(new URL('../../sql/models/deploy.sql', import.meta.url), 'utf8');
+    expect(deploy).toContain(`if octet_length(new.bytes) > ${MAX_MODEL_BYTES} then`);
   });
 
   test.each([
