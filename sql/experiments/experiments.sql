@@ -7,7 +7,8 @@ select m.name as model, e.kind, e.stopped_at is null as is_running, pgscore_mode
        e.split_by, e.sampling, e.salt, e.started_by, e.started_at, e.until, e.stopped_at,
        pgscore_models._version_name(e.promoted_version_id) as promoted, e.experiment_id,
        c.scored as calls_scored, c.waiting as calls_waiting, c.failed as calls_failed, c.skipped as calls_skipped,
-       c.error as arm_error, c.error_at as arm_error_at
+       c.error as arm_error, c.error_at as arm_error_at,
+       case when pgscore_data._knows_key(e) or k.without_key is not null then coalesce(k.without_key, 0) end as calls_without_key
   from pgscore_data.experiment e
   join pgscore_data.model m using (model_id)
   left join lateral (
@@ -16,7 +17,9 @@ select m.name as model, e.kind, e.stopped_at is null as is_running, pgscore_mode
            string_agg(format('%s: %s', pgscore_models._version_name(a.version_id), a.calls_error), '; ' order by a.version_id)
              filter (where a.calls_error is not null) as error,
            max(a.calls_error_at) as error_at
-      from pgscore_data.experiment_arm a where a.experiment_id = e.experiment_id and e.kind = 'shadow' having count(*) > 0) c on true;
+      from pgscore_data.experiment_arm a where a.experiment_id = e.experiment_id and e.kind = 'shadow' having count(*) > 0) c on true
+  left join lateral (select sum(x.without_key)::bigint as without_key from pgscore_data.experiment_calls x
+                      where x.experiment_id = e.experiment_id) k on true;
 comment on view pgscore.experiments is 'Which versions answer, or answered, for which share of entities beside the champion.';
 comment on column pgscore.experiments.model is 'Name of the model.';
 comment on column pgscore.experiments.kind is 'canary, ab or shadow, as in start_experiment().';
@@ -40,6 +43,9 @@ comment on column pgscore.experiments.calls_skipped is
   'Calls that no arm scores: kept without their inputs, past the backlog of 100,000, or given up as an arm hung or crashed thrice.';
 comment on column pgscore.experiments.arm_error is 'Why calls last failed or were skipped.';
 comment on column pgscore.experiments.arm_error_at is 'When that was.';
+comment on column pgscore.experiments.calls_without_key is
+'Of a split: kept calls of the champion, also by its number, whose rows did not say which entity they are of. The champion answers such '
+'calls. NULL: a shadow, or calls are not kept with the columns of split_by: see log_calls(key => …).';
 
 create or replace function pgscore_data._open_experiment(this_model int) returns pgscore_data.experiment
 language sql stable

@@ -101,6 +101,7 @@ type ExperimentRow = {
   calls_skipped: string | null;
   arm_error: string | null;
   arm_error_at: Date | null;
+  calls_without_key: string | null;
 };
 
 type AlertRow = {
