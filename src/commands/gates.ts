@@ -142,7 +142,7 @@ function refuseNotPassed(version: string, verdicts: readonly Verdict[]): void {
   const gates = verdicts.filter(({ passed }) => !passed).map(({ gate }) => gate);
   if (gates.length === 0) return;
   throw new PgscoreError('gates_not_passed', `${version} does not pass ${gates.join(', ')}`, {
-    remedy: 'The columns needs and reason say what is missing. Until then leave the champion as it is.',
+    remedy: `What it needs comes with labels of an experiment, a shadow or a replay: pgscore experiment start, pgscore replay. To promote it all the same: pgscore promote ${version} --force --reason '…'.`,
   });
 }
 

@@ -3,6 +3,7 @@ import type { Option } from 'commander';
 import { VERSION } from '../version.ts';
 import { addAdopt } from './adopt.ts';
 import { addAlerts } from './alerts.ts';
+import { addAudit } from './audit.ts';
 import { addCancel } from './cancel.ts';
 import { addDemo } from './demo.ts';
 import { addDeploy } from './deploy.ts';
@@ -30,7 +31,7 @@ type Group = readonly [heading: string, commands: readonly ((program: Command) =
 
 const GROUPS: readonly Group[] = [
   ['Begin:', [addDemo, addMigrate, addServe]],
-  ['Models:', [addDeploy, addModels, addVersionCommands, addGates, addExperiment]],
+  ['Models:', [addDeploy, addModels, addVersionCommands, addGates, addExperiment, addAudit]],
   ['Scoring:', [addScore, addReplay, addRuns, addCancel, addSchedule, addWatchCommands]],
   ['Care:', [addAlerts, addSql, addDoctor, addAdopt, addUninstall]],
 ];

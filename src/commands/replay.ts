@@ -35,7 +35,7 @@ export function addReplay(program: Command): void {
     .option('--source <name>', 'table or view with the rows (default: the calls that were kept with their inputs)')
     .option('--event-time <column>', 'column of the source that says what time a row is for')
     .option('--key <a,b>', 'columns that identify a row of it (default: its primary key)', namesOption('--key'))
-    .option('--target <name>', 'where the predictions go (default: the model, or the source, and _replay)')
+    .option('--target <name>', 'where the predictions go (default: the model, the source if given, and _replay)')
     .option('--target-schema <schema>', 'where that is (default: your current schema)')
     .option(
       '--column-map <json>',

@@ -65,6 +65,7 @@ describe('with a service', () => {
       /^ *not_worse_accuracy \| false .*labels that judge both versions \| it is not compared with iris@1 yet$/m,
     );
     expect(checked).toMatchObject({ exit: 1, stderr: expect.stringContaining('[gates_not_passed]') });
+    expect(checked.stderr).toContain(`pgscore promote iris@2 --force --reason '…'`);
     const refused = await runCli(['promote', 'iris@2'], ada);
     expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('not_worse_accuracy') });
     const forced = ['promote', 'iris@2', '--force', '--reason', 'a demonstration'];
@@ -98,6 +99,42 @@ describe('with a service', () => {
     );
     const stopped = await runCli(['experiment', 'stop', 'iris'], ada);
     expect(stopped.stdout).toBe('The experiment has stopped; iris@1 answers.\n');
+  });
+
+  test('an experiment ends with a promotion, which a gate refuses unless it is forced; the audit says why', async () => {
+    const gate = ['gates', 'set', 'iris', 'not_worse', '--metric', 'accuracy', '--margin', '0.01'];
+    await runCli(gate, ada);
+    await runCli(['experiment', 'start', 'iris', 'canary', 'iris@2=10', '--split-by', 'id'], ada);
+    const stop = ['experiment', 'stop', 'iris', '--promote', 'iris@2'];
+    const refused = await runCli(stop, ada);
+    expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('not_worse_accuracy') });
+    expect(await json(['experiment', 'list', 'iris'])).toContainEqual(expect.objectContaining({ is_running: true }));
+    expect(await runCli([...stop, '--force'], ada)).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining('a promotion that is forced needs a reason'),
+    });
+    expect(await runCli(['experiment', 'stop', 'iris', '--force', '--reason', 'no arm'], ada)).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining('force and reason are about a promotion'),
+    });
+    const champion = { model: 'iris', champion: 'iris@2' };
+    expect(await json([...stop, '--force', '--reason', 'the old sensor is gone'], ada)).toEqual(champion);
+    const [promoted] = await json(['audit', 'iris', '--limit', '1'], ada);
+    expect(promoted).toMatchObject({
+      actor: 'ada',
+      action: 'promote',
+      model: 'iris',
+      version: 2,
+      detail: {
+        force: true,
+        reason: 'the old sensor is gone',
+        failed: [expect.stringMatching(/^not_worse_accuracy: .*\(needs /)],
+      },
+    });
+    expect((await runCli(['audit'], ada)).stdout).toContain('the old sensor is gone');
+    expect(await runCli(['audit'], alice)).toMatchObject({ exit: 1, stderr: expect.stringContaining('audit') });
+    await runCli(['gates', 'drop', 'iris', 'not_worse_accuracy'], ada);
+    await runCli(['rollback', 'iris'], ada);
   });
 
   test.each([['gates', 'list'], ['experiment', 'list'], ['experiment', 'results'], ['alerts'], ['replay']])(
