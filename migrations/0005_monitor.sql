@@ -772,10 +772,11 @@ create table pgscore_data.replay (
   first_day timestamptz,
   last_day timestamptz
 );
-comment on table pgscore_data.replay is 'Runs that replay the past, and the version that each was last compared with.';
+comment on table pgscore_data.replay is 'Runs that replay the past, and the version that each is compared with.';
 comment on column pgscore_data.replay.from_time is 'Where the window begins; NULL: with the first row.';
 comment on column pgscore_data.replay.to_time is 'Where it ends, this time excluded; NULL: with the last row.';
-comment on column pgscore_data.replay.other_id is 'The champion at that time.';
+comment on column pgscore_data.replay.other_id is
+  'The champion when the replay was asked for: a promotion leaves it. Once it is dropped, and nothing was compared yet, the present one.';
 comment on column pgscore_data.replay.first_day is 'First day that has replayed predictions whose label judges both.';
 
 create table pgscore_data.replay_metric (

@@ -158,21 +158,22 @@ comment on function pgscore_data._compare_replay(bigint, int) is
   'Compares a replay with the live predictions of a version, over the labels that judge both.';
 
 create or replace view pgscore_data.replay_due as
-select r.run_id, a.version_id as other_id, r.compared_at, r.compare_seconds
+select r.run_id, coalesce(o.version_id, a.version_id) as other_id, r.compared_at, r.compare_seconds
   from pgscore_data.replay r
   join pgscore_data.run x using (run_id)
   join pgscore_data.version v on v.version_id = x.version_id
-  join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
+  left join pgscore_data.execution o on o.version_id = r.other_id
+  left join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
   join pgscore_data.target t using (target_id)
  where x.state = 'done' and t.task not in ('multi_target', 'multilabel')
-   and (r.compared_at is null
-     or x.finished_at > clock_timestamp() - interval '30 days'
-       and (r.other_id <> a.version_id
-         or exists (select from pgscore_data.feed_day f where f.model_id = v.model_id and f.feed = 'labels' and f.last_at > r.compared_at)
+   and (r.compared_at is null and coalesce(o.version_id, a.version_id) is not null
+     or o.version_id is not null and x.finished_at > clock_timestamp() - interval '30 days'
+       and (exists (select from pgscore_data.feed_day f where f.model_id = v.model_id and f.feed = 'labels' and f.last_at > r.compared_at)
          or exists (select from pgscore_data.calibration_check c
-                     where c.version_id = a.version_id and c.changed_at > r.compared_at)));
+                     where c.version_id = o.version_id and c.changed_at > r.compared_at)));
 comment on view pgscore_data.replay_due is
-  'Replays that were not compared yet; and those of 30 days, where labels or the champion changed since. Not of several values a row.';
+  'Replays that were not compared yet; and those of 30 days, where labels changed since. What a version is compared with stays when '
+  'another is promoted; one that is dropped has no more labels. Not of several values a row.';
 
 create or replace function pgscore_data._compare_replays(patient boolean) returns boolean
 language plpgsql volatile security definer

@@ -43,7 +43,7 @@ begin
     end if;
     plan := pgscore._plan_source(source, version.signature, key, event_time, column_map);
   end if;
-  view_name := coalesce(view_name, (plan ->> 'name') || '_replay');
+  view_name := coalesce(view_name, format('%s_%s_replay', base, plan ->> 'name'));
   plan := plan || jsonb_build_object('window', jsonb_build_object('from', from_time, 'to', to_time));
   insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish,
     error_limit, is_replay)
@@ -82,7 +82,7 @@ The predictions go to <target>_history only. No latest view, alert or metric of 
 model: churn (its champion), churn@3 or churn@challenger.
 from_time, to_time: the window of event times, to_time excluded (default: all).
 source: table or view with the rows (default: the calls that were kept with their inputs, as the view <target>_calls shows them).
-target: a name of its own; replays of one shape share it (default: the name of the model, or of the source, and _replay).
+target: a name of its own; replays of one shape share it (default: the name of the model, that of the source if given, and _replay).
 target_schema: where (default: your current schema).
 key: the column that identifies a row of the source (default: the primary key); several are given as an array. Labels find a row by their
 own key columns, which must be among them. So a table may hold an entity at several times: key => array[''customer_id'', ''as_of''].

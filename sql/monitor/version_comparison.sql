@@ -83,7 +83,7 @@ comment on view pgscore_bi.version_comparison is
 'Whether a version is better than the champion and than the one before it, by each metric, over the labels that judge a prediction of '
 'both. Other labels count for neither. The 95 % interval of the difference is made of the intervals of both values and of their '
 'correlation (Zou 2007; for shares Newcombe 1998, Stat Med 17:2635, method 10). Labels of one entity are not taken for independent. '
-'Where is_replayed, model_version replayed the past, and other_version is the champion as it predicted live. '
+'Where is_replayed, model_version replayed the past, and other_version, the champion when the replay was asked for, predicted live. '
 'A model of several targets or labels has rows of each, which target names.';
 do $$
 begin

@@ -116,8 +116,10 @@ begin
           t.is_replay, t.is_replay, t.is_replay)
   returning run_id into new.run_id;
   if t.is_replay then
-    insert into pgscore_data.replay (run_id, from_time, to_time)
-    values (new.run_id, (new.plan #>> '{window,from}')::timestamptz, (new.plan #>> '{window,to}')::timestamptz);
+    insert into pgscore_data.replay (run_id, from_time, to_time, other_id)
+    select new.run_id, (new.plan #>> '{window,from}')::timestamptz, (new.plan #>> '{window,to}')::timestamptz,
+           (select a.version_id from pgscore_data.alias a join pgscore_data.version v using (model_id)
+             where v.version_id = new.version_id and a.alias = 'champion');
   elsif fitting ? 'experiment' then
     perform pgscore_data._begin_shadows(new.run_id);
   end if;

@@ -19,7 +19,9 @@ export function publishRun(connection: DatabaseConnection, worker: string, run: 
 }
 
 async function publish(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
-  const problem = tooManyFailed(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
+  const problem =
+    emptyReplay(run, loaded.rowsDone) ??
+    tooManyFailed(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
   if (problem !== undefined) throw problem;
   await indexGeneration(client, run.target.targetId, loaded.generation).catch((error: unknown) => {
     throw keyTooLong(error, run);
@@ -206,4 +208,14 @@ export function tooManyFailed(
       remedy: 'select * from pgscore.run_errors; shows them. Correct the source, or raise error_limit.',
     },
   );
+}
+
+/** The error of a replay that read no row; undefined where it read some, and of any other run. */
+export function emptyReplay({ replayWindow, sourceSchema, sourceName }: Run, rows: number): PgscoreError | undefined {
+  if (replayWindow === null || rows > 0) return undefined;
+  const { from, to } = replayWindow;
+  const window = [from === null ? '' : ` from ${from}`, to === null ? '' : ` until ${to}`].join('');
+  return new PgscoreError('replay_empty', `"${sourceSchema}.${sourceName}" has no row for a time${window}`, {
+    remedy: 'Name another window, from_time and to_time, or another event_time or source.',
+  });
 }

@@ -47,6 +47,9 @@ export type Split = {
   readonly sample?: Buckets;
 };
 
+/** Times as they were given; null: open. */
+type ReplayWindow = { readonly from: string | null; readonly to: string | null };
+
 /** A run in the hands of a service, with all that scoring it takes. */
 export type Run = {
   readonly runId: string;
@@ -60,6 +63,8 @@ export type Run = {
   readonly timeZone: string;
   /** Whether it replays the past: nothing of it is counted for the monitor. */
   readonly isReplay: boolean;
+  /** What a replay was asked for; null: it is none. */
+  readonly replayWindow: ReplayWindow | null;
   /** Whether the features of the model are counted. */
   readonly featuresWatched: boolean;
   /** Columns that its predictions are split by: each is to keep a value for each of them. */
@@ -101,6 +106,7 @@ export type ClaimedRunRow = {
   model: string;
   time_zone: string;
   is_replay: boolean;
+  replay_window: ReplayWindow | null;
   features_watched: boolean;
   segments: string[] | null;
   bin_set: number | null;
@@ -136,7 +142,7 @@ const MOST_COMPARED = 20_000_000;
 
 /** The select list that ClaimedRunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
-  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments, c.arms as split, c.is_replay,
+  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments, c.arms as split, c.is_replay, case when c.is_replay then coalesce(c.plan, k.plan) -> 'window' end as replay_window,
   m.name as model, m.time_zone, m.features_watched and not c.is_replay as features_watched,
   (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
@@ -200,6 +206,7 @@ export function runFrom(row: ClaimedRunRow): Run | RunDefect {
     model: row.model,
     timeZone: row.time_zone,
     isReplay: row.is_replay,
+    replayWindow: row.replay_window,
     featuresWatched: row.features_watched,
     segments: row.segments ?? [],
     binSet: row.bin_set,

@@ -203,11 +203,11 @@ describe('a replay of a source', () => {
   test('stands beside the live predictions, without what its version was trained on', async () => {
     const before = await live();
     const run = await replay(alice, `'late@2', source => 'flights', event_time => 'due'`);
-    expect(run).toMatchObject({ state: 'done', published: false, target: expect.stringContaining('flights_replay') });
+    expect(run).toMatchObject({ state: 'done', published: false, target: expect.stringContaining('late_flights_replay') });
     const rows = await compared(String(run.run));
     const truth = await alice.query<{ n: number; right: number }>(`
       select count(*)::int as n, avg((h.label = l.is_late::text)::int)::float8 as right
-        from flights_replay_history h join landed l using (flight_id) where h.event_time >= '2026-01-11'`);
+        from late_flights_replay_history h join landed l using (flight_id) where h.event_time >= '2026-01-11'`);
     expect(rows[0]).toMatchObject({
       metric: 'accuracy',
       version: 2,
@@ -276,7 +276,7 @@ describe('a replay of a source', () => {
   });
 
   test('no live run goes into the target of replays', async () => {
-    const asked = `select pgscore.score_table('late', 'flights', event_time => 'due', target => 'flights_replay')`;
+    const asked = `select pgscore.score_table('late', 'flights', event_time => 'due', target => 'late_flights_replay')`;
     expect(await refusal(alice, asked)).toMatchObject({
       code: '55000',
       message: expect.stringContaining('holds replays'),
@@ -285,11 +285,11 @@ describe('a replay of a source', () => {
 
   test('what is forgotten leaves replays, too', async () => {
     const { rows } = await alice.query<{ id: string }>(
-      'select flight_id::text as id from flights_replay_history order by 1 limit 1',
+      'select flight_id::text as id from late_flights_replay_history order by 1 limit 1',
     );
     const id = rows[0]?.id;
     await ada.query(`select pgscore.forget('late', key => $1)`, [id]);
-    const left = `select from flights_replay_history where flight_id = $1 union all select from seen_replay_history where flight_id = $1
+    const left = `select from late_flights_replay_history where flight_id = $1 union all select from late_seen_replay_history where flight_id = $1
       union all select from late_replay_history where key = array[$1::text]`;
     expect((await alice.query(left, [id])).rowCount).toBe(0);
   });
