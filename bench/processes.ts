@@ -38,13 +38,11 @@ export function parentOf(pid: number): number | undefined {
   return statOf(pid)?.parent;
 }
 
-/** The child of a process whose command line holds a text. */
-export function childWith(pid: number, text: string): number {
-  const child = processes().find(
+/** The child of a process whose command line holds a text, if there is one. */
+export function childWith(pid: number, text: string): number | undefined {
+  return processes().find(
     (other) => parentOf(other) === pid && read(`/proc/${other}/cmdline`)?.includes(text) === true,
   );
-  if (child === undefined) throw new Error(`process ${pid} has no child with ${text}`);
-  return child;
 }
 
 /** Resident memory of a process in bytes, as it is now; 0 once it has ended. */

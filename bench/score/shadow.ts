@@ -21,6 +21,7 @@ export type ShadowedCalls = {
 };
 
 const TURN_CALLS = 100;
+/** The service looks for such calls every two seconds, and starts a process for them. */
 const STARTED_MS = 5000;
 
 /** In turns, so that whatever else the machine does meets both. */
@@ -37,9 +38,8 @@ export async function measureShadowedCalls(
   await client.query(`select pgscore.start_experiment('shaded', kind => 'shadow', arms => '{"shaded@2": 100}')`);
   await client.query(HANG, [SLOW_X]);
   await until(client, ({ waits }) => waits);
-  // The service looks for such calls every two seconds, and starts a process for them.
-  await pause(STARTED_MS);
-  const shadow = childWith(servicePid, 'shadow/main');
+  let shadow: number | undefined;
+  for (; shadow === undefined; shadow = childWith(servicePid, 'shadow/main')) await pause(STARTED_MS);
   const without: number[] = [];
   const beside: number[] = [];
   while (beside.length < singleCalls) {

@@ -107,6 +107,9 @@ begin
   elsif options ->> 'kind' <> 'shadow' and split_by = '{}' then
     wrong := 'it needs split_by';
     remedy := 'Name the columns of a row that say which entity it is of: split_by => ''{customer_id}''.';
+  elsif jsonb_path_exists(options -> 'split_by', 'strict $[*] ? (@.type() == "array")') then
+    wrong := 'split_by is no list of column names';
+    remedy := 'Give, for example, split_by => ''{customer_id,day}''.';
   elsif (select count(*) <> count(distinct nullif(c, '')) from unnest(split_by) c) then
     wrong := 'split_by names a column twice, or one without a name';
     remedy := 'Name each column once.';

@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { bucket } from '../../src/lib/bucket.ts';
+import { pause } from '../../src/lib/retry.ts';
 import { refusal } from '../support/refusal.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { armsFixture, ROWS } from './arms-fixture.ts';
 
-const { superuser, alice, start, saltOf, answers } = await armsFixture();
+const { superuser, ada, alice, start, saltOf, answers } = await armsFixture();
 
 /** How many rows the arm has, each of which says what its version does, and all others what the champion does. */
 function armed(said: Map<number, unknown>, salt: string, limit: number, arm: unknown, champion: unknown): number {
@@ -143,6 +144,28 @@ describe('a row goes to the arm of its key', () => {
       );
       return new Set(logged.rows.map((row: { version: string }) => row.version)).size === rows.length;
     });
+  });
+
+  test('calls without the key are counted, where calls are kept with it', async () => {
+    const counted = async () =>
+      (await alice.query(`select calls_without_key as n from pgscore.experiments where model = 'erf' and is_running`))
+        .rows[0].n;
+    expect(await counted()).toBeNull();
+    await ada.query(`select pgscore.log_calls('erf', key => '{id}')`);
+    expect(await counted()).toBe('0');
+    // The gateway asks for settings of the log every half second.
+    await pause(600);
+    const since = (await superuser.query('select clock_timestamp()::text as now')).rows[0].now;
+    const kept = `select from pgscore.online_predictions where model = 'erf' and asked_at > $1`;
+    await alice.query(`select score('erf', '{"a": 1}'::jsonb), score('erf', '{"a": 1, "id": null}'::jsonb)`);
+    await alice.query(`select score('erf', t) from (select 1::real as a) t`);
+    const rows = `array(select jsonb_build_object('a', 1, 'id', nullif(n, 3)) from generate_series(1, 5) n)`;
+    await alice.query(`select pgscore.score_rows('erf', ${rows})`);
+    await alice.query(`select score('erf', t) from loose t where id <= 50`);
+    await waitFor(async () => (await superuser.query(kept, [since])).rowCount === 58, {
+      message: 'the calls to be kept',
+    });
+    expect(await counted()).toBe('4');
   });
 
   test('a row that cannot be scored is named by its place among all rows of score_rows()', async () => {

@@ -102,6 +102,54 @@ describe('while statements run', () => {
   });
 });
 
+describe('in open transactions', () => {
+  beforeAll(stopAll);
+
+  const BOTH = `select (select sum((score('sum', y) = 12)::int)::int from bound y) as bound,
+                       (select sum((score('sum', l) = 12)::int)::int from loose l) as loose`;
+
+  test('what is started, grows and stops there is seen by it alone until it commits', async () => {
+    const counts = async () => (await alice.query(BOTH)).rows[0];
+    const none = { bound: 0, loose: 0 };
+    const all = { bound: ROWS, loose: ROWS };
+    await ada.query('begin');
+    await start('sum', { 'sum@2': 50 });
+    await ada.query(`select pgscore.set_arms('sum', '{"sum@2": 100}')`);
+    expect((await ada.query(`select pgscore.arm('sum', '1') as arm`)).rows).toEqual([{ arm: 'sum@2' }]);
+    expect(await counts()).toEqual(none);
+    await ada.query('rollback');
+    expect(await counts()).toEqual(none);
+    expect((await alice.query('select from pgscore.experiments where is_running')).rowCount).toBe(0);
+    await ada.query('begin');
+    await start('sum', { 'sum@2': 100 });
+    await ada.query('commit');
+    expect(await counts()).toEqual(all);
+    await ada.query('begin');
+    await stop('sum');
+    expect(await counts()).toEqual(all);
+    await ada.query('rollback');
+    expect(await counts()).toEqual(all);
+    await stop('sum');
+    expect(await counts()).toEqual(none);
+  });
+
+  test('one whose snapshot is older goes on by the arms of before, of unbound tables', async () => {
+    const other = await database.client('alice');
+    const loose = async () =>
+      (await other.query(`select sum((score('sum', l) = 12)::int)::int as n from loose l`)).rows[0].n;
+    await other.query('begin isolation level repeatable read');
+    expect(await loose()).toBe(0);
+    await start('sum', { 'sum@2': 100 });
+    expect(await loose()).toBe(0);
+    await other.query('commit; begin isolation level repeatable read');
+    expect(await loose()).toBe(ROWS);
+    await stop('sum');
+    expect(await loose()).toBe(ROWS);
+    await other.query('commit');
+    expect(await loose()).toBe(0);
+  });
+});
+
 describe('beside bindings, renames and drops', () => {
   beforeAll(stopAll);
 

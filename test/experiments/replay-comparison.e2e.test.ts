@@ -37,10 +37,10 @@ async function addLabels(from: number, to: number): Promise<void> {
 
 beforeAll(async () => {
   await deployBytes(ada, 'far', weightedModel({ x: 'float32' }));
-  await deployBytes(ada, 'far', weightedModel({ y: 'float32' }));
-  await deployBytes(ada, 'near', weightedModel({ x: 'float32', y: 'float32' }));
+  await deployBytes(ada, 'far', weightedModel({ z: 'float32' }));
+  await deployBytes(ada, 'near', weightedModel({ x: 'float32', z: 'float32' }));
   await alice.query(`
-    create table trips as select id, (id % 7)::real as x, (id % 5)::real as y, timestamptz '2026-01-01' + id * interval '1 hour' as due
+    create table trips as select id, (id % 7)::real as x, (id % 5)::real as z, timestamptz '2026-01-01' + id * interval '1 hour' as due
       from generate_series(1, 200) id;
     alter table trips add primary key (id);
     create table truth (id int primary key, y float8, at timestamptz)`);

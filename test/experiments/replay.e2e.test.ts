@@ -203,7 +203,11 @@ describe('a replay of a source', () => {
   test('stands beside the live predictions, without what its version was trained on', async () => {
     const before = await live();
     const run = await replay(alice, `'late@2', source => 'flights', event_time => 'due'`);
-    expect(run).toMatchObject({ state: 'done', published: false, target: expect.stringContaining('late_flights_replay') });
+    expect(run).toMatchObject({
+      state: 'done',
+      published: false,
+      target: expect.stringContaining('late_flights_replay'),
+    });
     const rows = await compared(String(run.run));
     const truth = await alice.query<{ n: number; right: number }>(`
       select count(*)::int as n, avg((h.label = l.is_late::text)::int)::float8 as right

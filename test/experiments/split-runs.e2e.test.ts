@@ -83,6 +83,21 @@ test('a ramp between runs moves nobody out of an arm, and a promotion ends it', 
   expect(await visits.byVersion('visits_scores')).toMatchObject([{ model_version: 'split@2', rows: ROWS, wrong: 0 }]);
 });
 
+test('a run of a schedule from before the experiment is split, too', async () => {
+  await visits.deployPair('nightly');
+  await alice.query(`select pgscore.schedule('split', '0 3 * * *', 'nightly', 'visits', target => 'nightly')`);
+  await visits.start('nightly', 40);
+  const { rows } = await superuser.query(`select schedule_id as id from pgscore_data.schedule where name = 'split'`);
+  const fired = await alice.query<{ run: string }>('select pgscore._fire($1, now()) as run', [rows[0].id]);
+  expect(await endOfRun(alice, fired.rows[0]?.run ?? '')).toMatchObject({ state: 'done', arm_error: null });
+  const challenged = await visits.shareOf('nightly');
+  expect(await visits.byVersion('nightly')).toMatchObject([
+    { model_version: 'nightly@1', rows: ROWS - challenged, wrong: 0 },
+    { model_version: 'nightly@2', rows: challenged, wrong: 0 },
+  ]);
+  await alice.query(`select pgscore.unschedule('split')`);
+});
+
 test('a run over changed rows scores all rows when arms change, and then those that change', async () => {
   await visits.deployPair('changing');
   await visits.start('changing', 50);
