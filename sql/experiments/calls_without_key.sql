@@ -1,15 +1,14 @@
 -- Calls whose rows do not say which entity they are of: in a split the champion answers them.
 
-create or replace function pgscore_data._knows_key(this pgscore_data.experiment) returns boolean
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select this.kind <> 'shadow' and this.split_by @> x.key_columns and this.split_by <@ x.key_columns
-    from (select coalesce(c.key, mo.key_columns)::text[] as key_columns
-            from pgscore_data.monitor mo left join pgscore_data.call_log c using (model_id) where mo.model_id = this.model_id) x;
-end;
-comment on function pgscore_data._knows_key(pgscore_data.experiment) is
-  'Whether calls are kept with the columns that an experiment splits by, and no others.';
+create or replace view pgscore_data.keyed_experiment as
+select e.experiment_id
+  from pgscore_data.experiment e
+  join pgscore_data.monitor mo using (model_id)
+  left join pgscore_data.call_log c using (model_id)
+ cross join lateral (select coalesce(c.key, mo.key_columns)::text[] as columns) k
+ where e.kind <> 'shadow' and e.split_by @> k.columns and e.split_by <@ k.columns;
+comment on view pgscore_data.keyed_experiment is
+  'Experiments of which calls are kept with the columns that they split by, and no others.';
 
 create or replace function pgscore_data._count_without_key() returns trigger
 language plpgsql security definer
@@ -20,6 +19,7 @@ begin
   insert into pgscore_data.experiment_calls as c (experiment_id, hour, written_by, without_key)
   select e.experiment_id, date_trunc('hour', clock_timestamp(), 'UTC'), pg_backend_pid(), n.without_key
     from pgscore_data.experiment e
+    join pgscore_data.keyed_experiment using (experiment_id)
    cross join lateral (
      select sum(case when y.keys is null then y.n_predictions
                   else (select count(*) from unnest(y.keys) k where k is null) / array_length(y.keys, 2) end) as without_key
@@ -27,7 +27,7 @@ begin
       where y.prediction_id between new.first_id and new.last_id and y.version_id = new.version_id and y.written_by = new.written_by
         and y.n_predictions > 0 and not y.is_shadow) n
    where e.model_id = (select v.model_id from pgscore_data.version v where v.version_id = new.version_id) and e.stopped_at is null
-     and e.champion_version_id = new.version_id and pgscore_data._knows_key(e) and n.without_key > 0
+     and e.champion_version_id = new.version_id and n.without_key > 0
   on conflict (experiment_id, hour, written_by) do update set without_key = c.without_key + excluded.without_key;
   return null;
 end

@@ -8,7 +8,8 @@ select m.name as model, e.kind, e.stopped_at is null as is_running, pgscore_mode
        pgscore_models._version_name(e.promoted_version_id) as promoted, e.experiment_id,
        c.scored as calls_scored, c.waiting as calls_waiting, c.failed as calls_failed, c.skipped as calls_skipped,
        c.error as arm_error, c.error_at as arm_error_at,
-       case when pgscore_data._knows_key(e) or k.without_key is not null then coalesce(k.without_key, 0) end as calls_without_key
+       coalesce(k.without_key, case when e.experiment_id in (select x.experiment_id from pgscore_data.keyed_experiment x) then 0 end)
+         as calls_without_key
   from pgscore_data.experiment e
   join pgscore_data.model m using (model_id)
   left join lateral (
