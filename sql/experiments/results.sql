@@ -71,6 +71,7 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
 comment on view pgscore_bi.experiment_results is
 'How the arms of an experiment do against its champion: a row for each version and metric. Predictions count that were made while the '
 'experiment was open, up to the newest day whose labels are there for every arm. Predictions of one entity are not taken for independent. '
+'Native calls are split and not recorded: of a native model those of runs, of watches and of the service count. '
 'None of a model of several targets or labels: version_comparison has its versions, by target.';
 
 create or replace view pgscore_bi.experiment_results_daily with (security_barrier) as

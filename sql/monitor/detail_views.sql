@@ -47,7 +47,8 @@ return pgscore_data._metric_meanings() || '{
   "replay_run": "The run that replayed; NULL: none.",
   "in_training": "Of a replay, whether it has predictions for a time before the version was trained. none; left_out: it has, and they are '
     'left out here; unknown: the version does not say until when it was trained, so it may have seen the answers.",
-  "compared_with": "champion: the version that the bare model name means, of a replay when it was asked for; or predecessor: the ready version before this one.",
+  "compared_with": "champion: the version that the bare model name means, of a replay when it was asked for; or '
+    'predecessor: the ready version before this one.",
   "other_version": "Number of the version that it is compared with.",
   "first_date": "First of the days that the predictions of model_version are for which the comparison rests on: those that a label judges '
     'which also judges one of other_version.",

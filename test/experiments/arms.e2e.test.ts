@@ -159,8 +159,9 @@ describe('a row goes to the arm of its key', () => {
     const kept = `select from pgscore.online_predictions where model = 'erf' and asked_at > $1`;
     await alice.query(`select score('erf', '{"a": 1}'::jsonb), score('erf', '{"a": 1, "id": null}'::jsonb)`);
     await alice.query(`select score('erf', t) from (select 1::real as a) t`);
-    const rows = `array(select jsonb_build_object('a', 1, 'id', nullif(n, 3)) from generate_series(1, 5) n)`;
-    await alice.query(`select pgscore.score_rows('erf', ${rows})`);
+    await alice.query(
+      `select pgscore.score_rows('erf', array(select jsonb_build_object('a', 1, 'id', nullif(n, 3)) from generate_series(1, 5) n))`,
+    );
     await alice.query(`select score('erf', t) from loose t where id <= 50`);
     await waitFor(async () => (await superuser.query(kept, [since])).rowCount === 58, {
       message: 'the calls to be kept',

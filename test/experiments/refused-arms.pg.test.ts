@@ -18,11 +18,9 @@ async function addPair(champion: string, arm: string): Promise<string> {
   await superuser.query('select pgscore_data._set_alias($1, $2)', [first.versionId, 'champion']);
   for (const [number, assignments] of [champion, arm].entries()) {
     if (assignments === '') continue;
-    await superuser.query(
-      `update pgscore_data.execution e set ${assignments} from pgscore_data.version v
-        where v.version_id = e.version_id and v.model_id = $1 and v.number = $2`,
-      [first.modelId, number + 1],
-    );
+    const text = `update pgscore_data.execution e set ${assignments} from pgscore_data.version v
+        where v.version_id = e.version_id and v.model_id = $1 and v.number = $2`;
+    await superuser.query(text, [first.modelId, number + 1]);
   }
   return model;
 }
@@ -78,7 +76,7 @@ test('an arm with vectors of another length is refused', async () => {
 test('arms of the same targets may run', async () => {
   const model = await addPair(several('{arr,dep}'), several('{arr,dep}'));
   await ada.query(startText(model));
-  await ada.query(`select pgscore.stop_experiment('${model}')`);
+  await ada.query('select pgscore.stop_experiment($1)', [model]);
 });
 
 test.each([

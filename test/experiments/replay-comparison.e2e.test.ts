@@ -9,9 +9,8 @@ import { weightedModel } from '../support/weighted-model.ts';
 const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
 
 async function replay(args: string): Promise<RunState> {
-  const { rows } = await alice.query<{ run: string }>(
-    `select pgscore.replay(${args}, source => 'trips', event_time => 'due') as run`,
-  );
+  const text = `select pgscore.replay(${args}, source => 'trips', event_time => 'due') as run`;
+  const { rows } = await alice.query<{ run: string }>(text);
   return endOfRun(alice, rows[0]?.run ?? '');
 }
 
