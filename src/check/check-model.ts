@@ -15,7 +15,8 @@ import { trainingBaseline, type FeatureBaseline } from './training-baseline.ts';
 import { tryBatches } from './batch-freedom.ts';
 import { compareExpected, type ExpectationReport } from './expectation.ts';
 import { knownDifferences } from './known-differences.ts';
-import { referenceFor, type Reference, sampleRows } from './reference.ts';
+import type { Reference } from './given-reference.ts';
+import { referenceFor, sampleRows } from './reference.ts';
 import type { Preparation } from './trial.ts';
 
 /** What is known of a model before it is proven. The graph to serve comes as bytes, and from the probe as a file. */

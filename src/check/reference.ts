@@ -1,27 +1,13 @@
 import type { JsonRow } from '../inference/json-rows.ts';
-import type { Predictions, RowErrorCode } from '../inference/predictions.ts';
 import type { ModelSession } from '../inference/session.ts';
-import { stepOf, type Signature } from '../inference/signature.ts';
+import { stepOf } from '../inference/signature.ts';
 import { predictRows } from './trial.ts';
 import { mulberry32 } from '../lib/random.ts';
 import type { MappedFeature } from './features.ts';
-
-/** What ONNX Runtime says of some of the rows that it was asked about, as JSON can carry it: null for NaN. */
-export type Reference = {
-  /** Which rows: for the others there is nothing that a compiled function could answer, and it raises. */
-  readonly rows: readonly number[];
-  readonly score: readonly (number | null)[];
-  readonly label: readonly number[] | null;
-  /** [rows, classes], row-major. */
-  readonly probabilities: readonly (number | null)[] | null;
-  /** Places among them of those of which it says nothing. */
-  readonly silent: readonly number[];
-};
+import { SILENT, type Reference } from './given-reference.ts';
 
 /** Of rows and classes; as JSON they come to 40 MB. */
 const MOST_NUMBERS = 2_000_000;
-
-const SILENT: RowErrorCode = 'non_finite_output';
 
 /** Null where that is too much to prove anything by. */
 export async function referenceFor(session: ModelSession, asked: readonly JsonRow[]): Promise<Reference | null> {
@@ -37,29 +23,6 @@ export async function referenceFor(session: ModelSession, asked: readonly JsonRo
       probabilities &&
       rows.flatMap((row) => [...probabilities.subarray(row * classes, (row + 1) * classes)].map(orNull)),
     silent: rows.flatMap((row, place) => (errors.has(row) ? [place] : [])),
-  };
-}
-
-/**
- * The predictions as ONNX Runtime made them.
- * @throws Error for what is no reference for so many rows: it comes from a process that ran somebody's model
- */
-export function predictionsOf(reference: Reference, asked: number, { task, classLabels }: Signature): Predictions {
-  const { rows, score, label, probabilities, silent } = reference;
-  const sound =
-    rows.every((row, place) => Number.isInteger(row) && row > (rows[place - 1] ?? -1) && row < asked) &&
-    score.length === rows.length &&
-    (task === 'regression' ? label === null : label?.length === rows.length) &&
-    (probabilities === null || probabilities.length === rows.length * classLabels.length);
-  if (!sound) throw new Error('the check answered for other rows than it was asked about');
-  const numbers = (values: readonly (number | null)[]): Float64Array =>
-    Float64Array.from(values, (value) => value ?? Number.NaN);
-  return {
-    rows: rows.length,
-    score: numbers(score),
-    label: label && Int32Array.from(label),
-    probabilities: probabilities && numbers(probabilities),
-    errors: new Map(silent.map((row) => [row, { code: SILENT, message: 'no finite answer' }])),
   };
 }
 
