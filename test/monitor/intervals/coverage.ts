@@ -162,14 +162,26 @@ function errorTrial(entities: number, sizes: Sizes, kind: keyof typeof ERRORS): 
 
 type Scored = { score: number; positive: boolean; m: number };
 
+/** In the low bits of a float64. */
+const INDEX_BITS = 0xffff;
+
+/** The indices of numbers, by their size. To sort by a function would take most of the time of a trial. */
+function orderOf(numbers: readonly number[]): number[] {
+  if (numbers.length > INDEX_BITS) throw new RangeError('too many numbers for their indices');
+  const keys = Float64Array.from(numbers);
+  const halves = new Uint32Array(keys.buffer);
+  for (let index = 0; index < keys.length; index += 1)
+    halves[2 * index] = ((halves[2 * index] ?? 0) & ~INDEX_BITS) | index;
+  keys.sort();
+  return Array.from(keys, (_, place) => (halves[2 * place] ?? 0) & INDEX_BITS);
+}
+
 /** AUC and its structural components from pairs in the order of their scores, none of which tie; and what each pair adds to it. */
 export function rank(
   scored: readonly Scored[],
   effective: (part: number, positive: boolean) => number,
 ): Ranking & { added: number[] } {
-  // Sorted by numbers alone, which takes a tenth of the time that the entities do.
-  const scores = scored.map(({ score }) => score);
-  const order = scores.map((_, index) => index).toSorted((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0));
+  const order = orderOf(scored.map(({ score }) => score));
   const total = (positive: boolean): number =>
     scored.reduce((sum, one) => sum + (one.positive === positive ? one.m : 0), 0);
   const [positives, negatives] = [total(true), total(false)];
