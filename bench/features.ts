@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { Float32, makeData, type Data, type RecordBatch } from 'apache-arrow';
 import { recordBatch } from '../src/inference/record-batch.ts';
-import { ModelSession } from '../src/inference/session.ts';
+import { loadModelSession } from '../src/inference/fastest-graph.ts';
 import type { FeatureBins } from '../src/monitor/feature-bins.ts';
 import { FeatureTally } from '../src/monitor/feature-tally.ts';
 import { NumberBins } from '../src/monitor/value-bins.ts';
@@ -24,7 +24,7 @@ const SHAPES: Readonly<Record<string, Draw>> = { normal, uniform: Math.random, s
 
 const bytes = await readFile(new URL('trees.onnx', import.meta.url));
 const { signature, served } = await checkModel(bytes, {});
-const session = await ModelSession.load(served ?? bytes, signature);
+const session = await loadModelSession(served ?? bytes, signature);
 const names = signature.features.map(({ name }) => name);
 
 function column(draw: Draw): Data<Float32> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { ModelSession } from '../inference/session.ts';
+import { loadModelSession } from '../inference/fastest-graph.ts';
+import type { ModelSession } from '../inference/session.ts';
 import { inModelFolder } from '../onnx/model-folder.ts';
 import type { Queryable } from '../postgres/statement.ts';
 import { saveVersion } from './load-version.ts';
@@ -15,6 +16,6 @@ export function loadSession(
 ): Promise<{ session: ModelSession; size: number }> {
   return inModelFolder(async (folder) => {
     const model = await saveVersion(client, versionId, join(folder, 'model.onnx'), onPiece);
-    return { session: await ModelSession.load(model, model.signature), size: model.size };
+    return { session: await loadModelSession(model, model.signature), size: model.size };
   });
 }

@@ -3,7 +3,6 @@ import { rowsAtOnce, rowsByLength, takenRows } from './arrays.ts';
 import { emptyFeed, paddedRowsOf, rowsOf, type Feed } from './feed.ts';
 import { buildFeeds, type Feeds, TextCache } from './feeds.ts';
 import { type Graph, type RunOutput, GraphLost } from './graph.ts';
-import { fastestGraph } from './fastest-graph.ts';
 import type { OutputReader } from './output-reader.ts';
 import { checkRows, neededOutputs, outputReader } from './outputs.ts';
 import { reasonOf } from './ort-errors.ts';
@@ -11,11 +10,6 @@ import { blankErrors, copyPrediction, emptyPredictions, type Predictions, type R
 import type { FeatureRows } from './number-rows.ts';
 import { rowFeeds } from './row-feeds.ts';
 import type { Signature } from './signature.ts';
-
-export type SessionOptions = {
-  /** Threads that compute one run together; scorers are many, so each takes one. */
-  threads?: number;
-};
 
 /** Predictions of some rows, from one on, among those of others. */
 export type PredictionsAmong = { readonly predictions: Predictions; readonly from: number };
@@ -47,19 +41,6 @@ export class ModelSession {
     this.#graph = graph;
     this.#outputs = neededOutputs(signature);
     this.#read = read;
-  }
-
-  /**
-   * Loads the model that the probe of the version handed back: its bytes, or a file of that size.
-   * @throws PgscoreError model_load_failed
-   */
-  static async load(
-    model: Uint8Array | { readonly path: string; readonly size: number },
-    signature: Signature,
-    { threads = 1 }: SessionOptions = {},
-  ): Promise<ModelSession> {
-    const [graph, size] = 'path' in model ? [model.path, model.size] : [model, model.length];
-    return new ModelSession(await fastestGraph(graph, signature, threads), signature, undefined, size);
   }
 
   /**

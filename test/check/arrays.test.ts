@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { checkModel, type ProbeOptions, type ProbeReport } from '../../src/check/check-model.ts';
 import type { PgscoreError } from '../../src/errors.ts';
-import { ModelSession } from '../../src/inference/session.ts';
+import { loadModelSession } from '../../src/inference/fastest-graph.ts';
 import type { Signature } from '../../src/inference/signature.ts';
 import { arrayBytes, arrayModels, featuresOf, vectorModels, type ArrayModel } from '../support/array-models.ts';
 import { deployOptions } from '../support/golden-models.ts';
@@ -31,7 +31,7 @@ describe('a model of arrays says what its framework says of every row', () => {
     expect(signature).toMatchObject({ task: model.task, features: SHAPES[name], batch: null });
     expect(expectation?.rows ?? model.rows.length).toBe(model.rows.length);
 
-    const session = await ModelSession.load(served ?? arrayBytes(model), signature);
+    const session = await loadModelSession(served ?? arrayBytes(model), signature);
     const { score, errors } = await session.predictRows(model.rows.map((row) => featuresOf(model, row)));
     await session.release();
     expect([...errors]).toEqual([]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ModelSession } from '../../src/inference/session.ts';
+import { loadModelSession } from '../../src/inference/fastest-graph.ts';
 import { checkModel } from '../../src/check/check-model.ts';
 import { batchOf, real } from '../support/batches.ts';
 import {
@@ -79,7 +79,7 @@ describe('what is served', () => {
     const zipMap = classic('ZipMap', ['p'], ['maps'], { classlabels_int64s: [0, 1] });
     const bytes = onnxModel({ nodes: [classifier('LOGISTIC'), zipMap], outputs: [labels, mapsValue('maps')] });
     const { served, signature } = await checkModel(bytes, { features });
-    const session = await ModelSession.load(served!, signature);
+    const session = await loadModelSession(served!, signature);
     const { score, label } = await session.predict(batchOf({ c: real([3, -3]), a: real([0, 0]), b: real([0, 0]) }));
     expect(score[0]).toBeCloseTo(1 / (1 + Math.exp(-3)), 6);
     expect([...label!]).toEqual([1, 0]);
@@ -96,7 +96,7 @@ describe('what is served', () => {
     const { served, signature, warnings } = await checkModel(bytes, { features });
     expect(signature.batch).toBe(null);
     expect(warnings).toEqual([]);
-    const session = await ModelSession.load(served!, signature);
+    const session = await loadModelSession(served!, signature);
     const five = real([1, 2, 3, 4, 5]);
     expect([...(await session.predict(batchOf({ a: five, b: five, c: five }))).score]).toEqual([3, 6, 9, 12, 15]);
     await session.release();

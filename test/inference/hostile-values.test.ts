@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { checkModel } from '../../src/check/check-model.ts';
 import { batchOfRows, type JsonRow } from '../../src/inference/json-rows.ts';
 import type { Predictions } from '../../src/inference/predictions.ts';
-import { ModelSession } from '../../src/inference/session.ts';
+import { loadModelSession } from '../../src/inference/fastest-graph.ts';
 import { classic, DataType, integers, node, onnxModel, tensorValue, type Shape } from '../support/onnx-builder.ts';
 
 /** A model that gives the sum of its only feature: a column, or an array. A text is what it says up to 3, or nothing. */
@@ -26,7 +26,7 @@ type Model = { readonly bytes: Uint8Array; readonly features: string[]; readonly
 /** The sum, or the code of the error, that a call says of a value, and that a batch says of it: each between two good rows. */
 async function answers({ bytes, features, good }: Model, value: unknown): Promise<unknown[]> {
   const { signature, served } = await checkModel(bytes, { features, task: 'regression' });
-  const session = await ModelSession.load(served ?? bytes, signature);
+  const session = await loadModelSession(served ?? bytes, signature);
   const rows: JsonRow[] = [good, value, good].map((x) => ({ x }));
   const { batch, unread } = batchOfRows(signature.features, rows);
   const said = [await session.predictRows(rows), await session.predict(batch, unread)];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ModelSession } from '../../src/inference/session.ts';
+import { loadModelSession } from '../../src/inference/fastest-graph.ts';
 import type { Feature, ModelInput, Signature } from '../../src/inference/signature.ts';
 import { batchOf, bigint, real, text } from '../support/batches.ts';
 import { classic, DataType, floats, node, onnxModel, strings, tensorValue } from '../support/onnx-builder.ts';
@@ -21,7 +21,7 @@ const outputs = [tensorValue('y', [null, 1])];
 const itself = onnxModel({ nodes: [node('Identity', ['X'], ['y'])], inputs, outputs });
 
 async function predict(model: Uint8Array, signature: Signature, values: (number | null)[]) {
-  const session = await ModelSession.load(model, signature);
+  const session = await loadModelSession(model, signature);
   const predictions = await session.predict(batchOf({ x: real(values) }));
   await session.release();
   return { ...predictions, errors: [...predictions.errors].map(([row, { code }]) => [row, code]) };
@@ -211,7 +211,7 @@ describe('a row that the model refuses', () => {
   };
 
   test('is found and spoils no other', async () => {
-    const session = await ModelSession.load(table, signature);
+    const session = await loadModelSession(table, signature);
     const values = Array.from({ length: 100 }, (_, row) =>
       BigInt(row === 17 || row === 18 || row === 99 ? 7 : row % 3),
     );
@@ -226,7 +226,7 @@ describe('a row that the model refuses', () => {
   });
 
   test('says why', async () => {
-    const session = await ModelSession.load(table, signature);
+    const session = await loadModelSession(table, signature);
     const { errors } = await session.predict(batchOf({ x: bigint([9n]) }));
     expect(errors.get(0)?.message).toMatch(/Gather.*out of data bounds/);
     await session.release();
@@ -269,7 +269,7 @@ test('texts reach the model', async () => {
     inputs: [{ ...X, type: 'string' }],
     features: [{ ...x, type: 'string', nulls: 'error' }],
   };
-  const session = await ModelSession.load(model, signature);
+  const session = await loadModelSession(model, signature);
   const { score } = await session.predict(batchOf({ x: text(['ü', 'a', 'b', 'ü']) }));
   expect([...score]).toEqual([2, 1, -1, 2]);
   await session.release();
@@ -278,7 +278,7 @@ test('texts reach the model', async () => {
 describe('a model that can not be loaded', () => {
   test('is refused with the reason of ONNX Runtime, without its source files', async () => {
     const dangling = onnxModel({ nodes: [node('Relu', ['nowhere'], ['y'])], inputs, outputs });
-    const failure = await ModelSession.load(dangling, regression).catch((error: unknown) => error);
+    const failure = await loadModelSession(dangling, regression).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'model_load_failed', message: expect.stringContaining("'nowhere'") });
     expect((failure as Error).message).not.toMatch(/\.cc|ONNXRuntimeError/);
   });
@@ -289,7 +289,7 @@ describe('a model that can not be loaded', () => {
       inputs: [tensorValue('X', [null, 1], DataType.DOUBLE)],
       outputs: [tensorValue('y', [null, 1], DataType.DOUBLE)],
     });
-    await expect(ModelSession.load(double, regression)).rejects.toMatchObject({
+    await expect(loadModelSession(double, regression)).rejects.toMatchObject({
       code: 'model_load_failed',
       remedy: expect.stringContaining('float32'),
     });

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { ident } from '../../src/lib/text.ts';
 import { batchOfRows, type JsonRow } from '../../src/inference/json-rows.ts';
 import type { Predictions } from '../../src/inference/predictions.ts';
-import { ModelSession } from '../../src/inference/session.ts';
+import { loadModelSession } from '../../src/inference/fastest-graph.ts';
 import type { Feature, Signature } from '../../src/inference/signature.ts';
 import { compileNative, type NativeProgram } from '../../src/to-sql/compile.ts';
 import { type NativeAnswer, differences } from '../../src/to-sql/differences.ts';
@@ -102,7 +102,7 @@ export async function reference(
   { served, signature }: Pick<Compiled, 'served' | 'signature'>,
   rows: readonly JsonRow[],
 ): Promise<Predictions> {
-  const session = await ModelSession.load(served, signature);
+  const session = await loadModelSession(served, signature);
   const { batch, unread } = batchOfRows(signature.features, rows);
   const predictions = await session.predict(batch, unread);
   await session.release();

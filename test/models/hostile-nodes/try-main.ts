@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 import { checkModel } from '../../../src/check/check-model.ts';
 import { toPgscoreError } from '../../../src/errors.ts';
-import { ModelSession } from '../../../src/inference/session.ts';
+import { loadModelSession } from '../../../src/inference/fastest-graph.ts';
 import type { JsonRow } from '../../../src/inference/json-rows.ts';
 import type { Predictions } from '../../../src/inference/predictions.ts';
 import { CASES, type Case } from './changes.ts';
@@ -26,7 +26,7 @@ async function tryCase(given: Case): Promise<Outcome> {
   const isText = given.operator.rows.type === 's';
   try {
     const { signature, served } = await checkModel(bytes, { features });
-    const session = await ModelSession.load(served ?? bytes, signature);
+    const session = await loadModelSession(served ?? bytes, signature);
     const rows = (isText ? TEXTS : NUMBERS).map(
       (odd): JsonRow => Object.fromEntries(features.map((name, at) => [name, at === 0 ? odd : isText ? 'a' : 1])),
     );
