@@ -6,6 +6,7 @@ import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.
 import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { atRest, differences } from '../watches/watching.ts';
 import { createSource, deployLogistic, LARGE, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
@@ -88,6 +89,24 @@ test('a publication whose COMMIT went through is not made again', async () => {
     error: null,
   });
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+});
+
+test('changed rows of a watch whose COMMIT went through have one prediction of their new state', async () => {
+  await alice.query(`select pgscore.watch('logistic', 'small', target => 'live', keep_history => '1 day')`);
+  await atRest(alice, 'alice.live');
+  const lost = proxy.loseReplyToCommit('pgscore scorer');
+  await alice.query('update small set f0 = f0 + 1 where id <= 100');
+  await lost;
+  await atRest(alice, 'alice.live');
+  expect(await differences(alice, 'logistic', 'small', 'live')).toEqual([]);
+  const { rows } = await alice.query(
+    'select n::int, count(*)::int as keys from (select count(*) as n from live_history group by id) x group by 1 order by 1',
+  );
+  expect(rows).toEqual([
+    { n: 1, keys: 900 },
+    { n: 2, keys: 100 },
+  ]);
+  await alice.query(`select pgscore.unwatch('live')`);
 });
 
 test('a network that is slow loses no run and no row', async () => {

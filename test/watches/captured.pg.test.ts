@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { refusal } from '../support/refusal.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const database = await cloneDatabase();
 const [superuser, alice, writer] = await Promise.all([
@@ -84,5 +85,18 @@ describe('a table that others hold locked', () => {
     await writer.query('commit');
     await alice.query(`select pgscore.watch('line', 'busy', target => 'busy_live')`);
     expect(await queuedBy('insert into busy values (3, 3)')).toEqual(['3']);
+  });
+
+  test('is watched by the call that met the lock, if that goes within seconds', async () => {
+    await alice.query('create table released (id bigint primary key, x real)');
+    await writer.query('begin; insert into released values (1, 1)');
+    const watching = alice.query(`select pgscore.watch('line', 'released', target => 'released_live') as capture`);
+    const third = await database.client();
+    const waits = `select from pg_stat_activity
+      where datname = current_database() and query like '%released_live%' and wait_event = 'PgSleep'`;
+    await waitFor(async () => (await third.query(waits)).rowCount === 1, { message: 'watch() to meet the lock' });
+    await writer.query('commit');
+    expect((await watching).rows).toEqual([{ capture: 'triggers' }]);
+    expect(await queuedBy('insert into released values (2, 2)')).toEqual(['2']);
   });
 });

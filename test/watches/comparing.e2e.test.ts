@@ -147,6 +147,7 @@ test('rows that change go before the rows that were there when the watch began',
   expect(seen.waiting).toBeGreaterThan(10_000);
   await waitFor(async () => (await alice.query<{ state: string }>(pending)).rows[0]?.state === 'following');
   await expectRight('large');
+  expect((await alice.query('select from large_live_history group by id having count(*) > 1')).rowCount).toBe(0);
 });
 
 test('a promotion leaves rows alone until they change, where that is wanted', async () => {
@@ -166,6 +167,22 @@ test('a promotion leaves rows alone until they change, where that is wanted', as
     { model_version: 'iris@1', n: 19, id: 1 },
     { model_version: 'iris@2', n: 1, id: 7 },
   ]);
+});
+
+test('rows that change go before those that a promotion scores again', async () => {
+  await atRest(alice, 'alice.large_live');
+  await ada.query(`select pgscore.promote('iris@1')`);
+  const waiting = async (): Promise<number> =>
+    (
+      await alice.query<{ n: number }>(
+        `select pending::int as n from pgscore.watches where target = 'alice.large_live'`,
+      )
+    ).rows[0]?.n ?? 0;
+  await waitFor(async () => (await waiting()) > 40_000, { message: 'all rows to be queued' });
+  await run('insert into large values (100001, 5, 3, 4, 1.2)');
+  await waitFor(async () => (await alice.query('select from large_live where id = 100001')).rowCount === 1);
+  expect(await waiting()).toBeGreaterThan(10_000);
+  await expectRight('large');
 });
 
 test('a version that is named scores whatever is promoted', async () => {

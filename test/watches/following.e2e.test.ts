@@ -85,6 +85,10 @@ test('a rollback leaves nothing, and a savepoint only what was kept', async () =
 
 test('a two-phase transaction counts when it commits', async () => {
   await alice.query(`begin; insert into flowers values (50001, 5, 3, 4, 1); prepare transaction 'watched'`);
+  await alice.query('insert into flowers values (50002, 5, 3, 4, 1)');
+  await waitFor(async () => (await alice.query('select from live where id = 50002')).rowCount === 1);
+  await atRest(alice, 'alice.live');
+  expect((await alice.query('select from live where id = 50001')).rowCount).toBe(0);
   await alice.query(`commit prepared 'watched'`);
   await waitFor(async () => (await alice.query('select from live where id = 50001')).rowCount === 1);
 });
