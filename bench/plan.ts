@@ -76,9 +76,10 @@ export type WatchPlan = {
   /** Rows a second that are inserted one by one, and for how long. */
   readonly rate: number;
   readonly seconds: number;
-  /** Statements of one row, and rows of one statement, whose cost is compared with that of a table without triggers. */
+  /** Statements of one row, rows of one update and of one COPY, whose cost is compared with that of a table without triggers. */
   readonly statements: number;
   readonly bulk: number;
+  readonly copied: number;
   readonly rounds: number;
   readonly load: LoadPlan;
   readonly changed: ChangedPlan;
@@ -123,7 +124,8 @@ export const FULL: BenchPlan = {
     rate: 500,
     seconds: 15,
     statements: 2000,
-    bulk: 50_000,
+    bulk: 100_000,
+    copied: 1_000_000,
     rounds: 3,
     load: { rows: 50_000, clients: 8, loadSeconds: 5, rounds: 3, idleSeconds: 30 },
     changed: { rows: 1_000_000, rounds: 5 },
@@ -168,6 +170,7 @@ export const QUICK: BenchPlan = {
     seconds: 2,
     statements: 50,
     bulk: 1000,
+    copied: 1000,
     rounds: 1,
     load: { rows: 2000, clients: 1, loadSeconds: 1, rounds: 1, idleSeconds: 1 },
     changed: { rows: 5000, rounds: 1 },
