@@ -221,7 +221,8 @@ grant delete on pgscore_data.taken_change to pgscore_service;
 grant insert (model, action, name, settings), select (outcome) on pgscore._alert_request to pgscore_user;
 grant select on pgscore.alerts to pgscore_user;
 -- Views call them as whoever reads them.
-grant execute on function pgscore_data._alert_sentence(text, text, text, text, text), pgscore_data._judged_as(text)
+grant execute on function pgscore_data._alert_sentence(text, text, text, text, text), pgscore_data._judged_as(text),
+  pgscore_data._better_versions(int, int, text)
   to pgscore_user, pgscore_analyst, pgscore_service;
 grant execute on function
   pgscore_data._evaluate_alerts(timestamptz, boolean),

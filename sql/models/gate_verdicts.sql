@@ -1,34 +1,34 @@
 -- Whether a version passes the gates of its model.
 
-create or replace function pgscore_data._judge_difference(g pgscore_data.gate, d pgscore_data.compared_difference, other text,
-  experiment int, replay bigint, out passed boolean, out is_worse boolean, out needs text, out reason text)
+create or replace function pgscore_data._judge_evidence(g pgscore_data.gate, e pgscore_data.evidence, other text,
+  out passed boolean, out is_worse boolean, out needs text, out reason text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  n constant bigint := coalesce(least(d.n, d.other_n), 0);
+  n constant bigint := coalesce(least(e.n, e.other_n), 0);
   enough constant bigint := greatest(30, g.minimum_labels);
   low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
-  worse constant double precision := case when low_is_better then d.difference else - d.difference end;
-  at_least constant double precision := case when low_is_better then d.low else - d.high end;
-  at_most constant double precision := case when low_is_better then d.high else - d.low end;
+  of_arms constant boolean := coalesce(e.source in ('arms', 'shadow'), false);
+  worse constant double precision := case when low_is_better then e.difference else - e.difference end;
+  at_least constant double precision := case when low_is_better then e.low else - e.high end;
+  at_most constant double precision := case when low_is_better then e.high else - e.low end;
 begin
   passed := false;
-  is_worse := coalesce(n >= enough and d.is_enough and at_least > g.margin, false);
+  is_worse := coalesce(n >= enough and e.is_enough and at_least > g.margin, false);
   -- Of arms whose shares changed, the difference is not that of the values.
-  reason := case
-    when experiment is not null then format('%s is %s %s than that of %s in experiment %s', g.metric,
-      pgscore_data._short_number(abs(d.difference)), case when d.difference < 0 then 'lower' else 'higher' end, other, experiment)
-    else concat(format('%s is %s, that of %s %s', g.metric, pgscore_data._short_number(d.value), other,
-                       pgscore_data._short_number(d.other_value)), ', from a replay (run ' || replay || ')') end;
-  if n < enough or not d.is_enough or at_most is null then
+  reason := case when of_arms
+    then format('%s is %s %s than that of %s', g.metric, pgscore_data._short_number(abs(e.difference)),
+                case when e.difference < 0 then 'lower' else 'higher' end, other)
+    else format('%s is %s, that of %s %s', g.metric, pgscore_data._short_number(e.value), other,
+                pgscore_data._short_number(e.other_value)) end || ', by ' || e.said_by;
+  if n < enough or not e.is_enough or at_most is null then
     needs := case when n < enough then format('%s more labels', enough - n)
-               when experiment is not null and not d.is_enough then 'labels of 100 entities in each arm'
+               when of_arms and not e.is_enough then 'labels of 100 entities in each arm'
                when g.metric = 'roc_auc' then 'more labels of each class' else 'more labels' end;
-    reason := concat(g.metric, ' counts ', n, ' labels ', coalesce('of an arm in experiment ' || experiment, 'that judge both versions'),
-                     ', from a replay (run ' || replay || ')');
+    reason := concat(g.metric, ' counts ', n, ' labels', ', by ' || e.said_by);
   elsif at_most <= g.margin then
-    passed := true;
+    passed := e.doubt is null;
     reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._short_number(at_most)) end;
   elsif worse >= g.margin and worse > 0 then
     reason := reason || format(': %s worse', pgscore_data._short_number(worse));
@@ -38,104 +38,81 @@ begin
                else format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n) end;
     reason := reason || format(': it may be %s worse', pgscore_data._short_number(at_most));
   end if;
+  if e.doubt is not null then
+    needs := case when of_arms or at_most <= g.margin then e.needs else needs end;
+    reason := reason || '; ' || e.doubt;
+  end if;
 end
 $$;
-comment on function pgscore_data._judge_difference(pgscore_data.gate, pgscore_data.compared_difference, text, int, bigint) is
-  'Whether a difference of two versions is within the margin of a gate, by the bound of its interval. is_worse: all of the interval is '
-  'beyond the margin. experiment, replay: what it is of; NULL: of labels that judge both.';
+comment on function pgscore_data._judge_evidence(pgscore_data.gate, pgscore_data.evidence, text) is
+  'Whether a version is within the margin of a gate, by the bound of the interval. is_worse: all of the interval is beyond the margin.';
 
-create or replace function pgscore_data._judge_segments(g pgscore_data.gate, this_version int, other int, other_name text,
-  out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
-language plpgsql stable
+create or replace function pgscore_data._gate_parts(g pgscore_data.gate, this_version int, other int)
+returns table (name text, version_id int, other_id int, segment_id int, is_small boolean)
+language sql stable
 set search_path = pg_catalog, pg_temp
-as $$
-declare
-  low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
-  worst record;
-begin
-  -- By the predictions of the other version: a segment that this one never scored is not to be overlooked.
-  with volume as (
-    select s.segment_id, s.column_name, s.value, sum(c.n_predictions) as n,
-           sum(sum(c.n_predictions)) over (partition by s.column_name) as total
+begin atomic
+  -- By the targets and segments of the other version: one that this version does not give, or never scored, is not to be overlooked.
+  with target as (
+    select null::text as name, this_version as version_id, other as other_id, true as is_whole
+    union all
+    select x.name, n.value_id, x.value_id, false
+      from pgscore_data.version_value x left join pgscore_data.version_value n on n.version_id = this_version and n.name = x.name
+     where x.version_id = other and x.name = coalesce(g.target, x.name)
+  ), compared as (
+    select t.*, g.kind = 'no_segment_worse' as by_segment, exists (
+             select from pgscore_data.compared_pair c
+              where c.version_id = t.version_id and c.other_id = t.other_id and c.n_days > 0 and c.by_segment) as has_segments
+      from target t
+     where t.is_whole = ((select e.task from pgscore_data.execution e where e.version_id = other) not in ('multi_target', 'multilabel'))
+  ), segment as (
+    select s.segment_id, format('%s = %s', s.column_name, s.value) as name,
+           sum(c.n_predictions) < 0.01 * sum(sum(c.n_predictions)) over (partition by s.column_name) as is_small
       from pgscore_data.monitor m
       join pgscore_data.segment s on s.model_id = m.model_id and s.column_name = any (m.segments)
-      join pgscore_data.cell_volume c on c.segment_id = s.segment_id
-       and c.version_id = (select x.of_version from pgscore_data.counted_version x where x.version_id = other)
+      join pgscore_data.cell_volume c on c.segment_id = s.segment_id and c.version_id = other
      where m.model_id = g.model_id and g.by_column in ('segments', s.column_name) group by s.segment_id
-  ), judged as (
-    select format('%s = %s', v.column_name, v.value) as segment, d.difference, d.low, d.high, j.*,
-           case when j.passed or v.n < 0.01 * v.total and not j.is_worse then 2 when j.needs is null then 0 else 1 end as rank
-      from volume v
-      left join pgscore_data.compared_difference d
-        on d.version_id = this_version and d.other_id = other and d.segment_id = v.segment_id and d.metric = g.metric
-     cross join lateral pgscore_data._judge_difference(g, d, other_name, null, null) j
-  ), placed as (
-    select j.*, row_number() over (order by j.rank, case when low_is_better then - j.high else j.low end, j.segment) as place
-      from judged j
   )
-  select count(*) as n, count(*) filter (where p.rank = 2 and not p.passed) as small, count(*) filter (where p.rank < 2) as failed,
-         string_agg(p.segment || ': ' || p.reason, '; ' order by p.place) filter (where p.rank < 2 and p.place <= 5) as reasons,
-         string_agg(p.needs || ' in ' || p.segment, '; ' order by p.place) filter (where p.rank = 1 and p.place <= 5) as needs,
-         (array_agg(p.difference order by p.place))[1] as difference, (array_agg(p.low order by p.place))[1] as low,
-         (array_agg(p.high order by p.place))[1] as high into worst
-    from placed p;
-  passed := worst.n > 0 and worst.failed = 0;
-  value := worst.difference;
-  low := worst.low;
-  high := worst.high;
-  needs := case when worst.n = 0 then 'runs since the model has segments' else worst.needs end;
-  reason := case when worst.n = 0 then format('%s has no predictions by segment', other_name)
-    when worst.failed = 0 then format('none of %s segments is worse', worst.n)
-      || case worst.small when 0 then '' else format('; %s have few predictions', worst.small) end
-    else worst.reasons || case when worst.failed > 5 then format('; and %s more segments', worst.failed - 5) else '' end end;
-end
-$$;
-comment on function pgscore_data._judge_segments(pgscore_data.gate, int, int, text) is
-  'Whether a version, or a value of one, is within the margin of a gate in every segment. The value is that of the worst one.';
+  select nullif(concat_ws(', ', t.name, s.name), ''), t.version_id, t.other_id, s.segment_id, s.is_small
+    from compared t cross join segment s where t.by_segment and t.has_segments
+  union all
+  select t.name, t.version_id, t.other_id, case when not t.by_segment then 0 end, false
+    from compared t where not (t.by_segment and t.has_segments);
+end;
+comment on function pgscore_data._gate_parts(pgscore_data.gate, int, int) is
+  'What a gate compares one by one: segments, targets or labels, or the whole version, which has no name. version_id: NULL where this '
+  'version does not give it; segment_id: NULL where segments were not compared yet.';
 
-create or replace function pgscore_data._judge_pair(g pgscore_data.gate, this_version int, other int, other_name text,
-  out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
+create or replace function pgscore_data._judge_part(g pgscore_data.gate, this_version int, other int, segment int, other_name text,
+  out evidence pgscore_data.evidence, out passed boolean, out is_worse boolean, out needs text, out reason text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  known record;
-  is_known boolean;
-  is_split boolean;
+  is_split constant boolean := exists (
+    select from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
+     where e.champion_version_id = other and a.version_id = this_version and e.kind <> 'shadow');
 begin
-  passed := false;
-  if g.kind = 'not_worse' then
-    select * into known from pgscore_data._gate_evidence(g, this_version, other);
-    is_known := (known.difference).metric is not null;
-  else
-    is_known := exists (select from pgscore_data.compared_pair c
-                         where c.version_id = this_version and c.other_id = other and c.n_days > 0 and c.by_segment);
-  end if;
-  if not is_known then
-    is_split := exists (select from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
-                         where e.champion_version_id = other and a.version_id = this_version and e.kind <> 'shadow');
+  evidence := pgscore_data._evidence(this_version, other, segment, g.metric, g.minimum_labels);
+  if this_version is null then
+    passed := false;
+    reason := 'this version does not give it';
+  elsif evidence.source is null and coalesce(segment, 0) = 0 then
+    passed := false;
     needs := case
-      when is_split and g.kind = 'not_worse' and exists (select from pgscore_data.experiment_metric k where k.metric = g.metric)
-        then 'labels of both arms' else 'labels that judge both versions' || case when is_split then ', as of a shadow' else '' end end;
+      when is_split and segment = 0 and exists (select from pgscore_data.experiment_metric k where k.metric = g.metric)
+        then 'labels of both arms'
+      else 'labels that judge both versions' || case when is_split then ', as of a shadow' else '' end end;
     reason := format('it is not compared with %s yet', other_name);
-  elsif g.kind = 'no_segment_worse' then
-    select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_segments(g, this_version, other, other_name) j;
   else
-    select (known.difference).difference, (known.difference).low, (known.difference).high, j.passed, j.needs, j.reason
-      into value, low, high, passed, needs, reason
-      from pgscore_data._judge_difference(g, known.difference, other_name, known.experiment, known.replay) j;
-    if known.doubt is not null then
-      needs := case when passed or known.experiment is not null then known.needs else needs end;
-      reason := format('%s; %s', reason, known.doubt);
-      passed := false;
-    end if;
+    select j.* into passed, is_worse, needs, reason from pgscore_data._judge_evidence(g, evidence, other_name) j;
   end if;
 end
 $$;
-comment on function pgscore_data._judge_pair(pgscore_data.gate, int, int, text) is
-  'Whether a version, or a value of one, is within the margin of a gate, by what is known of both.';
+comment on function pgscore_data._judge_part(pgscore_data.gate, int, int, int, text) is
+  'Whether a version, or a value of one, is within the margin of a gate, in a segment or at all, and by which evidence.';
 
-create or replace function pgscore_data._judge_targets(g pgscore_data.gate, this_version int, other int, other_name text,
+create or replace function pgscore_data._judge_parts(g pgscore_data.gate, this_version int, other int, other_name text,
   out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -144,39 +121,38 @@ declare
   low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
   found record;
 begin
-  with target as (
-    -- By those of the other version: a target that this one does not give is not to be overlooked.
-    select x.name, x.place, x.value_id as other_value, n.value_id
-      from pgscore_data.version_value x
-      left join pgscore_data.version_value n on n.version_id = this_version and n.name = x.name
-     where x.version_id = other and x.name = coalesce(g.target, x.name)
-  ), judged as (
-    select t.name, t.place, j.*, coalesce(j.reason, 'this version does not give it') as said,
-           case when j.passed then 2 when j.needs is not null then 1 else 0 end as rank
-      from target t left join lateral pgscore_data._judge_pair(g, t.value_id, t.other_value, other_name) j on t.value_id is not null
+  with judged as (
+    select p.name, p.is_small, j.passed, j.needs, (j.evidence).difference, (j.evidence).low, (j.evidence).high,
+           concat_ws(': ', p.name, j.reason) as said,
+           case when j.passed or p.is_small and not j.is_worse then 2 when j.needs is null then 0 else 1 end as rank
+      from pgscore_data._gate_parts(g, this_version, other) p
+     cross join lateral pgscore_data._judge_part(g, p.version_id, p.other_id, p.segment_id, other_name) j
   ), placed as (
-    select j.*, row_number() over (order by j.rank, case when low_is_better then - j.high else j.low end, j.place) as n
+    select j.*, row_number() over (order by j.rank, case when low_is_better then - j.high else j.low end, j.name) as place
       from judged j
   )
-  select count(*) as n, count(*) filter (where p.rank < 2) as failed,
-         string_agg(p.name || ': ' || p.said, '; ' order by p.n) filter (where p.rank < 2 and p.n <= 5) as reasons,
-         string_agg(p.needs || ' for ' || p.name, '; ' order by p.n) filter (where p.rank = 1 and p.n <= 5) as needs,
-         (array_agg(p.name || ': ' || p.said order by p.n))[1] as worst, (array_agg(p.value order by p.n))[1] as value,
-         (array_agg(p.low order by p.n))[1] as low, (array_agg(p.high order by p.n))[1] as high into found
-    from placed p;
+  select count(*) as n, count(*) filter (where p.rank < 2) as failed, count(*) filter (where p.rank = 2 and not p.passed) as small,
+         (array_agg(p.said order by p.place))[1] as worst, (array_agg(p.difference order by p.place))[1] as difference,
+         (array_agg(p.low order by p.place))[1] as low, (array_agg(p.high order by p.place))[1] as high,
+         string_agg(p.said, '; ' order by p.place) filter (where p.rank < 2 and p.place <= 5) as reasons,
+         string_agg(concat_ws(' for ', p.needs, p.name), '; ' order by p.place) filter (where p.rank = 1 and p.place <= 5) as needs
+    into found from placed p;
   passed := found.n > 0 and found.failed = 0;
-  value := found.value;
+  value := found.difference;
   low := found.low;
   high := found.high;
-  needs := found.needs;
-  reason := case when found.n = 0 then format('%s does not give %L', other_name, g.target)
-    when found.failed = 0 and found.n = 1 then found.worst
-    when found.failed = 0 then format('none of %s targets is worse; the nearest is %s', found.n, found.worst)
-    else found.reasons || case when found.failed > 5 then format('; and %s more targets', found.failed - 5) else '' end end;
+  needs := case when found.n = 0 and g.kind = 'no_segment_worse' then 'runs since the model has segments' else found.needs end;
+  reason := case
+    when found.n = 0 and g.kind = 'no_segment_worse' then format('%s has no predictions by segment', other_name)
+    when found.n = 0 then format('%s does not give %L', other_name, g.target)
+    when found.failed > 0 then found.reasons || case when found.failed > 5 then format('; and %s more', found.failed - 5) else '' end
+    when found.n = 1 then found.worst
+    else format('none of %s is worse; the nearest is %s', found.n, found.worst)
+      || case found.small when 0 then '' else format('; %s have few predictions', found.small) end end;
 end
 $$;
-comment on function pgscore_data._judge_targets(pgscore_data.gate, int, int, text) is
-  'Whether a version is within the margin of a gate in every target or label, or in the one of the gate. The value is that of the worst.';
+comment on function pgscore_data._judge_parts(pgscore_data.gate, int, int, text) is
+  'Whether a version is within the margin of a gate in each of its parts. The value is that of the worst one.';
 
 create or replace function pgscore_data._judge_comparison(g pgscore_data.gate, this_version int,
   out passed boolean, out value double precision, out low double precision, out high double precision, out needs text, out reason text)
@@ -203,10 +179,8 @@ begin
    where e.version_id = this_version and o.version_id = other;
   if task is null then
     reason := format('its task is another one than that of %s', other_name);
-  elsif task in ('multi_target', 'multilabel') then
-    select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_targets(g, this_version, other, other_name) j;
   else
-    select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_pair(g, this_version, other, other_name) j;
+    select j.* into passed, value, low, high, needs, reason from pgscore_data._judge_parts(g, this_version, other, other_name) j;
   end if;
 end
 $$;

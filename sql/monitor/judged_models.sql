@@ -1,4 +1,4 @@
--- What the verdict about a model goes by: its accuracy, segments, drift and labels, and a version that is better.
+-- What the verdict about a model goes by: its accuracy, segments, drift and labels.
 
 create or replace view pgscore_data.judged_model as
 select m.model_id, m.name, w.version_id, w.number, w.task,
@@ -139,7 +139,6 @@ comment on function pgscore_data._number_text(text, text) is
 do $do$
 declare
   of_month constant text := $q$a.metric <> 'mae'$q$;
-  of_model constant text := $q$j.metric <> 'mae'$q$;
 begin
   execute format($q$
     create or replace view pgscore_data.judged_accuracy_text as
@@ -172,23 +171,6 @@ begin
     pgscore_data._number_text('a.value', of_month), pgscore_data._number_text('a.ci_low', of_month),
     pgscore_data._number_text('a.ci_high', of_month), pgscore_data._number_text('a.reference_value', of_month),
     pgscore_data._number_text('s.reference_value', of_month), pgscore_data._number_text('s.value', of_month));
-  execute format($q$
-    create or replace view pgscore_data.better_version as
-    select j.model_id, c.model_version, c.first_date, abs(c.difference) as size,
-           format('Version %%s is surely better: %%s%%s %%s instead of %%s, %%s to %%s. Promote it with pgscore.promote(%%L).',
-             c.model_version, case j.metric when 'mae' then 'mean absolute error' else j.metric end, ' of ' || c.target, %1$s, %2$s,
-             to_char(c.first_date, 'FMDD Mon YYYY'), to_char(c.last_date, 'FMDD Mon YYYY'), j.name || '@' || c.model_version) as sentence
-      from pgscore_data.judged_model j
-     cross join lateral (
-       select x.*, bool_or(x.verdict = 'worse') over (partition by x.model_version) as is_worse_too
-         from pgscore_bi.version_comparison x
-        where x.model_name = j.name and x.other_version = j.number and x.compared_with = 'champion' and x.metric = j.metric
-          and not x.is_replayed) c
-     where c.verdict = 'better' and not c.is_worse_too$q$,
-    pgscore_data._number_text('c.value_a', of_model), pgscore_data._number_text('c.value_b', of_model));
 end
 $do$;
 comment on view pgscore_data.judged_accuracy_text is 'The same with what sentences about it are made of.';
-comment on view pgscore_data.better_version is
-  'Versions that are surely better than the champion by the metric that its verdict is about. With several targets: better in one at '
-  'least, worse in none.';

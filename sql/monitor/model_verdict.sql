@@ -10,7 +10,8 @@ with judged as materialized (
 ), label as materialized (
   select * from pgscore_data.judged_labels
 ), better as materialized (
-  select * from pgscore_data.better_version
+  select j.model_id, b.*
+    from judged j cross join lateral pgscore_data._better_versions(j.model_id, j.version_id, j.metric) b where j.is_champion
 ), run as materialized (
   select j.model_id, r.*, r.rows_failed::float8 / nullif(r.rows_done, 0) as failed_share,
          (r.ended_at at time zone coalesce(j.time_zone, 'UTC'))::date as ended_on
@@ -70,7 +71,7 @@ with judged as materialized (
        (a.kind = 'watch', 2, 'watch_delay'), (a.kind = 'drift', 3, 'drift'), (true, 4, 'labels_late')) x (holds, weight, cause)
       where x.holds limit 1) k
   union all
-  select b.model_id, 5, 'watch', 'challenger_better', b.size, b.first_date, b.sentence from better b
+  select b.model_id, 5, 'watch', 'challenger_better', b.size, b.since, b.sentence from better b
   union all
   select j.model_id, 6, 'unknown', k.cause, null, null, case k.cause
            when 'no_version' then 'No version is ready to score: deploy one with pgscore.deploy().'
@@ -166,7 +167,8 @@ begin
       'NULL: none are due.",
     "label_delay_days": "Days to their label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
     "failed_share": "Of the rows of the newest run, the share that could not be scored; NULL: the run itself failed, or there is none.",
-    "better_version": "A version that is surely better than the champion by the same metric; NULL: none is.",
+    "better_version": "A version that is surely better than the champion by the same metric, surely worse by none, and passes the gates; '
+      'NULL: none is.",
     "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
       'labels_unreadable, no_labels or no_mature_month.",
     "target": "Of a model of several targets or labels the one that value is of: the one that got worse most; NULL: it gives one value."

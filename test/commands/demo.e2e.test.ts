@@ -98,9 +98,19 @@ test('a replay says that spring would have been better after its training, and a
   expect(printed('version_comparison')).toMatchObject({ verdict: 'better', in_training: 'left_out', metric: 'mae' });
   const checks = [...stderr.matchAll(/^ (true|false) +\|.*\| mae is .*$/gm)].map(([line, passed]) => [passed, line]);
   expect(checks).toEqual([
-    ['true', expect.stringMatching(/mae is 8\.7\d*, that of air_time@1 13\.0\d*, from a replay/)],
-    ['false', expect.stringMatching(/mae is 10\.6\d*, that of air_time@1 8\.5\d*: 2\.0\d* worse/)],
-    ['true', expect.stringMatching(/mae is 7\.\d+ lower than that of air_time@1 in experiment 1/)],
+    [
+      'true',
+      expect.stringMatching(
+        /mae is 8\.7\d*, that of air_time@1 13\.0\d*, by a replay \(run \d+\), 1 Jul 2013 to 31 Dec 2013/,
+      ),
+    ],
+    [
+      'false',
+      expect.stringMatching(
+        /mae is 10\.6\d*, that of air_time@1 8\.5\d*, by labels that judge both, 1 Nov 2013 to 31 Dec 2013: 2\.0\d* worse/,
+      ),
+    ],
+    ['true', expect.stringMatching(/mae is 7\.\d+ lower than that of air_time@1, by the arms of experiment 1, /)],
   ]);
   expect(stderr).toMatch(
     /=> select pgscore\.promote\('air_time@2'\);\nERROR: {2}version "air_time@2" does not pass the gates of its model: not_worse_mae\nDETAIL: {2}not_worse_mae: mae is 10\.6/,

@@ -6,58 +6,23 @@ import { ids, say, stagedExperiments, type Said, type Staged } from './staged-ex
 
 const { superuser, ada, staged } = await stagedExperiments();
 
-type Verdict = {
-  gate: string;
-  passed: boolean;
-  low: number | null;
-  high: number | null;
-  needs: string;
-  reason: string;
-};
-
-async function check(version: string): Promise<Record<string, Verdict>> {
-  const { rows } = await ada.query<Verdict>('select * from pgscore.check_gates($1)', [version]);
-  return Object.fromEntries(rows.map((row) => [row.gate, row]));
-}
-
-async function setGate(model: string, metric: string, margin: number, minimum = 30): Promise<void> {
-  const text = `select pgscore.set_gate($1, 'not_worse', metric => $2, margin => $3, minimum_labels => $4)`;
-  await ada.query(text, [model, metric, margin, minimum]);
-}
-
-/** Has one of both versions score each of so many entities three days ago; the arm is right so often. */
-async function scoreSplit(name: string, versions: Staged, entities: number, right: number): Promise<void> {
-  const random = seeded(7);
-  const arms = await staged.inArm(name, entities);
-  for (const isArm of [true, false]) {
-    const said = say(
-      ids(1, entities).filter((id) => arms.has(id) === isArm),
-      isArm ? right : 0.8,
-      random,
-    );
-    await staged.score(isArm ? versions.arm : versions.champion, 3, said);
-    await staged.label(name, 3, said);
-  }
-  await superuser.query('select pgscore.refresh()');
-}
-
 /** An experiment of which each entity has one version. */
 async function split(name: string, entities: number, right: number, weight = 50): Promise<Staged> {
   const versions = await staged.stage(name, weight);
-  await scoreSplit(name, versions, entities, right);
+  await staged.scoreSplit(name, versions, entities, right);
   return versions;
 }
 
 test('after a split, in which each entity has one version, a gate goes by the arms, as experiment_results has them', async () => {
   await split('better', 2000, 0.9);
-  await setGate('better', 'accuracy', 0.01);
-  await setGate('better', 'roc_auc', 0.01);
-  await setGate('better', 'f1', 0.01);
+  await staged.setGate('better', 'accuracy', 0.01);
+  await staged.setGate('better', 'roc_auc', 0.01);
+  await staged.setGate('better', 'f1', 0.01);
   const common = `select undefined_reason from pgscore_bi.version_comparison
     where model_name = 'better' and metric = 'accuracy' and compared_with = 'champion' and not is_replayed`;
   expect((await superuser.query(common)).rows).toEqual([{ undefined_reason: 'no_common_labels' }]);
   const shown = await staged.results('better');
-  const verdicts = await check('better@2');
+  const verdicts = await staged.checkGates('better@2');
   const experiment = shown['2 accuracy']?.['experiment'];
   expect(verdicts['not_worse_accuracy']).toMatchObject({
     passed: true,
@@ -66,7 +31,9 @@ test('after a split, in which each entity has one version, a gate goes by the ar
     high: shown['2 accuracy']?.['always_valid_high'],
     needs: null,
     reason: expect.stringMatching(
-      new RegExp(`^accuracy is 0\\.\\d+ higher than that of better@1 in experiment ${experiment}$`),
+      new RegExp(
+        `^accuracy is 0\\.\\d+ higher than that of better@1, by the arms of experiment ${experiment}, .* to .*$`,
+      ),
     ),
   });
   expect(verdicts['not_worse_roc_auc']).toMatchObject({
@@ -83,7 +50,7 @@ test('after a split, in which each entity has one version, a gate goes by the ar
   await ada.query(`select pgscore.drop_gate('better', 'not_worse_f1_score')`);
   await ada.query(`select pgscore.monitor('better', segments => '{region}')`);
   await ada.query(`select pgscore.set_gate('better', 'no_segment_worse', metric => 'accuracy', margin => 0.1)`);
-  expect((await check('better@2'))['no_segment_worse_accuracy']?.needs).toBe(
+  expect((await staged.checkGates('better@2'))['no_segment_worse_accuracy']?.needs).toBe(
     'labels that judge both versions, as of a shadow',
   );
   await ada.query(`select pgscore.drop_gate('better', 'no_segment_worse_accuracy')`);
@@ -93,11 +60,13 @@ test('after a split, in which each entity has one version, a gate goes by the ar
 
 test('an arm that is worse is not promoted at the end, but by force with a reason, which is on record', async () => {
   await split('worse', 2000, 0.6);
-  await setGate('worse', 'accuracy', 0.01);
+  await staged.setGate('worse', 'accuracy', 0.01);
   const reason = expect.stringMatching(
-    /^accuracy is 0\.\d+ lower than that of worse@1 in experiment \d+: 0\.\d+ worse$/,
+    /^accuracy is 0\.\d+ lower than that of worse@1, by the arms of experiment \d+, .*: 0\.\d+ worse$/,
   );
-  expect(await check('worse@2')).toMatchObject({ not_worse_accuracy: { passed: false, needs: null, reason } });
+  expect(await staged.checkGates('worse@2')).toMatchObject({
+    not_worse_accuracy: { passed: false, needs: null, reason },
+  });
   expect(await refusal(ada, `select pgscore.stop_experiment('worse', promote => 'worse@2')`)).toMatchObject({
     code: '55000',
     message: 'version "worse@2" does not pass the gates of its model: not_worse_accuracy',
@@ -118,25 +87,29 @@ test('an arm that is worse is not promoted at the end, but by force with a reaso
     `select pgscore.stop_experiment('worse', promote => 'worse@2', force => true, reason => 'the sensor is gone')`,
   );
   const audit = `select version, detail from pgscore.audit where model = 'worse' and action = 'promote'`;
-  const detail = { force: true, reason: 'the sensor is gone', failed: [expect.stringContaining('in experiment')] };
+  const detail = {
+    force: true,
+    reason: 'the sensor is gone',
+    failed: [expect.stringContaining('by the arms of experiment')],
+  };
   expect((await ada.query(audit)).rows).toEqual([{ version: 2, detail }]);
 });
 
 test('arms with few labels are not enough, and a broken split is none', async () => {
   await split('few', 1000, 0.95, 8);
-  await setGate('few', 'accuracy', 0.05);
-  const small = await check('few@2');
+  await staged.setGate('few', 'accuracy', 0.05);
+  const small = await staged.checkGates('few@2');
   expect(small['not_worse_accuracy']).toMatchObject({
     passed: false,
     needs: 'labels of 100 entities in each arm',
-    reason: expect.stringMatching(/^accuracy counts \d\d labels of an arm in experiment \d+$/),
+    reason: expect.stringMatching(/^accuracy counts \d\d labels, by the arms of experiment \d+, /),
   });
-  await setGate('few', 'accuracy', 0.05, 500);
-  expect((await check('few@2'))['not_worse_accuracy']?.needs).toMatch(/^4\d\d more labels$/);
+  await staged.setGate('few', 'accuracy', 0.05, 500);
+  expect((await staged.checkGates('few@2'))['not_worse_accuracy']?.needs).toMatch(/^4\d\d more labels$/);
 
   const random = seeded(8);
   const { champion, arm } = await staged.stage('broken', 50);
-  await setGate('broken', 'accuracy', 0.05);
+  await staged.setGate('broken', 'accuracy', 0.05);
   const arms = await staged.inArm('broken', 1000);
   const said = say(ids(1, 1000), 0.9, random);
   const lost = said.filter(({ id }) => arms.has(id) && id % 2 === 0);
@@ -145,33 +118,35 @@ test('arms with few labels are not enough, and a broken split is none', async ()
   await staged.score(champion, 3, rest);
   await staged.label('broken', 3, [...lost, ...rest]);
   await superuser.query('select pgscore.refresh()');
-  expect((await check('broken@2'))['not_worse_accuracy']).toMatchObject({
+  expect((await staged.checkGates('broken@2'))['not_worse_accuracy']).toMatchObject({
     passed: false,
     needs: 'arms that have their shares of entities',
     reason: expect.stringMatching(
-      / in experiment \d+.*; the arms have not the shares of entities that they were to have: p = /,
+      / by the arms of experiment \d+.*; the arms have not the shares of entities that they were to have: p = /,
     ),
   });
 });
 
 test('labels that judge both versions count again where they are newer than the experiment', async () => {
   const { champion, arm } = await split('later', 1000, 0.6);
-  await setGate('later', 'accuracy', 0.05);
-  expect((await check('later@2'))['not_worse_accuracy']?.reason).toContain('in experiment');
+  await staged.setGate('later', 'accuracy', 0.05);
+  expect((await staged.checkGates('later@2'))['not_worse_accuracy']?.reason).toContain('by the arms of experiment');
   await ada.query(`select pgscore.stop_experiment('later')`);
   await superuser.query(
     `update pgscore_data.experiment set stopped_at = stopped_at - interval '2 days' where model_id = $1`,
     [champion.modelId],
   );
-  expect((await check('later@2'))['not_worse_accuracy']?.reason).toContain('in experiment');
+  expect((await staged.checkGates('later@2'))['not_worse_accuracy']?.reason).toContain('by the arms of experiment');
   const said = say(ids(2001, 2600), 0.9, seeded(9));
   await staged.score(champion, 1, said);
   await staged.score(arm, 1, said);
   await staged.label('later', 1, said);
   await superuser.query('select pgscore.refresh()');
-  expect((await check('later@2'))['not_worse_accuracy']).toMatchObject({
+  expect((await staged.checkGates('later@2'))['not_worse_accuracy']).toMatchObject({
     passed: true,
-    reason: expect.stringMatching(/^accuracy is 0\.\d+, that of later@1 0\.\d+: 0\.\d+ worse at most$/),
+    reason: expect.stringMatching(
+      /^accuracy is 0\.\d+, that of later@1 0\.\d+, by labels that judge both, .*: 0\.\d+ worse at most$/,
+    ),
   });
 });
 
@@ -183,8 +158,8 @@ test('one label that is newer than an experiment does not override it by the lab
     await staged.label('overridden', ago, said);
   };
   await score(30, say(ids(2001, 4000), 0.8, seeded(10)));
-  await scoreSplit('overridden', { champion, arm }, 1000, 0.6);
-  await setGate('overridden', 'accuracy', 0.05);
+  await staged.scoreSplit('overridden', { champion, arm }, 1000, 0.6);
+  await staged.setGate('overridden', 'accuracy', 0.05);
   await ada.query(`select pgscore.stop_experiment('overridden')`);
   await superuser.query(
     `update pgscore_data.experiment set stopped_at = stopped_at - interval '2 days' where model_id = $1`,
@@ -192,16 +167,16 @@ test('one label that is newer than an experiment does not override it by the lab
   );
   await score(1, say([4001], 1, seeded(11)));
   await superuser.query('select pgscore.refresh()');
-  expect((await check('overridden@2'))['not_worse_accuracy']).toMatchObject({
+  expect((await staged.checkGates('overridden@2'))['not_worse_accuracy']).toMatchObject({
     passed: false,
-    reason: expect.stringContaining('in experiment'),
+    reason: expect.stringContaining('by the arms of experiment'),
   });
 });
 
 test('a replay counts where there is nothing else, if it says until when its version was trained', async () => {
   const { champion, arm } = await staged.stage('replayed', 50);
-  await setGate('replayed', 'accuracy', 0.05);
-  expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({
+  await staged.setGate('replayed', 'accuracy', 0.05);
+  expect((await staged.checkGates('replayed@2'))['not_worse_accuracy']).toMatchObject({
     needs: 'labels of both arms',
     reason: 'it is not compared with replayed@1 yet',
   });
@@ -225,18 +200,26 @@ test('a replay counts where there is nothing else, if it says until when its ver
     return id;
   };
   const id = await replay(0.9, 900);
-  const said = `accuracy is 0.9, that of replayed@1 0.9, from a replay (run ${id}): 0.02 worse at most`;
-  expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({
+  const said = expect.stringMatching(
+    new RegExp(`^accuracy is 0\\.9, that of replayed@1 0\\.9, by a replay \\(run ${id}\\), .*: 0\\.02 worse at most$`),
+  );
+  expect((await staged.checkGates('replayed@2'))['not_worse_accuracy']).toMatchObject({
     passed: false,
     needs: 'a deploy with trained_until',
-    reason: `${said}; it may have seen the answers, as nothing says until when its data reach`,
+    reason: expect.stringMatching(
+      /: 0\.02 worse at most; it may have seen the answers, as nothing says until when its data reach$/,
+    ),
   });
   await superuser.query(
     `update pgscore_data.version set options = options || '{"trained_until": "2020-01-01"}' where version_id = $1`,
     [arm.versionId],
   );
-  expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({ passed: true, needs: null, reason: said });
+  expect((await staged.checkGates('replayed@2'))['not_worse_accuracy']).toMatchObject({
+    passed: true,
+    needs: null,
+    reason: said,
+  });
   // One of few labels does not override one of many.
   await replay(0.98, 31);
-  expect((await check('replayed@2'))['not_worse_accuracy']).toMatchObject({ reason: said });
+  expect((await staged.checkGates('replayed@2'))['not_worse_accuracy']).toMatchObject({ reason: said });
 });

@@ -237,7 +237,7 @@ describe('a replay of a source', () => {
 
     await ada.query(`select pgscore.set_gate('late', 'not_worse', metric => 'accuracy', margin => 0.5)`);
     const gates = await ada.query(`select * from pgscore.check_gates('late@2')`);
-    const reason = expect.stringMatching(new RegExp(`, from a replay \\(run ${run.run}\\)`));
+    const reason = expect.stringMatching(new RegExp(`, by a replay \\(run ${run.run}\\), `));
     expect(gates.rows).toMatchObject([{ passed: true, value: rows[0]?.['difference'], reason }]);
     await ada.query(`select pgscore.drop_gate('late', 'not_worse_accuracy')`);
   });

@@ -1,12 +1,21 @@
 import type { Client } from 'pg';
 
 import { addMonitoredModel, addRun, addVersion, type MonitoredModel } from '../monitor/monitored-model.ts';
-import type { Random } from '../monitor/intervals/draws.ts';
+import { seeded, type Random } from '../monitor/intervals/draws.ts';
 import { cloneDatabase } from '../support/database.ts';
 
 export type Result = Record<string, number | string | boolean | null>;
 export type Staged = { champion: MonitoredModel; arm: MonitoredModel };
 export type Said = { id: number; score: number; truth: boolean };
+
+type GateVerdict = {
+  gate: string;
+  passed: boolean;
+  low: number | null;
+  high: number | null;
+  needs: string;
+  reason: string;
+};
 
 export const ids = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
@@ -94,5 +103,32 @@ class StagedExperiments {
       [name],
     );
     return Object.fromEntries(rows.map((row) => [`${row.model_version} ${row.metric}`, row]));
+  }
+
+  /** Has one of both versions score each of so many entities three days ago; the arm is right so often. */
+  async scoreSplit(name: string, versions: Staged, entities: number, right: number): Promise<void> {
+    const random = seeded(7);
+    const arms = await this.inArm(name, entities);
+    for (const isArm of [true, false]) {
+      const said = say(
+        ids(1, entities).filter((id) => arms.has(id) === isArm),
+        isArm ? right : 0.8,
+        random,
+      );
+      await this.score(isArm ? versions.arm : versions.champion, 3, said);
+      await this.label(name, 3, said);
+    }
+    await this.#superuser.query('select pgscore.refresh()');
+  }
+
+  async setGate(model: string, metric: string, margin: number, minimum = 30): Promise<void> {
+    const text = `select pgscore.set_gate($1, 'not_worse', metric => $2, margin => $3, minimum_labels => $4)`;
+    await this.#ada.query(text, [model, metric, margin, minimum]);
+  }
+
+  /** What `check_gates()` says, by gate. */
+  async checkGates(version: string): Promise<Record<string, GateVerdict>> {
+    const { rows } = await this.#ada.query<GateVerdict>('select * from pgscore.check_gates($1)', [version]);
+    return Object.fromEntries(rows.map((row) => [row.gate, row]));
   }
 }

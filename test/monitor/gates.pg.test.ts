@@ -82,7 +82,9 @@ describe('a version that is not to be worse', () => {
         gate: 'not_worse_accuracy',
         passed: true,
         needs: null,
-        reason: expect.stringMatching(/^accuracy is 0\.9, that of even@1 0\.9: 0\.0\d+ worse at most$/),
+        reason: expect.stringMatching(
+          /^accuracy is 0\.9, that of even@1 0\.9, by labels that judge both, 2 Mar 2026: 0\.0\d+ worse at most$/,
+        ),
         ...by['accuracy'],
       },
       {
@@ -116,7 +118,7 @@ describe('a version that is not to be worse', () => {
       code: '55000',
       message: 'version "worse@2" does not pass the gates of its model: not_worse_accuracy, not_worse_roc_auc',
       detail: expect.stringMatching(
-        /^not_worse_accuracy: accuracy is 0\.5, that of worse@1 0\.9: 0\.4 worse\.\nnot_worse_roc_auc: roc_auc is .*\.$/,
+        /^not_worse_accuracy: accuracy is 0\.5, that of worse@1 0\.9, by labels that judge both, 2 Mar 2026: 0\.4 worse\.\nnot_worse_roc_auc: roc_auc is .*\.$/,
       ),
       hint: `See what it needs: select * from pgscore.check_gates('worse@2'); or add force => true, reason => '…'.`,
     });
@@ -146,7 +148,7 @@ describe('a version that is not to be worse', () => {
     expect(verdict).toMatchObject({
       passed: false,
       needs: '10 more labels',
-      reason: 'accuracy counts 20 labels that judge both versions',
+      reason: 'accuracy counts 20 labels, by labels that judge both, 2 Mar 2026',
     });
     await ada.query(
       `select pgscore.set_gate('few', 'not_worse', metric => 'accuracy', margin => 0.05, minimum_labels => 500)`,
@@ -192,7 +194,7 @@ describe('a version that is not to be worse', () => {
       {
         gate: 'loose',
         passed: true,
-        reason: expect.stringMatching(/^mae is 7\.\d+, that of errors@1 3\.\d+: 4\.\d+ worse at most$/),
+        reason: expect.stringMatching(/^mae is 7\.\d+, that of errors@1 3\.\d+, by .*: 4\.\d+ worse at most$/),
       },
       { gate: 'tight', passed: false, needs: null, reason: expect.stringMatching(/: [34]\.\d+ worse$/) },
     ]);
@@ -221,7 +223,9 @@ describe('segments', () => {
       gate: 'no_segment_worse_accuracy',
       passed: false,
       needs: null,
-      reason: expect.stringMatching(/^region = east: accuracy is 0\.5, that of regions@1 0\.8: 0\.3 worse$/),
+      reason: expect.stringMatching(
+        /^region = east: accuracy is 0\.5, that of regions@1 0\.8, by labels that judge both, 2 Mar 2026: 0\.3 worse$/,
+      ),
     });
     expect(verdict?.value).toBeCloseTo(-0.3, 12);
     expect((await refusal(ada, `select pgscore.promote('regions@2')`)).detail).toContain('region = east');
@@ -258,7 +262,11 @@ describe('segments', () => {
     );
     await superuser.query('select pgscore.refresh()');
     expect(await check('tiny@2')).toMatchObject([
-      { passed: true, needs: null, reason: 'none of 3 segments is worse; 1 have few predictions' },
+      {
+        passed: true,
+        needs: null,
+        reason: expect.stringMatching(/^none of 3 is worse; the nearest is region = .*; 1 have few predictions$/),
+      },
     ]);
     await ada.query(
       `select pgscore.set_gate('tiny', 'no_segment_worse', metric => 'accuracy', margin => 0.05, minimum_labels => 600)`,
@@ -266,8 +274,8 @@ describe('segments', () => {
     expect(await check('tiny@2')).toMatchObject([
       {
         passed: false,
-        needs: '100 more labels in region = east',
-        reason: 'region = east: accuracy counts 500 labels that judge both versions',
+        needs: '100 more labels for region = east',
+        reason: 'region = east: accuracy counts 500 labels, by labels that judge both, 2 Mar 2026',
       },
     ]);
   });

@@ -212,7 +212,7 @@ test('a version that is surely better than the champion is told', async () => {
     better_version: '2',
   });
   expect(verdict.sentence).toBe(
-    `Version 2 is surely better: accuracy 95.0 % instead of 70.0 %, 10 Jan 2024 to 10 Jan 2024. Promote it with pgscore.promote('rivals@2').`,
+    `Version 2 is surely better: accuracy 95.0 % instead of 70.0 %, by labels that judge both, 10 Jan 2024. Promote it with pgscore.promote('rivals@2').`,
   );
 });
 

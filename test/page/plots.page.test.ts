@@ -189,7 +189,7 @@ async function show(hash: string): Promise<void> {
         `${decimal(low)} to ${decimal(high)}`,
       ]),
     );
-    expect(shown[1]?.[5]).toMatch(/^rmse counts \d+ labels that judge both versions; needs \d+ more labels$/);
+    expect(shown[1]?.[5]).toMatch(/^rmse counts \d+ labels, by labels that judge both, .*; needs \d+ more labels$/);
     expect(await page.locator('#gates pre').allTextContents()).toEqual([
       `select pgscore.promote('price@2');`,
       `select pgscore.promote('price@1');`,

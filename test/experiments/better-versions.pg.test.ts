@@ -1,0 +1,89 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { seeded } from '../monitor/intervals/draws.ts';
+import { ids, say, stagedExperiments, type Staged } from './staged-experiments.ts';
+
+const { superuser, ada, staged } = await stagedExperiments();
+
+describe('a version that labels of both call better than the champion', () => {
+  const verdict = async (name: string): Promise<unknown> => {
+    const text = `select cause, better_version::int, sentence from pgscore_bi.model_verdict where model_name = $1`;
+    return (await superuser.query(text, [name])).rows[0];
+  };
+  /** Both score the same thousand entities thirty days ago; the second is right more often. */
+  const begin = async (name: string): Promise<Staged> => {
+    const versions = await staged.stage(name, 50);
+    const said = say(ids(3001, 4000), 0.7, seeded(12));
+    await staged.score(versions.champion, 30, said);
+    const surer = said.map((one) => (one.id % 5 === 0 ? { ...one, score: one.truth ? 0.9 : 0.1 } : one));
+    await staged.score(versions.arm, 30, surer);
+    await staged.label(name, 30, said);
+    await superuser.query('select pgscore.refresh()');
+    return versions;
+  };
+
+  test('is to be promoted only where the experiment that it was in since does not say otherwise', async () => {
+    const versions = await begin('loser');
+    expect(await verdict('loser')).toMatchObject({
+      better_version: 2,
+      sentence: expect.stringMatching(
+        /^Version 2 is surely better: accuracy 7\d\.\d % instead of .* %, by labels that judge both, \d+ \w+ \d+\. Promote it with pgscore\.stop_experiment\('loser', promote => 'loser@2'\)\.$/,
+      ),
+    });
+    await staged.scoreSplit('loser', versions, 1000, 0.5);
+    expect((await staged.results('loser'))['2 accuracy']).toMatchObject({
+      verdict: 'worse',
+      reason: expect.stringMatching(/ lower, by the arms of experiment \d+, .* to .*$/),
+    });
+    expect(await verdict('loser')).toMatchObject({ better_version: null });
+    await ada.query(`select pgscore.stop_experiment('loser')`);
+    expect(await verdict('loser')).toMatchObject({ better_version: null });
+    // Another experiment, with few labels so far, does not make it forgotten.
+    await ada.query(
+      `select pgscore.start_experiment('loser', kind => 'ab', arms => '{"loser@2": 50}', split_by => '{id}')`,
+    );
+    await staged.setGate('loser', 'accuracy', 0.05);
+    expect((await staged.checkGates('loser@2'))['not_worse_accuracy']).toMatchObject({
+      passed: false,
+      reason: expect.stringContaining('by the arms of experiment'),
+    });
+    await ada.query(`select pgscore.drop_gate('loser', 'not_worse_accuracy')`);
+    expect(await verdict('loser')).toMatchObject({ better_version: null });
+  });
+
+  test('is not to be promoted where a gate on another metric is not passed', async () => {
+    await begin('gated');
+    expect(await verdict('gated')).toMatchObject({ better_version: 2 });
+    await staged.setGate('gated', 'recall', 0.01, 5000);
+    expect(await verdict('gated')).toMatchObject({ better_version: null });
+  });
+
+  test('is not to be promoted where it is surely worse by another metric', async () => {
+    await begin('recalled');
+    await superuser.query(
+      `update pgscore_data.compared_metric m set value = 0.5, value_low = 0.45, value_high = 0.55
+         from pgscore_data.version v
+        where v.version_id = m.version_id and v.model_id = (select model_id from pgscore_data.model where name = 'recalled') and m.metric = 'recall_score'`,
+    );
+    expect(await verdict('recalled')).toMatchObject({ better_version: null });
+  });
+});
+
+test('the champion that lost its place in an experiment does not pass a gate by labels of before', async () => {
+  const versions = await staged.stage('former', 50);
+  const said = say(ids(3001, 4000), 0.7, seeded(13));
+  await staged.score(versions.champion, 30, said);
+  await staged.score(versions.arm, 30, said);
+  await staged.label('former', 30, said);
+  await staged.scoreSplit('former', versions, 1000, 0.95);
+  await ada.query(`select pgscore.stop_experiment('former', promote => 'former@2')`);
+  await superuser.query('select pgscore.refresh()');
+  await staged.setGate('former', 'accuracy', 0.05);
+  expect((await staged.checkGates('former@1'))['not_worse_accuracy']).toMatchObject({
+    passed: false,
+    needs: null,
+    reason: expect.stringMatching(
+      /^accuracy is 0\.\d+ lower than that of former@2, by the arms of experiment \d+, .*: 0\.\d+ worse$/,
+    ),
+  });
+});
