@@ -88,6 +88,17 @@ create table pgscore_data.experiment_stage (
 );
 comment on table pgscore_data.experiment_stage is 'Which buckets each arm had since when.';
 
+create table pgscore_data.experiment_outside (
+  experiment_id int not null references pgscore_data.experiment on delete cascade,
+  version_id int not null,
+  day timestamptz not null,
+  n_labeled bigint not null,
+  n_awaiting bigint not null,
+  primary key (experiment_id, version_id, day)
+);
+comment on table pgscore_data.experiment_outside is
+  'Predictions for the days on which an experiment began and ended that were made before it or after it: they are not of its coverage.';
+
 create table pgscore_data.experiment_judgement (
   experiment_id int primary key references pgscore_data.experiment on delete cascade,
   judged_at timestamptz not null,

@@ -44,18 +44,66 @@ select h.experiment_id, h.stage, case when h.is_first then '-infinity' else h.si
 comment on view pgscore_data.experiment_share is
   'The stages of an experiment, from one change of its arms to the next, and the buckets that each version has in it.';
 
-create or replace view pgscore_data.experiment_day as
-select x.experiment_id, l.day, sum(l.n_labeled) > 0 and bool_and(l.n_labeled >= mo.min_label_coverage * (l.n_labeled + l.n_awaiting))
-         as is_mature
+create or replace view pgscore_data.experiment_labels as
+select x.experiment_id, x.version_id, l.day, mo.min_label_coverage, l.n_labeled - coalesce(o.n_labeled, 0) as n_labeled,
+       greatest(0, l.n_awaiting - coalesce(o.n_awaiting, 0)) as n_awaiting
   from pgscore_data.experiment_version x
   join pgscore_data.experiment e using (experiment_id)
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.day_labels l on l.version_id = x.version_id and l.segment_id = 0
    and l.day >= date_trunc('day', e.started_at, mo.time_zone)
- group by x.experiment_id, l.day;
+  left join pgscore_data.experiment_outside o on o.experiment_id = x.experiment_id and o.version_id = x.version_id and o.day = l.day;
+comment on view pgscore_data.experiment_labels is
+  'How many predictions of each version of an experiment have a label, and how many wait for one, by day.';
+
+create or replace view pgscore_data.experiment_day as
+select l.experiment_id, l.day,
+       sum(l.n_labeled) > 0 and bool_and(l.n_labeled >= l.min_label_coverage * (l.n_labeled + l.n_awaiting)) as is_mature
+  from pgscore_data.experiment_labels l group by l.experiment_id, l.day;
 comment on view pgscore_data.experiment_day is
   'The days of an experiment, and whether the labels of each are there by min_label_coverage: of all its versions, as labels that come '
   'early are of other predictions than those that come late.';
+
+create or replace function pgscore_data._note_outside(this pgscore_data.experiment) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  delete from pgscore_data.experiment_outside o where o.experiment_id = this.experiment_id;
+  with edge as (
+    select distinct x.version_id, d.day, mo.pairing, mo.label_delay, mo.time_zone
+      from pgscore_data.experiment_version x
+      join pgscore_data.monitor mo on mo.model_id = this.model_id
+     cross join lateral (
+       values (date_trunc('day', this.started_at, mo.time_zone)), (date_trunc('day', this.stopped_at, mo.time_zone))) d (day)
+     where x.experiment_id = this.experiment_id and d.day is not null
+       and not exists (select from pgscore_data.experiment_day m
+                        where m.experiment_id = this.experiment_id and m.day = d.day and m.is_mature)
+  ), place as (
+    select g.version_id, g.day, g.pairing, g.label_delay, p.key, p.event_time
+      from edge g
+      join pgscore_data.kept_prediction p
+        on p.version_id = g.version_id and p.event_time between g.day and g.day + interval '26 hours'
+       and date_trunc('day', p.event_time, g.time_zone) = g.day
+     group by g.version_id, g.day, g.pairing, g.label_delay, p.key, p.event_time
+    -- A call is taken to be made at the time that it is for, as in _arm_predictions().
+    having bool_and(case when p.run_id < 0 then p.event_time else p.made_at end not between this.started_at
+                      and coalesce(this.stopped_at, 'infinity'))
+  ), counted as (
+    select p.*, exists (select from pgscore_data.evaluation e
+                         where e.model_id = this.model_id and hash_array(e.key) = hash_array(p.key) and e.key = p.key
+                           and e.version_id = p.version_id and e.event_time = p.event_time and e.run_id is not null) as is_labeled
+      from place p
+  )
+  insert into pgscore_data.experiment_outside (experiment_id, version_id, day, n_labeled, n_awaiting)
+  select this.experiment_id, c.version_id, c.day, count(*) filter (where c.is_labeled),
+         count(*) filter (where not c.is_labeled and pgscore_data._closes_at(c.pairing, c.label_delay,
+           (select l.event_time from pgscore_data._last_place(c.version_id, c.key, c.event_time - interval '1 microsecond') l),
+           (select n.event_time from pgscore_data._next_place(c.version_id, c.key, c.event_time) n)) > now())
+    from counted c group by c.version_id, c.day;
+end;
+comment on function pgscore_data._note_outside(pgscore_data.experiment) is
+  'Counts what was predicted before or after an experiment on the days on which it began and ended, unless these are mature anyway. Runs '
+  'that are kept in blocks stay in the coverage: a place of theirs is not found by its time.';
 
 create or replace function pgscore_data._arm_predictions(this pgscore_data.experiment, from_day timestamptz, to_day timestamptz)
 returns table (version_id int, stage int, entity bigint, key text[], known_at timestamptz, made_at timestamptz, day timestamptz,

@@ -2,16 +2,20 @@
 
 create or replace view pgscore_data.experiment_metric as
 select * from (values
-  ('binary', 'accuracy'), ('binary', 'precision_score'), ('binary', 'recall_score'), ('binary', 'brier_score'), ('binary', 'log_loss'),
-  ('binary', 'roc_auc'), ('multiclass', 'accuracy'), ('multiclass', 'log_loss'), ('regression', 'mae'), ('regression', 'mse'))
-  x (task, metric);
-comment on view pgscore_data.experiment_metric is 'By which metrics the arms of an experiment are judged.';
+  ('binary', 'accuracy', true), ('binary', 'precision_score', true), ('binary', 'recall_score', true), ('binary', 'f1_score', false),
+  ('binary', 'brier_score', true), ('binary', 'log_loss', true), ('binary', 'roc_auc', false),
+  ('multiclass', 'accuracy', true), ('multiclass', 'log_loss', true),
+  ('regression', 'mae', true), ('regression', 'rmse', false), ('regression', 'mse', true)) x (task, metric, is_always_valid);
+comment on view pgscore_data.experiment_metric is
+  'By which metrics the arms of an experiment are judged. is_always_valid: it is a mean, whose interval may be looked at daily; another '
+  'metric is judged once, when until has passed.';
 
 create or replace view pgscore_data.experiment_due as
 select e.experiment_id, j.judged_at, j.judge_seconds
   from pgscore_data.experiment e
   left join pgscore_data.experiment_judgement j using (experiment_id)
- where (e.stopped_at is null or e.stopped_at > now() - interval '90 days' or j.judged_at < e.stopped_at)
+ where e.model_id not in (select u.model_id from pgscore_data.unread_labels u)
+   and (e.stopped_at is null or e.stopped_at > now() - interval '90 days' or j.judged_at < e.stopped_at)
    and exists (select from pgscore_data.experiment_version x join pgscore_data.calibration_check c using (version_id)
                 where x.experiment_id = e.experiment_id
                   and (j.judged_at is null or c.changed_at > j.judged_at or j.judged_at < least(now(), e.stopped_at) - interval '1 day'
@@ -94,17 +98,17 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   with own as materialized (
-    select p.* from pgscore_data._compare_parts() p where p.segment_id = 0
-    union all
-    select r.* from pgscore_data._compare_ranking() r
-     where r.segment_id = (select max(p.segment_id) from pgscore_data.compared_prediction p)
+    select x.*
+      from (select * from pgscore_data._compare_parts() union all select * from pgscore_data._compare_ranking()) x
+      left join pgscore_data.compared_sum s using (metric)
+     where x.segment_id = case when s.is_mean then 0 else (select max(p.segment_id) from pgscore_data.compared_prediction p) end
   ), mean as materialized (
     select c.*, x.width * x.error as margin, pgscore_data._always_valid_p_value(c.difference / x.error, c.n_effective) as level
       from pgscore_data._contrast_arms(not is_shadow) c
      cross join lateral (
        select pgscore_data._always_valid_width(c.n_effective) as width,
               nullif(greatest(c.standard_error, c.pooled_error), 0) as error offset 0) x
-  ), ranking as (
+  ), other as (
     select a.metric, a.value - b.value as difference,
            floor(least(a.n_effective, b.n_effective)) * (a.is_enough and b.is_enough)::int as told,
            sqrt(greatest(0, l.a ^ 2 - 2 * c.r * l.a * l.b + l.b ^ 2)) as below,
@@ -117,22 +121,24 @@ begin atomic
        values (a.value - a.low, b.high - b.value)) l (a, b)
      cross join lateral (
        values (a.high - a.value, b.value - b.low)) h (a, b)
-     where a.metric = 'roc_auc' and not a.is_other
+     where a.metric not in (select m.metric from mean m) and not a.is_other
   )
   select o.is_other, o.metric, o.n::bigint, coalesce(case when o.is_other then m.other_entities else m.entities end, r.told::bigint),
          o.value, o.low, o.high,
          case when not o.is_other then coalesce(m.difference, r.difference) end,
          case when not o.is_other then coalesce(m.difference - 1.959963984540054 * m.standard_error, r.difference - r.below) end,
          case when not o.is_other then coalesce(m.difference + 1.959963984540054 * m.standard_error, r.difference + r.above) end,
-         case when not o.is_other then pgscore_data._chi2_p_value((m.difference / nullif(m.standard_error, 0)) ^ 2, 1) end,
+         case when not o.is_other then pgscore_data._chi2_p_value(coalesce((m.difference / nullif(m.standard_error, 0)) ^ 2,
+           -- An interval that is not symmetrical: by its half towards 0.
+           (1.959963984540054 * r.difference / nullif(case when r.difference > 0 then r.below else r.above end, 0)) ^ 2), 1) end,
          case when not o.is_other then m.difference - m.margin end, case when not o.is_other then m.difference + m.margin end,
          case when not o.is_other then m.level end
-    from own o left join mean m using (metric) left join ranking r using (metric);
+    from own o left join mean m using (metric) left join other r using (metric);
 end;
 comment on function pgscore_data._compared_arms(boolean) is
 'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart, with the interval for one look '
-'and the one that holds at all times. ROC AUC, which has none of the latter, counts the newest stage. Its entities are those that it is '
-'worth, or 0 where a class has too few.';
+'and the one that holds at all times. A metric that is no mean has none of the latter, and counts the newest stage. Its entities are how '
+'many independent predictions it is worth, or 0 where there are too few.';
 
 create or replace function pgscore_data._judge_arm(this pgscore_data.experiment, arm int, srm_p_value double precision) returns void
 language plpgsql volatile
@@ -164,8 +170,8 @@ begin
       join pgscore_data.execution e on e.version_id = arm
       join pgscore_data.experiment_metric k on k.task = e.task and k.metric = c.metric
      cross join lateral pgscore_data._experiment_verdict(c.metric, c.entities, c.other_entities,
-       case c.metric when 'roc_auc' then c.difference_low else c.always_valid_low end,
-       case c.metric when 'roc_auc' then c.difference_high else c.always_valid_high end, srm_p_value, c.metric <> 'roc_auc' or is_over) v
+       case when k.is_always_valid then c.always_valid_low else c.difference_low end,
+       case when k.is_always_valid then c.always_valid_high else c.difference_high end, srm_p_value, k.is_always_valid or is_over) v
     on conflict (experiment_id, version_id, metric, day) do update set
       n = excluded.n, entities = excluded.entities,
       value = excluded.value, value_low = excluded.value_low, value_high = excluded.value_high,
@@ -203,6 +209,7 @@ begin
   if not found or not pgscore_data._take_turn('cells') then
     return false;
   end if;
+  perform pgscore_data._note_outside(this);
   srm_p_value := pgscore_data._sample_ratio_p_value(this);
   perform pgscore_data._judge_arm(this, a.version_id, srm_p_value)
      from pgscore_data.experiment_arm a where a.experiment_id = this.experiment_id order by a.version_id;

@@ -166,6 +166,7 @@ select r.run_id, coalesce(o.version_id, a.version_id) as other_id, r.compared_at
   left join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
   join pgscore_data.target t using (target_id)
  where x.state = 'done' and t.task not in ('multi_target', 'multilabel')
+   and v.model_id not in (select u.model_id from pgscore_data.unread_labels u)
    and (r.compared_at is null and coalesce(o.version_id, a.version_id) is not null
      or o.version_id is not null and x.finished_at > clock_timestamp() - interval '30 days'
        and (exists (select from pgscore_data.feed_day f where f.model_id = v.model_id and f.feed = 'labels' and f.last_at > r.compared_at)

@@ -9,10 +9,11 @@ return pgscore_data._detail_meanings() || '{
   "is_running": "Whether it was not stopped yet.",
   "model_version": "An arm of it, or its champion.",
   "is_champion": "Whether it is the version that the arms are compared with.",
-  "metric": "accuracy, precision_score, recall_score, brier_score, log_loss or roc_auc of classifiers; mae or mse of regressions.",
+  "metric": "accuracy, precision_score, recall_score, f1_score, brier_score, log_loss or roc_auc of classifiers; mae, rmse or mse of '
+    'regressions.",
   "last_date": "The last day whose labels count; NULL: no day has them yet.",
   "n": "Labelled predictions that the metric rests on.",
-  "entities": "How many entities they are of; for roc_auc how many independent predictions they are worth.",
+  "entities": "How many entities they are of; for roc_auc, f1_score and rmse how many independent predictions they are worth.",
   "label_coverage": "Share of the predictions since the experiment began whose label is there, of those that can have one.",
   "value": "The metric of this version.",
   "value_low": "Lower bound of its 95 % interval, for one look.",
@@ -20,16 +21,16 @@ return pgscore_data._detail_meanings() || '{
   "difference": "How much higher it is than that of the champion, each stage of the arms compared by itself; NULL of the champion.",
   "difference_low": "Lower bound of the 95 % interval of the difference that holds for one look, at a time that was set before.",
   "difference_high": "Upper bound.",
-  "p_value": "Of no difference, for one look; NULL for roc_auc.",
+  "p_value": "Of no difference, for one look.",
   "always_valid_low": "Lower bound of the 95 % interval of the difference that may be looked at daily, to stop whenever it tells enough: '
-    'the asymptotic confidence sequence of Waudby-Smith and others 2024. NULL for roc_auc, which has none.",
+    'the asymptotic confidence sequence of Waudby-Smith and others 2024. NULL for roc_auc, f1_score and rmse, which have none.",
   "always_valid_high": "Upper bound.",
   "always_valid_p_value": "Of no difference, at whatever time one looks.",
   "srm_p_value": "Of the sample ratio: how likely the arms have so many entities, given their buckets (chi-squared). Below 0.001 something '
     'is wrong with the split, or with labels that go by it, and no winner is named.",
   "agreement": "Of a shadow: the share of labels of which both versions said the same class.",
-  "verdict": "better, worse, no_difference, too_early or sample_ratio, by the interval that may be looked at daily; of roc_auc by '
-    'the other one, once until has passed; not_judged where labels have another key. NULL of the champion.",
+  "verdict": "better, worse, no_difference, too_early or sample_ratio, by the interval that may be looked at daily; of roc_auc, '
+    'f1_score and rmse by the other one, once until has passed; not_judged where labels have another key. NULL of the champion.",
   "reason": "Why, in a sentence.",
   "judged_at": "When that was found."
 }';
@@ -69,9 +70,8 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
    and b.version_id = x.version_id and b.other_id = e.champion_version_id
  cross join lateral (
    select sum(l.n_labeled) as n_labeled, sum(l.n_labeled)::float8 / nullif(sum(l.n_labeled + l.n_awaiting), 0) as label_coverage
-     from pgscore_data.day_labels l
-    where l.version_id = x.version_id and l.segment_id = 0 and l.day >= date_trunc('day', e.started_at, mo.time_zone)
-      and l.day <= coalesce(e.stopped_at, 'infinity')) c;
+     from pgscore_data.experiment_labels l
+    where l.experiment_id = e.experiment_id and l.version_id = x.version_id and l.day <= coalesce(e.stopped_at, 'infinity')) c;
 comment on view pgscore_bi.experiment_results is
 'How the arms of an experiment do against its champion: a row for each version and metric. Predictions count that were made while the '
 'experiment was open, up to the newest day whose labels are there for every arm. Predictions of one entity are not taken for independent. '

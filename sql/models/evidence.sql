@@ -26,18 +26,22 @@ comment on view pgscore_data.arm_difference is
 create or replace view pgscore_data.evidence as
 with found as (
   select 'labels' as source, null::bigint as number, x.version_id, x.other_id, x.segment_id, x.metric, p.first_day, p.last_day,
+         p.compared_at,
+         exists (select from pgscore_data.comparison_due d where d.version_id = p.version_id and d.other_id = p.other_id) as is_due,
          x.n, x.other_n, x.value, x.other_value, x.difference, x.low, x.high, x.is_enough, null as doubt, null as needs,
          null::text as verdict
     from pgscore_data.compared_difference x join pgscore_data.compared_pair p using (version_id, other_id)
   union all
   select case a.kind when 'shadow' then 'shadow' else 'arms' end, a.experiment_id, a.version_id, a.other_id, 0, a.metric, a.started_at,
-         a.day, a.n, a.other_n, a.value, a.other_value, a.difference, a.low, a.high, a.entities >= 100 and a.low is not null,
+         a.day, j.judged_at, exists (select from pgscore_data.experiment_due d where d.experiment_id = a.experiment_id),
+         a.n, a.other_n, a.value, a.other_value, a.difference, a.low, a.high, a.entities >= 100 and a.low is not null,
          case when a.verdict in ('sample_ratio', 'not_judged') then a.reason end,
          case a.verdict when 'sample_ratio' then 'arms that have their shares of entities'
            when 'not_judged' then 'labels that judge both versions' end, a.verdict
-    from pgscore_data.arm_difference a
+    from pgscore_data.arm_difference a left join pgscore_data.experiment_judgement j using (experiment_id)
   union all
-  select 'replay', r.run_id, v.version_id, r.other_id, 0, x.metric, r.first_day, r.last_day,
+  select 'replay', r.run_id, v.version_id, r.other_id, 0, x.metric, r.first_day, r.last_day, r.compared_at,
+         exists (select from pgscore_data.replay_due d where d.run_id = r.run_id),
          x.n, x.other_n, x.value, x.other_value, x.difference, x.low, x.high, x.is_enough,
          case when t.is_unknown then 'it may have seen the answers, as nothing says until when its data reach' end,
          case when t.is_unknown then 'a deploy with trained_until' end, null
@@ -49,7 +53,9 @@ with found as (
    where r.n_days > 0
 )
 select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n, f.other_n, f.value, f.other_value, f.difference,
-       f.low, f.high, f.is_enough, f.doubt, f.needs, f.first_day,
+       f.low, f.high, f.is_enough, case when a.is_old then 'labels were set anew since' else f.doubt end as doubt,
+       case when a.is_old then 'a comparison with the new labels, which a running service makes within minutes' else f.needs end as needs,
+       f.first_day,
        case when f.verdict is not null then f.verdict when not f.is_enough then 'too_early'
          when f.low > 0 then case k.better when 'low' then 'worse' else 'better' end
          when f.high < 0 then case k.better when 'low' then 'better' else 'worse' end else 'no_difference' end as verdict,
@@ -64,6 +70,10 @@ select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n
   join pgscore_data.metric_kind k using (metric)
   left join pgscore_data.counted_version o on o.version_id = f.version_id
   left join pgscore_data.monitor m using (model_id)
+  left join pgscore_data.label_source l using (model_id)
+ cross join lateral (
+   select f.compared_at < l.set_at
+            and (f.is_due or exists (select from pgscore_data.unread_labels u where u.model_id = l.model_id)) as is_old) a
  cross join lateral (
    select to_char(f.first_day at time zone m.time_zone, 'FMDD Mon YYYY') as first,
           to_char(f.last_day at time zone m.time_zone, 'FMDD Mon YYYY') as last) d;

@@ -39,7 +39,7 @@ begin
     reason := reason || format(': it may be %s worse', pgscore_data._short_number(at_most));
   end if;
   if e.doubt is not null then
-    needs := case when of_arms or at_most <= g.margin then e.needs else needs end;
+    needs := case when e.source = 'replay' and at_most > g.margin then needs else e.needs end;
     reason := reason || '; ' || e.doubt;
   end if;
 end

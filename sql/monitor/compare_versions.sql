@@ -24,6 +24,14 @@ comment on view pgscore_data.version_pair is
   'Which versions are compared: each one with the champion of its model and with the one before it. Of versions with several values a row, '
   'each value with the one of its name: version_id and other_id are those of the values, of_version and of_other those of the versions.';
 
+create or replace view pgscore_data.unread_labels as
+select s.model_id from pgscore_data.label_source s
+ where s.compared_at is null
+    or exists (select from pgscore_data.label_change c where c.model_id = s.model_id and c.read_in is not null);
+comment on view pgscore_data.unread_labels is
+  'Models whose labels were set anew and not read yet, or were just read and wait to be taken: what is known is of other labels. '
+  'Until then nothing is compared.';
+
 create or replace view pgscore_data.comparison_due as
 select v.version_id, v.other_id, p.compared_at, p.compare_seconds * n.n_values as compare_seconds, g.by_segment, v.of_version
   from pgscore_data.version_pair v
@@ -35,7 +43,8 @@ select v.version_id, v.other_id, p.compared_at, p.compare_seconds * n.n_values a
   left join pgscore_data.compared_pair p using (version_id, other_id)
   join pgscore_data.calibration_check a on a.version_id = v.of_version
   join pgscore_data.calibration_check b on b.version_id = v.of_other
- where p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at or g.by_segment and not p.by_segment;
+ where (p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at or g.by_segment and not p.by_segment)
+   and v.model_id not in (select u.model_id from pgscore_data.unread_labels u);
 comment on view pgscore_data.comparison_due is
   'Pairs of versions whose labels changed since they were compared, or that a gate now compares by segment.';
 

@@ -51,6 +51,34 @@ describe('a version that labels of both call better than the champion', () => {
     expect(await verdict('loser')).toMatchObject({ better_version: null });
   });
 
+  test('is not to be promoted by labels that were set anew, until it is compared by the new ones', async () => {
+    await begin('renewed');
+    await staged.setGate('renewed', 'accuracy', 0.05);
+    expect(await verdict('renewed')).toMatchObject({ better_version: 2 });
+    await superuser.query(
+      `create table renewed_truth as select n as id, 'yes' as label, now() - interval '29 days' as known from generate_series(3001, 4000) n`,
+    );
+    await superuser.query('alter table renewed_truth add primary key (id)');
+    await superuser.query(
+      `select pgscore.set_labels('renewed', 'renewed_truth', label => 'label', known_at => 'known')`,
+    );
+    const waits = {
+      passed: false,
+      needs: 'a comparison with the new labels, which a running service makes within minutes',
+      reason: expect.stringMatching(/; labels were set anew since$/),
+    };
+    // Until the labels are read, what is known is of the old ones.
+    for (const text of ['select 1', 'select pgscore.refresh()']) {
+      await superuser.query(text);
+      expect((await staged.checkGates('renewed@2'))['not_worse_accuracy']).toMatchObject(waits);
+      expect(await verdict('renewed')).toMatchObject({ better_version: null });
+    }
+    await superuser.query(
+      `update pgscore_data.label_source set compared_at = clock_timestamp() where source_name = 'renewed_truth'`,
+    );
+    expect((await staged.checkGates('renewed@2'))['not_worse_accuracy']).toMatchObject({ passed: true });
+  });
+
   test('is not to be promoted where a gate on another metric is not passed', async () => {
     await begin('gated');
     expect(await verdict('gated')).toMatchObject({ better_version: 2 });

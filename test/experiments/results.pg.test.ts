@@ -68,17 +68,29 @@ test('an arm that is better is named so, over the days whose labels are there, w
     expect(Number(row?.['p_value'])).toBeLessThan(Number(row?.['always_valid_p_value']));
     expect(Number(row?.['srm_p_value'])).toBeGreaterThan(0.001);
   }
-  expect(found['2 roc_auc']).toMatchObject({ verdict: 'too_early', always_valid_low: null, p_value: null });
-  expect(Number(found['2 roc_auc']?.['difference_low'])).toBeGreaterThan(0);
+  const f1 = (said: Said[]): number => {
+    const isHit = said.filter((one) => one.truth && p(one) >= 0.5).length;
+    return (2 * isHit) / (2 * isHit + said.filter((one) => p(one) < 0.5).length);
+  };
+  expect(found['2 f1_score']?.['value']).toBeCloseTo(f1(of(true)), 12);
+  expect(found['1 f1_score']?.['value']).toBeCloseTo(f1(of(false)), 12);
+  expect(found['2 f1_score']?.['difference']).toBeCloseTo(f1(of(true)) - f1(of(false)), 12);
+  for (const metric of ['roc_auc', 'f1_score']) {
+    const row = found[`2 ${metric}`];
+    expect(row).toMatchObject({ verdict: 'too_early', always_valid_low: null, always_valid_p_value: null });
+    expect(Number(row?.['difference_low'])).toBeGreaterThan(0);
+    expect(Number(row?.['p_value'])).toBeLessThan(0.05);
+  }
   const daily = `select distinct last_date::text from pgscore_bi.experiment_results_daily where model_name = 'churn'`;
   expect((await superuser.query(daily)).rows).toHaveLength(2);
 
-  // Once until has passed, AUC is judged.
+  // Once until has passed, those for one look are judged.
   await superuser.query(`update pgscore_data.experiment set until = now() - interval '1 second' where model_id = $1`, [
     champion.modelId,
   ]);
   await superuser.query(`update pgscore_data.experiment_judgement set judged_at = judged_at - interval '1 hour'`);
-  expect((await staged.results('churn'))['2 roc_auc']).toMatchObject({ verdict: 'better' });
+  const over = await staged.results('churn');
+  expect([over['2 roc_auc']?.['verdict'], over['2 f1_score']?.['verdict']]).toEqual(['better', 'better']);
 
   await superuser.query('delete from pgscore_data.experiment_result');
   const pending = `select distinct reason from pgscore_bi.experiment_results where model_name = 'churn' and not is_champion`;

@@ -72,11 +72,11 @@ class StagedExperiments {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** A run so many days ago, at noon. */
-  async score(version: MonitoredModel, ago: number, said: readonly Said[]): Promise<void> {
+  /** A run so many days ago, by default at noon. */
+  async score(version: MonitoredModel, ago: number, said: readonly Said[], hour = 12): Promise<void> {
     const { rows } = await this.#superuser.query<{ at: string }>(
-      `select (date_trunc('day', now(), 'UTC') - make_interval(days => $1) + interval '12 hours')::text as at`,
-      [ago],
+      `select (date_trunc('day', now(), 'UTC') - make_interval(days => $1) + make_interval(hours => $2))::text as at`,
+      [ago, hour],
     );
     const at = rows[0]?.at ?? '';
     const predictions = said.map(({ id, score: p }) => ({ id, at, score: p, label: p >= 0.5 ? 'yes' : 'no' }));
@@ -84,13 +84,13 @@ class StagedExperiments {
     await this.#superuser.query('update pgscore_data.run set snapshot_at = $2 where run_id = $1', [run, at]);
   }
 
-  /** The labels of what was said so many days ago. */
-  async label(name: string, ago: number, said: readonly Said[]): Promise<void> {
+  /** The labels of what was said so many days ago, by default at one o'clock. */
+  async label(name: string, ago: number, said: readonly Said[], hour = 13): Promise<void> {
     await this.#superuser.query(
       `select pgscore.record_label($1, id, case when truth then 'yes' else 'no' end,
-                                   date_trunc('day', now(), 'UTC') - make_interval(days => $2) + interval '13 hours')
+                                   date_trunc('day', now(), 'UTC') - make_interval(days => $2) + make_interval(hours => $5))
          from unnest($3::text[], $4::boolean[]) x (id, truth)`,
-      [name, ago, said.map(({ id }) => String(id)), said.map(({ truth }) => truth)],
+      [name, ago, said.map(({ id }) => String(id)), said.map(({ truth }) => truth), hour],
     );
   }
 
