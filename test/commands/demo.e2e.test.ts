@@ -98,16 +98,11 @@ test('a replay says that spring would have been better after its training, and a
   expect(printed('version_comparison')).toMatchObject({ verdict: 'better', in_training: 'left_out', metric: 'mae' });
   const checks = [...stderr.matchAll(/^ (true|false) +\|.*\| mae is .*$/gm)].map(([line, passed]) => [passed, line]);
   expect(checks).toEqual([
-    [
-      'true',
-      expect.stringMatching(
-        /mae is 8\.7\d*, that of air_time@1 13\.0\d*, by a replay \(run \d+\), 1 Jul 2013 to 31 Dec 2013/,
-      ),
-    ],
+    ['true', expect.stringMatching(/mae is 8\.7\d*, that of air_time@1 13\.0\d*, by a replay \(run \d+\), /)],
     [
       'false',
       expect.stringMatching(
-        /mae is 10\.6\d*, that of air_time@1 8\.5\d*, by labels that judge both, 1 Nov 2013 to 31 Dec 2013: 2\.0\d* worse/,
+        /mae is 10\.6\d*, that of air_time@1 8\.5\d*, by labels that judge both, .*: 2\.0\d* worse/,
       ),
     ],
     ['true', expect.stringMatching(/mae is 7\.\d+ lower than that of air_time@1, by the arms of experiment 1, /)],
