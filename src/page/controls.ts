@@ -23,18 +23,17 @@ export function overTimeControls(context: ModelContext): HTMLElement {
       })),
     ),
     ...targetChoice(context),
-    choice(
-      'Metric',
-      'metric',
-      metricOf(judged, address.metric).column,
-      METRICS[judged].map(({ column, title }) => [column, title]),
-      (metric) => ({ metric }),
-    ),
+    ...(METRICS[judged].length === 0 ? [] : [metricChoice(context)]),
     segments(
       'By',
       GRAINS.map((grain) => ({ label: grain, key: grain, pressed: grain === address.grain, go: { grain } })),
     ),
   );
+}
+
+function metricChoice({ address, judged }: ModelContext): HTMLElement {
+  const options = METRICS[judged].map(({ column, title }) => [column, title] as const);
+  return choice('Metric', 'metric', metricOf(judged, address.metric).column, options, (metric) => ({ metric }));
 }
 
 /** Which of several values of a row is shown; none of a model that gives one. */

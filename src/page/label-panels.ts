@@ -15,15 +15,19 @@ import { dataTable, numeric } from './data-table.ts';
 export const coveragePanel = (): Panel<ModelContext> =>
   chartPanel<ModelContext>({
     id: 'coverage',
-    title: 'Labels',
-    about: 'predictions by day: whose truth is known, how long it took, and whose is not',
+    title: 'Predictions and labels',
+    about: 'by day: whose truth is known, how long it took, and whose is not',
     depends: ({ focus, experiments }) => [focus, experiments],
     load: async (context) => (await ask('coverage', ofVersion(context))).toReversed(),
     nothing: ['No predictions yet.'],
-    above: (rows) => standingOf(rows, rows.findIndex(isYoung)),
-    plot: (rows, { focus, experiments }) => ({
+    above: (rows, { task }) =>
+      task === 'unjudged' ? 'No label judges what this model gives.' : standingOf(rows, rows.findIndex(isYoung)),
+    plot: (rows, { task, focus, experiments }) => ({
       label: `Predictions of version ${focus} by day, and how long their labels took`,
-      config: coverageChart(rows, focus, experiments),
+      config:
+        task === 'unjudged'
+          ? volumeChart(rows, focus, experiments)
+          : coverageChart(rows, partsOf(rows, focus), rows.find(isYoung), experiments),
       table: tableOf(rows),
     }),
   });
@@ -101,13 +105,17 @@ const DELAYS = [
 type Part = { readonly label: string; readonly background: string; readonly of: (row: Row) => number };
 
 /** Predictions by day: those whose truth is known by how long it took, and those whose is not; a line where days cease to be mature. */
-function coverageChart(days: readonly Row[], version: number, experiments: readonly Experiment[]): ChartConfiguration {
-  const frontier = days.find(isYoung);
+function coverageChart(
+  days: readonly Row[],
+  parts: readonly Part[],
+  frontier: Row | undefined,
+  experiments: readonly Experiment[],
+): ChartConfiguration {
   const times = days.map((row) => timeOf(row));
   const rows = withBreaks(days, timeOf, (time) => ({ window_date: dateOf(time) }));
   return {
     type: rows.length > MOST_BARS ? 'line' : 'bar',
-    data: { datasets: partsOf(days, version).map((part) => bars(part, rows)) },
+    data: { datasets: parts.map((part) => bars(part, rows)) },
     options: {
       interaction: { mode: 'index', intersect: false, axis: 'x' },
       scales: {
@@ -138,6 +146,12 @@ function coverageChart(days: readonly Row[], version: number, experiments: reado
       breakMarks(times),
     ],
   } as ChartConfiguration;
+}
+
+/** Predictions by day, of a model that no label judges. */
+function volumeChart(days: readonly Row[], version: number, experiments: readonly Experiment[]): ChartConfiguration {
+  const of = (row: Row): number => number(row, 'n_predictions') ?? 0;
+  return coverageChart(days, [{ label: 'predictions', background: colourOf(version), of }], undefined, experiments);
 }
 
 function timeOf(row: Row): number {

@@ -17,7 +17,8 @@ export type Metric = {
 /** With fewer labels a month says little. */
 export const ENOUGH = 30;
 
-export type Task = 'binary' | 'multiclass' | 'regression';
+/** How a prediction is judged; a vector or a cluster by no label. */
+export type Task = 'binary' | 'multiclass' | 'regression' | 'unjudged';
 
 /** What a metric is of: a prediction of a task, or a quantile. */
 export type Judged = Task | 'quantile';
@@ -78,6 +79,7 @@ export const METRICS: Readonly<Record<Judged, readonly Metric[]>> = {
     share('coverage', 'Coverage', 'coverage', 'neither'),
     plain('bias', 'Bias', 'neither'),
   ],
+  unjudged: [],
 };
 
 /** What each value of models that give several is judged as. */

@@ -54,12 +54,13 @@ export async function contextOf(address: Address): Promise<ModelContext | undefi
   const versions = asked.length > 0 ? asked : shownAtFirst(known, champion);
   const [focus] = versions;
   const health = rows.find((row) => row['model_version'] === focus);
-  const task = taskOf(text(health, 'task'));
-  if (focus === undefined || health === undefined || task === undefined) return undefined;
+  if (focus === undefined || health === undefined) return undefined;
+  const verdict = (await ask('verdicts')).find((row) => row['model_name'] === model);
+  const task = text(verdict, 'cause') === 'no_truth' ? 'unjudged' : (taskOf(text(health, 'task')) ?? 'unjudged');
   const hasScore = task === text(health, 'task');
   const values = await ask('targets', { model, version: String(focus) });
   const targets = values.map((row) => text(row, 'target'));
-  const target = await chosenTarget(address, targets, hasScore);
+  const target = chosenTarget(address, targets, hasScore, verdict);
   const isQuantile = values.some((row) => row['target'] === target && row['quantile'] !== null);
   const [months, experiments] = await Promise.all([
     monthsOf(model, task, focus, target),
@@ -91,15 +92,20 @@ function shownAtFirst(known: readonly number[], champion: number | null): number
 }
 
 /** The one that the address names, else the score, else the one that the verdict is about. */
-async function chosenTarget({ model, target }: Address, targets: readonly string[], hasScore: boolean) {
+function chosenTarget(
+  { target }: Address,
+  targets: readonly string[],
+  hasScore: boolean,
+  verdict: Row | undefined,
+): string | undefined {
   const [first] = targets;
   if (target !== undefined && targets.includes(target)) return target;
   if (hasScore || first === undefined) return undefined;
-  const verdict = (await ask('verdicts')).find((row) => row['model_name'] === model);
   return targets.find((name) => name === text(verdict, 'target')) ?? first;
 }
 
 async function monthsOf(model: string, task: Task, version: number, target: string | undefined): Promise<Month[]> {
+  if (task === 'unjudged') return [];
   const values = { model, versions: String(version), ...ofTarget({ target }) };
   const rows = await ask(`performance-${task}-month`, values);
   return rows.map((row) => ({

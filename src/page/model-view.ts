@@ -32,7 +32,7 @@ export function modelView(model: string): View {
   let isPlaced = false;
 
   const show = async (context: ModelContext): Promise<void> => {
-    plots.closeLook.element.hidden = context.task === 'regression';
+    plots.closeLook.element.hidden = context.task === 'regression' || context.task === 'unjudged';
     facts.replaceChildren(...modelFacts(context));
     for (const bar of plots.controls) bar.refresh(context);
     await keepFocus(async () => Promise.all(ofContext.map((panel) => panel.refresh(context))));
@@ -63,14 +63,14 @@ export function modelView(model: string): View {
 }
 
 /** The head of a model's page. */
-function modelFacts({ model, champion, focus, health }: ModelContext): HTMLElement[] {
+function modelFacts({ model, champion, focus, health, task }: ModelContext): HTMLElement[] {
   const source = text(health, 'label_source');
   const waiting = number(health, 'n_waiting') ?? 0;
   const facts = [
     champion === undefined ? 'no champion' : `champion is version ${champion}`,
     `version ${focus}: ${compact(number(health, 'n_predictions'))} predictions, ${knownOf(number(health, 'label_coverage'))}`,
     `last scored ${ago(text(health, 'last_scored_at') || null)}`,
-    source === '' ? 'no source of labels' : `labels from ${source}`,
+    source !== '' ? `labels from ${source}` : task === 'unjudged' ? 'judged by no label' : 'no source of labels',
     ...(waiting > 0 ? [`${compact(waiting)} labels waiting`] : []),
   ];
   return [
@@ -85,18 +85,11 @@ function knownOf(coverage: number | null): string {
   return coverage === null ? 'none to judge' : `truth known of ${percent(coverage)}`;
 }
 
-/** What there is to say about a model that no label judges: only others have plots. */
-function unplottedModel(task: string): HTMLElement[] {
-  return [el('p', {}, `No label judges a model of the task ${task}: what is watched of it is below.`)];
-}
-
 /** What there is to say about a model of which nothing is plotted. */
 async function unreadyModel(model: string): Promise<HTMLElement[]> {
   const versions = (await ask('versions')).filter((row) => row['model_name'] === model);
   if (versions.length === 0)
     return [el('p', { class: 'empty' }, 'There is no model of this name.'), el('pre', {}, DEPLOY_HINT)];
-  const ready = versions.find((row) => row['state'] === 'ready');
-  if (ready !== undefined) return unplottedModel(text(ready, 'task'));
   return versions.map((row) => {
     const state = text(row, 'state');
     const tone = state === 'rejected' ? 'bad' : 'plain';

@@ -5,7 +5,7 @@ import { DEPLOY_HINT } from './tooltip.ts';
 import { modelCard, type JudgedModel } from './model-card.ts';
 import { modelLink } from './address.ts';
 import { panel, type Panel } from './panel.ts';
-import { verdictSummary } from './verdict.ts';
+import { needsList, verdictSummary } from './verdict.ts';
 
 type Data = {
   readonly verdicts: readonly Row[];
@@ -35,7 +35,7 @@ export const modelsPanel = (): Panel<undefined> =>
     draw: (body, { verdicts, models }) => {
       if (models.length === 0) return body.empty('No model yet. Deploy one:', DEPLOY_HINT);
       const cards = models.map((model) => ('unready' in model ? unreadyCard(model.unready) : modelCard(model)));
-      body.add(verdictSummary(verdicts), el('div', { class: 'models' }, ...cards));
+      body.add(verdictSummary(verdicts), ...needsList(verdicts), el('div', { class: 'models' }, ...cards));
     },
   });
 

@@ -23,7 +23,7 @@ export const runsPanel = (model?: string): Panel<undefined> =>
     depends: () => null,
     load: async () => (model === undefined ? ask('runs') : ask('model-runs', { model })),
     nothing: ['Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model)],
-    caption: 'The newest first',
+    caption: 'Runs, the newest first',
     columns: ['Run', 'Model', 'State', 'Source', numeric('Rows'), numeric('Rate'), 'By', 'When'],
     cells: (row) => {
       const rate = number(row, 'rows_per_second');
@@ -87,7 +87,7 @@ export const schedulesPanel = (model?: string): Panel<undefined> =>
       return model === undefined ? rows : rows.filter((row) => text(row, 'model').replace(/@.*$/, '') === model);
     },
     nothing: ['Nothing is scored by the clock.', scheduleHint(model)],
-    caption: 'By name',
+    caption: 'Schedules by name',
     columns: ['Schedule', 'State', 'When', 'Next', 'Model', 'Source'],
     cells: (row) => [
       text(row, 'name'),
@@ -169,7 +169,7 @@ export const eventsPanel = (): Panel<ModelContext> =>
     depends: () => null,
     load: async ({ model }) => ask('events', { model }),
     nothing: ['Nothing is on record.'],
-    caption: 'The newest first',
+    caption: 'What was done, the newest first',
     columns: ['When', 'What'],
     cells: (row) => [moment(text(row, 'time')), text(row, 'text')],
   });

@@ -110,12 +110,12 @@ export function chartPanel<Context>({
   below,
   ...spec
 }: RowsSpec<Context> & {
-  readonly above?: (rows: readonly Row[]) => string;
+  readonly above?: (rows: readonly Row[], context: Context) => string;
   readonly plot: (rows: readonly Row[], context: Context) => Plot;
   readonly below?: (rows: readonly Row[]) => string;
 }): Panel<Context> {
   return rowsPanel(spec, (body, rows, context) => {
-    if (above !== undefined) body.say(above(rows));
+    if (above !== undefined) body.say(above(rows, context));
     body.plot(plot(rows, context));
     if (below !== undefined) body.say(below(rows));
   });

@@ -21,15 +21,16 @@ export const performancePanel = (): Panel<ModelContext> =>
     id: 'performance',
     title: 'Performance over time',
     about: 'with 95 % intervals',
-    depends: ({ address, versions, target, experiments }) => [
+    depends: ({ address: { grain, metric }, versions, target, experiments }) => ({
       versions,
       target,
-      address.grain,
-      address.metric,
+      grain,
+      metric,
       experiments,
-    ],
+    }),
     load: async (context) => {
       const { address, model, task, hasScore } = context;
+      if (task === 'unjudged') return undefined;
       const [rows, estimates, events, rules] = await Promise.all([
         ask(`performance-${task}-${address.grain}`, { ...ofVersions(context), ...ofTarget(context) }),
         task === 'regression' || !hasScore ? [] : ask(`estimates-${address.grain}`, ofVersions(context)),
@@ -42,9 +43,10 @@ export const performancePanel = (): Panel<ModelContext> =>
       const { address, model, judged, target } = context;
       const metric = metricOf(judged, address.metric);
       if (rows.length === 0) return body.empty('This model has predicted nothing yet.', scoreHint(model));
-      const labelled = rows.some((row) => number(row, 'n_labeled') !== 0);
-      if (!labelled) sayNoLabels(body, context);
-      if (!labelled && estimates.length === 0) return;
+      sayNoLabels(body, rows, context);
+      const expected = estimated(estimates, metric, context);
+      if (expected.length === 0 && rows.every((row) => number(row, metric.column) === null))
+        return sayNothingTold(body, rows, metric);
       const byMonth = address.grain === 'month';
       const dates = [...new Set(rows.map((row) => text(row, 'window_date')))].toSorted();
       const bounds = alertBounds(rules, context, metric.column, dates);
@@ -53,7 +55,7 @@ export const performancePanel = (): Panel<ModelContext> =>
         versionLegend(context, {
           unripe: true,
           bars: true,
-          estimate: estimates.length > 0,
+          estimate: expected.length > 0,
           bound: bounds.length > 0,
         }),
         ...experimentList(context.experiments),
@@ -62,10 +64,8 @@ export const performancePanel = (): Panel<ModelContext> =>
         label: `${metric.title} of ${target ?? model} by ${address.grain}`,
         size: 'tall',
         config: timePlot({
-          series: [...seriesOfVersions(rows, metric, context), ...estimated(estimates, metric, context), ...bounds],
-          bars: rows
-            .filter((row) => row['model_version'] === context.focus)
-            .map((row) => ({ date: text(row, 'window_date'), n: number(row, 'n_labeled') ?? 0 })),
+          series: [...seriesOfVersions(rows, metric, context), ...expected, ...bounds],
+          bars: labelledOf(rows, context),
           markers: markersOf(events, model),
           experiments: context.experiments,
           axis: metric.title,
@@ -77,11 +77,27 @@ export const performancePanel = (): Panel<ModelContext> =>
     },
   });
 
-function sayNoLabels(body: PanelBody, { model, health, targets, hasScore }: ModelContext): void {
+function sayNoLabels(body: PanelBody, rows: readonly Row[], context: ModelContext): void {
+  if (rows.some((row) => number(row, 'n_labeled') !== 0)) return;
+  const { model, health, targets, hasScore } = context;
   const source = text(health, 'label_source');
   if (source === '')
     body.empty('The truth is not known yet: say where it arrives.', labelsHint(model, hasScore ? [] : targets));
   else body.empty(`Labels come from ${source}; none has met a prediction yet.`, labelSourceHint(model));
+}
+
+/** Why a metric has no value; nothing where no label has come, which is said already. */
+function sayNothingTold(body: PanelBody, rows: readonly Row[], { title }: Metric): void {
+  if (rows.every((row) => number(row, 'n_labeled') === 0)) return;
+  const reasons = [...new Set(rows.map((row) => text(row, 'undefined_reason')))].filter((reason) => reason !== '');
+  const why = reasons.length === 0 ? '' : `: ${reasons.join(', ').replaceAll('_', ' ')}`;
+  body.say(`${title} has no value here${why}.`);
+}
+
+function labelledOf(rows: readonly Row[], { focus }: ModelContext): { date: string; n: number }[] {
+  return rows
+    .filter((row) => row['model_version'] === focus)
+    .map((row) => ({ date: text(row, 'window_date'), n: number(row, 'n_labeled') ?? 0 }));
 }
 
 function seriesOfVersions(rows: readonly Row[], metric: Metric, { versions }: ModelContext): Series[] {

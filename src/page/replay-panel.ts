@@ -38,7 +38,8 @@ export const replayPanel = (): Panel<ModelContext> =>
     load: async ({ model, task, hasScore }) => {
       const rows = await ask('replays', { model });
       const [newest] = rows;
-      if (newest === undefined || !hasScore) return undefined;
+      if (newest === undefined) return undefined;
+      if (!hasScore || task === 'unjudged') return { rows, months: [], live: [] };
       const versions = text(newest, 'other_version');
       const [months, live] = await Promise.all([
         ask('replay-months', { model }),

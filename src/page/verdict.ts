@@ -1,3 +1,4 @@
+import { modelLink } from './address.ts';
 import { text, type Row, ask } from './api.ts';
 import { el } from './dom.ts';
 import { day } from './format.ts';
@@ -23,6 +24,26 @@ export function verdictSummary(verdicts: readonly Row[]): HTMLElement {
     return n > 0 && el('span', { class: `chip ${TONES[verdict] ?? ''}` }, `${n} ${words}`);
   });
   return el('p', { class: 'chips summary' }, ...counts);
+}
+
+/** The cards of more models than these are not all in sight. */
+const CARDS_IN_SIGHT = 3;
+
+/** Of many models those that need somebody, a line each: which, and why. */
+export function needsList(verdicts: readonly Row[]): HTMLElement[] {
+  const needy = verdicts.filter((row) => row['verdict'] === 'act' || row['verdict'] === 'watch');
+  if (verdicts.length <= CARDS_IN_SIGHT || needy.length === 0) return [];
+  const lines = needy.map((row) => {
+    const name = text(row, 'model_name');
+    return el(
+      'li',
+      {},
+      verdictChip(text(row, 'verdict')),
+      el('a', { href: modelLink(name) }, name),
+      text(row, 'sentence'),
+    );
+  });
+  return [el('ul', { class: 'needs', 'aria-label': 'Models that need you' }, ...lines)];
 }
 
 /** What a verdict's sentence leaves open: the other causes, and the feature that moved. */

@@ -24,7 +24,7 @@ export const watchesPanel = (model?: string): Panel<undefined> =>
       return rows.length === 0 ? undefined : rows;
     },
     nothing: ['Nothing is watched.'],
-    caption: 'Those that fail come first',
+    caption: 'Watches, those that fail first',
     columns: [
       'Target',
       'State',

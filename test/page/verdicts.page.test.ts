@@ -70,6 +70,24 @@ async function verdicts(): Promise<Verdict[]> {
     expect((box?.y ?? 900) + (box?.height ?? 0)).toBeLessThan(900);
   });
 
+  test('of more models than fit the screen, those that need somebody stand first in a line each, also on a phone', async () => {
+    const needy = (await verdicts()).filter(({ verdict }) => verdict === 'act' || verdict === 'watch');
+    expect(needy.length).toBeGreaterThan(0);
+    const { page: phone, complaints } = await openPage(service.url, { width: 390 });
+    await phone.goto(`${service.url}/#/`);
+    const lines = phone.locator('.needs li');
+    await lines.first().waitFor();
+    expect(await lines.allTextContents()).toEqual(
+      needy.map(({ verdict, model_name: name, sentence }) => `${verdict}${name}${sentence}`),
+    );
+    const box = await phone.locator('.needs').boundingBox();
+    expect((box?.y ?? 900) + (box?.height ?? 0)).toBeLessThan(900);
+    await phone.getByRole('list', { name: 'Models that need you' }).getByRole('link').first().click();
+    await phone.locator('#verdict', { hasText: needy[0]?.sentence ?? '' }).waitFor();
+    expect(complaints).toEqual([]);
+    await phone.close();
+  });
+
   test.each(['churn', 'price'])('the metric of the card of %s is the one that its page opens with', async (model) => {
     await show('#/');
     const card = page.locator('.model', { has: page.getByRole('link', { name: model }) });
