@@ -21,7 +21,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 return coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil')::timestamptz;
 comment on function pgscore_data._trained_until(pgscore_data.version) is
-  'Until when the data reach that a version was trained on: as its deployer said, else as its file says. NULL: not known.';
+  'Until when the data reach that a version was trained on: as its deployer said, else as its file says. NULL: not known. '
+  'Views that users read write it out, as a view calls functions with the rights of its reader.';
 
 create or replace function pgscore_data._replay_query(t pgscore_data.target, m pgscore_data.monitor) returns text
 language sql stable
@@ -157,6 +158,13 @@ $$;
 comment on function pgscore_data._compare_replay(bigint, int) is
   'Compares a replay with the live predictions of a version, over the labels that judge both.';
 
+create or replace function pgscore_data._is_final(r pgscore_data.run) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+return coalesce(r.finished_at <= now() - interval '30 days', false);
+comment on function pgscore_data._is_final(pgscore_data.run) is
+  'Whether a replay that was compared is compared no more, as it ended too long ago.';
+
 create or replace view pgscore_data.replay_due as
 select r.run_id, coalesce(o.version_id, a.version_id) as other_id, r.compared_at, r.compare_seconds
   from pgscore_data.replay r
@@ -168,7 +176,7 @@ select r.run_id, coalesce(o.version_id, a.version_id) as other_id, r.compared_at
  where x.state = 'done' and t.task not in ('multi_target', 'multilabel')
    and v.model_id not in (select u.model_id from pgscore_data.unread_labels u)
    and (r.compared_at is null and coalesce(o.version_id, a.version_id) is not null
-     or o.version_id is not null and x.finished_at > clock_timestamp() - interval '30 days'
+     or o.version_id is not null and not pgscore_data._is_final(x)
        and (exists (select from pgscore_data.feed_day f where f.model_id = v.model_id and f.feed = 'labels' and f.last_at > r.compared_at)
          or exists (select from pgscore_data.calibration_check c
                      where c.version_id = o.version_id and c.changed_at > r.compared_at)));

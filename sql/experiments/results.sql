@@ -45,7 +45,8 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
        case when not x.is_champion then coalesce(r.verdict, case when j.srm_p_value < 0.001 then 'sample_ratio' else 'too_early' end)
          end as verdict,
        case when x.is_champion then null
-         when r.verdict in ('better', 'worse', 'no_difference') then format('%s, by %s', r.reason, b.said_by)
+         when r.verdict in ('better', 'worse', 'no_difference') then format('%s, %s to %s', r.reason,
+           to_char(e.started_at at time zone mo.time_zone, 'FMDD Mon YYYY'), to_char(r.day at time zone mo.time_zone, 'FMDD Mon YYYY'))
          when r.version_id is not null then r.reason
          when c.n_labeled is null then 'no prediction of it is for a day since the experiment began'
          when c.n_labeled = 0 then 'no label judges its predictions yet'
@@ -65,9 +66,6 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
   left join lateral (
     select y.* from pgscore_data.experiment_result y
      where y.experiment_id = e.experiment_id and y.version_id = x.version_id and y.metric = k.metric order by y.day desc limit 1) r on true
-  left join pgscore_data.evidence b
-    on b.source in ('arms', 'shadow') and b.number = e.experiment_id and b.metric = k.metric
-   and b.version_id = x.version_id and b.other_id = e.champion_version_id
  cross join lateral (
    select sum(l.n_labeled) as n_labeled, sum(l.n_labeled)::float8 / nullif(sum(l.n_labeled + l.n_awaiting), 0) as label_coverage
      from pgscore_data.experiment_labels l

@@ -33,7 +33,7 @@ describe('a version that labels of both call better than the champion', () => {
     await staged.scoreSplit('loser', versions, 1000, 0.5);
     expect((await staged.results('loser'))['2 accuracy']).toMatchObject({
       verdict: 'worse',
-      reason: expect.stringMatching(/ lower, by the arms of experiment \d+, .* to .*$/),
+      reason: expect.stringMatching(/ lower, \d+ \w+ \d+ to \d+ \w+ \d+$/),
     });
     expect(await verdict('loser')).toMatchObject({ better_version: null });
     await ada.query(`select pgscore.stop_experiment('loser')`);
@@ -94,6 +94,37 @@ describe('a version that labels of both call better than the champion', () => {
         where v.version_id = m.version_id and v.model_id = (select model_id from pgscore_data.model where name = 'recalled') and m.metric = 'recall_score'`,
     );
     expect(await verdict('recalled')).toMatchObject({ better_version: null });
+  });
+});
+
+test('an experiment too old to be judged again does not count by labels that were set anew since', async () => {
+  const versions = await staged.stage('ancient', 50);
+  await staged.scoreSplit('ancient', versions, 2000, 0.9);
+  await staged.setGate('ancient', 'accuracy', 0.05);
+  await ada.query(`select pgscore.stop_experiment('ancient')`);
+  await superuser.query(
+    `with stopped as (
+       update pgscore_data.experiment set started_at = now() - interval '120 days', stopped_at = now() - interval '91 days'
+        where model_id = $1 returning experiment_id
+     )
+     update pgscore_data.experiment_judgement j set judged_at = now() - interval '90 days' from stopped s
+      where s.experiment_id = j.experiment_id`,
+    [versions.champion.modelId],
+  );
+  expect((await staged.checkGates('ancient@2'))['not_worse_accuracy']).toMatchObject({ passed: true });
+  await superuser.query(`create table ancient_truth (id bigint primary key, label text, known timestamptz)`);
+  await superuser.query(
+    `insert into ancient_truth select n, 'yes', now() - interval '2 days' from generate_series(1, 2000) n`,
+  );
+  await superuser.query(`select pgscore.set_labels('ancient', 'ancient_truth', label => 'label', known_at => 'known')`);
+  await superuser.query(
+    `update pgscore_data.label_source set compared_at = clock_timestamp() where source_name = 'ancient_truth'`,
+  );
+  await superuser.query('select pgscore.refresh()');
+  expect((await staged.checkGates('ancient@2'))['not_worse_accuracy']).toMatchObject({
+    passed: false,
+    needs: 'another experiment, as this one is too old to be judged again',
+    reason: expect.stringMatching(/, by the arms of experiment .*; labels were set anew since$/),
   });
 });
 

@@ -36,12 +36,24 @@ test('after a split, in which each entity has one version, a gate goes by the ar
       ),
     ),
   });
-  expect(verdicts['not_worse_roc_auc']).toMatchObject({
+  // Other metrics have an interval for one look only, at a time that was set before.
+  const early = {
+    passed: false,
+    needs: 'an experiment that reached its until',
+    reason: expect.stringContaining('; its interval is for one look, at the end'),
+  };
+  expect(verdicts).toMatchObject({ not_worse_roc_auc: early, not_worse_f1_score: early });
+  await superuser.query('update pgscore_data.experiment set until = clock_timestamp() where experiment_id = $1', [
+    experiment,
+  ]);
+  const ended = await staged.results('better');
+  const last = await staged.checkGates('better@2');
+  expect(last['not_worse_roc_auc']).toMatchObject({
     passed: true,
-    low: shown['2 roc_auc']?.['difference_low'],
-    high: shown['2 roc_auc']?.['difference_high'],
+    low: ended['2 roc_auc']?.['difference_low'],
+    high: ended['2 roc_auc']?.['difference_high'],
   });
-  expect(verdicts['not_worse_f1_score']).toMatchObject({ passed: true, low: shown['2 f1_score']?.['difference_low'] });
+  expect(last['not_worse_f1_score']).toMatchObject({ passed: true, low: ended['2 f1_score']?.['difference_low'] });
   await ada.query(`select pgscore.monitor('better', segments => '{region}')`);
   await ada.query(`select pgscore.set_gate('better', 'no_segment_worse', metric => 'accuracy', margin => 0.1)`);
   expect((await staged.checkGates('better@2'))['no_segment_worse_accuracy']?.needs).toBe(
@@ -216,4 +228,21 @@ test('a replay counts where there is nothing else, if it says until when its ver
   // One of few labels does not override one of many.
   await replay(0.98, 31);
   expect((await staged.checkGates('replayed@2'))['not_worse_accuracy']).toMatchObject({ reason: said });
+  // One that is too old to be compared again counts for nothing by new labels.
+  await superuser.query(
+    `update pgscore_data.run set finished_at = now() - interval '31 days' where run_id in (select run_id from pgscore_data.replay)`,
+  );
+  await superuser.query(`update pgscore_data.replay set compared_at = now() - interval '31 days'`);
+  await superuser.query(`create table replayed_truth (id bigint primary key, label text, known timestamptz)`);
+  await superuser.query(
+    `select pgscore.set_labels('replayed', 'replayed_truth', label => 'label', known_at => 'known')`,
+  );
+  await superuser.query(
+    `update pgscore_data.label_source set compared_at = clock_timestamp() where source_name = 'replayed_truth'`,
+  );
+  expect((await staged.checkGates('replayed@2'))['not_worse_accuracy']).toMatchObject({
+    passed: false,
+    needs: 'another replay, as this one is too old to be compared again',
+    reason: expect.stringMatching(/; labels were set anew since$/),
+  });
 });
