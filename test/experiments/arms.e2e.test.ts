@@ -149,17 +149,15 @@ describe('a row goes to the arm of its key', () => {
     const counted = async () =>
       (await alice.query(`select calls_without_key as n from pgscore.experiments where model = 'erf' and is_running`))
         .rows[0].n;
-    const kept = async (condition: string, values: unknown[] = []) => {
-      const statement = `select from pgscore.online_predictions where model = 'erf' and `;
-      return (await superuser.query(statement + condition, values)).rowCount;
-    };
+    const keptWithKey = `select from pgscore.online_predictions where model = 'erf' and key is not null`;
+    const keptSince = `select from pgscore.online_predictions where model = 'erf' and asked_at > $1`;
     expect(await counted()).toBeNull();
     await ada.query(`select pgscore.log_calls('erf', key => '{id}')`);
     // Calls are kept in the order in which they were made: once one has its key, all are kept that were made without.
     await waitFor(
       async () => {
         await alice.query(`select score('erf', '{"a": 1, "id": 7}'::jsonb)`);
-        return (await kept('key is not null')) !== 0;
+        return (await superuser.query(keptWithKey)).rowCount !== 0;
       },
       { message: 'the gateway to keep keys' },
     );
@@ -171,7 +169,9 @@ describe('a row goes to the arm of its key', () => {
       `select pgscore.score_rows('erf', array(select jsonb_build_object('a', 1, 'id', nullif(n, 3)) from generate_series(1, 5) n))`,
     );
     await alice.query(`select score('erf', t) from loose t where id <= 50`);
-    await waitFor(async () => (await kept('asked_at > $1', [since])) === 58, { message: 'the calls to be kept' });
+    await waitFor(async () => (await superuser.query(keptSince, [since])).rowCount === 58, {
+      message: 'the calls to be kept',
+    });
     expect(Number(await counted()) - before).toBe(4);
   });
 
