@@ -19,6 +19,7 @@ export type KnownNode = {
 type Rule = (node: KnownNode) => string | undefined;
 
 const has = ({ node }: KnownNode, input: number): boolean => (node.inputs[input] ?? '') !== '';
+const number = ({ node }: KnownNode, name: string): number => integerAttribute(node, name) ?? 0;
 const size = (dims: readonly number[]): number => dims.reduce((product, dim) => product * dim, 1);
 
 /** Whether inputs are missing, or initializers of one of so many elements; null stands for any number. */
@@ -32,16 +33,16 @@ function areWeights(node: KnownNode, sizes: Readonly<Record<number, readonly num
 
 const WEIGHTS = 'its weights must be initializers of the main graph, of matching sizes';
 
-const hasAllOfFive: Rule = ({ node }) =>
+const fiveInputsProblem: Rule = ({ node }) =>
   node.inputs.length === 5 && node.inputs.every((name, index) => name !== '' || index === 2)
     ? undefined
     : 'it must have its five inputs';
 
-const isGemm: Rule = (node) =>
+const gemmProblem: Rule = (node) =>
   has(node, 7) || !has(node, 8) ? undefined : 'it has a zero point of its output without a scale';
 
 /** A product with quantised weights, whose scales, zero points and bias are these inputs. */
-function isProduct(scales: number, zeros: number, bias: number): Rule {
+function productProblem(scales: number, zeros: number, bias: number): Rule {
   return (node) => {
     const [weights = [], scale = []] = [1, scales].map((input) => node.constant(input));
     const [rows = 0, columns = 0] = weights;
@@ -52,9 +53,11 @@ function isProduct(scales: number, zeros: number, bias: number): Rule {
 
 const BLOCKS = [16, 32, 64, 128, 256];
 
-const isBlockMatMul: Rule = (node) => {
-  const number = (name: string): number => integerAttribute(node.node, name) ?? 0;
-  const [rows, columns, block, bits] = [number('K'), number('N'), number('block_size'), number('bits') || 4];
+const blockMatMulProblem: Rule = (node) => {
+  const rows = number(node, 'K');
+  const columns = number(node, 'N');
+  const block = number(node, 'block_size');
+  const bits = number(node, 'bits') || 4;
   if (has(node, 4)) return 'it has an index of groups';
   if (![4, 8].includes(bits) || !BLOCKS.includes(block))
     return 'its weights must have 4 or 8 bits, in blocks of 16 to 256';
@@ -68,28 +71,28 @@ const isBlockMatMul: Rule = (node) => {
   return rows > 0 && columns > 0 && areWeights(node, sizes) ? undefined : WEIGHTS;
 };
 
-const isEmbedding: Rule = (node) => {
+const embeddingProblem: Rule = (node) => {
   if (has(node, 8)) return 'it has position ids';
   const isRow = [5, 6].every((input) => !has(node, input) || node.constant(input)?.length === 1);
   return isRow && areWeights(node, { 2: null, 3: null, 4: null, 5: null, 6: null }) ? undefined : WEIGHTS;
 };
 
-const isQuantisedSoftmax: Rule = (node) => (areWeights(node, { 1: [1], 2: [1], 3: [1], 4: [1] }) ? undefined : WEIGHTS);
+const softmaxProblem: Rule = (node) => (areWeights(node, { 1: [1], 2: [1], 3: [1], 4: [1] }) ? undefined : WEIGHTS);
 
-const isAttention: Rule = (node) => {
-  const number = (name: string): number => integerAttribute(node.node, name) ?? 0;
-  if (keepsState(node, [4, 6]) || number('past_present_share_buffer') + number('do_rotary') !== 0) return KEEPS_STATE;
+const attentionProblem: Rule = (node) => {
+  if (keepsState(node, [4, 6]) || number(node, 'past_present_share_buffer') + number(node, 'do_rotary') !== 0)
+    return KEEPS_STATE;
   const [weights = [], bias = []] = [1, 2].map((input) => node.constant(input));
   const [width = 0] = bias;
   const given = integersOf(node.node, 'qkv_hidden_sizes');
   const sizes = given.length > 0 ? given : [width / 3, width / 3, width / 3];
   const fits = weights.length === 2 && bias.length === 1 && weights[1] === width;
-  return fits && areHeads(sizes, width, number('num_heads')) ? undefined : WEIGHTS;
+  return fits && areHeads(sizes, width, number(node, 'num_heads')) ? undefined : WEIGHTS;
 };
 
 const KEEPS_STATE = 'it keeps a state between calls';
 
-const isStateless: Rule = (node) => (keepsState(node, [6, 7, 8, 9]) ? KEEPS_STATE : undefined);
+const stateProblem: Rule = (node) => (keepsState(node, [6, 7, 8, 9]) ? KEEPS_STATE : undefined);
 
 /** Whether a node reads a state, in one of these inputs, or returns one beside its only output. */
 function keepsState(node: KnownNode, inputs: readonly number[]): boolean {
@@ -103,7 +106,7 @@ function areHeads(sizes: readonly number[], width: number, heads: number): boole
   return divided && sizes.length === 3 && sizes[0] === sizes[1] && total === width;
 }
 
-const SOUND: Rule = () => undefined;
+const noProblem: Rule = () => undefined;
 
 /** Operators whose kernels kept to their tensors in thousands of nodes with odd shapes, with what a node of each must be. */
 export const ALLOWED = new Map<string, Rule>([
@@ -128,17 +131,17 @@ export const ALLOWED = new Map<string, Rule>([
     'SkipSimplifiedLayerNormalization',
     'Tokenizer',
     'TransposeMatMul',
-  ].map((op): [string, Rule] => [op, SOUND]),
-  ['Attention', isAttention],
-  ['DynamicQuantizeMatMul', isProduct(2, 3, 4)],
-  ['EmbedLayerNormalization', isEmbedding],
-  ['MatMulIntegerToFloat', isProduct(3, 5, 6)],
-  ['MatMulNBits', isBlockMatMul],
-  ['MultiHeadAttention', isStateless],
-  ['QGemm', isGemm],
-  ['QLinearLeakyRelu', hasAllOfFive],
-  ['QLinearSigmoid', hasAllOfFive],
-  ['QLinearSoftmax', isQuantisedSoftmax],
+  ].map((op): [string, Rule] => [op, noProblem]),
+  ['Attention', attentionProblem],
+  ['DynamicQuantizeMatMul', productProblem(2, 3, 4)],
+  ['EmbedLayerNormalization', embeddingProblem],
+  ['MatMulIntegerToFloat', productProblem(3, 5, 6)],
+  ['MatMulNBits', blockMatMulProblem],
+  ['MultiHeadAttention', stateProblem],
+  ['QGemm', gemmProblem],
+  ['QLinearLeakyRelu', fiveInputsProblem],
+  ['QLinearSigmoid', fiveInputsProblem],
+  ['QLinearSoftmax', softmaxProblem],
 ]);
 
 const READS_PAST = 'its kernel reads past its inputs where their shapes do not match';

@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { localFunctions } from './local-functions.ts';
 import { CHILDREN, GRAPH, MODEL, NODE, SPARSE, TENSOR, type MessageKind } from './layout.ts';
-import { checkConcat } from './concat.ts';
+import { EmptyParts } from './concat.ts';
 import { EXTENSIONS, checkExtension, type KnownNode } from './extensions.ts';
 import { checkOperator, isStandardDomain } from './operators.ts';
 import { readNode } from './outline.ts';
@@ -26,7 +26,9 @@ const MAX_PARTS = 2_000_000;
 export function gate(bytes: Uint8Array): void {
   checkFile(bytes);
   const model = whole(bytes);
-  new Walk(localFunctions(bytes), model).visit('model', model, 0);
+  const walk = new Walk(localFunctions(bytes), model);
+  walk.visit('model', model, 0);
+  walk.emptyParts.refuse();
 }
 
 /**
@@ -88,6 +90,7 @@ function notOnnx(reason: string): PgscoreError {
 }
 
 class Walk {
+  readonly emptyParts = new EmptyParts();
   readonly #functions: Set<string>;
   readonly #model: Span;
   #weights: Map<string, number[]> | undefined;
@@ -101,10 +104,14 @@ class Walk {
   visit(kind: MessageKind, message: Span, depth: number): void {
     if (kind === 'tensor') {
       checkInside(message);
-      checkDims(message, TENSOR.dims);
+      const dims = checkDims(message, TENSOR.dims);
+      this.emptyParts.addTensor(message, dims);
       return;
     }
-    if (kind === 'sparse') checkDims(message, SPARSE.dims);
+    if (kind === 'sparse') {
+      const dims = checkDims(message, SPARSE.dims);
+      for (const { payload } of parts(message, SPARSE.values)) this.emptyParts.addTensor(payload, dims);
+    }
     if (kind === 'node') this.#checkNode(message, depth === 1);
     const nesting = kind === 'graph' ? depth + 1 : depth;
     if (nesting > MAX_NESTING) throw tooDeep();
@@ -147,7 +154,7 @@ class Walk {
     if (this.#functions.has(`${domainName}:${opName}`)) return;
     if (domainName === EXTENSIONS) checkExtension(this.#known(node, inMainGraph));
     else checkOperator(domainName, opName);
-    if (isStandardDomain(domainName) && opName === 'Concat') checkConcat(this.#known(node, inMainGraph));
+    if (isStandardDomain(domainName)) this.emptyParts.addNode(opName, node);
   }
 
   #known(message: Span, inMainGraph: boolean): KnownNode {

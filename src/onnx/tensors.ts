@@ -28,8 +28,8 @@ export function hasExternalData(tensor: Span): boolean {
   return false;
 }
 
-/** Refuses negative dimensions and a product past MAX_ELEMENTS. `number` is the field of the dimensions. */
-export function checkDims(message: Span, number: number): void {
+/** The dimensions of a tensor. Refuses negative ones and a product past MAX_ELEMENTS. `number` is their field. */
+export function checkDims(message: Span, number: number): number[] {
   const dims = dimsOf(message, number);
   const negative = dims.find((dim) => dim < 0);
   if (negative !== undefined) throw malformed(`a dimension of ${negative}`);
@@ -39,6 +39,7 @@ export function checkDims(message: Span, number: number): void {
       remedy: `The limit is ${MAX_ELEMENTS} elements: reduce the size of the largest layer.`,
     });
   }
+  return dims;
 }
 
 /** @throws PgscoreError model_unreadable for too many */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { gate } from '../../src/onnx/gate.ts';
 import { caught } from '../support/caught.ts';
-import { floats, graph, node, onnxModel } from '../support/onnx-builder.ts';
+import { floats, graph, localFunction, node, onnxModel } from '../support/onnx-builder.ts';
 
 type Attributes = Parameters<typeof node>[3];
 
@@ -114,6 +114,22 @@ describe('a part of Concat that has no elements', () => {
     const error = caught(() => gate(joined(dims, axis)));
     expect(error.code).toBe('model_refused_operator');
     expect(error.message).toContain("part 'part' of dimensions");
+  });
+
+  const part = floats('part', [0, 5], []);
+  const constant = node('Constant', [], ['part'], { value: floats('', [0, 5], []) });
+  const concat = node('Concat', ['X', 'part'], ['y'], { axis: 1 });
+  const branch = (parts: Partial<Parameters<typeof graph>[0]>): ReturnType<typeof node> =>
+    node('If', ['c'], ['y'], { then_branch: graph({ nodes: [concat], ...parts }) });
+
+  test.each<[string, Parameters<typeof onnxModel>[0]]>([
+    ['a Constant makes', { nodes: [constant, concat] }],
+    ['a branch takes from the main graph', { nodes: [branch({})], tensors: [part] }],
+    ['a branch has', { nodes: [branch({ tensors: [part] })] }],
+    ['a Constant of a branch makes', { nodes: [branch({ nodes: [constant, concat] })] }],
+    ['a local function makes', { nodes: [concat], functions: [localFunction('mine', 'Joined', [constant, concat])] }],
+  ])('is refused where %s it', (_, parts) => {
+    expect(caught(() => gate(onnxModel(parts))).message).toContain("part 'part' of dimensions 0 x 5");
   });
 
   test.each<[number[], number]>([
