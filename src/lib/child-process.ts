@@ -47,8 +47,11 @@ type ChildOptions<Received> = ProgramOptions & {
   readonly v8Flags: readonly string[];
   /** Messages hold bytes and typed arrays. */
   readonly binary?: boolean;
-  /** In a session of its own, so that it can yield to the processes of this one. */
-  readonly apart?: boolean;
+  /**
+   * In a session of its own, so that it can yield to the processes of this one. Ctrl-C in a terminal does not reach it: it ends with
+   * its parent.
+   */
+  readonly ownSession?: boolean;
   readonly onMessage: (message: Received) => void;
 };
 
@@ -56,21 +59,21 @@ type ChildOptions<Received> = ProgramOptions & {
  * Linux first divides processors among sessions (see autogroup in sched(7)), and only within one by the priorities of processes. This
  * gives a session a tenth of what others have: with 19, the least, a process may not even start on a busy machine.
  */
-const SESSION_NICE = 10;
+const AUTOGROUP_NICE = 10;
 /** Linux lets a process without privileges change one session in a tenth of a second. */
-const AGAIN_MS = 150;
+const AUTOGROUP_RETRY_MS = 150;
 
 /** One with messages both ways. */
 export class ChildProgram<Sent extends Serializable, Received> extends Program {
-  readonly #apart: boolean;
+  readonly #ownSession: boolean;
 
-  constructor(program: string, { v8Flags, binary, apart = false, onMessage, ...options }: ChildOptions<Received>) {
+  constructor(program: string, { v8Flags, binary, ownSession = false, onMessage, ...options }: ChildOptions<Received>) {
     super(program, options, v8Flags, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: binary === true ? 'advanced' : 'json',
-      detached: apart,
+      detached: ownSession,
     });
-    this.#apart = apart;
+    this.#ownSession = ownSession;
     this.child.on('message', (message) => onMessage(message as Received));
   }
 
@@ -79,10 +82,10 @@ export class ChildProgram<Sent extends Serializable, Received> extends Program {
     if (this.pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return;
     try {
       setPriority(this.pid, constants.priority.PRIORITY_LOW);
-      if (this.#apart) writeFileSync(`/proc/${this.pid}/autogroup`, String(SESSION_NICE));
+      if (this.#ownSession) writeFileSync(`/proc/${this.pid}/autogroup`, String(AUTOGROUP_NICE));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'EAGAIN')
-        setTimeout(() => this.yieldToOthers(), AGAIN_MS).unref();
+        setTimeout(() => this.yieldToOthers(), AUTOGROUP_RETRY_MS).unref();
       // Else it has just ended, or the system has no groups of sessions.
     }
   }

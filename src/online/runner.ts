@@ -67,7 +67,7 @@ export class Runner {
       arguments: [String(process.pid)],
       v8Flags: V8_FLAGS,
       binary: true,
-      apart: true,
+      ownSession: true,
       onMessage: (message) => this.#receive(message),
     });
     this.ended = this.#child.exited.then((how) => this.#ended(how));
@@ -114,7 +114,6 @@ export class Runner {
     this.#child.send({ type: 'release', versionId });
   }
 
-  /** Takes the processor only where no other wants it, from now on: a process can't take that back. */
   yieldToOthers(): void {
     if (this.#yields) return;
     this.#yields = true;

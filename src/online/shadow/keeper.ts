@@ -107,7 +107,7 @@ class ShadowProcess {
     this.#child = new ChildProgram('online/shadow/main', {
       env: { ...settings.connecting, TMPDIR: tmpdir() },
       v8Flags: V8_FLAGS,
-      apart: true,
+      ownSession: true,
       onMessage: (message) => this.#receive(message),
     });
     this.#child.yieldToOthers();

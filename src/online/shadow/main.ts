@@ -23,6 +23,7 @@ import { lackingFeatures, scoreCalls, type ScoredCalls } from './score-calls.ts'
 /** Beside the time that an arm may take for some rows: to write them, and to find that it hangs. */
 const LEASE_MORE_MS = 5000;
 const TIMEOUT_MS = 30_000;
+/** Each message makes the keeper read the CPU times of this process from /proc: not after every row. */
 const PROGRESS_MS = 50;
 /** What _finish_shadow() raises. */
 const TAKEN = '55000';
