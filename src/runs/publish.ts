@@ -19,9 +19,7 @@ export function publishRun(connection: DatabaseConnection, worker: string, run: 
 }
 
 async function publish(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
-  const problem =
-    emptyReplay(run, loaded.rowsDone) ??
-    tooManyFailed(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
+  const problem = refusalToPublish(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
   if (problem !== undefined) throw problem;
   await indexGeneration(client, run.target.targetId, loaded.generation).catch((error: unknown) => {
     throw keyTooLong(error, run);
@@ -192,13 +190,17 @@ export function errorLimit(run: Run, rows: number): number {
   return run.errorLimit ?? Math.max(LEAST_ERROR_LIMIT, Math.floor(rows * ERROR_SHARE));
 }
 
-/** The error of a run with more failed rows than it may have; undefined where they are few enough. */
-export function tooManyFailed(
+/** Why a run that was scored is not to be published: a replay of no row, or too many failed ones, of which `first` is a reason. */
+export function refusalToPublish(
   run: Run,
   rows: number,
   failed: number,
   first: string | undefined,
 ): PgscoreError | undefined {
+  return emptyReplay(run, rows) ?? tooManyFailed(run, rows, failed, first);
+}
+
+function tooManyFailed(run: Run, rows: number, failed: number, first: string | undefined): PgscoreError | undefined {
   const limit = errorLimit(run, rows);
   if (failed <= limit) return undefined;
   return new PgscoreError(
@@ -210,8 +212,7 @@ export function tooManyFailed(
   );
 }
 
-/** The error of a replay that read no row; undefined where it read some, and of any other run. */
-export function emptyReplay({ replayWindow, sourceSchema, sourceName }: Run, rows: number): PgscoreError | undefined {
+function emptyReplay({ replayWindow, sourceSchema, sourceName }: Run, rows: number): PgscoreError | undefined {
   if (replayWindow === null || rows > 0) return undefined;
   const { from, to } = replayWindow;
   const window = [from === null ? '' : ` from ${from}`, to === null ? '' : ` until ${to}`].join('');

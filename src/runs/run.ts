@@ -61,9 +61,7 @@ export type Run = {
   readonly model: string;
   /** Where the model's monitor begins and ends a day. */
   readonly timeZone: string;
-  /** Whether it replays the past: nothing of it is counted for the monitor. */
-  readonly isReplay: boolean;
-  /** What a replay was asked for; null: it is none. */
+  /** The past that it replays: nothing of it is counted for the monitor. Null: it is no replay. */
   readonly replayWindow: ReplayWindow | null;
   /** Whether the features of the model are counted. */
   readonly featuresWatched: boolean;
@@ -105,7 +103,6 @@ export type ClaimedRunRow = {
   version_id: number;
   model: string;
   time_zone: string;
-  is_replay: boolean;
   replay_window: ReplayWindow | null;
   features_watched: boolean;
   segments: string[] | null;
@@ -142,7 +139,7 @@ const MOST_COMPARED = 20_000_000;
 
 /** The select list that ClaimedRunRow describes, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
-  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments, c.arms as split, c.is_replay, case when c.is_replay then coalesce(c.plan, k.plan) -> 'window' end as replay_window,
+  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments, c.arms as split, case when c.is_replay then coalesce(coalesce(c.plan, k.plan) -> 'window', '{"from": null, "to": null}') end as replay_window,
   m.name as model, m.time_zone, m.features_watched and not c.is_replay as features_watched,
   (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
   extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
@@ -205,7 +202,6 @@ export function runFrom(row: ClaimedRunRow): Run | RunDefect {
     versionId: row.version_id,
     model: row.model,
     timeZone: row.time_zone,
-    isReplay: row.is_replay,
     replayWindow: row.replay_window,
     featuresWatched: row.features_watched,
     segments: row.segments ?? [],

@@ -59,7 +59,7 @@ export class PredictionCount {
 
   /** Writes the counts down, in the transaction that writes the predictions; those of a replay are no live ones. */
   statements(shard: number): PipelinedStatement[] {
-    if (this.#run.isReplay) return [];
+    if (this.#run.replayWindow !== null) return [];
     const segments = writeSegmentTally(this.#run, shard, this.#segments.days);
     return [...this.#tally.statements(this.#run, shard), ...this.features.statements(shard), ...segments];
   }

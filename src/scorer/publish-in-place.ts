@@ -6,8 +6,7 @@ import {
   beginPublication,
   RUN_LOST,
   TARGET_CHANGED,
-  emptyReplay,
-  tooManyFailed,
+  refusalToPublish,
   finishRun,
   keyTooLong,
 } from '../runs/publish.ts';
@@ -42,9 +41,7 @@ export async function publishInPlace(
   tools: Tools,
 ): Promise<Outcome> {
   const client = await tools.writer.client();
-  const problem =
-    emptyReplay(job.run, scored.rowsDone) ??
-    tooManyFailed(job.run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
+  const problem = refusalToPublish(job.run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
   if (problem !== undefined) {
     await runPipeline(client, rowErrorStatements(job.run, 0, scored.failed));
     throw problem;

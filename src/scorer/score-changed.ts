@@ -2,7 +2,14 @@ import { begin, commit, runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { armsFinished, keyTooLong, RUN_LOST, TARGET_CHANGED, targetChanged, tooManyFailed } from '../runs/publish.ts';
+import {
+  armsFinished,
+  keyTooLong,
+  RUN_LOST,
+  refusalToPublish,
+  TARGET_CHANGED,
+  targetChanged,
+} from '../runs/publish.ts';
 import type { Run } from '../runs/run.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import { Comparison } from './changed-rows.ts';
@@ -71,7 +78,7 @@ function withTarget({ run, ...job }: Job, { generation, rows }: Latest): Job {
 
 async function refuseTooManyFailed(run: Run, scored: ScoredStream, unchanged: number, tools: Tools): Promise<void> {
   const { rowsDone, rowsFailed, failed } = scored;
-  const problem = tooManyFailed(run, rowsDone + unchanged, rowsFailed, failed[0]?.error.message);
+  const problem = refusalToPublish(run, rowsDone + unchanged, rowsFailed, failed[0]?.error.message);
   if (problem === undefined) return;
   await runPipeline(await tools.writer.client(), rowErrorStatements(run, 0, failed));
   throw problem;
