@@ -1,5 +1,7 @@
 import { MODEL, VERSIONS, type PageQuery } from './page-query.ts';
 
+const NEWEST_EXPERIMENT = `(select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)`;
+
 /** What the page asks of comparisons, experiments, replays and gates. */
 export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
   comparison: {
@@ -30,8 +32,8 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
             cross join lateral (
               select case when r.is_champion then 100 - coalesce(sum(a.weight), 0) else sum(a.weight) filter (where v.number = r.model_version) end::float8 as weight
                 from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id) where a.experiment_id = e.experiment_id) w
-            where r.model_name = $1 and r.experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
-            order by r.is_champion, r.model_version desc, array_position('{accuracy,mae,mse,roc_auc}', r.metric), r.metric limit 200`,
+            where r.model_name = $1 and r.experiment = ${NEWEST_EXPERIMENT}
+            order by r.is_champion, r.model_version desc, array_position('{accuracy,roc_auc,f1_score,mae,rmse,mse}', r.metric), r.metric limit 200`,
     parameters: [MODEL],
     optional: true,
   },
@@ -39,7 +41,7 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
     text: `select d.model_version, d.metric, d.last_date, d.difference, d.always_valid_low, d.always_valid_high, d.verdict
              from pgscore_bi.experiment_results_daily d
             where d.model_name = $1 and d.always_valid_low is not null
-              and d.experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
+              and d.experiment = ${NEWEST_EXPERIMENT}
             order by d.model_version, d.metric, d.last_date limit 4000`,
     parameters: [MODEL],
     optional: true,
@@ -47,7 +49,7 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
   'experiment-stages': {
     text: `select v.number::bigint as model_version, s.since, (select sum(upper(r) - lower(r)) from unnest(s.buckets) r)::float8 / 100 as share
              from pgscore_data.experiment_stage s join pgscore_data.version v using (version_id)
-            where s.experiment_id = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
+            where s.experiment_id = ${NEWEST_EXPERIMENT}
             order by v.number, s.since limit 200`,
     parameters: [MODEL],
     optional: true,
