@@ -195,7 +195,10 @@ function placesOf(classLabels: readonly string[]): Map<unknown, number> {
 
 const TWO_32 = 2 ** 32;
 
-/** What a run returned for a row, as placesOf() has it. A bigint is put together of two words: to read it out of its array costs ten times as much. */
+/**
+ * What a run returned for a row, as placesOf() has it. A bigint is put together of its two words, the lower first, as on all machines
+ * that onnxruntime-node runs on: to read it out of its array costs ten times as much.
+ */
 function labelsIn(output: RunOutput | undefined): (row: number) => unknown {
   const data = output?.data ?? [];
   if (!(data instanceof BigInt64Array)) return (row) => data[row];
