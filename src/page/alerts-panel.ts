@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
-import { listTable, type Table, numeric } from './data-table.ts';
+import { cardTable, type Table, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, moment, NOTHING } from './format.ts';
 import { panel, type Panel } from './panel.ts';
@@ -54,7 +54,7 @@ export const rulesPanel = (model: string): Panel<undefined> =>
           config: timelineChart(raised),
           table: eventsTable(before),
         });
-      else body.add(folded(`${before.length} before`, listTable(eventsTable(before))));
+      else body.add(folded(`${before.length} before`, cardTable(eventsTable(before))));
     },
   });
 
@@ -81,7 +81,7 @@ function eventsTable(rows: readonly Row[]): Table {
 }
 
 function listOf(caption: string, state: string, when: string, rows: readonly Row[]): HTMLElement {
-  return listTable(tableOf(caption, state, when, rows));
+  return cardTable(tableOf(caption, state, when, rows));
 }
 
 function tableOf(caption: string, state: string, when: string, rows: readonly Row[]): Table {

@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { confusionMatrix } from './confusion-matrix.ts';
-import { listTable, numeric } from './data-table.ts';
+import { cardTable, numeric } from './data-table.ts';
 import { count, percent } from './format.ts';
 import type { ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
@@ -40,7 +40,7 @@ export const classesPanel = (): Panel<ModelContext> =>
           ),
         );
       body.add(
-        listTable({
+        cardTable({
           caption: 'By class',
           columns: ['Class', ...['Were', 'Called', 'Precision', 'Recall', 'F1'].map(numeric)],
           rows: classes.map((row) => [

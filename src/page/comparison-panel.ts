@@ -1,12 +1,10 @@
 import { ask, number, text, type Row } from './api.ts';
 import { numeric } from './data-table.ts';
-import { el } from './dom.ts';
 import { count, day, decimal } from './format.ts';
 import { titleOf } from './metrics.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { tablePanel, type Panel } from './panel.ts';
-
-const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad' };
+import { comparisonChip } from './verdict.ts';
 
 /** Whether a version is better than the champion and than the one before it. Not shown where nothing was compared. */
 export const comparisonPanel = (): Panel<ModelContext> =>
@@ -27,18 +25,14 @@ export const comparisonPanel = (): Panel<ModelContext> =>
       'Against',
       'Metric',
       'Verdict',
-      ...['Difference', 'Interval', 'Its', 'The other’s', 'Labels'].map(numeric),
+      ...['Difference', 'Interval', 'Value', 'The other’s', 'Labels'].map(numeric),
       'Predictions for',
     ],
     cells: (row, { task }) => [
       text(row, 'model_version'),
       `${text(row, 'other_version')}, the ${text(row, 'compared_with')}`,
       `${titleOf(task, text(row, 'metric'))}${row['target'] === null ? '' : ` of ${text(row, 'target')}`}`,
-      el(
-        'span',
-        { class: `chip ${TONES[text(row, 'verdict')] ?? 'plain'}` },
-        text(row, 'verdict').replaceAll('_', ' '),
-      ),
+      comparisonChip(text(row, 'verdict')),
       decimal(number(row, 'difference')),
       `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}`,
       decimal(number(row, 'value_a')),

@@ -1,3 +1,4 @@
+import type { Row } from './api.ts';
 import { el } from './dom.ts';
 
 /** A column's head; numbers stand to the right. */
@@ -13,16 +14,25 @@ export type Table = {
   readonly rows: readonly (readonly Cell[])[];
 };
 
-/** So many rows of a list are shown before somebody asks for the rest. */
+/** A column, and what it shows of a row. */
+export type Field = readonly [column: Column, cell: (row: Row) => Cell];
+
+export const tableOf = (caption: string, fields: readonly Field[], rows: readonly Row[]): Table => ({
+  caption,
+  columns: fields.map(([column]) => column),
+  rows: rows.map((row) => fields.map(([, cell]) => cell(row))),
+});
+
+/** So many rows of cards are shown before somebody asks for the rest. */
 const FIRST_ROWS = 10;
 
 /** The numbers of a plot: a table that scrolls in its box. */
-export function dataTable(table: Table): HTMLElement {
+export function scrollingTable(table: Table): HTMLElement {
   return scrollBox(table.caption, tableElement(table));
 }
 
 /** A table that stands by itself: its rows are cards on a phone, and a button shows all of many. */
-export function listTable(table: Table): HTMLElement {
+export function cardTable(table: Table): HTMLElement {
   const element = tableElement(table);
   element.classList.add('stacks');
   const box = scrollBox(table.caption, element, 'free');
@@ -40,7 +50,7 @@ export function listTable(table: Table): HTMLElement {
   return el('div', {}, box, button);
 }
 
-/** With roles, as a browser takes those of a table away from what it lays out as cards. */
+/** With roles: where a page lays the rows out as cards, a browser takes those of a table away. */
 function tableElement({ caption, columns, rows }: Table): HTMLElement {
   const heads = columns.map((column) => (typeof column === 'string' ? column : column.head));
   const classOf = (at: number): string | undefined => (typeof columns[at] === 'string' ? undefined : 'end');
@@ -61,9 +71,12 @@ function tableElement({ caption, columns, rows }: Table): HTMLElement {
 }
 
 /** A box that scrolls, and shows at its edges where more is hidden; `label` is for whoever does not see it. */
-export function scrollBox(label: string | undefined, content: HTMLElement, kind = ''): HTMLElement {
-  const named = label === undefined ? {} : { role: 'region', 'aria-label': label };
-  const inner = el('div', { class: `scroll ${kind}`.trim(), tabindex: 0, ...named }, content);
+export function scrollBox(label: string, content: HTMLElement, kind = ''): HTMLElement {
+  const inner = el(
+    'div',
+    { class: `scroll ${kind}`.trim(), tabindex: 0, role: 'region', 'aria-label': label },
+    content,
+  );
   const frame = el('div', { class: 'scroll-frame' }, inner);
   const cue = el('p', { class: 'sideways', 'aria-hidden': 'true' }, 'Scroll sideways for more');
   const mark = (): void => {

@@ -2,7 +2,7 @@ import { number, text, type Row, ask } from './api.ts';
 import type { Address, Grain } from './address.ts';
 import { day, count, decimal } from './format.ts';
 import { navigateTo, here } from './navigate.ts';
-import { dataTable, scrollBox, numeric } from './data-table.ts';
+import { scrollingTable, scrollBox, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
@@ -185,7 +185,7 @@ function moveByArrows(this: HTMLTableElement, event: KeyboardEvent): void {
 }
 
 function tableOf(rows: readonly Row[], grain: Grain): HTMLElement {
-  return dataTable({
+  return scrollingTable({
     caption: `Population stability index by feature and ${grain}`,
     columns: ['From', 'Feature', numeric('Rows'), numeric('PSI'), numeric('Noise limit'), 'Status'],
     rows: rows.map((row) => [

@@ -1,5 +1,5 @@
 import { ask, number, text, type Row } from './api.ts';
-import { listTable, numeric, type Cell } from './data-table.ts';
+import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, moment, percent } from './format.ts';
 import { swatch } from './legend.ts';
@@ -9,18 +9,9 @@ import type { PanelBody } from './panel-body.ts';
 import { panel, type Panel } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
 import { timePlot, type Series } from './time-plot.ts';
+import { comparisonChip } from './verdict.ts';
 
 type Data = Readonly<Record<'rows' | 'daily' | 'stages', readonly Row[]>>;
-
-const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad', sample_ratio: 'warn' };
-
-const COLUMNS = [
-  'Version',
-  'Metric',
-  'Verdict',
-  ...['Difference', 'Always valid', 'Its', 'Entities', 'Labels'].map(numeric),
-  'Why',
-];
 
 /** How the arms of the newest experiment do against its champion. Not shown where there was none. */
 export const experimentPanel = (): Panel<ModelContext> =>
@@ -44,8 +35,7 @@ export const experimentPanel = (): Panel<ModelContext> =>
       body.add(armsOf(rows), ...stagesOf(stages));
       const metric = judgedMetric(daily, task, address.metric);
       if (metric !== undefined) plot(body, daily, metric, model);
-      const caption = 'Arms and champion, metric by metric';
-      body.add(listTable({ caption, columns: COLUMNS, rows: rows.map((row) => cellsOf(row, task)) }));
+      body.add(cardTable(tableOf('Arms and champion, metric by metric', fieldsOf(task), rows)));
       for (const arm of new Set(rows.filter(isArm).map((row) => text(row, 'model_version')))) {
         if (first?.['is_running'] !== true) continue;
         body.add(el('pre', {}, `select pgscore.stop_experiment('${model}', promote => '${model}@${arm}');`));
@@ -139,18 +129,19 @@ function plot(body: PanelBody, daily: readonly Row[], metric: Metric, model: str
   });
 }
 
-function cellsOf(row: Row, task: Task): Cell[] {
+const fieldsOf = (task: Task): Field[] => [
+  ['Version', (row) => `${text(row, 'model_version')}${isArm(row) ? '' : ', champion'}`],
+  ['Metric', (row) => titleOf(task, text(row, 'metric'))],
+  ['Verdict', (row) => (row['verdict'] === null ? '' : comparisonChip(text(row, 'verdict')))],
+  [numeric('Difference'), (row) => (isArm(row) ? decimal(number(row, 'difference')) : '')],
+  [numeric('Always valid'), intervalOf],
+  [numeric('Value'), (row) => decimal(number(row, 'value'))],
+  [numeric('Entities'), (row) => count(number(row, 'entities'))],
+  [numeric('Labels'), (row) => percent(number(row, 'label_coverage'), 0)],
+  ['Why', (row) => el('div', { class: 'wide' }, text(row, 'reason'))],
+];
+
+function intervalOf(row: Row): string {
   const low = number(row, 'always_valid_low');
-  const verdict = text(row, 'verdict');
-  return [
-    `${text(row, 'model_version')}${isArm(row) ? '' : ', champion'}`,
-    titleOf(task, text(row, 'metric')),
-    verdict === '' ? '' : el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, verdict.replaceAll('_', ' ')),
-    isArm(row) ? decimal(number(row, 'difference')) : '',
-    low === null ? '' : `${decimal(low)} to ${decimal(number(row, 'always_valid_high'))}`,
-    decimal(number(row, 'value')),
-    count(number(row, 'entities')),
-    percent(number(row, 'label_coverage'), 0),
-    el('div', { class: 'wide' }, text(row, 'reason')),
-  ];
+  return low === null ? '' : `${decimal(low)} to ${decimal(number(row, 'always_valid_high'))}`;
 }

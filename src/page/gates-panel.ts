@@ -1,5 +1,5 @@
 import { ask, number, text, type Row } from './api.ts';
-import { listTable, numeric } from './data-table.ts';
+import { cardTable, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { decimal } from './format.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
@@ -20,7 +20,7 @@ export const gatesPanel = (): Panel<ModelContext> =>
     },
     draw: (body, rows, { model, experiments }) => {
       const caption = 'Versions that are not the champion, gate by gate';
-      body.add(listTable({ caption, columns: COLUMNS, rows: rows.map(cellsOf) }));
+      body.add(cardTable({ caption, columns: COLUMNS, rows: rows.map(cellsOf) }));
       if (experiments.some(({ to }) => to === undefined))
         return body.say('While the experiment runs, promote() is refused. stop_experiment() asks the gates, too.');
       const versions = [...new Set(rows.map((row) => text(row, 'model_version')))];

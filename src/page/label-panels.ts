@@ -9,7 +9,7 @@ import { experimentBands, experimentMarkers, experimentsIn, lastOf, type Experim
 import { markersPlugin } from './markers.ts';
 import { colour, colourOf, tint } from './theme.ts';
 import { atOf, dateOf, timeAxis } from './time-axis.ts';
-import { dataTable, numeric } from './data-table.ts';
+import { scrollingTable, numeric } from './data-table.ts';
 
 /** How much of the truth is known, day by day, and how long it took. */
 export const coveragePanel = (): Panel<ModelContext> =>
@@ -215,7 +215,7 @@ export const labelAgePanel = (): Panel<ModelContext> =>
         rows.find((one) => one['window_date'] === month && one['label_age'] === 'later');
       body.say(caption);
       body.add(
-        dataTable({
+        scrollingTable({
           caption,
           columns: [
             'Month',

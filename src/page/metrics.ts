@@ -17,7 +17,7 @@ export type Metric = {
 /** With fewer labels a month says little. */
 export const ENOUGH = 30;
 
-/** How a prediction is judged; a vector or a cluster by no label. */
+/** How a prediction is judged; `unjudged`: by no label, as a vector or a cluster. It has no metric. */
 export type Task = 'binary' | 'multiclass' | 'regression' | 'unjudged';
 
 /** What a metric is of: a prediction of a task, or a quantile. */

@@ -4,7 +4,7 @@ import { el } from './dom.ts';
 import { ago, count, span, moment, sentences } from './format.ts';
 import { RUN_HINT, scoreHint, scheduleHint } from './tooltip.ts';
 import { panel, tablePanel, type Panel } from './panel.ts';
-import { listTable, numeric } from './data-table.ts';
+import { cardTable, numeric } from './data-table.ts';
 import type { ModelContext } from './model-context.ts';
 
 const TONES: Readonly<Record<string, string>> = {
@@ -119,7 +119,7 @@ export const refreshesPanel = (): Panel<undefined> =>
       return rows.length === 0 ? undefined : rows;
     },
     draw: (body, rows) => {
-      const table = listTable({
+      const table = cardTable({
         caption: 'The newest refreshes that changed something',
         columns: ['When', ...['Runs', 'Labels', 'Pairs added', 'Removed', 'Took'].map(numeric)],
         rows: rows.map((row) => [

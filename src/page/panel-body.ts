@@ -1,6 +1,6 @@
 import { drawChart, type ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
-import { dataTable, type Table } from './data-table.ts';
+import { scrollingTable, type Table } from './data-table.ts';
 
 export type Plot = {
   /** What it shows, for whoever does not see it. */
@@ -35,7 +35,7 @@ export class PanelBody {
   plot({ label, config, table, size }: Plot): Drawn {
     const canvas = el('canvas', { role: 'img', 'aria-label': label });
     const box = el('div', { class: size === undefined ? 'canvas' : `canvas ${size}` }, canvas);
-    this.add(el('figure', {}, box, el('details', {}, el('summary', {}, 'The numbers'), dataTable(table))));
+    this.add(el('figure', {}, box, el('details', {}, el('summary', {}, 'The numbers'), scrollingTable(table))));
     const chart = drawChart(canvas, config);
     this.#charts.push(chart);
     return chart;

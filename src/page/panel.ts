@@ -1,5 +1,5 @@
 import { Refusal, type Row } from './api.ts';
-import { listTable, type Cell, type Column } from './data-table.ts';
+import { cardTable, type Cell, type Column } from './data-table.ts';
 import { el } from './dom.ts';
 import { PanelBody, type Plot } from './panel-body.ts';
 import { scheme } from './theme.ts';
@@ -99,7 +99,7 @@ export function tablePanel<Context>({
   readonly cells: (row: Row, context: Context) => readonly Cell[];
 }): Panel<Context> {
   return rowsPanel(spec, (body, rows, context) =>
-    body.add(listTable({ caption, columns, rows: rows.map((row) => cells(row, context)) })),
+    body.add(cardTable({ caption, columns, rows: rows.map((row) => cells(row, context)) })),
   );
 }
 

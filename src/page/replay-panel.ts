@@ -1,6 +1,5 @@
 import { ask, number, text, type Row } from './api.ts';
-import { listTable, numeric, type Cell } from './data-table.ts';
-import { el } from './dom.ts';
+import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
 import { count, day, decimal } from './format.ts';
 import { ENOUGH, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
@@ -8,6 +7,7 @@ import { panel, type Panel } from './panel.ts';
 import type { PanelBody, Plot } from './panel-body.ts';
 import { colour, colourOf } from './theme.ts';
 import { timePlot, type Series } from './time-plot.ts';
+import { comparisonChip } from './verdict.ts';
 
 type Data = {
   readonly rows: readonly Row[];
@@ -17,15 +17,6 @@ type Data = {
   readonly live: readonly Row[];
 };
 
-const TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad' };
-const COLUMNS = [
-  'Version',
-  'Against',
-  'Metric',
-  'Verdict',
-  ...['Difference', 'Interval', 'Its', 'The other’s'].map(numeric),
-];
-const REST = ['Predictions for', 'In training'];
 const IN_TRAINING: Readonly<Record<string, string>> = { none: 'no', left_out: 'left out', unknown: 'not known' };
 
 /** What versions would have said of the past, against what the champion said then. Not shown where nothing was replayed. */
@@ -51,13 +42,8 @@ export const replayPanel = (): Panel<ModelContext> =>
       const judged = data.months.filter((row) => number(row, 'value') !== null);
       const metric = judgedMetric(judged, task, address.metric);
       if (metric !== undefined) body.plot(plotOf(data, metric));
-      body.add(
-        listTable({
-          caption: 'Replays against the champion, the newest first, with 95 % intervals',
-          columns: [...COLUMNS, ...REST],
-          rows: data.rows.map((row) => cellsOf(row, task)),
-        }),
-      );
+      const caption = 'Replays against the champion, the newest first, with 95 % intervals';
+      body.add(cardTable(tableOf(caption, fieldsOf(task), data.rows)));
       sayTraining(body, data.rows);
     },
   });
@@ -108,22 +94,27 @@ function isUnripe(row: Row): boolean {
   return row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH;
 }
 
-function cellsOf(row: Row, task: Task): Cell[] {
-  const isCompared = number(row, 'ci_low') !== null;
-  const dates = [text(row, 'first_date'), text(row, 'last_date')];
-  const verdict = text(row, 'verdict');
-  const why = text(row, 'undefined_reason') || verdict;
-  return [
-    `${text(row, 'model_version')}, replay`,
-    `${text(row, 'other_version')}, live`,
-    titleOf(task, text(row, 'metric')),
-    el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, why.replaceAll('_', ' ')),
-    decimal(number(row, 'difference')),
-    isCompared ? `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}` : '',
-    ...['value_a', 'value_b'].map((column) => decimal(number(row, column))),
-    dates[0] === '' ? '' : dates.map((date) => day(date)).join(' to '),
-    IN_TRAINING[text(row, 'in_training')] ?? '',
-  ];
+const fieldsOf = (task: Task): Field[] => [
+  ['Version', (row) => `${text(row, 'model_version')}, replay`],
+  ['Against', (row) => `${text(row, 'other_version')}, live`],
+  ['Metric', (row) => titleOf(task, text(row, 'metric'))],
+  ['Verdict', (row) => comparisonChip(text(row, 'verdict'), text(row, 'undefined_reason') || text(row, 'verdict'))],
+  [numeric('Difference'), (row) => decimal(number(row, 'difference'))],
+  [numeric('Interval'), intervalOf],
+  [numeric('Value'), (row) => decimal(number(row, 'value_a'))],
+  [numeric('The other’s'), (row) => decimal(number(row, 'value_b'))],
+  ['Predictions for', daysOf],
+  ['In training', (row) => IN_TRAINING[text(row, 'in_training')] ?? ''],
+];
+
+function intervalOf(row: Row): string {
+  const low = number(row, 'ci_low');
+  return low === null ? '' : `${decimal(low)} to ${decimal(number(row, 'ci_high'))}`;
+}
+
+function daysOf(row: Row): string {
+  const first = text(row, 'first_date');
+  return first === '' ? '' : `${day(first)} to ${day(text(row, 'last_date'))}`;
 }
 
 function sayTraining(body: PanelBody, rows: readonly Row[]): void {

@@ -1,5 +1,5 @@
 import { ask, type Row } from './api.ts';
-import { listTable, numeric } from './data-table.ts';
+import { cardTable, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, NOTHING } from './format.ts';
 import { ENOUGH, write, type Metric } from './metrics.ts';
@@ -39,7 +39,7 @@ export const segmentsPanel = (): Panel<ModelContext> =>
   });
 
 function tableOf(gaps: readonly Gap[], metric: Metric): HTMLElement {
-  return listTable({
+  return cardTable({
     caption: 'Segments against all predictions',
     columns: [
       'Column',

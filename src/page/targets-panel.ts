@@ -1,5 +1,5 @@
 import { ask, number, text, type Row } from './api.ts';
-import { listTable, numeric, type Cell } from './data-table.ts';
+import { cardTable, numeric, type Cell } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, percent } from './format.ts';
 import { ofMonth, type ModelContext } from './model-context.ts';
@@ -50,7 +50,7 @@ export const targetsPanel = (): Panel<ModelContext> =>
       const columns = columnsOf(context, rows);
       const ordered = context.targets.flatMap((name) => rows.filter((row) => row['target'] === name));
       body.add(
-        listTable({
+        cardTable({
           caption: `Version ${context.focus} in ${day(context.month, true)}`,
           columns: ['Target', numeric('Labels'), ...columns.map(([head]) => numeric(head))],
           rows: ordered.map((row): Cell[] => [

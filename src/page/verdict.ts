@@ -17,6 +17,13 @@ export function verdictChip(verdict: string): HTMLElement {
   return el('span', { class: `chip ${TONES[verdict] ?? 'plain'}` }, verdict);
 }
 
+const COMPARISON_TONES: Readonly<Record<string, string>> = { better: 'good', worse: 'bad', sample_ratio: 'warn' };
+
+/** How two versions compare; `words`: what is shown in place of the verdict. */
+export function comparisonChip(verdict: string, words = verdict): HTMLElement {
+  return el('span', { class: `chip ${COMPARISON_TONES[verdict] ?? 'plain'}` }, words.replaceAll('_', ' '));
+}
+
 /** How many models have each verdict. */
 export function verdictSummary(verdicts: readonly Row[]): HTMLElement {
   const counts = SUMMARY.map(([verdict, words]) => {
