@@ -8,41 +8,42 @@ import { quantile, table, type Requirement } from './figures.ts';
 import type { WatchPlan } from './plan.ts';
 import { FEATURES, makeSource } from './stage.ts';
 
-/** Microseconds of the backend that a statement of one row takes more: of a watch, and of triggers that do nothing. */
-type Micros = { readonly watched: number; readonly empty: number };
-
-/** How many times as long the backend computes for statements of many rows. */
-type Times = Micros;
+/** Of the triggers of a watch, and of triggers that do nothing. */
+type Cost = { readonly watched: number; readonly empty: number };
 
 /** What the triggers of a watch take of writers. */
 export type WriterCost = {
-  readonly insert: Micros;
-  readonly update: Micros;
-  readonly copied: Times;
-  readonly unrelated: Times;
+  /** Microseconds of the backend that a statement of one row takes more. */
+  readonly insert: Cost;
+  readonly update: Cost;
+  /** How many times as long the backend computes for statements of many rows. */
+  readonly copyRatio: Cost;
+  readonly unrelatedRatio: Cost;
 };
 
 /** The table that is watched; one whose triggers do nothing; one that has none. */
-const NAMES = { watched: 'written', empty: 'triggered', plain: 'unwatched' } as const;
-type Kind = keyof typeof NAMES;
+type Kind = 'watched' | 'empty' | 'plain';
+type Tables = Readonly<Record<Kind, string>>;
 const KINDS: readonly Kind[] = ['watched', 'empty', 'plain'];
 const COPIED_AT_ONCE = 1000;
 
-export async function measureWriters(client: pg.Client, plan: WatchPlan): Promise<WriterCost> {
-  for (const kind of ['watched', 'empty'] as const) {
-    await makeSource(client, NAMES[kind], plan.rows);
-    await addNotes(client, NAMES[kind]);
+/** `plain`: a table like that which is made here to be watched, without triggers. */
+export async function measureWriters(client: pg.Client, plain: string, plan: WatchPlan): Promise<WriterCost> {
+  const tables: Tables = { watched: 'written', empty: 'triggered', plain };
+  for (const name of [tables.watched, tables.empty]) {
+    await makeSource(client, name, plan.rows);
+    await addNotes(client, name);
   }
-  await addEmptyTriggers(client, NAMES.empty);
-  await client.query(`select pgscore.watch('trees', $1, target => 'written_live')`, [NAMES.watched]);
+  await addEmptyTriggers(client, tables.empty);
+  await client.query(`select pgscore.watch('trees', $1, target => 'written_live')`, [tables.watched]);
   // What scores would take the processors from who writes.
   await client.query(`select pgscore.pause_watch('written_live')`);
   await client.query('set synchronous_commit = off');
   try {
-    return await measureStatements(client, plan);
+    return await measureStatements(client, tables, plan);
   } finally {
     await client.query(`select pgscore.unwatch('written_live')`);
-    const drop = `drop table ${NAMES.watched}, ${NAMES.empty}`;
+    const drop = `drop table ${tables.watched}, ${tables.empty}; drop function do_nothing()`;
     await client.query(drop);
     await client.query('reset synchronous_commit');
   }
@@ -64,37 +65,37 @@ async function addEmptyTriggers(client: pg.Client, name: string): Promise<void> 
   await client.query(create);
 }
 
-async function measureStatements(client: pg.Client, plan: WatchPlan): Promise<WriterCost> {
+async function measureStatements(client: pg.Client, tables: Tables, plan: WatchPlan): Promise<WriterCost> {
   const { statements, bulk, copied, rounds } = plan;
   let next = 1_000_000_000;
-  const prepared = async (what: string, name: string, text: string): Promise<void> => {
+  const runStatements = async (kind: 'insert' | 'update', name: string, text: string): Promise<void> => {
     for (let at = 0; at < statements; at += 1) {
       next += 1;
-      await client.query({ name: `${what}_${name}`, text, values: [next] });
+      await client.query({ name: `${kind}_${name}`, text, values: [next] });
     }
   };
   const columns = FEATURES.join(', ');
-  const inserts = await compare(client, rounds, (name) =>
-    prepared('insert', name, `insert into ${name} select $1::bigint, ${columns} from ${name} where id = 1`),
+  const inserts = await compare(client, tables, rounds, (name) =>
+    runStatements('insert', name, `insert into ${name} select $1::bigint, ${columns} from ${name} where id = 1`),
   );
-  const updates = await compare(client, rounds, (name) =>
-    prepared('update', name, `update ${name} set f0 = f0 + 1 where id = 1 + $1::bigint % 1000`),
+  const updates = await compare(client, tables, rounds, (name) =>
+    runStatements('update', name, `update ${name} set f0 = f0 + 1 where id = 1 + $1::bigint % 1000`),
   );
-  const copies = await compare(client, rounds, async (name) => {
+  const copies = await compare(client, tables, rounds, async (name) => {
     const text = `copy ${name} (id, ${columns}) from stdin`;
     await pipeline(Readable.from(lines(next, copied)), client.query(from(text)));
     next += copied;
   });
-  const unrelated = await compare(client, rounds, async (name) => {
+  const unrelated = await compare(client, tables, rounds, async (name) => {
     const text = `update ${name} set note = 'x' where id <= ${bulk}`;
     await client.query(text);
   });
-  const more = ({ watched, empty, plain }: Taken): Micros => ({
+  const more = ({ watched, empty, plain }: Taken): Cost => ({
     watched: (watched - plain) / statements / 1000,
     empty: (empty - plain) / statements / 1000,
   });
-  const times = ({ watched, empty, plain }: Taken): Times => ({ watched: watched / plain, empty: empty / plain });
-  return { insert: more(inserts), update: more(updates), copied: times(copies), unrelated: times(unrelated) };
+  const times = ({ watched, empty, plain }: Taken): Cost => ({ watched: watched / plain, empty: empty / plain });
+  return { insert: more(inserts), update: more(updates), copyRatio: times(copies), unrelatedRatio: times(unrelated) };
 }
 
 function* lines(after: number, rows: number): Generator<string> {
@@ -110,12 +111,17 @@ function* lines(after: number, rows: number): Generator<string> {
 type Taken = Readonly<Record<Kind, number>>;
 
 /** Nanoseconds that the backend computes for a statement on each table: medians over rounds, in turns. */
-async function compare(client: pg.Client, rounds: number, work: (name: string) => Promise<void>): Promise<Taken> {
+async function compare(
+  client: pg.Client,
+  tables: Tables,
+  rounds: number,
+  work: (name: string) => Promise<void>,
+): Promise<Taken> {
   const taken: Record<Kind, number[]> = { watched: [], empty: [], plain: [] };
   for (let round = 0; round < rounds; round += 1)
     for (const kind of KINDS) {
       const before = await computed(client);
-      await work(NAMES[kind]);
+      await work(tables[kind]);
       taken[kind].push((await computed(client)) - before);
     }
   const middle = (kind: Kind): number => quantile(taken[kind], 0.5);
@@ -128,27 +134,31 @@ async function computed(client: pg.Client): Promise<number> {
   return Number(readFileSync(`/proc/${rows[0]?.pid}/schedstat`, 'utf8').split(' ')[0]);
 }
 
-export function writerRequirements({ insert, update, copied, unrelated }: WriterCost): Requirement[] {
+export function writerRequirements({ insert, update, copyRatio, unrelatedRatio }: WriterCost): Requirement[] {
   const line = (what: string, measured: string, met: boolean): Requirement => ({ what, measured, met });
   const micros = (value: number): string => `${value.toFixed(1)} µs`;
   return [
     line('the triggers take at most 15 µs of an insert', micros(insert.watched), insert.watched <= 15),
     line('and 45 µs of an update', micros(update.watched), update.watched <= 45),
-    line('COPY takes at most 1.4 times as long', copied.watched.toFixed(2), copied.watched <= 1.4),
-    line('an update that nobody reads at most 1.3 times', unrelated.watched.toFixed(2), unrelated.watched <= 1.3),
+    line('COPY takes at most 1.4 times as long', copyRatio.watched.toFixed(2), copyRatio.watched <= 1.4),
+    line(
+      'an update that nobody reads at most 1.3 times',
+      unrelatedRatio.watched.toFixed(2),
+      unrelatedRatio.watched <= 1.3,
+    ),
   ];
 }
 
-export function writerTable({ insert, update, copied, unrelated }: WriterCost): string {
-  const micros = ({ watched, empty }: Micros): string[] => [`${watched.toFixed(1)} µs`, `${empty.toFixed(1)} µs`];
-  const times = ({ watched, empty }: Times): string[] => [watched.toFixed(2), empty.toFixed(2)];
+export function writerTable({ insert, update, copyRatio, unrelatedRatio }: WriterCost): string {
+  const micros = ({ watched, empty }: Cost): string[] => [`${watched.toFixed(1)} µs`, `${empty.toFixed(1)} µs`];
+  const times = ({ watched, empty }: Cost): string[] => [watched.toFixed(2), empty.toFixed(2)];
   return table(
     ['backend CPU time more than without triggers', 'a watch', 'triggers that do nothing'],
     [
       ['an insert of one row', ...micros(insert)],
       ['an update of one row', ...micros(update)],
-      ['COPY, times as long', ...times(copied)],
-      ['an update that nobody reads, times as long', ...times(unrelated)],
+      ['COPY, times as long', ...times(copyRatio)],
+      ['an update that nobody reads, times as long', ...times(unrelatedRatio)],
     ],
   );
 }

@@ -31,7 +31,7 @@ export async function measureWatch(stage: Stage, plan: WatchPlan, tell: (line: s
     await atRest(client);
     const runRate = await rateOfRun(client, plan.rows);
     tell('statements with and without the triggers of a watch');
-    const writers = await measureWriters(client, plan);
+    const writers = await measureWriters(client, 'unwatched', plan);
     tell(`a burst of ${plan.burst} rows`);
     const burstRate = await measureBurst(client, plan);
     tell(`${plan.rate} rows a second for ${plan.seconds} s`);

@@ -39,7 +39,10 @@ export async function measureShadowedCalls(
   await client.query(HANG, [SLOW_X]);
   await until(client, ({ waits }) => waits);
   let shadow: number | undefined;
-  for (; shadow === undefined; shadow = childWith(servicePid, 'shadow/main')) await pause(STARTED_MS);
+  while (shadow === undefined) {
+    await pause(STARTED_MS);
+    shadow = childWith(servicePid, 'shadow/main');
+  }
   const without: number[] = [];
   const beside: number[] = [];
   while (beside.length < singleCalls) {
