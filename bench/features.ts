@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { Float32, makeData, type Data, type RecordBatch } from 'apache-arrow';
 import { recordBatch } from '../src/inference/record-batch.ts';
-import { loadModelSession } from '../src/inference/fastest-graph.ts';
+import { loadModelSession } from '../src/inference/load-model-session.ts';
 import type { FeatureBins } from '../src/monitor/feature-bins.ts';
 import { FeatureTally } from '../src/monitor/feature-tally.ts';
 import { NumberBins } from '../src/monitor/value-bins.ts';

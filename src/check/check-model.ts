@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { isStorableJson } from '../lib/text.ts';
 import { categoriesOf } from './column-flow.ts';
-import type { DeployOptions } from './deploy-options.ts';
+import type { CheckOptions } from './check-options.ts';
 import { mapFeatures, declaredInputs } from './features.ts';
 import { gate } from '../onnx/gate.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
@@ -15,7 +15,7 @@ import { trainingBaseline, type FeatureBaseline } from './training-baseline.ts';
 import { tryBatches } from './batch-freedom.ts';
 import { compareExpected, type ExpectationReport } from './expectation.ts';
 import { knownDifferences } from './known-differences.ts';
-import type { Reference } from './given-reference.ts';
+import type { Reference } from './reference-answers.ts';
 import { referenceFor, sampleRows } from './reference.ts';
 import type { Preparation } from './trial.ts';
 
@@ -48,7 +48,7 @@ export type ProbeReport<Graph = Uint8Array> = CheckedModel<Graph> & {
 export type RowsFor<Graph = Uint8Array> = (checked: CheckedModel<Graph>) => Promise<readonly JsonRow[] | null>;
 
 /** What whoever deploys a model says about it, with rows of features and of the framework's own predictions for them. */
-export type ProbeOptions = DeployOptions & { readonly expect?: readonly JsonRow[] | undefined };
+export type ProbeOptions = CheckOptions & { readonly expect?: readonly JsonRow[] | undefined };
 
 /**
  * Checks one model from its bytes to its predictions. Runs it: so only in a process that may hang, grow and crash.
@@ -96,7 +96,7 @@ function checkStorable(facts: object): void {
   });
 }
 
-function prepare(outline: Outline, options: DeployOptions): Preparation {
+function prepare(outline: Outline, options: CheckOptions): Preparation {
   const values = [...outline.inputs, ...outline.outputs];
   checkLengths(
     values.map(({ name }) => name),

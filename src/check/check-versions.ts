@@ -4,7 +4,7 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
 import { storable } from '../lib/text.ts';
 import type { Logger } from '../log.ts';
-import type { DeployOptions } from './deploy-options.ts';
+import type { CheckOptions } from './check-options.ts';
 import { type ProbeLimits, probeModel } from './probe-model.ts';
 import { acceptVersion, claimVersion, type ClaimedVersion, renewVersion, rejectVersion } from './version-queue.ts';
 import { type LoadedVersion, saveOriginal } from './load-version.ts';
@@ -88,7 +88,7 @@ async function checkIn(folder: string, version: ClaimedVersion, checking: Checki
   if (model === undefined) return undefined;
   const { report, toProve } = await probeAndCompile(
     model,
-    { ...deployOptions(version.options), expect: version.expect ?? undefined },
+    { ...checkOptions(version.options), expect: version.expect ?? undefined },
     limits,
     notCompiled(version, model, checking),
   );
@@ -117,9 +117,9 @@ function tooManyAttempts(attempts: number): PgscoreError {
 }
 
 /** The options of pgscore.deploy(), which checked them, by the names that the check uses. */
-function deployOptions(options: Record<string, unknown>): DeployOptions {
+function checkOptions(options: Record<string, unknown>): CheckOptions {
   const { class_labels: classLabels, positive_class: positiveClass, null_values: nullValues, ...rest } = options;
-  return { ...rest, classLabels, positiveClass, nullValues } as DeployOptions;
+  return { ...rest, classLabels, positiveClass, nullValues } as CheckOptions;
 }
 
 /**

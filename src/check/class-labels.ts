@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { labelsAttribute } from '../onnx/attributes.ts';
 import { constantLabels } from '../onnx/constants.ts';
-import type { DeployOptions } from './deploy-options.ts';
+import type { CheckOptions } from './check-options.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
 import type { Normalised } from '../onnx/normalise.ts';
 import { producerBehind, type GraphNode, type Outline } from '../onnx/outline.ts';
@@ -13,7 +13,7 @@ const CODE = 'model_class_labels_wrong';
  * label output, from the deploy options, or from its metadata. [] where nobody names any.
  * @throws PgscoreError model_class_labels_wrong where the deployer names others than the model holds, or one twice
  */
-export function classLabelsOf({ outline, zipMapLabels }: Normalised, { classLabels: given }: DeployOptions): string[] {
+export function classLabelsOf({ outline, zipMapLabels }: Normalised, { classLabels: given }: CheckOptions): string[] {
   const held = zipMapLabels.length > 0 ? zipMapLabels : labelsOfGraph(outline);
   if (held.length > 0 && given !== undefined && !sameLabels(held, given)) {
     throw new PgscoreError(CODE, `the class labels of the model are ${held.join(', ')}, not ${given.join(', ')}`, {

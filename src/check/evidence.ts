@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import { isFloat, type Signature } from '../inference/signature.ts';
 import { producerBehind, type Outline } from '../onnx/outline.ts';
-import type { DeployOptions } from './deploy-options.ts';
+import type { CheckOptions } from './check-options.ts';
 import type { SampleValues } from './sample-runs.ts';
 
 /** The half of a signature that says what the outputs mean. */
@@ -17,7 +17,7 @@ export type Evidence = {
   readonly observed: readonly ObservedOutput[];
   /** As the model or the deployer names them; [] where nobody does. */
   readonly classLabels: readonly string[];
-  readonly options: DeployOptions;
+  readonly options: CheckOptions;
   readonly values: SampleValues;
 };
 

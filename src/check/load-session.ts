@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { loadModelSession } from '../inference/fastest-graph.ts';
+import { loadModelSession } from '../inference/load-model-session.ts';
 import type { ModelSession } from '../inference/session.ts';
 import { inModelFolder } from '../onnx/model-folder.ts';
 import type { Queryable } from '../postgres/statement.ts';

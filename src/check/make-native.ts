@@ -6,7 +6,7 @@ import type { Predictions } from '../inference/predictions.ts';
 import type { Signature, Feature } from '../inference/signature.ts';
 import type { Compiled, Part } from '../to-sql/compiled.ts';
 import { differences, type NativeAnswer } from '../to-sql/differences.ts';
-import { predictionsOf, type Reference } from './given-reference.ts';
+import { predictionsOf, type Reference } from './reference-answers.ts';
 import { decisionOf } from '../to-sql/answers.ts';
 import type { NativeBody } from '../to-sql/render.ts';
 

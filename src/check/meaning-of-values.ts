@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import type { DeployOptions } from './deploy-options.ts';
+import type { CheckOptions } from './check-options.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import { isValueTask, type ValueOutput, type ValueTask } from '../inference/signature.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
@@ -89,7 +89,7 @@ function isLabelMatrix({ type, width }: ObservedOutput): boolean {
 
 function checkOptions(
   task: ValueTask,
-  { positiveClass, threshold, classLabels, logits, targets: named }: DeployOptions,
+  { positiveClass, threshold, classLabels, logits, targets: named }: CheckOptions,
 ): void {
   if (positiveClass !== undefined) throw wrongOption(`a ${task} model has no positive class`);
   if (task === 'multilabel') {

@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { anyFlagSet, floatAttribute } from '../onnx/attributes.ts';
 import { traceFeatures, type Arrival } from './column-flow.ts';
-import type { DeployOptions } from './deploy-options.ts';
+import type { CheckOptions } from './check-options.ts';
 import type { MappedFeature } from './features.ts';
 import { isStandardDomain } from '../onnx/operators.ts';
 import type { Outline } from '../onnx/outline.ts';
@@ -19,7 +19,7 @@ type Default = number | string | boolean;
 export function decideNulls(
   outline: Outline,
   features: readonly MappedFeature[],
-  { nulls = 'auto', nullValues = {} }: DeployOptions,
+  { nulls = 'auto', nullValues = {} }: CheckOptions,
 ): Feature[] {
   checkNames(features, Object.keys(nullValues));
   const arrivals = nulls === 'auto' ? traceFeatures(outline, features) : [];

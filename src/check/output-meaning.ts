@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import type { DeployOptions } from './deploy-options.ts';
+import type { CheckOptions } from './check-options.ts';
 import {
   checkThreshold,
   endingOf,
@@ -116,7 +116,7 @@ function logProbabilities({ name }: ObservedOutput): PgscoreError {
 }
 
 /** A label output without labels could hold anything; without one, the floats are the values of a regression. */
-function namesNoLabels(observed: readonly ObservedOutput[], { task }: DeployOptions): string[] {
+function namesNoLabels(observed: readonly ObservedOutput[], { task }: CheckOptions): string[] {
   if (task === undefined && !observed.some(isLabel)) return [];
   throw new PgscoreError('model_class_labels_missing', 'the model returns labels but does not name its classes', {
     remedy:
@@ -176,7 +176,7 @@ function findProbabilities(
 function decisionFor(
   task: Task,
   labels: readonly string[],
-  options: DeployOptions,
+  options: CheckOptions,
 ): Pick<Signature, 'positiveClass' | 'threshold'> {
   if (task !== 'binary') {
     if (options.positiveClass !== undefined) throw wrongOption(`a ${task} model has no positive class`);

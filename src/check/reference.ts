@@ -4,7 +4,7 @@ import { stepOf } from '../inference/signature.ts';
 import { predictRows } from './trial.ts';
 import { mulberry32 } from '../lib/random.ts';
 import type { MappedFeature } from './features.ts';
-import { SILENT, type Reference } from './given-reference.ts';
+import { SILENT, type Reference } from './reference-answers.ts';
 
 /** Of rows and classes; as JSON they come to 40 MB. */
 const MOST_NUMBERS = 2_000_000;

@@ -1,5 +1,5 @@
 import { classLabelsOf } from './class-labels.ts';
-import type { DeployOptions } from './deploy-options.ts';
+import type { CheckOptions } from './check-options.ts';
 import { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
 import type { Normalised } from '../onnx/normalise.ts';
@@ -25,7 +25,7 @@ export type Trial = {
 /** What is known before a model runs, and the rows to run it on. */
 export type Preparation = Pick<Signature, 'inputs' | 'features'> & {
   readonly samples: readonly JsonRow[];
-  readonly options: DeployOptions;
+  readonly options: CheckOptions;
 };
 
 /**

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import type { Graph } from './graph.ts';
 import { GraphSession } from './graph-session.ts';
 import { readOutline } from '../onnx/outline.ts';
-import { ModelSession } from './session.ts';
 import type { Signature } from './signature.ts';
 import { haveSameAnswers } from './trees/same-answers.ts';
 import { TreeGraph } from './trees/tree-graph.ts';
@@ -19,23 +18,4 @@ export async function fastestGraph(model: Uint8Array | string, signature: Signat
   if (trees === undefined || !(await haveSameAnswers(trees, graph, signature.batch))) return graph;
   await graph.release();
   return trees;
-}
-
-export type SessionOptions = {
-  /** Threads that compute one run together; scorers are many, so each takes one. */
-  threads?: number;
-};
-
-/**
- * Loads the model that the probe of the version handed back: its bytes, or a file of that size. Apart from ModelSession, so that the
- * gateway does not load ONNX Runtime.
- * @throws PgscoreError model_load_failed
- */
-export async function loadModelSession(
-  model: Uint8Array | { readonly path: string; readonly size: number },
-  signature: Signature,
-  { threads = 1 }: SessionOptions = {},
-): Promise<ModelSession> {
-  const [graph, size] = 'path' in model ? [model.path, model.size] : [model, model.length];
-  return new ModelSession(await fastestGraph(graph, signature, threads), signature, undefined, size);
 }

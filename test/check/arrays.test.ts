@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { checkModel, type ProbeOptions, type ProbeReport } from '../../src/check/check-model.ts';
 import type { PgscoreError } from '../../src/errors.ts';
-import { loadModelSession } from '../../src/inference/fastest-graph.ts';
+import { loadModelSession } from '../../src/inference/load-model-session.ts';
 import type { Signature } from '../../src/inference/signature.ts';
 import { arrayBytes, arrayModels, featuresOf, vectorModels, type ArrayModel } from '../support/array-models.ts';
 import { deployOptions } from '../support/golden-models.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { loadModelSession } from '../../src/inference/fastest-graph.ts';
+import { loadModelSession } from '../../src/inference/load-model-session.ts';
 import { checkModel } from '../../src/check/check-model.ts';
 import { batchOf, real } from '../support/batches.ts';
 import {

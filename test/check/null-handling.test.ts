@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { DeployOptions } from '../../src/check/deploy-options.ts';
+import type { CheckOptions } from '../../src/check/check-options.ts';
 import { mapFeatures, declaredInputs } from '../../src/check/features.ts';
 import { decideNulls } from '../../src/check/null-handling.ts';
 import { readOutline } from '../../src/onnx/outline.ts';
@@ -24,7 +24,7 @@ const trees = (from: string, tracks: number[]) =>
 const columns = integers('columns', [2], [0, 2]);
 const rest = integers('rest', [1], [1]);
 
-function settle(parts: ModelParts, names: string[] | null = ['a', 'b', 'c'], options: DeployOptions = {}) {
+function settle(parts: ModelParts, names: string[] | null = ['a', 'b', 'c'], options: CheckOptions = {}) {
   const outline = readOutline(onnxModel(parts));
   const { features } = mapFeatures(declaredInputs(outline.inputs), names ?? undefined);
   return decideNulls(outline, features, options);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { classLabelsOf } from '../../src/check/class-labels.ts';
-import type { DeployOptions } from '../../src/check/deploy-options.ts';
+import type { CheckOptions } from '../../src/check/check-options.ts';
 import type { SampleValues } from '../../src/check/sample-runs.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import type { ObservedOutput } from '../../src/inference/outputs.ts';
@@ -17,7 +17,7 @@ type Case = {
   model?: Uint8Array;
   observed: ObservedOutput[];
   classLabels?: string[];
-  options?: DeployOptions;
+  options?: CheckOptions;
   values?: SampleValues;
 };
 
@@ -139,7 +139,7 @@ describe('outputs are refused', () => {
 });
 
 describe('class labels come', () => {
-  const labels = (model: Uint8Array, options: DeployOptions = {}) => classLabelsOf(normalise(model), options);
+  const labels = (model: Uint8Array, options: CheckOptions = {}) => classLabelsOf(normalise(model), options);
   const int64 = (name: string) => tensorValue(name, [null], 7);
   const classifier = classic('TreeEnsembleClassifier', ['X'], ['l', 'p'], { classlabels_int64s: [-1, 1] });
   const trees = onnxModel({

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { checkModel } from '../../src/check/check-model.ts';
 import { batchOfRows, type JsonRow } from '../../src/inference/json-rows.ts';
 import type { Predictions } from '../../src/inference/predictions.ts';
-import { loadModelSession } from '../../src/inference/fastest-graph.ts';
+import { loadModelSession } from '../../src/inference/load-model-session.ts';
 import { classic, DataType, integers, node, onnxModel, tensorValue, type Shape } from '../support/onnx-builder.ts';
 
 /** A model that gives the sum of its only feature: a column, or an array. A text is what it says up to 3, or nothing. */

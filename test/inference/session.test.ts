@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { loadModelSession } from '../../src/inference/fastest-graph.ts';
+import { loadModelSession } from '../../src/inference/load-model-session.ts';
 import type { Feature, ModelInput, Signature } from '../../src/inference/signature.ts';
 import { batchOf, bigint, real, text } from '../support/batches.ts';
 import { classic, DataType, floats, node, onnxModel, strings, tensorValue } from '../support/onnx-builder.ts';

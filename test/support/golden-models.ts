@@ -2,7 +2,7 @@ import type { Task } from '../../src/inference/signature.ts';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { DeployOptions } from '../../src/check/deploy-options.ts';
+import type { CheckOptions } from '../../src/check/check-options.ts';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 
 const FOLDER = new URL('../models/', import.meta.url).pathname;
@@ -63,7 +63,7 @@ export function goldenRows({ rows }: GoldenModel): JsonRow[] {
   });
 }
 
-export function deployOptions({ task, nulls, features, targets, ...named }: SqlOptions): DeployOptions {
+export function deployOptions({ task, nulls, features, targets, ...named }: SqlOptions): CheckOptions {
   return { task, nulls, features, targets, classLabels: named.class_labels, positiveClass: named.positive_class };
 }
 

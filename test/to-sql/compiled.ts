@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { ident } from '../../src/lib/text.ts';
 import { batchOfRows, type JsonRow } from '../../src/inference/json-rows.ts';
 import type { Predictions } from '../../src/inference/predictions.ts';
-import { loadModelSession } from '../../src/inference/fastest-graph.ts';
+import { loadModelSession } from '../../src/inference/load-model-session.ts';
 import type { Feature, Signature } from '../../src/inference/signature.ts';
 import { compileNative, type NativeProgram } from '../../src/to-sql/compile.ts';
 import { type NativeAnswer, differences } from '../../src/to-sql/differences.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
-import type { DeployOptions } from '../../../src/check/deploy-options.ts';
+import type { CheckOptions } from '../../../src/check/check-options.ts';
 import type { JsonRow } from '../../../src/inference/json-rows.ts';
 
 /** Another folder than this one may be tried: PGSCORE_CORPUS_FOLDER=../corpus. */
@@ -50,7 +50,7 @@ export function corpusRows({ name }: CorpusModel): JsonRow[] {
 }
 
 /** The options of a deploy as src/check takes them: in SQL they are written with underscores. */
-export function deployOptions({ deploy }: CorpusModel): DeployOptions {
+export function deployOptions({ deploy }: CorpusModel): CheckOptions {
   const camel = (name: string): string => name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
   return Object.fromEntries(Object.entries(deploy).map(([name, value]) => [camel(name), value]));
 }

@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 import { checkModel } from '../../../src/check/check-model.ts';
 import { toPgscoreError } from '../../../src/errors.ts';
-import { loadModelSession } from '../../../src/inference/fastest-graph.ts';
+import { loadModelSession } from '../../../src/inference/load-model-session.ts';
 import type { JsonRow } from '../../../src/inference/json-rows.ts';
 import type { Predictions } from '../../../src/inference/predictions.ts';
 import { CASES, type Case } from './changes.ts';

@@ -4,7 +4,7 @@ import type { Kind, Task } from '../inference/signature.ts';
 type NullRule = 'auto' | 'error' | 'nan';
 
 /** What whoever deploys a model may say about it; all that is left out is found in the file. */
-export type DeployOptions = {
+export type CheckOptions = {
   /** Names of the columns, in the order of training. */
   features?: readonly string[] | undefined;
   nulls?: NullRule | undefined;
