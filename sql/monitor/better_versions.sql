@@ -1,18 +1,37 @@
--- Which versions are surely better than the champion, and may be promoted.
+-- Which version is surely better than the champion, and may be promoted.
 
 create or replace function pgscore_data._better_versions(this_model int, champion int, metric text)
-returns table (model_version bigint, size double precision, since date, sentence text)
+returns table (model_version bigint, target text, size double precision, since date, sentence text)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  with better as (
-    select p.of_version as version_id, p.target, e
+  with better as materialized (
+    select v.number, p.of_version as version_id, p.target, e
       from pgscore_data.version_pair p
+      join pgscore_data.version v on v.version_id = p.of_version
      cross join lateral pgscore_data._evidence(p.version_id, p.other_id, 0, $3, 30) e
      where p.model_id = $1 and p.of_other = $2 and p.compared_with = 'champion' and e.verdict = 'better' and e.doubt is null
+  ), newest as materialized (
+    select distinct b.version_id, b.number from better b order by b.number desc limit 5
+  ), worse as materialized (
+    select p.of_version as version_id
+      from newest n
+      join pgscore_data.version_pair p on p.of_version = n.version_id and p.of_other = $2 and p.compared_with = 'champion'
+      join (select c.task, c.metric from pgscore_data.compared_kind c
+            union select c.task, c.metric from pgscore_data.experiment_metric c) k using (task)
+     cross join lateral pgscore_data._evidence(p.version_id, p.other_id, 0, k.metric, 30) x
+     where x.verdict = 'worse'
+  ), passed as (
+    select n.version_id
+      from newest n
+     where n.version_id not in (select w.version_id from worse w)
+       and not exists (
+         select from pgscore_data.gate g cross join lateral pgscore_data._judge_comparison(g, n.version_id) j
+          where g.model_id = $1 and g.kind <> 'golden' and not j.passed)
+     order by n.number desc limit 1
   )
-  select v.number, abs((b.e).difference), ((b.e).first_day at time zone o.time_zone)::date,
-         format('Version %s is surely better: %s%s %s, by %s. %s.', v.number,
+  select b.number, b.target, abs((b.e).difference), ((b.e).first_day at time zone o.time_zone)::date,
+         format('Version %s is surely better: %s%s %s, by %s. %s.', b.number,
            case $3 when 'mae' then 'mean absolute error' else $3 end, ' of ' || b.target,
            case when (b.e).source in ('arms', 'shadow') then format('is %s %s', pgscore_data._short_number(abs((b.e).difference)),
                                                                case when (b.e).difference < 0 then 'lower' else 'higher' end)
@@ -20,27 +39,19 @@ as $$
                                               to_char(100 * (b.e).other_value, 'FM990.0'))
              else format('%s instead of %s', pgscore_data._short_number((b.e).value), pgscore_data._short_number((b.e).other_value)) end,
            (b.e).said_by, case
-             when x.experiment_id is null then format('Promote it with pgscore.promote(%L)', m.name || '@' || v.number)
-             when x.is_arm then format('Promote it with pgscore.stop_experiment(%L, promote => %L)', m.name, m.name || '@' || v.number)
+             when x.experiment_id is null then format('Promote it with pgscore.promote(%L)', m.name || '@' || b.number)
+             when x.is_arm then format('Promote it with pgscore.stop_experiment(%L, promote => %L)', m.name, m.name || '@' || b.number)
              else format('An experiment is running: stop it before you promote') end)
     from better b
-    join pgscore_data.version v using (version_id)
-    join pgscore_data.model m using (model_id)
+    join passed using (version_id)
+    join pgscore_data.model m on m.model_id = $1
     join pgscore_data.monitor o using (model_id)
     left join lateral (
       select y.experiment_id, exists (select from pgscore_data.experiment_arm a
                                        where a.experiment_id = y.experiment_id and a.version_id = b.version_id) as is_arm
         from pgscore_data.experiment y where y.model_id = $1 and y.stopped_at is null) x on true
-   where not exists (
-       select from pgscore_data.version_pair p
-         join (select c.task, c.metric from pgscore_data.compared_kind c
-               union select c.task, c.metric from pgscore_data.experiment_metric c) k using (task)
-        cross join lateral pgscore_data._evidence(p.version_id, p.other_id, 0, k.metric, 30) x
-        where p.of_version = b.version_id and p.of_other = $2 and p.compared_with = 'champion' and x.verdict = 'worse')
-     and not exists (
-       select from pgscore_data.gate g cross join lateral pgscore_data._judge_comparison(g, b.version_id) j
-        where g.model_id = $1 and g.kind <> 'golden' and not j.passed)
 $$;
 comment on function pgscore_data._better_versions(int, int, text) is
-  'Versions that are surely better than the champion by a metric, in one target at least. They are surely worse by no other metric or '
-  'target, and pass the gates of the model but for golden rows, which are scored at the promotion.';
+  'The newest version that is surely better than the champion by a metric, with each target in which it is. It is surely worse by no '
+  'other metric or target, and passes the gates of the model but for golden rows, which are scored at the promotion. '
+  'The five newest that are better are looked at.';

@@ -29,29 +29,30 @@ with judged as materialized (
          a.growth as size, a.since,
          format('%s %s to %s in %s (%s), from %s over the %s before%s%s.', a.title, case a.metric when 'mae' then 'rose' else 'fell' end,
            a.value_text, a.month, a.interval_text, a.before_text, a.before_name,
-           case when not a.is_worst then '; an earlier month was as bad' end, a.segment_text) as sentence
+           case when not a.is_worst then '; an earlier month was as bad' end, a.segment_text) as sentence,
+         a.target
     from accuracy a where a.is_worse
   union all
   select r.model_id, 2, 'act', 'run_failed', 1, r.ended_on,
-         format('Run %s failed on %s%s.', r.run_id, to_char(r.ended_on, 'FMDD Mon YYYY'), ': ' || r.error_code)
+         format('Run %s failed on %s%s.', r.run_id, to_char(r.ended_on, 'FMDD Mon YYYY'), ': ' || r.error_code), null
     from run r where r.state = 'failed'
   union all
   select r.model_id, 2, case when r.failed_share >= 0.05 then 'act' else 'watch' end, 'rows_failed', r.failed_share, r.ended_on,
          format('Run %s could not score %s of its %s rows (%s %%).', r.run_id, to_char(r.rows_failed, 'FM999,999,999,999'),
-           to_char(r.rows_done, 'FM999,999,999,999'), to_char(100 * r.failed_share, 'FM990.0'))
+           to_char(r.rows_done, 'FM999,999,999,999'), to_char(100 * r.failed_share, 'FM990.0')), null
     from run r where r.state = 'done' and r.failed_share >= 0.01
   union all
   select d.model_id, 3, 'watch', 'drift', d.psi, d.since,
          format('Feature %s has drifted since %s: its population stability index is %s in %s. %s of %s features have drifted.',
            d.feature_name, to_char(d.since, f.pattern), to_char(d.psi, 'FM9990.00'), to_char(d.window_date, f.pattern),
-           d.n_drifted, d.n_features)
+           d.n_drifted, d.n_features), null
     from drift d cross join lateral (select case d.grain when 'month' then 'Mon YYYY' else 'FMDD Mon YYYY' end as pattern) f
    where d.has_drifted and d.status = 'alert'
   union all
   select l.model_id, 4, 'watch', 'labels_late', 1 - l.label_coverage, l.since,
          format('Labels are late: the truth is known of %s %% of the predictions for %s to %s. They are due, and %s %% is asked for.',
            to_char(100 * l.label_coverage, 'FM990.0'), to_char(l.first_date, 'FMDD Mon YYYY'), to_char(l.last_date, 'FMDD Mon YYYY'),
-           to_char(100 * j.min_label_coverage, 'FM990.##'))
+           to_char(100 * j.min_label_coverage, 'FM990.##')), null
     from label l join judged j using (model_id)
    where l.label_coverage < j.min_label_coverage and (l.n_labeled > 0 or exists (select from accuracy a where a.model_id = l.model_id))
   union all
@@ -62,7 +63,8 @@ with judged as materialized (
          else format('Alert %s is raised since %s: %s%s is %s%s.', a.rule, to_char(a.since_date, 'FMDD Mon YYYY'), a.metric,
            ' of ' || nullif(a.column_name, ''), trim_scale(round(a.value::numeric, 4)), case
              when a.value < a.lower_threshold then ', below ' || trim_scale(round(a.lower_threshold::numeric, 4))
-             when a.value > a.upper_threshold then ', above ' || trim_scale(round(a.upper_threshold::numeric, 4)) end) end
+             when a.value > a.upper_threshold then ', above ' || trim_scale(round(a.upper_threshold::numeric, 4)) end) end,
+         case when a.kind = 'performance' then nullif(a.column_name, '') end
     from alert a
    cross join lateral (
      select * from (values
@@ -71,7 +73,7 @@ with judged as materialized (
        (a.kind = 'watch', 2, 'watch_delay'), (a.kind = 'drift', 3, 'drift'), (true, 4, 'labels_late')) x (holds, weight, cause)
       where x.holds limit 1) k
   union all
-  select b.model_id, 5, 'watch', 'challenger_better', b.size, b.since, b.sentence from better b
+  select b.model_id, 5, 'watch', 'challenger_better', b.size, b.since, b.sentence, b.target from better b
   union all
   select j.model_id, 6, 'unknown', k.cause, null, null, case k.cause
            when 'no_version' then 'No version is ready to score: deploy one with pgscore.deploy().'
@@ -84,7 +86,7 @@ with judged as materialized (
              format('No label of %s has met a prediction yet: compare its keys, and known_at with the times of the predictions.',
                     j.label_source)
            else format('No month can be judged yet: that takes 30 labels, and the truth of %s %% of its predictions.',
-             to_char(100 * j.min_label_coverage, 'FM990.##')) end
+             to_char(100 * j.min_label_coverage, 'FM990.##')) end, null
     from judged j
     left join accuracy a using (model_id)
     left join pgscore_data.label_source s using (model_id)
@@ -110,7 +112,7 @@ with judged as materialized (
            when a.loss > 0 then format('not surely worse than %s over the %s before', a.before_text, a.before_name)
            else format('no worse than %s over the %s before', a.before_text, a.before_name) end,
            case when a.target is not null and a.n_targets < n.n_values
-             then format('; %s of %s targets can be judged', a.n_targets, n.n_values) end)
+             then format('; %s of %s targets can be judged', a.n_targets, n.n_values) end), a.target
     from accuracy a join judged j using (model_id)
    cross join lateral (select count(*) as n_values from pgscore_data.version_value x where x.version_id = j.version_id) n
    where a.is_first
@@ -123,15 +125,16 @@ with judged as materialized (
 select j.name as model_name, j.number::bigint as model_version, j.is_champion, j.task, c.verdict, c.cause, c.sentence, o.causes,
        c.since, a.segment_key, a.segment_value, d.feature_name, d.since as feature_since, j.metric, a.window_date as latest_window,
        a.value, a.ci_low, a.ci_high, a.n::bigint as n, a.reference_value, coalesce(x.n, 0) as open_alerts,
-       l.label_coverage, l.label_delay_days, r.failed_share, b.model_version as better_version, o.undefined_reason,
-       a.target
+       l.label_coverage, l.label_delay_days, r.failed_share, b.model_version as better_version,
+       coalesce(o.undefined_reason, case when a.model_id is null then 'no_mature_month' end) as undefined_reason,
+       coalesce(c.target, a.target) as target
   from judged j
   join ranked c on c.model_id = j.model_id and c.place = 1
   join (select r.model_id, max(r.cause) filter (where r.verdict = 'unknown') as undefined_reason,
                string_agg(r.cause, ', ' order by r.place) filter (where r.verdict in ('act', 'watch') and r.is_first) as causes
           from (select y.*, row_number() over (partition by y.model_id, y.cause order by y.place) = 1 as is_first from ranked y) r
          group by r.model_id) o on o.model_id = j.model_id
-  left join accuracy a on a.model_id = j.model_id and a.is_first
+  left join accuracy a on a.model_id = j.model_id and case when c.target is null then a.is_first else a.target = c.target end
   left join drift d on d.model_id = j.model_id and d.has_drifted
   left join label l on l.model_id = j.model_id
   left join run r on r.model_id = j.model_id and r.state = 'done'
@@ -167,11 +170,12 @@ begin
       'NULL: none are due.",
     "label_delay_days": "Days to their label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
     "failed_share": "Of the rows of the newest run, the share that could not be scored; NULL: the run itself failed, or there is none.",
-    "better_version": "A version that is surely better than the champion by the same metric, surely worse by none, and passes the gates; '
-      'NULL: none is.",
+    "better_version": "The newest version that is surely better than the champion by the same metric, surely worse by none, and passes the '
+      'gates, of the five newest that are better; NULL: none is.",
     "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
       'labels_unreadable, no_labels or no_mature_month.",
-    "target": "Of a model of several targets or labels the one that value is of: the one that got worse most; NULL: it gives one value."
+    "target": "Of a model of several targets or labels the one that sentence and value are of: where the cause is of none, the one that '
+      'got worse most; NULL: it gives one value."
   }');
 end
 $$;

@@ -164,21 +164,29 @@ test('the verdict of a model is about the target that got worse, and about where
 });
 
 test.each([
-  { model: 'lateness', row: { verdict: 'healthy', cause: 'none', better_version: null } },
-  { model: 'nearer', row: { verdict: 'watch', cause: 'challenger_better', better_version: 2 } },
+  { model: 'lateness', row: { verdict: 'healthy', cause: 'none', better_version: null, is_of_worst: true } },
+  {
+    model: 'nearer',
+    row: { verdict: 'watch', cause: 'challenger_better', better_version: 2, target: 'air_time', is_of_worst: false },
+  },
 ])('a version is said to be better if it is in a target and worse in none: $model', async ({ model, row }) => {
   if (model === 'nearer') {
-    const truths = ['b + noise', '(a + b) / 2 + 20 * noise'];
+    const truths = ['b + 0.02 * r.m * (a - b) + noise', '(a + b) / 2 + (20 + 0.2 * r.m) * noise'];
     await addFlightsByTarget(ada, alice, model, { ...TIMES, truths });
   }
   for (const target of model === 'nearer' ? TIMES.targets : LATENESS.targets) await verdicts(model, target);
-  const read = `select verdict, cause, sentence, better_version::int from pgscore_bi.model_verdict where model_name = $1`;
+  const read = `
+    select v.verdict, v.cause, v.sentence, v.better_version::int, v.target, a.is_first as is_of_worst
+      from pgscore_bi.model_verdict v
+      left join pgscore_data.judged_accuracy_text a on a.target = v.target and a.value = v.value
+       and a.model_id = (select m.model_id from pgscore_data.model m where m.name = v.model_name)
+     where v.model_name = $1`;
   const sentence = {
     lateness: /^Accuracy of [a-z_ ]+ is \d\d\.\d % in Apr 2026/,
     nearer: /^Version 2 is surely better: mean absolute error of air_time 0\.\d+ instead of 4\.\d+/,
   }[model];
   expect((await superuser.query(read, [model])).rows).toEqual([
-    { ...row, sentence: expect.stringMatching(sentence ?? '') },
+    { target: expect.any(String), ...row, sentence: expect.stringMatching(sentence ?? '') },
   ]);
 });
 
