@@ -120,6 +120,7 @@ as $$
 declare
   low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
   found record;
+  is_unjudged boolean;
 begin
   with judged as (
     select p.name, p.is_small, j.passed, j.needs, (j.evidence).difference, (j.evidence).low, (j.evidence).high,
@@ -137,15 +138,20 @@ begin
          string_agg(p.said, '; ' order by p.place) filter (where p.rank < 2 and p.place <= 5) as reasons,
          string_agg(concat_ws(' for ', p.needs, p.name), '; ' order by p.place) filter (where p.rank = 1 and p.place <= 5) as needs
     into found from placed p;
-  passed := found.n > 0 and found.failed = 0;
+  is_unjudged := found.n > 0 and found.small = found.n;
+  passed := found.n > 0 and found.failed = 0 and not is_unjudged;
   value := found.difference;
   low := found.low;
   high := found.high;
-  needs := case when found.n = 0 and g.kind = 'no_segment_worse' then 'runs since the model has segments' else found.needs end;
+  needs := case
+    when found.n = 0 and g.kind = 'no_segment_worse' then 'runs since the model has segments'
+    when is_unjudged then format('%s labels that judge both versions in a segment', greatest(30, g.minimum_labels))
+    else found.needs end;
   reason := case
     when found.n = 0 and g.kind = 'no_segment_worse' then format('%s has no predictions by segment', other_name)
     when found.n = 0 then format('%s does not give %L', other_name, g.target)
     when found.failed > 0 then found.reasons || case when found.failed > 5 then format('; and %s more', found.failed - 5) else '' end
+    when is_unjudged then format('each of %s segments has few predictions, and no labels tell that it is not worse', found.n)
     when found.n = 1 then found.worst
     else format('none of %s is worse; the nearest is %s', found.n, found.worst)
       || case found.small when 0 then '' else format('; %s have few predictions', found.small) end end;

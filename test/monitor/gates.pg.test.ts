@@ -279,4 +279,18 @@ describe('segments', () => {
       },
     ]);
   });
+
+  test('a version does not pass where every one has few predictions, and none is judged by labels', async () => {
+    const crumb = (n: number) => `r${n % 200}`;
+    await stage('crumbs', 2000, { isRight: MOSTLY, region: crumb }, { isRight: MOSTLY, region: crumb });
+    await ada.query(`select pgscore.set_gate('crumbs', 'no_segment_worse', metric => 'accuracy', margin => 0.05)`);
+    await superuser.query('select pgscore.refresh()');
+    expect(await check('crumbs@2')).toMatchObject([
+      {
+        passed: false,
+        needs: '30 labels that judge both versions in a segment',
+        reason: 'each of 200 segments has few predictions, and no labels tell that it is not worse',
+      },
+    ]);
+  });
 });
