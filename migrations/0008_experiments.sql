@@ -88,16 +88,19 @@ create table pgscore_data.experiment_stage (
 );
 comment on table pgscore_data.experiment_stage is 'Which buckets each arm had since when.';
 
-create table pgscore_data.experiment_outside (
+create table pgscore_data.experiment_labels (
   experiment_id int not null references pgscore_data.experiment on delete cascade,
   version_id int not null,
   day timestamptz not null,
   n_labeled bigint not null,
   n_awaiting bigint not null,
+  day_predictions bigint not null,
   primary key (experiment_id, version_id, day)
 );
-comment on table pgscore_data.experiment_outside is
-  'Predictions for the days on which an experiment began and ended that were made before it or after it: they are not of its coverage.';
+comment on table pgscore_data.experiment_labels is
+  'How many predictions of each version of an experiment had a label when it was last judged, and how many waited for one, by day.';
+comment on column pgscore_data.experiment_labels.day_predictions is
+  'All predictions of the version for the day, those made outside the experiment too. Where it changes, there is more to count.';
 
 create table pgscore_data.experiment_judgement (
   experiment_id int primary key references pgscore_data.experiment on delete cascade,
@@ -133,6 +136,6 @@ create table pgscore_data.experiment_result (
 );
 comment on table pgscore_data.experiment_result is 'What the versions of an experiment came to, up to each day whose labels are there.';
 comment on column pgscore_data.experiment_result.day is 'The last day that counts. Of the newest day it is what was last found.';
-comment on column pgscore_data.experiment_result.entities is 'With such predictions; NULL where the metric is no mean.';
+comment on column pgscore_data.experiment_result.entities is 'How many entities these predictions are of.';
 comment on column pgscore_data.experiment_result.difference is 'To the champion, stage by stage; NULL of the champion.';
 comment on column pgscore_data.experiment_result.agreement is 'Of a shadow: share of labels of which both versions said the same class.';

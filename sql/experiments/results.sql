@@ -13,8 +13,9 @@ return pgscore_data._detail_meanings() || '{
     'regressions.",
   "last_date": "The last day whose labels count; NULL: no day has them yet.",
   "n": "Labelled predictions that the metric rests on.",
-  "entities": "How many entities they are of; for roc_auc, f1_score and rmse how many independent predictions they are worth.",
-  "label_coverage": "Share of the predictions since the experiment began whose label is there, of those that can have one.",
+  "entities": "How many entities they are of.",
+  "label_coverage": "Share of the predictions that were made in the experiment whose label was there at judged_at, of those that could '
+    'have one; NULL: there are none.",
   "value": "The metric of this version.",
   "value_low": "Lower bound of its 95 % interval, for one look.",
   "value_high": "Upper bound.",
@@ -48,10 +49,15 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
          when r.verdict in ('better', 'worse', 'no_difference') then format('%s, %s to %s', r.reason,
            to_char(e.started_at at time zone mo.time_zone, 'FMDD Mon YYYY'), to_char(r.day at time zone mo.time_zone, 'FMDD Mon YYYY'))
          when r.version_id is not null then r.reason
-         when c.n_labeled is null then 'no prediction of it is for a day since the experiment began'
+         when coalesce(c.n, 0) = 0 and (
+             exists (select from pgscore_data.uncounted_version u where u.experiment_id = e.experiment_id and u.version_id = x.version_id)
+             or exists (select from pgscore_data.scored y
+                         where y.version_id in (e.champion_version_id, x.version_id) and y.state = 'done' and not y.counted))
+           then 'its predictions are not counted yet, which a running service soon does'
+         when coalesce(c.n, 0) = 0 then 'no prediction of it that a label can judge is for a day since the experiment began'
          when c.n_labeled = 0 then 'no label judges its predictions yet'
          when exists (select from pgscore_data.experiment_day d where d.experiment_id = e.experiment_id and d.is_mature)
-           then 'its labels are not judged yet, which a running service soon does'
+           then 'no labelled prediction of it counts: they were not made in the experiment, or are of entities of another version'
          else format('labels are not there yet: no day has those of %s %% of the predictions of every arm', 100 * mo.min_label_coverage)
          end as reason,
        j.judged_at
@@ -67,7 +73,8 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
     select y.* from pgscore_data.experiment_result y
      where y.experiment_id = e.experiment_id and y.version_id = x.version_id and y.metric = k.metric order by y.day desc limit 1) r on true
  cross join lateral (
-   select sum(l.n_labeled) as n_labeled, sum(l.n_labeled)::float8 / nullif(sum(l.n_labeled + l.n_awaiting), 0) as label_coverage
+   select sum(l.n_labeled) as n_labeled, sum(l.n_labeled + l.n_awaiting) as n,
+          sum(l.n_labeled)::float8 / nullif(sum(l.n_labeled + l.n_awaiting), 0) as label_coverage
      from pgscore_data.experiment_labels l
     where l.experiment_id = e.experiment_id and l.version_id = x.version_id and l.day <= coalesce(e.stopped_at, 'infinity')) c;
 comment on view pgscore_bi.experiment_results is
