@@ -211,7 +211,7 @@ as $$
 declare
   promoted text;
 begin
-  if force and coalesce(reason, '') = '' then
+  if force and reason !~ '\S' is not false then
     raise exception 'a promotion that is forced needs a reason' using errcode = 'invalid_parameter_value',
       hint = 'Add reason => ''…''. It is written to pgscore.audit.';
   end if;

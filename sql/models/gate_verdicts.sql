@@ -260,7 +260,7 @@ begin
   end if;
   select coalesce(array_agg(format('%s: %s%s.', v.gate, v.reason, ' (needs ' || v.needs || ')')), '{}'), string_agg(v.gate, ', ')
     into failed, gates from pgscore._gate_verdicts(this_name, actor) v where not v.passed;
-  if failed <> '{}' and not (coalesce((options ->> 'force')::boolean, false) and coalesce(options ->> 'reason', '') <> '') then
+  if failed <> '{}' and not (coalesce((options ->> 'force')::boolean, false) and coalesce(options ->> 'reason' ~ '\S', false)) then
     raise exception 'version "%" does not pass the gates of its model: %', this_name, gates using
       errcode = 'object_not_in_prerequisite_state',
       detail = array_to_string(failed, E'\n'),

@@ -123,10 +123,13 @@ describe('a version that is not to be worse', () => {
       hint: `See what it needs: select * from pgscore.check_gates('worse@2'); or add force => true, reason => '…'.`,
     });
     expect((await refusal(ada, `select pgscore.set_alias('worse@2', 'champion')`)).code).toBe('55000');
-    expect(await refusal(ada, `select pgscore.promote('worse@2', force => true)`)).toMatchObject({
-      code: '22023',
-      message: 'a promotion that is forced needs a reason',
-    });
+    for (const reason of [null, '', ' \t\n'])
+      expect(
+        await refusal(ada, `select pgscore.promote('worse@2', force => true, reason => $1)`, [reason]),
+      ).toMatchObject({
+        code: '22023',
+        message: 'a promotion that is forced needs a reason',
+      });
     expect(await champion('worse')).toBe(1);
     await ada.query(`select pgscore.promote('worse@2', force => true, reason => 'the old one is withdrawn')`);
     expect(await champion('worse')).toBe(2);
