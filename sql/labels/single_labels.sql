@@ -108,6 +108,11 @@ begin
     raise exception 'the label of model "%" is an object of JSON, with the truth of each of its values: %', base, label using
       errcode = 'invalid_parameter_value', hint = format('Write %L.', example);
   end if;
+  select k into wrong from json_object_keys(label::json) k group by k having count(*) > 1 order by k limit 1;
+  if found then
+    raise exception 'the label of model "%" says "%" more than once: %', base, wrong, label using
+      errcode = 'invalid_parameter_value', hint = format('Write each name once: %L.', example);
+  end if;
   select k into wrong from jsonb_object_keys(truths) k where k <> all (value_names) order by k limit 1;
   if found then
     raise exception 'model "%" gives no "%"', base, wrong using
@@ -240,6 +245,19 @@ model: its bare name.  key: of the entity, as text.  label: the true class or va
 'label that it corrects did).
 Where set_labels() named a source, only who set it, or a deployer, may record a label; and one of an entity that the source has a label '
 'of, only a deployer.';
+
+create or replace function pgscore.record_label(model text, key text, label jsonb, known_at timestamptz default null) returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._label (model, key, label, known_at) values ($1, array[$2], $3 #>> '{}', $4) $$;
+comment on function pgscore.record_label(text, text, jsonb, timestamptz) is
+  'As record_label with a label of text, for one of JSON: label => jsonb_build_object(''air_time'', 52).';
+
+create or replace function pgscore.record_label(model text, key text[], label jsonb, known_at timestamptz default null) returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$ insert into pgscore._label (model, key, label, known_at) values ($1, $2, $3 #>> '{}', $4) $$;
+comment on function pgscore.record_label(text, text[], jsonb, timestamptz) is 'The same for a key of several columns.';
 
 create or replace view pgscore.recorded_labels with (security_barrier) as
 select m.name as model, r.key, r.label, r.known_at, r.recorded_by, r.recorded_at, r.overrules
