@@ -46,6 +46,7 @@ export class GatewayProcess {
     this.listening.catch(() => undefined);
     this.#child = new ChildProgram('online/main', {
       env: { ...settings.connecting, TMPDIR: tmpdir() },
+      arguments: [String(process.pid)],
       v8Flags: V8_FLAGS,
       binary: true,
       onMessage: (message) => this.#receive(message),

@@ -12,7 +12,7 @@ const ALIVE_EVERY_MS = 500;
 const TIMEOUT_MS = 10_000;
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard.
-endWithParent(process.ppid);
+endWithParent(Number(process.argv[2]));
 
 let gateway: Gateway | undefined;
 

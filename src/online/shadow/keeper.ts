@@ -106,6 +106,7 @@ class ShadowProcess {
     this.#log = log;
     this.#child = new ChildProgram('online/shadow/main', {
       env: { ...settings.connecting, TMPDIR: tmpdir() },
+      arguments: [String(process.pid)],
       v8Flags: V8_FLAGS,
       ownSession: true,
       onMessage: (message) => this.#receive(message),

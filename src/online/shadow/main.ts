@@ -160,7 +160,7 @@ function warn(message: string, error: unknown): void {
 }
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard.
-endWithParent(process.ppid);
+endWithParent(Number(process.argv[2]));
 
 let scorer: ShadowScorer | undefined;
 let working = false;
