@@ -23,6 +23,7 @@ create table pgscore_data.monitor (
   psi_warning double precision not null default 0.1 check (psi_warning > 0 and psi_warning < 100),
   psi_alert double precision not null default 0.25 check (psi_alert >= psi_warning and psi_alert < 100),
   quantile double precision check (quantile > 0 and quantile < 1),
+  labels_unset_at timestamptz,
   check (pairing <> 'within' or horizon is not null)
 );
 comment on table pgscore_data.monitor is 'How a model is watched. Every model has a row from its first version on.';
@@ -32,6 +33,7 @@ comment on column pgscore_data.monitor.key_columns is
   'knows what a call is about; NULL: not known yet.';
 comment on column pgscore_data.monitor.key_types is
   'Families of the key columns of the labels, by which they are looked up among predictions; NULL until the first label.';
+comment on column pgscore_data.monitor.labels_unset_at is 'When unset_labels() last withdrew its labels; NULL: never.';
 comment on column pgscore_data.monitor.segments is 'Columns that predictions are split by, from the next run on.';
 comment on column pgscore_data.monitor.pairing is 'Which prediction of an entity a label judges.';
 comment on column pgscore_data.monitor.horizon is 'With pairing within: for how long after its time a prediction can be judged.';

@@ -222,7 +222,7 @@ grant insert (model, action, name, settings), select (outcome) on pgscore._alert
 grant select on pgscore.alerts to pgscore_user;
 -- Views call them as whoever reads them.
 grant execute on function pgscore_data._alert_sentence(text, text, text, text, text), pgscore_data._judged_as(text),
-  pgscore_data._better_versions(int, int, text)
+  pgscore_data._better_versions(int, int, text), pgscore_data._outdated(bigint, int, text), pgscore_data._is_final(pgscore_data.experiment)
   to pgscore_user, pgscore_analyst, pgscore_service;
 grant execute on function
   pgscore_data._evaluate_alerts(timestamptz, boolean),

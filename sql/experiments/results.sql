@@ -43,12 +43,16 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
        coalesce(r.n, 0) as n, coalesce(r.entities, 0) as entities, c.label_coverage,
        r.value, r.value_low, r.value_high, r.difference, r.difference_low, r.difference_high, r.p_value,
        r.always_valid_low, r.always_valid_high, r.always_valid_p_value, j.srm_p_value, r.agreement,
-       case when not x.is_champion then coalesce(r.verdict, case when j.srm_p_value < 0.001 then 'sample_ratio' else 'too_early' end)
+       case when o.outdated is not null then 'too_early'
+         when not x.is_champion then coalesce(r.verdict, case when j.srm_p_value < 0.001 then 'sample_ratio' else 'too_early' end)
          end as verdict,
        case when x.is_champion then null
+         when o.outdated is not null then o.outdated
          when r.verdict in ('better', 'worse', 'no_difference') then format('%s, %s to %s', r.reason,
            to_char(e.started_at at time zone mo.time_zone, 'FMDD Mon YYYY'), to_char(r.day at time zone mo.time_zone, 'FMDD Mon YYYY'))
          when r.version_id is not null then r.reason
+         when exists (select from pgscore_data.unread_labels u where u.model_id = e.model_id and u.is_unreadable)
+           then 'its labels are not judged, as their source cannot be read: pgscore.label_sources has the error'
          when coalesce(c.n, 0) = 0 and (
              exists (select from pgscore_data.uncounted_version u where u.experiment_id = e.experiment_id and u.version_id = x.version_id)
              or exists (select from pgscore_data.scored y
@@ -72,6 +76,9 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
   left join lateral (
     select y.* from pgscore_data.experiment_result y
      where y.experiment_id = e.experiment_id and y.version_id = x.version_id and y.metric = k.metric order by y.day desc limit 1) r on true
+ cross join lateral (
+   select case when r.version_id is not null and not x.is_champion
+            then pgscore_data._outdated(e.experiment_id, x.version_id, k.metric) end as outdated) o
  cross join lateral (
    select sum(l.n_labeled) as n_labeled, sum(l.n_labeled + l.n_awaiting) as n,
           sum(l.n_labeled)::float8 / nullif(sum(l.n_labeled + l.n_awaiting), 0) as label_coverage

@@ -24,6 +24,8 @@ select m.name as model, s.source_schema || '.' || s.source_name as source,
                           where v.model_id = s.model_id)
          and not exists (select from pgscore_data.comparison_due d join pgscore_data.version v on v.version_id = d.of_version
                           where v.model_id = s.model_id)
+         and not exists (select from pgscore_data.experiment_due d join pgscore_data.experiment e using (experiment_id)
+                          where e.model_id = s.model_id)
            as is_settled,
        s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at, s.label_columns
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)

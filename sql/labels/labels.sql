@@ -271,6 +271,7 @@ begin
   select e.model_id, e.source_id, e.key, e.known_at, true from pgscore_data.evaluation e where e.model_id = family.model_id
   union
   select c.model_id, c.source_id, c.key, c.known_at, true from pgscore_data.label_change c where c.model_id = family.model_id;
+  update pgscore_data.monitor m set labels_unset_at = clock_timestamp() where m.model_id = family.model_id;
   perform pgscore_data._wake('labels');
   return new;
 end

@@ -59,8 +59,10 @@ with found as (
    where r.n_days > 0
 )
 select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n, f.other_n, f.value, f.other_value, f.difference,
-       f.low, f.high, f.is_enough, case when a.is_old then 'labels were set anew since' else f.doubt end as doubt,
-       case when not a.is_old then f.needs when f.remedy is not null and not f.is_due then f.remedy
+       f.low, f.high, f.is_enough, coalesce(o.outdated, f.doubt) as doubt,
+       case when o.outdated is null then f.needs when f.remedy is not null and not f.is_due then f.remedy
+         when l.model_id is null then 'labels that judge both versions'
+         when u.is_unreadable then 'labels that can be read: pgscore.label_sources has the error'
          else 'a comparison with the new labels, which a running service makes within minutes' end as needs,
        f.first_day,
        case when f.verdict is not null then f.verdict when not f.is_enough then 'too_early'
@@ -69,27 +71,30 @@ select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n
        concat(case f.source when 'labels' then 'labels that judge both' when 'arms' then 'the arms of experiment ' || f.number
                 when 'shadow' then 'the shadow of experiment ' || f.number else 'a replay (run ' || f.number || ')' end,
               ', ', case when d.first <> d.last then d.first || ' to ' end, d.last) as said_by,
-       x.is_after_experiments
+       x.is_after_experiments, o.outdated
   from found f
   join pgscore_data.metric_kind k using (metric)
-  left join pgscore_data.counted_version o on o.version_id = f.version_id
+  left join pgscore_data.counted_version v on v.version_id = f.version_id
   left join pgscore_data.monitor m using (model_id)
   left join pgscore_data.label_source l using (model_id)
+  left join pgscore_data.unread_labels u using (model_id)
  cross join lateral (
    select f.source = 'labels' and coalesce(f.first_day > all (
             select coalesce(a.stopped_at, 'infinity') from pgscore_data.arm_difference a
              where a.version_id = f.version_id and a.other_id = f.other_id and a.metric = f.metric), false) as is_after_experiments) x
  cross join lateral (
    -- Where new labels are the same as the old ones, nothing is due: what is known stands.
-   select coalesce(f.compared_at < l.set_at and (f.is_due or f.remedy is not null or exists (
-            select from pgscore_data.unread_labels u where u.model_id = l.model_id)), false) as is_old) a
+   select case when f.compared_at < m.labels_unset_at then 'its labels were withdrawn since'
+            when f.compared_at < l.set_at and (f.is_due or f.remedy is not null or u.model_id is not null or exists (
+              select from pgscore_data.touched t join pgscore_data.counted_version c using (version_id) where c.model_id = l.model_id))
+              then 'labels were set anew since' end as outdated) o
  cross join lateral (
    select to_char(f.first_day at time zone m.time_zone, 'FMDD Mon YYYY') as first,
           to_char(f.last_day at time zone m.time_zone, 'FMDD Mon YYYY') as last) d;
 comment on view pgscore_data.evidence is
   'All that is known of how far a version, or a value of one, is from another by a metric: by labels that judge both, by an experiment or '
   'by a replay. is_after_experiments: all labels that judge both are newer than the end of each experiment with both. '
-  'doubt: why it may not be trusted; needs: what would help.';
+  'doubt: why it may not be trusted; needs: what would help. outdated: why it is of other labels than those of now; NULL: it is not.';
 
 create or replace function pgscore_data._evidence(this_version int, other int, segment int, metric text, minimum_labels bigint)
 returns pgscore_data.evidence
@@ -108,3 +113,13 @@ comment on function pgscore_data._evidence(int, int, int, text, bigint) is
   'labels that judge both, unless all of these are newer: in a split an entity has predictions of one version, and the interval of an '
   'experiment, of a shadow too, may be looked at daily. A replay comes last. Of experiments the newest counts, of replays the one with '
   'the most labels. NULL: nothing does.';
+
+create or replace function pgscore_data._outdated(this_experiment bigint, arm int, metric text) returns text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select e.outdated from pgscore_data.evidence e
+   where e.source in ('arms', 'shadow') and e.number = $1 and e.version_id = $2 and e.metric = $3
+$$;
+comment on function pgscore_data._outdated(bigint, int, text) is
+  'Why what is known of an arm by a metric is of other labels than those of now; NULL: it is not.';

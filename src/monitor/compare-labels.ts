@@ -158,7 +158,7 @@ const CLAIM = `with due as materialized (
 const claimComparison = statement<[], Comparison>('claim_comparison', CLAIM);
 
 const END = `update pgscore_data.label_source s
-      set compared_at = clock_timestamp(), rows_compared = coalesce($2, s.rows_compared), compare_seconds = $3, error = $4,
+      set compared_at = case when $4::text is null then clock_timestamp() else s.compared_at end, rows_compared = coalesce($2, s.rows_compared), compare_seconds = $3, error = $4,
           comparing_pid = null, comparing_since = null,
           compare_after = clock_timestamp() + greatest(20 * $3::float8 * interval '1 second', case
             when $4::text is not null then interval '1 minute' when ${IS_CAPTURED} then interval '1 hour' else interval '10 seconds' end)

@@ -32,7 +32,7 @@ export function say(of: readonly number[], right: number, random: Random): Said[
 export async function stagedExperiments() {
   const database = await cloneDatabase();
   const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
-  return { superuser, ada, staged: new StagedExperiments(superuser, ada) };
+  return { database, superuser, ada, staged: new StagedExperiments(superuser, ada) };
 }
 
 class StagedExperiments {

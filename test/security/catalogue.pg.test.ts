@@ -99,6 +99,7 @@ describe('functions', () => {
       'pgscore.arm(text,text[])',
       'pgscore.arm(text,uuid)',
       'pgscore_data._better_versions(integer,integer,text)',
+      'pgscore_data._outdated(bigint,integer,text)',
       'pgscore_models._arm(integer[],jsonb)',
       'pgscore_models._arm_versions(integer)',
       'pgscore_models._columns_writer(integer,regtype)',
