@@ -114,10 +114,18 @@ $$;
 comment on function pgscore_data._agreement(pgscore_data.experiment, int) is
   'Of how many labels a shadow and the champion said the same class, as a share; NULL of another experiment or a regression.';
 
+create or replace function pgscore_data._within_shares(metric text, bound double precision) returns double precision
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return case when metric in ('log_loss', 'mae', 'mse', 'rmse') then bound when bound < -1 then -1 when bound > 1 then 1 else bound end;
+comment on function pgscore_data._within_shares(text, double precision) is
+  'A bound of the difference of a metric of two arms: that of two shares lies between -1 and 1.';
+
 create or replace function pgscore_data._compared_arms(is_shadow boolean)
 returns table (is_other boolean, metric text, n bigint, entities bigint, value double precision, value_low double precision,
   value_high double precision, difference double precision, difference_low double precision, difference_high double precision,
-  p_value double precision, always_valid_low double precision, always_valid_high double precision, always_valid_p_value double precision)
+  p_value double precision, always_valid_low double precision, always_valid_high double precision, always_valid_p_value double precision,
+  told bigint)
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -126,6 +134,10 @@ begin atomic
       from (select * from pgscore_data._compare_parts() union all select * from pgscore_data._compare_ranking()) x
       left join pgscore_data.compared_sum s using (metric)
      where x.segment_id = case when s.is_mean then 0 else (select max(p.segment_id) from pgscore_data.compared_prediction p) end
+  ), arm as (
+    select p.is_other, count(distinct p.entity) as entities
+      from pgscore_data.compared_prediction p where p.segment_id = (select max(x.segment_id) from pgscore_data.compared_prediction x)
+     group by p.is_other
   ), mean as materialized (
     select c.*, x.width * x.error as margin, pgscore_data._always_valid_p_value(c.difference / x.error, c.n_effective) as level
       from pgscore_data._contrast_arms(not is_shadow) c
@@ -147,22 +159,26 @@ begin atomic
        values (a.high - a.value, b.value - b.low)) h (a, b)
      where a.metric not in (select m.metric from mean m) and not a.is_other
   )
-  select o.is_other, o.metric, o.n::bigint, coalesce(case when o.is_other then m.other_entities else m.entities end, r.told::bigint),
+  select o.is_other, o.metric, o.n::bigint, coalesce(case when o.is_other then m.other_entities else m.entities end, w.entities),
          o.value, o.low, o.high,
          case when not o.is_other then coalesce(m.difference, r.difference) end,
-         case when not o.is_other then coalesce(m.difference - 1.959963984540054 * m.standard_error, r.difference - r.below) end,
-         case when not o.is_other then coalesce(m.difference + 1.959963984540054 * m.standard_error, r.difference + r.above) end,
+         case when not o.is_other then pgscore_data._within_shares(o.metric,
+           coalesce(m.difference - 1.959963984540054 * m.standard_error, r.difference - r.below)) end,
+         case when not o.is_other then pgscore_data._within_shares(o.metric,
+           coalesce(m.difference + 1.959963984540054 * m.standard_error, r.difference + r.above)) end,
          case when not o.is_other then pgscore_data._chi2_p_value(coalesce((m.difference / nullif(m.standard_error, 0)) ^ 2,
            -- An interval that is not symmetrical: by its half towards 0.
            (1.959963984540054 * r.difference / nullif(case when r.difference > 0 then r.below else r.above end, 0)) ^ 2), 1) end,
-         case when not o.is_other then m.difference - m.margin end, case when not o.is_other then m.difference + m.margin end,
-         case when not o.is_other then m.level end
-    from own o left join mean m using (metric) left join other r using (metric);
+         case when not o.is_other then pgscore_data._within_shares(o.metric, m.difference - m.margin) end,
+         case when not o.is_other then pgscore_data._within_shares(o.metric, m.difference + m.margin) end,
+         case when not o.is_other then m.level end,
+         coalesce(case when o.is_other then m.other_entities else m.entities end, r.told::bigint)
+    from own o join arm w using (is_other) left join mean m using (metric) left join other r using (metric);
 end;
 comment on function pgscore_data._compared_arms(boolean) is
 'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart, with the interval for one look '
-'and the one that holds at all times. A metric that is no mean has none of the latter, and counts the newest stage. Its entities are how '
-'many independent predictions it is worth, or 0 where there are too few.';
+'and the one that holds at all times. A metric that is no mean has none of the latter, and counts the newest stage. told: by how many '
+'entities a verdict goes; for a metric that is no mean how many independent predictions it is worth, or 0 where there are too few.';
 
 create or replace function pgscore_data._judge_arm(this pgscore_data.experiment, arm int, srm_p_value double precision) returns void
 language plpgsql volatile
@@ -189,11 +205,11 @@ begin
            c.value, c.value_low, c.value_high, c.difference, c.difference_low, c.difference_high, c.p_value,
            c.always_valid_low, c.always_valid_high, c.always_valid_p_value, case when not c.is_other then agreement end,
            case when not c.is_other then v.verdict end, case when not c.is_other then v.reason end
-      from (select x.*, max(x.entities) filter (where x.is_other) over (partition by x.metric) as other_entities
+      from (select x.*, max(x.told) filter (where x.is_other) over (partition by x.metric) as other_told
               from pgscore_data._compared_arms(this.kind = 'shadow') x) c
       join pgscore_data.execution e on e.version_id = arm
       join pgscore_data.experiment_metric k on k.task = e.task and k.metric = c.metric
-     cross join lateral pgscore_data._experiment_verdict(c.metric, c.entities, c.other_entities,
+     cross join lateral pgscore_data._experiment_verdict(c.metric, c.told, c.other_told,
        case when k.is_always_valid then c.always_valid_low else c.difference_low end,
        case when k.is_always_valid then c.always_valid_high else c.difference_high end, srm_p_value, k.is_always_valid or is_over) v
     on conflict (experiment_id, version_id, metric, day) do update set

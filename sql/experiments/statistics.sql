@@ -100,7 +100,9 @@ begin
     reason := format('the arms have not the shares of entities that they were to have: p = %s', trim(to_char(srm_p_value, '9.9EEEE')));
   elsif fewest < 100 then
     verdict := 'too_early';
-    reason := format('an arm has %s entities with labels, and a verdict takes 100', fewest);
+    reason := format('an arm %s, and a verdict takes 100',
+      format(case when metric in ('roc_auc', 'f1_score', 'rmse') then 'is worth %s independent predictions'
+               else 'has %s entities with labels' end, fewest));
   elsif low is null or high is null then
     verdict := 'too_early';
     reason := 'all predictions of an arm are equally right: nothing tells how the metric varies';

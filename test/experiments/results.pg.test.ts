@@ -78,6 +78,8 @@ test('an arm that is better is named so, over the days whose labels are there, w
   for (const metric of ['roc_auc', 'f1_score']) {
     const row = found[`2 ${metric}`];
     expect(row).toMatchObject({ verdict: 'too_early', always_valid_low: null, always_valid_p_value: null });
+    expect(row).toMatchObject({ entities: of(true).length });
+    expect(found[`1 ${metric}`]).toMatchObject({ entities: of(false).length });
     expect(Number(row?.['difference_low'])).toBeGreaterThan(0);
     expect(Number(row?.['p_value'])).toBeLessThan(0.05);
   }

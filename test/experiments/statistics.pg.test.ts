@@ -176,3 +176,12 @@ test('of each metric that versions or arms are judged by it is known which value
       message: `nothing says which values of metric '${metric}' are better`,
     });
 });
+
+test('bounds of a difference of shares lie between -1 and 1, those of other metrics anywhere', async () => {
+  const text = `select pgscore_data._within_shares(m, -2.84) as low, pgscore_data._within_shares(m, 2.281) as high,
+                       pgscore_data._within_shares(m, null) as none from unnest('{precision_score,log_loss}'::text[]) m`;
+  expect((await superuser.query(text)).rows).toEqual([
+    { low: -1, high: 1, none: null },
+    { low: -2.84, high: 2.281, none: null },
+  ]);
+});
