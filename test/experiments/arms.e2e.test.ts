@@ -150,26 +150,28 @@ describe('a row goes to the arm of its key', () => {
       (await alice.query(`select calls_without_key as n from pgscore.experiments where model = 'erf' and is_running`))
         .rows[0].n;
     const keptWithKey = `select from pgscore.online_predictions where model = 'erf' and key is not null`;
-    const keptSince = `select from pgscore.online_predictions where model = 'erf' and asked_at > $1`;
+    const keptSince = `select from pgscore.online_predictions
+      where model = 'erf' and asked_at >= $1 and key is distinct from '{-1}'`;
     expect(await counted()).toBeNull();
     await ada.query(`select pgscore.log_calls('erf', key => '{id}')`);
     // Calls are kept in the order in which they were made: once one has its key, all are kept that were made without.
     await waitFor(
       async () => {
-        await alice.query(`select score('erf', '{"a": 1, "id": 7}'::jsonb)`);
+        await alice.query(`select score('erf', '{"a": 1, "id": -1}'::jsonb)`);
         return (await superuser.query(keptWithKey)).rowCount !== 0;
       },
       { message: 'the gateway to keep keys' },
     );
     const before = Number(await counted());
-    const since = (await superuser.query('select clock_timestamp()::text as now')).rows[0].now;
+    // The time of a call is in whole milliseconds.
+    const { rows } = await superuser.query(`select (clock_timestamp() - interval '2 ms')::text as now`);
     await alice.query(`select score('erf', '{"a": 1}'::jsonb), score('erf', '{"a": 1, "id": null}'::jsonb)`);
     await alice.query(`select score('erf', t) from (select 1::real as a) t`);
     await alice.query(
       `select pgscore.score_rows('erf', array(select jsonb_build_object('a', 1, 'id', nullif(n, 3)) from generate_series(1, 5) n))`,
     );
     await alice.query(`select score('erf', t) from loose t where id <= 50`);
-    await waitFor(async () => (await superuser.query(keptSince, [since])).rowCount === 58, {
+    await waitFor(async () => (await superuser.query(keptSince, [rows[0].now])).rowCount === 58, {
       message: 'the calls to be kept',
     });
     expect(Number(await counted()) - before).toBe(4);
