@@ -86,6 +86,8 @@ let opened: TestPage;
     expect(await footerAt(opened.page, 'performance', day(1, 15))).toEqual([WORDS[2]]);
     expect(await footerAt(opened.page, 'performance', day(1, 25))).toEqual([]);
     expect(await footerAt(opened.page, 'coverage', day(3, 12))).toEqual([WORDS[0]]);
+    // Or the plot of days may still be there.
+    await opened.page.goto('about:blank');
     await opened.page.goto(`${service.url}/#/model/price?grain=month`);
     expect(await footerAt(opened.page, 'performance', day(1, 1))).toEqual([WORDS[2], WORDS[3]]);
   });
