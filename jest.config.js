@@ -1,3 +1,5 @@
+/** Left out unless PGSCORE_TEST_NIGHT=1; CONTRIBUTING.md says what is for the night. */
+const NIGHT = process.env.PGSCORE_TEST_NIGHT === '1' ? [] : ['\\.night\\.'];
 const project = {
   testEnvironment: '<rootDir>/test/support/environment.js',
   extensionsToTreatAsEsm: ['.ts'],
@@ -27,12 +29,13 @@ export default {
       ...project,
       displayName: 'unit',
       testMatch: ['<rootDir>/test/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '\\.(pg|e2e|page)\\.test\\.ts$'],
+      testPathIgnorePatterns: ['/node_modules/', '\\.(pg|e2e|page)\\.test\\.ts$', ...NIGHT],
     },
     {
       ...project,
       displayName: 'database',
       testMatch: ['<rootDir>/test/**/*.{pg,e2e,page}.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', ...NIGHT],
       globalSetup: '<rootDir>/test/support/global-setup.js',
       globalTeardown: '<rootDir>/test/support/global-teardown.js',
     },

@@ -7,15 +7,14 @@ import { expectCommitted } from '../support/committed.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { submitDeploy } from '../support/deploy.ts';
 import { loadRows } from '../support/load-rows.ts';
+import { oneIn } from '../support/night.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { corpus, corpusBytes, corpusRows, expectedRows, fits, verdicts, type CorpusModel, type Verdict } from './corpus/corpus.ts';
 import { differences, waysOf, WHOLE } from './corpus/ways.ts';
 
-/** All with PGSCORE_CORPUS=all; else one in so many, as a model takes about a second. */
-const SHARE = 8;
-const all = process.env['PGSCORE_CORPUS'] === 'all';
-const asked = all ? corpus : corpus.filter((_, index) => index % SHARE === 0);
+/** A model takes about a second. */
+const asked = oneIn(8, corpus);
 
 const database = await cloneDatabase();
 await startTestService(database);
@@ -113,7 +112,7 @@ test.each(asked.map((model) => [model.name, model] as const))('%s', async (name,
   const verdict = await deploy(model, proved ? { ...model.deploy, expect: expectedRows(model) } : model.deploy);
   found[name] = verdict;
   const before = known[name];
-  // What can do more than was written down is judged by its answers; PGSCORE_CORPUS=all with UPDATE_PAGES writes it down.
+  // What can do more than was written down is judged by its answers; PGSCORE_TEST_NIGHT=1 with UPDATE_PAGES writes it down.
   if (before !== undefined && RANK[verdict.execution] <= RANK[before.execution]) expect(verdict).toEqual(before);
   if (verdict.execution === 'refused' || !fits(model, verdict)) return;
   if (model.differs === '') expect(await wrongAnswers(model, verdict.execution)).toEqual({});
@@ -148,6 +147,6 @@ describe('what is refused', () => {
 });
 
 afterAll(async () => {
-  if (!all || Object.keys(found).length < corpus.length) return;
+  if (Object.keys(found).length < corpus.length) return;
   await expectCommitted('test/models/corpus/verdicts.json', `${JSON.stringify(found, null, 1)}\n`);
 });
