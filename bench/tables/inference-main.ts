@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readBatches } from '../../src/copy/read.ts';
 import type { SourceColumn } from '../../src/copy/source-column.ts';
 import { connect } from '../../src/postgres/connect.ts';
-import { fastestGraph } from '../../src/inference/fastest-graph.ts';
+import { fastestGraph } from '../../src/inference/load-model-session.ts';
 import { buildFeeds, type Feeds, TextCache } from '../../src/inference/feeds.ts';
 import { GraphSession } from '../../src/inference/graph-session.ts';
 import type { Graph } from '../../src/inference/graph.ts';

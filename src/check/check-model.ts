@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { isStorableJson } from '../lib/text.ts';
 import { categoriesOf } from './column-flow.ts';
-import type { CheckOptions } from './check-options.ts';
+import type { CheckOptions } from './evidence.ts';
 import { mapFeatures, declaredInputs } from './features.ts';
 import { gate } from '../onnx/gate.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
@@ -10,14 +10,13 @@ import { normalise } from '../onnx/normalise.ts';
 import type { Outline } from '../onnx/outline.ts';
 import { decideNulls } from './null-handling.ts';
 import type { Signature } from '../inference/signature.ts';
-import { trainedUntil } from './trained-until.ts';
-import { trainingBaseline, type FeatureBaseline } from './training-baseline.ts';
+import { trainedUntil, trainingBaseline, type FeatureBaseline } from './training-metadata.ts';
 import { tryBatches } from './batch-freedom.ts';
 import { compareExpected, type ExpectationReport } from './expectation.ts';
 import { knownDifferences } from './known-differences.ts';
-import type { Reference } from './reference-answers.ts';
-import { referenceFor, sampleRows } from './reference.ts';
-import type { Preparation } from './trial.ts';
+import type { Reference } from '../to-sql/differences.ts';
+import { sampleRows } from './sample-runs.ts';
+import { referenceFor, type Preparation } from './trial.ts';
 
 /** What is known of a model before it is proven. The graph to serve comes as bytes, and from the probe as a file. */
 export type CheckedModel<Graph = Uint8Array> = {

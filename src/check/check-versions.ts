@@ -4,15 +4,14 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
 import { storable } from '../lib/text.ts';
 import type { Logger } from '../log.ts';
-import type { CheckOptions } from './check-options.ts';
+import type { CheckOptions } from './evidence.ts';
 import { type ProbeLimits, probeModel } from './probe-model.ts';
 import { acceptVersion, claimVersion, type ClaimedVersion, renewVersion, rejectVersion } from './version-queue.ts';
 import { type LoadedVersion, saveOriginal } from './load-version.ts';
 import { inModelFolder, type ModelFile } from '../onnx/model-folder.ts';
 import { makeNative, type ToProve } from './make-native.ts';
 import type { RunMetrics } from '../runs/metrics.ts';
-import { CompileThread } from '../to-sql/compile-thread.ts';
-import { givenRows } from '../to-sql/given-rows.ts';
+import { CompileThread, givenRows } from '../to-sql/compile-thread.ts';
 import type { ProbeOptions, ProbeReport, RowsFor } from './check-model.ts';
 
 const MOST_ATTEMPTS = 3;

@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { labelsAttribute } from '../onnx/attributes.ts';
 import { constantLabels } from '../onnx/constants.ts';
-import type { CheckOptions } from './check-options.ts';
+import type { CheckOptions } from './evidence.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
 import type { Normalised } from '../onnx/normalise.ts';
 import { producerBehind, type GraphNode, type Outline } from '../onnx/outline.ts';

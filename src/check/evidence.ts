@@ -1,9 +1,29 @@
+import { type Kind, type Task, isFloat, type Signature } from '../inference/signature.ts';
 import { PgscoreError } from '../errors.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
-import { isFloat, type Signature } from '../inference/signature.ts';
 import { producerBehind, type Outline } from '../onnx/outline.ts';
-import type { CheckOptions } from './check-options.ts';
 import type { SampleValues } from './sample-runs.ts';
+
+/** What becomes of a NULL in a float feature: as the graph handles it, always a bad row, or always NaN. */
+type NullRule = 'auto' | 'error' | 'nan';
+
+/** What whoever deploys a model may say about it; all that is left out is found in the file. */
+export type CheckOptions = {
+  /** Names of the columns, in the order of training. */
+  features?: readonly string[] | undefined;
+  nulls?: NullRule | undefined;
+  /** Feature name -> the value that stands in for NULL. */
+  nullValues?: Readonly<Record<string, number | string | boolean>> | undefined;
+  task?: Task | Kind | undefined;
+  /** In the order of the probability columns. */
+  classLabels?: readonly string[] | undefined;
+  /** Names of the values of a row, in their order, of a model that gives several. */
+  targets?: readonly string[] | undefined;
+  positiveClass?: string | undefined;
+  threshold?: number | undefined;
+  /** The numbers of a classifier are logits or log-probabilities. */
+  logits?: boolean | undefined;
+};
 
 /** The half of a signature that says what the outputs mean. */
 export type OutputMeaning = Pick<

@@ -1,6 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import type { JsonRow } from '../inference/json-rows.ts';
-import { arrayOf } from '../inference/json-arrays.ts';
+import { type JsonRow, arrayOf } from '../inference/json-rows.ts';
 import { numbersOf, type Predictions } from '../inference/predictions.ts';
 import { columnsOf, renameColumns } from '../inference/match-columns.ts';
 import type { ModelSession } from '../inference/session.ts';

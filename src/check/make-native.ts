@@ -4,9 +4,8 @@ import { transaction, type Queryable, statement } from '../postgres/statement.ts
 import type { JsonRow } from '../inference/json-rows.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import type { Signature, Feature } from '../inference/signature.ts';
-import type { Compiled, Part } from '../to-sql/compiled.ts';
-import { differences, type NativeAnswer } from '../to-sql/differences.ts';
-import { predictionsOf, type Reference } from './reference-answers.ts';
+import type { Compiled, Part } from '../to-sql/compile.ts';
+import { differences, type NativeAnswer, predictionsOf, type Reference } from '../to-sql/differences.ts';
 import { decisionOf } from '../to-sql/answers.ts';
 import type { NativeBody } from '../to-sql/render.ts';
 

@@ -7,9 +7,8 @@ import { PipedProgram } from '../lib/child-process.ts';
 import { limitWork } from '../lib/work-time.ts';
 import { MAX_MODEL_BYTES } from '../onnx/gate.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, CheckedModel } from './check-model.ts';
-import { frameOf } from './frames.ts';
+import { frameOf, readVerdict, type Asked } from './verdict.ts';
 import type { ModelFile } from '../onnx/model-folder.ts';
-import { readVerdict, type Asked } from './verdict.ts';
 
 export type ProbeLimits = {
   /** CPU time from start to verdict; default a minute. */

@@ -6,7 +6,9 @@ import type { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
 import { runFailure } from '../inference/ort-errors.ts';
 import { observedOutputs, type ObservedOutput } from '../inference/outputs.ts';
-import type { Signature } from '../inference/signature.ts';
+import { stepOf, type Signature } from '../inference/signature.ts';
+import { mulberry32 } from '../lib/random.ts';
+import type { MappedFeature } from './features.ts';
 
 /** What the outputs were for the sample rows that the model took: by output, row and column. */
 export type SampleValues = ReadonlyMap<string, readonly (readonly unknown[])[]>;
@@ -68,4 +70,49 @@ function withRowEach(observed: ObservedOutput[], outputs: readonly RunOutput[], 
   const left = observed.filter((output) => !kept.includes(output) && !output.type.startsWith('float'));
   for (const { name } of left) warnings.push(`output '${name}' has no value for each row, and is not read`);
   return kept;
+}
+
+type Draw = (random: () => number) => number;
+
+/** One way to fill a row, for each sample: what one model refuses or turns to NaN, another one needs. */
+const DRAWS: readonly Draw[] = [
+  () => 0,
+  () => 1,
+  (random) => Math.floor(random() * 4),
+  (random) => random() * 2 - 1,
+  (random) => random(),
+  (random) => random() * 100,
+  (random) => -Math.floor(random() * 10),
+];
+
+/**
+ * Rows to try a model on, the same ones at every call. `categories` are the values that the graph knows for each feature:
+ * others are taken only where there are none.
+ */
+export function sampleRows(features: readonly MappedFeature[], categories: readonly string[][]): JsonRow[] {
+  const random = mulberry32(1);
+  return DRAWS.map((draw, row) =>
+    Object.fromEntries(
+      features.map((feature, index) => {
+        const known = categories[index] ?? [];
+        const cell = () => (known.length > 0 ? known[row % known.length] : cellOf(feature, draw(random), row));
+        return [feature.name, feature.width === 1 ? cell() : Array.from({ length: lengthOf(feature, row) }, cell)];
+      }),
+    ),
+  );
+}
+
+const STEPS = 4;
+
+/** Arrays of any length differ in it from row to row, and agree in it within a row. */
+function lengthOf({ width, shape = [width || null] }: MappedFeature, row: number): number {
+  return width === 0 ? (STEPS + (row % 3)) * stepOf(shape) : width;
+}
+
+function cellOf({ type, element }: MappedFeature, number: number, row: number): unknown {
+  if (type === 'string') return 'abc'.charAt(row % 3);
+  if (type === 'bool') return row % 2 === 1;
+  if (type !== 'int32' && type !== 'int64') return number;
+  const whole = Math.round(number);
+  return element?.startsWith('u') === true ? Math.abs(whole) : whole;
 }

@@ -1,18 +1,18 @@
 import { classLabelsOf } from './class-labels.ts';
-import type { CheckOptions } from './check-options.ts';
+import type { CheckOptions, OutputMeaning } from './evidence.ts';
 import { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
 import type { Normalised } from '../onnx/normalise.ts';
 import { checkTensorsOnly, outputReader } from '../inference/outputs.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { ModelSession } from '../inference/session.ts';
-import type { OutputMeaning } from './evidence.ts';
 import { meaningOfValues, type Evidence } from './meaning-of-values.ts';
 import { outputMeaning } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
 import { checkOwnLabels, checkPredictions, withoutMargins } from './check-predictions.ts';
 import { activated } from './logits.ts';
 import { runSamples } from './sample-runs.ts';
+import { SILENT, type Reference } from '../to-sql/differences.ts';
 
 /** A model that loaded, scored the samples, and was understood. */
 export type Trial = {
@@ -97,4 +97,28 @@ function meaningOfTensors(evidence: Evidence, warnings: string[]): OutputMeaning
     checkTensorsOnly(evidence.outline);
     throw error;
   }
+}
+
+/** Of rows and classes; as JSON they come to 40 MB. */
+const MOST_NUMBERS = 2_000_000;
+
+/** What a model says of rows, to prove a compiled function by; null where that is too much. */
+export async function referenceFor(session: ModelSession, asked: readonly JsonRow[]): Promise<Reference | null> {
+  if (asked.length * Math.max(1, session.signature.classLabels.length) > MOST_NUMBERS) return null;
+  const { score, label, probabilities, errors } = await predictRows(session, asked);
+  const rows = asked.flatMap((_, row) => ((errors.get(row)?.code ?? SILENT) === SILENT ? [row] : []));
+  const classes = session.signature.classLabels.length;
+  return {
+    rows,
+    score: rows.map((row) => orNull(score[row])),
+    label: label && rows.map((row) => label[row] ?? 0),
+    probabilities:
+      probabilities &&
+      rows.flatMap((row) => [...probabilities.subarray(row * classes, (row + 1) * classes)].map(orNull)),
+    silent: rows.flatMap((row, place) => (errors.has(row) ? [place] : [])),
+  };
+}
+
+function orNull(value: number | undefined): number | null {
+  return value === undefined || Number.isNaN(value) ? null : value;
 }

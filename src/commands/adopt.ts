@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { setting } from '../config.ts';
 import { connect } from '../postgres/connect.ts';
 import { adopt } from '../install/installation.ts';
-import { databaseCommand, invocation } from './invocation.ts';
+import { databaseCommand, invocation } from './options.ts';
 import { withClient } from './connection.ts';
 
 const DESCRIPTION = `Makes a restored copy of a database an installation of its own.

@@ -5,14 +5,12 @@ import type pg from 'pg';
 import { serviceConfig } from '../config.ts';
 import { connectAsPerson } from '../postgres/connect.ts';
 import { createLogger } from '../log.ts';
-import { dataDirOf, DEFAULT_DATA_DIR } from './demo-location.ts';
-import { keepArriving } from './demo/arrivals.ts';
-import { loadFlights } from './demo/flights.ts';
+import { dataDirOf, DEFAULT_DATA_DIR } from './connection.ts';
+import { keepArriving, loadFlights } from './demo/flights.ts';
 import { startDemoServer, type DemoServer, type Person } from './demo/server.ts';
 import { STORY, WATCHING } from './demo/story.ts';
 import { summarise, type DemoSummary, tellStory } from './demo/tell.ts';
-import { invocation, type Invocation } from './invocation.ts';
-import { settingOption } from './options.ts';
+import { invocation, type Invocation, settingOption } from './options.ts';
 import { listOf } from './output.ts';
 
 const INT8 = 20;

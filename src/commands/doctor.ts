@@ -3,16 +3,12 @@ import type pg from 'pg';
 import type { Flags } from '../config.ts';
 import { connect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
-import { urlOrDemo } from './demo-location.ts';
-import { checkCitus } from './doctor/citus.ts';
-import { fail, ok, type Finding } from './doctor/finding.ts';
-import { checkInstallation, checkOnline } from './doctor/installation.ts';
-import { checkLogins, checkRoles } from './doctor/roles.ts';
-import { checkLocale, checkNode, checkOnnxRuntime } from './doctor/machine.ts';
-import { checkNotify, checkServer } from './doctor/server.ts';
+import { urlOrDemo } from './connection.ts';
+import { checkCitus, checkNotify, checkServer } from './doctor/server.ts';
+import { fail, ok, type Finding, checkLocale, checkNode, checkOnnxRuntime } from './doctor/machine.ts';
+import { checkInstallation, checkOnline, checkLogins, checkRoles } from './doctor/installation.ts';
 import { failureOf } from './failure.ts';
-import { databaseCommand, invocation } from './invocation.ts';
-import { settingOption } from './options.ts';
+import { databaseCommand, invocation, settingOption } from './options.ts';
 import { visible } from './output.ts';
 
 const DESCRIPTION = `Checks this machine, the server, the installation and its roles, and says what to run where something is wrong.

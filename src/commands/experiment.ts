@@ -4,9 +4,8 @@ import { callFunction, type Argument } from '../client/connection.ts';
 import { PgscoreError } from '../errors.ts';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { databaseCommand, invocation } from './invocation.ts';
+import { databaseCommand, invocation, namesOption, numberOption } from './options.ts';
 import { rowsOfModel } from './models.ts';
-import { namesOption, numberOption } from './options.ts';
 import { tableOf } from './output.ts';
 
 const DESCRIPTION = `Has other versions of a model answer for a share of entities, or score in its shadow.`;

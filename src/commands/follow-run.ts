@@ -1,7 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Connection } from '../client/connection.ts';
 import { waitForRun, type Run } from '../client/runs.ts';
-import { holdInterrupt } from './interrupt.ts';
 import type { Output } from './output.ts';
 
 /**
@@ -66,4 +65,33 @@ function lineProgress(output: Output): RunProgress {
 
 function rateOf(run: Run): string {
   return Math.round(run.rowsPerSecond ?? 0).toLocaleString('en');
+}
+
+/** Ctrl-C while something is waited for. */
+type Interrupt = {
+  /** Is aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
+  release(): void;
+};
+
+/** Holds the first Ctrl-C back and calls `pressed`; the second ends the process at once. */
+function holdInterrupt(pressed: () => void): Interrupt {
+  const controller = new AbortController();
+  const hold = (): void => {
+    process.once('SIGINT', leave);
+    pressed();
+    controller.abort();
+  };
+  process.once('SIGINT', hold);
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.removeListener('SIGINT', hold);
+      process.removeListener('SIGINT', leave);
+    },
+  };
+}
+
+function leave(): never {
+  process.exit(130);
 }

@@ -4,9 +4,8 @@ import type pg from 'pg';
 import { callFunction, type Argument } from '../client/connection.ts';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { databaseCommand, invocation } from './invocation.ts';
+import { databaseCommand, invocation, numberOption } from './options.ts';
 import { rowsOfModel } from './models.ts';
-import { numberOption } from './options.ts';
 import { tableOf } from './output.ts';
 
 const DESCRIPTION = `Says what a version must pass before it becomes the champion of its model.`;

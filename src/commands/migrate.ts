@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
 import { setting } from '../config.ts';
-import { migrate } from '../install/migrate.ts';
-import type { Migrated } from '../install/migrate.ts';
-import { databaseCommand, invocation } from './invocation.ts';
-import { settingOption } from './options.ts';
+import { migrate, type Migrated } from '../install/migrate.ts';
+import { databaseCommand, invocation, settingOption } from './options.ts';
 
 const DESCRIPTION = `Installs pgscore in a database, or brings it up to date. Safe to run again, and from several places at once: it says whose session it waits for, for five minutes.
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
-import { databaseCommand, invocation } from './invocation.ts';
+import { databaseCommand, invocation } from './options.ts';
 import { listOf, tableOf, type Row } from './output.ts';
 import { inDatabase } from './connection.ts';
 

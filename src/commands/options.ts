@@ -1,8 +1,23 @@
-import { Option } from 'commander';
-import type { Command } from 'commander';
-import { OPTIONS } from '../config.ts';
-import type { Flags, OptionName, OptionSpec } from '../config.ts';
+import { type Command, Option } from 'commander';
+import { type Flags, OPTIONS, type OptionName, type OptionSpec } from '../config.ts';
+import { outputTo, type Output } from './output.ts';
 import { PgscoreError } from '../errors.ts';
+
+/** What a command was called with, besides its own arguments. */
+export type Invocation = { readonly flags: Flags; readonly output: Output };
+
+export function invocation(command: Command): Invocation {
+  const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
+  return { flags: flagsOf(command), output: outputTo(process, json) };
+}
+
+/** A new command that works in a database and can answer in JSON. */
+export function databaseCommand(parent: Command, name: string): Command {
+  return parent
+    .command(name)
+    .addOption(settingOption('databaseUrl'))
+    .option('--json', 'print the result, or the error, as one JSON document');
+}
 
 /** A setting of config.ts as an option of a command. */
 export function settingOption(name: OptionName): Option {
@@ -57,4 +72,35 @@ export function numberOption(flag: string) {
 export function runArgument(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new PgscoreError('usage', `"${text}" is not the number of a run`, { remedy: 'pgscore runs lists them.' });
+}
+
+/** How a source is read, and where its predictions go. */
+export function addReadOptions(command: Command): Command {
+  return command
+    .option('--target <name>', 'view with the latest prediction for each key (default: the source and _scores)')
+    .option('--target-schema <schema>', 'where it is (default: your current schema)')
+    .option('--key <a,b>', 'columns that identify a row (default: the primary key)', namesOption('--key'))
+    .option('--event-time <column>', 'column that says what time a prediction is for')
+    .option(
+      '--column-map <json>',
+      'columns of features that have another name: {"feature": "column"}',
+      jsonOption('--column-map'),
+    )
+    .option(
+      '--rls <rule>',
+      'error or filter: fail where a row-level policy hides rows, or score those you see (default: error)',
+    );
+}
+
+/** The same for a run over the whole source. */
+export function addSourceOptions(command: Command): Command {
+  return addReadOptions(command)
+    .option('--publish', 'show the predictions as the latest ones, though the version is not champion')
+    .option('--no-publish', 'keep the predictions to the history')
+    .option(
+      '--error-limit <n>',
+      'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
+      numberOption('--error-limit'),
+    )
+    .option('--only-changed', 'score only rows that are new or changed since the last such run into the target');
 }

@@ -3,8 +3,8 @@ import type { Option } from 'commander';
 import { VERSION } from '../version.ts';
 import { addAdopt } from './adopt.ts';
 import { addAlerts } from './alerts.ts';
-import { addAudit } from './audit.ts';
-import { addCancel } from './cancel.ts';
+import { addAudit, addVersionCommands } from './versions.ts';
+import { addCancel, addRuns } from './runs.ts';
 import { addDemo } from './demo.ts';
 import { addDeploy } from './deploy.ts';
 import { addDoctor } from './doctor.ts';
@@ -12,14 +12,12 @@ import { addExperiment } from './experiment.ts';
 import { addGates } from './gates.ts';
 import { addMigrate } from './migrate.ts';
 import { addModels } from './models.ts';
-import { addRuns } from './runs.ts';
 import { addSchedule } from './schedule.ts';
 import { addReplay } from './replay.ts';
 import { addScore } from './score.ts';
 import { addServe } from './serve.ts';
 import { addSql } from './sql.ts';
 import { addUninstall } from './uninstall.ts';
-import { addVersionCommands } from './versions.ts';
 import { addWatchCommands } from './watch.ts';
 
 const DESCRIPTION = `A scoring engine for ONNX models that lives in a PostgreSQL database.

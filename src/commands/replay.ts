@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import { replay, type ReplayOptions } from '../client/replay.ts';
 import { PgscoreError } from '../errors.ts';
 import { followRun } from './follow-run.ts';
-import { databaseCommand, invocation } from './invocation.ts';
+import { databaseCommand, invocation, jsonOption, namesOption, numberOption } from './options.ts';
 import { listOf } from './output.ts';
-import { jsonOption, namesOption, numberOption } from './options.ts';
 import { readRun } from './runs.ts';
 import { inPersonsDatabase } from './connection.ts';
 

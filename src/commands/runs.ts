@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import type { RunRow } from '../postgres/catalog.ts';
+import { catalog, rowsOf, type RunRow } from '../postgres/catalog.ts';
 import { PgscoreError } from '../errors.ts';
-import { databaseCommand, invocation } from './invocation.ts';
-import { numberOption, runArgument } from './options.ts';
-import { listOf, tableOf } from './output.ts';
-import type { Row } from './output.ts';
+import { databaseCommand, invocation, numberOption, runArgument } from './options.ts';
+import { listOf, tableOf, type Row } from './output.ts';
 import { inDatabase } from './connection.ts';
+import { callFunction } from '../client/connection.ts';
 
 const DESCRIPTION = `Lists your runs, newest first, or shows one of them. Members of pgscore_owner see everybody's.`;
 
@@ -64,4 +62,20 @@ function withoutErrors({ run, state, error, rows_failed: failed }: RunRow): stri
 function briefly(run: RunRow): Row {
   const { model, source, target, state, rows_done, rows_failed, requested_by, requested_at, error } = run;
   return { run: run.run, model, source, target, state, rows_done, rows_failed, requested_by, requested_at, error };
+}
+
+export function addCancel(program: Command): void {
+  databaseCommand(program, 'cancel')
+    .summary('ask for a run to be stopped')
+    .description('Asks for a run to be stopped. Its predictions are discarded; those that were there before stay.')
+    .argument('<run>', 'number of the run', runArgument)
+    .action(async (run: number, _options, command: Command) => {
+      const { flags, output } = invocation(command);
+      const asked = await inDatabase(flags, (client) =>
+        callFunction(client, 'pgscore.cancel_run', [['run', 'bigint', run]]),
+      );
+      output.result({ run, cancelling: asked }, () =>
+        asked === true ? `Run ${run} is being cancelled.` : `Run ${run} had already ended.`,
+      );
+    });
 }

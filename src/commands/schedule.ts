@@ -4,11 +4,9 @@ import type pg from 'pg';
 import { callFunction, type Argument } from '../client/connection.ts';
 import { sourceArguments, type SourceOptions } from '../client/runs.ts';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
-import { databaseCommand, invocation } from './invocation.ts';
-import { numberOption } from './options.ts';
+import { databaseCommand, invocation, numberOption, addSourceOptions } from './options.ts';
 import { tableOf } from './output.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { addSourceOptions } from './source-options.ts';
 
 const DESCRIPTION = `Scores sources again and again, with your rights at each time.`;
 

@@ -4,12 +4,9 @@ import type pg from 'pg';
 import { setting } from '../config.ts';
 import { connect } from '../postgres/connect.ts';
 import { PgscoreError } from '../errors.ts';
-import { asOwner } from '../install/as-owner.ts';
-import { dropRoles, type DroppedRoles } from '../install/drop-roles.ts';
-import { readHoldings, type Holdings } from '../install/holdings.ts';
-import { installationState, notInstalled } from '../install/installation.ts';
-import { uninstall } from '../install/uninstall.ts';
-import { databaseCommand, invocation } from './invocation.ts';
+import { asOwner, installationState, notInstalled } from '../install/installation.ts';
+import { dropRoles, type DroppedRoles, readHoldings, type Holdings, uninstall } from '../install/uninstall.ts';
+import { databaseCommand, invocation } from './options.ts';
 import type { Output } from './output.ts';
 import { withClient } from './connection.ts';
 

@@ -5,10 +5,8 @@ import { callFunction, type Argument } from '../client/connection.ts';
 import { sourceArguments, type SourceOptions } from '../client/runs.ts';
 import { catalog, rowsOf } from '../postgres/catalog.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { databaseCommand, invocation } from './invocation.ts';
-import { jsonOption } from './options.ts';
+import { databaseCommand, invocation, jsonOption, addReadOptions } from './options.ts';
 import { tableOf, type Row } from './output.ts';
-import { addReadOptions } from './source-options.ts';
 
 const DESCRIPTION = `Follows a source: scores its rows as they are written, and removes those that are deleted from the target.
 

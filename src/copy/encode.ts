@@ -1,10 +1,9 @@
 import type { Binary, Data } from 'apache-arrow';
 import { PgscoreError } from '../errors.ts';
-import type { SegmentPlaces } from '../lib/segment-places.ts';
+import type { SegmentPlaces, DecodedBatch } from './batch.ts';
 import { type ViewedBytes, viewed } from '../lib/bytes.ts';
 import { numbersOf, type Predictions, type RowErrorCode } from '../inference/predictions.ts';
 import { GIVES, type Task } from '../inference/signature.ts';
-import type { DecodedBatch } from './batch.ts';
 import { encodedField, FieldWriter } from './field-writer.ts';
 
 type PredictionTarget = {

@@ -1,6 +1,5 @@
 import { ROLLOUT_QUERIES } from './rollout-queries.ts';
-import { MODEL, MONTH, VERSION, VERSIONS, type PageQuery } from './page-query.ts';
-import { TARGET_QUERIES } from './target-queries.ts';
+import { MODEL, MONTH, VERSION, VERSIONS, type PageQuery } from './page-data.ts';
 
 /** A year of days, seven of weeks, thirty of months; of each version. */
 const MOST_WINDOWS = 366;
@@ -14,6 +13,7 @@ const FEATURE = ['feature', 'text'] as const;
 /** One of several values of a row; empty or left out: the score. */
 const TARGET = ['target', 'target'] as const;
 const OF_MONTH = `window_date >= $3::date and window_date < ($3::date + interval '1 month')::date`;
+const IN_MONTH = 'where model_name = $1 and model_version = $2 and window_date = $3::date and segment_key is null';
 const MODEL_OF_RUN = `regexp_replace(model, '@[0-9]+$', '')`;
 
 function performance(task: string, suffix: string): PageQuery {
@@ -144,7 +144,27 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   ...performances(),
   ...segments(),
-  ...TARGET_QUERIES,
+  // Of models that give several values a row: targets, labels or quantiles.
+  targets: {
+    text: `select n.name as target, n.quantile
+             from pgscore_data.version_value n join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
+            where m.name = $1 and v.number = $2 order by n.place limit 500`,
+    parameters: [MODEL, VERSION],
+  },
+  'targets-regression': {
+    text: `select target, quantile, n_labeled, mae, mae_ci_low, mae_ci_high, rmse, r2, pinball_loss, coverage, coverage_ci_low, coverage_ci_high
+             from pgscore_bi.regression_performance_monthly ${IN_MONTH} and target is not null limit 500`,
+    parameters: [MODEL, VERSION, MONTH],
+  },
+  'targets-binary': {
+    text: `select target, n_labeled, accuracy, accuracy_ci_low, accuracy_ci_high, precision_score, recall_score, f1_score, roc_auc
+             from pgscore_bi.binary_performance_monthly ${IN_MONTH} and target is not null limit 500`,
+    parameters: [MODEL, VERSION, MONTH],
+  },
+  'subset-accuracy': {
+    text: `select subset_accuracy, subset_accuracy_ci_low, subset_accuracy_ci_high from pgscore_bi.multilabel_performance_monthly ${IN_MONTH} limit 1`,
+    parameters: [MODEL, VERSION, MONTH],
+  },
   coverage: {
     text: `select c.* from pgscore_bi.label_coverage_daily c
             where c.model_name = $1 and c.model_version = $2 order by c.window_date desc limit ${MOST_WINDOWS}`,

@@ -1,4 +1,4 @@
-import { MODEL, VERSIONS, type PageQuery } from './page-query.ts';
+import { MODEL, VERSIONS, type PageQuery } from './page-data.ts';
 
 const NEWEST_EXPERIMENT = `(select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)`;
 

@@ -1,8 +1,7 @@
 import type { RunOutput } from './graph.ts';
-import { numbers, reject, type OutputReader } from './output-reader.ts';
+import { numbers, reject, type OutputReader, multilabelReader, neededValues, valuesReader } from './value-outputs.ts';
 import type { RowError } from './predictions.ts';
 import { hasOwnLabel, type Margins, type Signature, type TensorType } from './signature.ts';
-import { multilabelReader, neededValues, valuesReader } from './value-outputs.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Outline } from '../onnx/outline.ts';
 

@@ -3,7 +3,7 @@ import { rowsAtOnce, rowsByLength, takenRows } from './arrays.ts';
 import { emptyFeed, paddedRowsOf, rowsOf, type Feed } from './feed.ts';
 import { buildFeeds, type Feeds, TextCache } from './feeds.ts';
 import { type Graph, type RunOutput, GraphLost } from './graph.ts';
-import type { OutputReader } from './output-reader.ts';
+import type { OutputReader } from './value-outputs.ts';
 import { checkRows, neededOutputs, outputReader } from './outputs.ts';
 import { reasonOf } from './ort-errors.ts';
 import { blankErrors, copyPrediction, emptyPredictions, type Predictions, type RowError } from './predictions.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { asOwner } from './as-owner.ts';
+import { asOwner } from './installation.ts';
 
 /** Whether score() can ask the service for models that are not native, and if not, why and what to run. */
 export type Dblink =

@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Kysely, Migrator, PostgresAdapter, PostgresDialect, sql } from 'kysely';
-import type { Migration, PostgresPool } from 'kysely';
+import { Kysely, Migrator, PostgresAdapter, PostgresDialect, sql, type Migration, type PostgresPool } from 'kysely';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { packageFile } from '../lib/package-file.ts';
-import { LOCK_TIMEOUT, whileInUse } from './while-in-use.ts';
+import { transaction } from '../postgres/statement.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import { retrying } from '../lib/retry.ts';
 
 const FOLDER = packageFile('migrations');
 
-export type MigrationFile = { readonly name: string; readonly text: string; readonly sha256: string };
+type MigrationFile = { readonly name: string; readonly text: string; readonly sha256: string };
 
 /** The numbered files of migrations/, in order. */
 export async function migrationFiles(): Promise<MigrationFile[]> {
@@ -92,4 +93,49 @@ async function refuseNewer(client: pg.Client, files: readonly MigrationFile[]): 
 function failed(error: unknown, name: string | undefined): PgscoreError {
   const reason = error instanceof Error ? error.message : String(error);
   return new PgscoreError('internal', `migration ${name ?? ''} failed: ${reason}`, { cause: error });
+}
+
+const SQL = packageFile('sql');
+
+/** Runs the files that sql/order.txt lists, in one transaction: the functions, views and grants as they are now. */
+export async function defineAll(client: pg.Client): Promise<void> {
+  const names = (await readFile(join(SQL, 'order.txt'), 'utf8')).split('\n').filter(Boolean);
+  const attempt = () =>
+    transaction(client, async () => {
+      await client.query('set local check_function_bodies = off');
+      await client.query(LOCK_TIMEOUT);
+      for (const name of names) await client.query(await readFile(join(SQL, name), 'utf8')).catch(notDefined(name));
+    });
+  await whileInUse(attempt);
+}
+
+function notDefined(name: string) {
+  return (error: unknown): never => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PgscoreError('internal', `sql/${name} failed: ${reason}`, { cause: error });
+  };
+}
+
+/** Sessions that use what is being changed show themselves so. */
+const IN_USE = ['40P01', '55P03', 'XX000'];
+
+/** For the transaction. Readers queue behind a lock that is waited for, so it is not waited for long. */
+const LOCK_TIMEOUT = "set local lock_timeout = '3s'";
+
+/** Tries a transaction that changes what others use until it got its locks, at most ten times. */
+async function whileInUse<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  try {
+    return await retrying(attempt, { attempts: 10, pauseMs: 50, again: isInUse });
+  } catch (error) {
+    if (!isInUse(error)) throw error;
+    throw new PgscoreError(error.code, error.message, {
+      remedy:
+        'End the transactions that are open in this database (state, query and pid are in pg_stat_activity), and migrate again.',
+      cause: error.cause,
+    });
+  }
+}
+
+function isInUse(error: unknown): error is PgscoreError {
+  return error instanceof PgscoreError && IN_USE.includes(sqlState(error.cause) ?? '');
 }

@@ -1,4 +1,4 @@
-import type { SegmentPlaces } from '../lib/segment-places.ts';
+import type { SegmentPlaces } from '../copy/batch.ts';
 import { hashBytes, sameBytes } from '../lib/bytes.ts';
 import { statement } from '../postgres/statement.ts';
 import type { PipelinedStatement } from '../postgres/pipeline.ts';

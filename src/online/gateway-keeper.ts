@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
-import type { GatewayAddress, GatewaySettings } from './messages.ts';
+import { type GatewayAddress, type GatewaySettings, GatewayProcess } from './gateway-process.ts';
 import type { GatewayStatistics } from './statistics.ts';
 import { RestartDelay } from '../lib/child-process.ts';
 import { pause } from '../lib/retry.ts';
 import type { Logger } from '../log.ts';
 import { type LoadedVersion, wantedVersions } from '../check/load-version.ts';
-import { GatewayProcess } from './gateway-process.ts';
 import { Wakeable } from '../lib/wakeable.ts';
 import { ITERATIONS_OF_KEY, ITERATIONS_OF_PASSWORD } from './protocol/scram.ts';
 

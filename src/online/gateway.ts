@@ -7,7 +7,7 @@ import { Batcher } from './batcher.ts';
 import type { Call } from './requests/call.ts';
 import { GatewayServer } from './protocol/server.ts';
 import { permissionOf, Permissions } from './requests/authorise.ts';
-import type { GatewayAddress, GatewaySettings, VersionStep } from './messages.ts';
+import type { GatewayAddress, GatewaySettings, VersionStep } from './gateway-process.ts';
 import { LogBudget } from './call-log/log-budget.ts';
 import { makeSocketFolder, socketPath, type LocalSocket } from './protocol/local-socket.ts';
 import { OnlineModels } from './models.ts';

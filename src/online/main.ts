@@ -5,7 +5,7 @@ import { endWithParent } from '../lib/child-process.ts';
 import type { LoadedVersion } from '../check/load-version.ts';
 import { Gateway } from './gateway.ts';
 import { keepCalls } from './call-log/write.ts';
-import type { FromGateway, GatewaySettings, ToGateway } from './messages.ts';
+import type { FromGateway, GatewaySettings, ToGateway } from './gateway-process.ts';
 import { WatchedVersions } from './call-log/watched-versions.ts';
 
 const ALIVE_EVERY_MS = 500;

@@ -10,7 +10,7 @@ import { TreeGraph } from '../inference/trees/tree-graph.ts';
 import { saveVersion, type LoadedVersion } from '../check/load-version.ts';
 import { inModelFolder } from '../onnx/model-folder.ts';
 import { loadFailure, notTriedAgain, refusedForAWhile, warmUp } from './load.ts';
-import type { VersionStep, WantedVersion } from './messages.ts';
+import type { VersionStep, WantedVersion } from './gateway-process.ts';
 import { OneAtATime } from './fair-queue.ts';
 import { RemoteGraph, type Runner } from './runner.ts';
 import { Runners } from './runners.ts';

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { toPgscoreError } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
 import { sizedInput } from '../inference/arrays.ts';
-import { fastestGraph } from '../inference/fastest-graph.ts';
+import { fastestGraph } from '../inference/load-model-session.ts';
 import type { Graph } from '../inference/graph.ts';
 import type { Signature } from '../inference/signature.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';

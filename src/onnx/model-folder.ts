@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream, readFileSync, readlinkSync } from 'node:fs';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, lstat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { PgscoreError } from '../errors.ts';
-import { removeOwnFolders } from '../lib/own-folders.ts';
 
 /** A folder's name: this prefix, the pid space, the pid of the process that made it. */
 const MODEL_FOLDER = 'pgscore-model-';
@@ -85,4 +84,18 @@ export function refuseFullDisk(error: unknown): never {
     remedy: `Give TMPDIR of the service twice the size of the model, and try again.`,
     cause: error,
   });
+}
+
+/** Removes those folders of a shared place that are this user's and that nobody else can write to: in another, paths may change meanwhile. */
+export async function removeOwnFolders(place: string, names: readonly string[]): Promise<void> {
+  const removal = async (name: string): Promise<void> => {
+    const folder = join(place, name);
+    if (await isOwn(folder)) await rm(folder, { recursive: true });
+  };
+  await Promise.all(names.map((name) => removal(name).catch(() => undefined)));
+}
+
+async function isOwn(folder: string): Promise<boolean> {
+  const found = await lstat(folder);
+  return found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;
 }

@@ -1,8 +1,7 @@
 import { GRAINS, type Address } from './address.ts';
-import { navigateTo, here } from './navigate.ts';
-import { el } from './dom.ts';
+import { el, navigateTo, here } from './dom.ts';
 import { day } from './format.ts';
-import { swatch } from './legend.ts';
+import { swatch } from './theme.ts';
 import { METRICS, metricOf } from './metrics.ts';
 import { type ModelContext, type Month, ofMonth } from './model-context.ts';
 

@@ -1,3 +1,5 @@
+import { readAddress, writeAddress, type Address } from './address.ts';
+
 type Child = Node | string | undefined | false;
 type Properties = Readonly<Record<string, string | number | boolean | ((event: Event) => void) | undefined>>;
 
@@ -31,4 +33,16 @@ function setProperty(element: HTMLElement, name: string, value: Properties[strin
 
 function present(children: readonly Child[]): (Node | string)[] {
   return children.filter((child) => child !== undefined && child !== false);
+}
+
+/** What the page shows now. */
+export function here(): Address {
+  return readAddress(location.hash);
+}
+
+/** Goes there; with `quietly`, as a slider moves, nothing is drawn anew and no step is added to the history. */
+export function navigateTo(address: Address, quietly = false): void {
+  const hash = writeAddress(address);
+  if (quietly) history.replaceState(null, '', hash);
+  else location.hash = hash;
 }

@@ -1,9 +1,8 @@
 import { number, text, type Row, ask } from './api.ts';
 import type { Address, Grain } from './address.ts';
 import { day, count, decimal } from './format.ts';
-import { navigateTo, here } from './navigate.ts';
 import { scrollingTable, scrollBox, numeric } from './data-table.ts';
-import { el } from './dom.ts';
+import { el, navigateTo, here } from './dom.ts';
 import { ofVersion, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 

@@ -2,12 +2,11 @@ import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, moment, percent } from './format.ts';
-import { swatch } from './legend.ts';
+import { swatch, colour, colourOf } from './theme.ts';
 import { judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
 import type { PanelBody } from './panel-body.ts';
 import { panel, type Panel } from './panel.ts';
-import { colour, colourOf } from './theme.ts';
 import { timePlot, type Series } from './time-plot.ts';
 import { comparisonChip } from './verdict.ts';
 

@@ -1,7 +1,6 @@
 import type { Address } from './address.ts';
-import { here } from './navigate.ts';
 import { ask, number, Refusal, refusedLately } from './api.ts';
-import { el } from './dom.ts';
+import { el, here } from './dom.ts';
 import { span } from './format.ts';
 import { modelView } from './model-view.ts';
 import { overview } from './overview.ts';

@@ -1,5 +1,7 @@
 import type { Plugin } from './chart.ts';
 import { colour } from './theme.ts';
+import { breaksIn } from './breaks.ts';
+import { span } from './format.ts';
 
 export type Marker = { readonly at: number; readonly label: string };
 
@@ -46,4 +48,27 @@ function writeOver(ctx: CanvasRenderingContext2D, label: string, x: number, y: n
   ctx.strokeText(label, x, y);
   ctx.restore();
   ctx.fillText(label, x, y);
+}
+
+/** Says at each break of the time axis that there is one, and how long it is. */
+export function breakMarks(times: readonly number[]): Plugin {
+  return {
+    id: 'breaks',
+    afterDatasetsDraw: ({ ctx, chartArea, scales }) => {
+      const axis = scales['x'];
+      if (axis === undefined) return;
+      ctx.save();
+      ctx.fillStyle = colour('quiet');
+      ctx.textAlign = 'center';
+      ctx.textBaseline = 'middle';
+      for (const { from, to } of breaksIn(times)) {
+        ctx.save();
+        ctx.translate(axis.getPixelForValue((from + to) / 2), (chartArea.top + chartArea.bottom) / 2);
+        ctx.rotate(-Math.PI / 2);
+        ctx.fillText(`nothing for ${span((to - from) / 1000)}`, 0, 0);
+        ctx.restore();
+      }
+      ctx.restore();
+    },
+  };
 }

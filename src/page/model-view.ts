@@ -1,17 +1,15 @@
-import type { Address } from './address.ts';
+import { type Address, PARTS, writeAddress, type Part } from './address.ts';
 import { alertsPanel, rulesPanel } from './alerts-panel.ts';
-import { el } from './dom.ts';
-import { eventsPanel, runsPanel, schedulesPanel, versionsPanel } from './operations-panels.ts';
+import { el, navigateTo, here } from './dom.ts';
+import { eventsPanel, runsPanel, schedulesPanel, versionsPanel, watchesPanel } from './operations-panels.ts';
 import { keepFocus } from './controls.ts';
-import { groups } from './groups.ts';
 import { contextOf, type ModelContext } from './model-context.ts';
 import { modelPanels } from './model-panels.ts';
-import { watchesPanel } from './watches-panel.ts';
 import { verdictPanel } from './verdict.ts';
 import type { View } from './panel.ts';
 import { number, text, ask } from './api.ts';
 import { ago, compact, percent, sentences } from './format.ts';
-import { DEPLOY_HINT } from './tooltip.ts';
+import { DEPLOY_HINT } from './sql-hints.ts';
 
 /** Everything about one model: how it is now, why, its versions, and what is done to it. */
 export function modelView(model: string): View {
@@ -101,4 +99,50 @@ async function unreadyModel(model: string): Promise<HTMLElement[]> {
       ` ${sentences(text(row, 'reason'), text(row, 'remedy'))}`,
     );
   });
+}
+
+type Block = HTMLElement | { readonly element: HTMLElement };
+
+type Groups = {
+  /** Links to each group. */
+  readonly links: HTMLElement;
+  readonly elements: readonly HTMLElement[];
+  /** Scrolls to the group that the address names. */
+  show(part: Part): void;
+};
+
+/** What a model's page is made of, in groups that its head leads to. */
+function groups(contents: Readonly<Record<Part, readonly Block[]>>): Groups {
+  const made = PARTS.map((part) => ({ part, element: group(part, contents[part]) }));
+  const show = (part: Part): void => made.find((one) => one.part === part)?.element.scrollIntoView();
+  const link = (part: Part): HTMLElement => {
+    const a = el('a', { href: '#/' }, titleOf(part));
+    // The rest of the address may have changed since.
+    a.addEventListener('click', (event) => {
+      event.preventDefault();
+      navigateTo({ ...here(), part }, true);
+      show(part);
+    });
+    a.addEventListener('pointerenter', () => a.setAttribute('href', writeAddress({ ...here(), part })));
+    return a;
+  };
+  return {
+    links: el('nav', { class: 'groups', 'aria-label': 'Parts of this page' }, ...PARTS.map(link)),
+    elements: made.map(({ element }) => element),
+    show,
+  };
+}
+
+function group(part: Part, blocks: readonly Block[]): HTMLElement {
+  const inside = blocks.map((block) => ('element' in block ? block.element : block));
+  return el(
+    'section',
+    { class: 'group stack', 'aria-labelledby': `group-${part}` },
+    el('h2', { id: `group-${part}`, class: 'group-title' }, titleOf(part)),
+    ...inside,
+  );
+}
+
+function titleOf(part: Part): string {
+  return `${part.charAt(0).toUpperCase()}${part.slice(1)}`;
 }

@@ -2,14 +2,13 @@ import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { experimentList } from './experiment-bands.ts';
 import { count, day, percent } from './format.ts';
-import { versionLegend } from './legend.ts';
+import { versionLegend, colourOf, tint, colour } from './theme.ts';
 import type { Marker } from './markers.ts';
 import { ENOUGH, metricOf, readingOf, write, type Metric } from './metrics.ts';
 import { ofTarget, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import type { PanelBody } from './panel-body.ts';
-import { labelsHint, labelSourceHint, scoreHint } from './tooltip.ts';
-import { colourOf, tint, colour } from './theme.ts';
+import { labelsHint, labelSourceHint, scoreHint } from './sql-hints.ts';
 import { atOf } from './time-axis.ts';
 import { timePlot, type Series } from './time-plot.ts';
 

@@ -3,10 +3,9 @@ import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { count, decimal, NOTHING, percent } from './format.ts';
-import { versionLegend } from './legend.ts';
+import { versionLegend, colour, colourOf } from './theme.ts';
 import { isScore, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import { colour, colourOf } from './theme.ts';
 
 type Data = { readonly curve: readonly Row[]; readonly months: readonly Row[] };
 type Ends = readonly [from: number, to: number];

@@ -3,10 +3,9 @@ import { ask, number, text, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { count, percent } from './format.ts';
-import { versionLegend } from './legend.ts';
+import { versionLegend, colour, colourOf, tint } from './theme.ts';
 import { isScore, ofMonth, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import { colour, colourOf, tint } from './theme.ts';
 
 const STEPS = 50;
 

@@ -1,9 +1,8 @@
 import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric, type Cell } from './data-table.ts';
-import { el } from './dom.ts';
+import { el, here, navigateTo } from './dom.ts';
 import { count, day, decimal, percent } from './format.ts';
 import { ofMonth, type ModelContext } from './model-context.ts';
-import { here, navigateTo } from './navigate.ts';
 import { panel, type Panel } from './panel.ts';
 
 type Data = { readonly rows: readonly Row[]; readonly all: Row | undefined };

@@ -1,7 +1,7 @@
 import { ask, number, type Row } from './api.ts';
 import type { ChartConfiguration } from './chart.ts';
 import { numeric } from './data-table.ts';
-import { el } from './dom.ts';
+import { el, navigateTo, here } from './dom.ts';
 import { count, percent } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
 import { isScore, type ModelContext } from './model-context.ts';
@@ -9,7 +9,6 @@ import { panel, type Panel } from './panel.ts';
 import { colour } from './theme.ts';
 import { decidingVersion, ofDecidingVersion, versionToggle } from './controls.ts';
 import { matrixOf } from './confusion-matrix.ts';
-import { navigateTo, here } from './navigate.ts';
 import { countsAt, ratiosOf, type Counts } from './threshold-counts.ts';
 
 type Data = { readonly curve: readonly Row[]; readonly month: Row | undefined };

@@ -1,9 +1,8 @@
-import { breakMarks } from './break-mark.ts';
+import { breakMarks, markersPlugin, type Marker } from './markers.ts';
 import { withBreaks } from './breaks.ts';
 import type { ChartConfiguration, ChartDataset, ChartOptions, TooltipItem } from './chart.ts';
 import { experimentBands, experimentMarkers, experimentsIn, lastOf, type Experiment } from './experiment-bands.ts';
 import { count, day } from './format.ts';
-import { markersPlugin, type Marker } from './markers.ts';
 import { colour, tint } from './theme.ts';
 import { atOf, dateOf, timeAxis } from './time-axis.ts';
 

@@ -80,3 +80,21 @@ export class DatabaseConnection {
  * made while such a table was small would read all of it, and be kept until autovacuum comes round.
  */
 export const LOOKING_UP = { seq_page_cost: '1000' };
+
+/** No statement of a control connection takes so long, even where it must wait for a lock. */
+const TIMEOUT_MS = 60_000;
+
+/** A connection for short statements. `part` of pgscore names it; without an answer within `timeoutMs` it is given up. */
+export function controlConnection(
+  url: string | undefined,
+  part: string,
+  timeoutMs = TIMEOUT_MS,
+  settings: ConnectOptions['settings'] = {},
+): DatabaseConnection {
+  return new DatabaseConnection({
+    url,
+    applicationName: `pgscore ${part}`,
+    timeoutMs,
+    settings: { ...LOOKING_UP, ...settings },
+  });
+}

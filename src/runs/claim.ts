@@ -1,11 +1,9 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
-import { runFrom, type Run, type ClaimedRunRow, RUN_COLUMNS, RUN_PARTS } from './run.ts';
+import { runFrom, type Run, type ClaimedRunRow, RUN_COLUMNS, RUN_PARTS, type RunDefect } from './run.ts';
 import type { Job, Shard } from './job.ts';
-import type { RunDefect } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
-import { statement } from '../postgres/statement.ts';
-import { claimChanges } from './claim-changes.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 
 /** A table of more pages than this is cut into shards; 4 MiB are scored in about the time that cutting takes. */
 const LARGE_PAGES = 512;
@@ -26,7 +24,7 @@ export type Expected = 'runs' | 'all' | 'known';
 type Claiming = { readonly worker: string; readonly leaseMs: number; readonly pollMs: number };
 
 /** Who does what is claimed. */
-export type ClaimedWork = {
+type ClaimedWork = {
   /** How many runs over large tables it has in hand. */
   readonly sharded: number;
   score(job: Job): void;
@@ -262,3 +260,29 @@ export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: 
      from taken s
      cross join lateral (select x.* from pgscore_data.run x where x.run_id = s.run_id offset 0) c ${RUN_PARTS}`,
 );
+
+const takeChanges = statement<[worker: string, leaseMs: number, most: number], { run_id: string }>(
+  'take_changes',
+  'select pgscore_data._claim_watches($1, $2, $3) as run_id',
+);
+
+const claimedChanges = statement<[runIds: string[]], ClaimedRunRow>(
+  'claimed_changes',
+  `select ${RUN_COLUMNS} from pgscore_data.run c ${RUN_PARTS} where c.run_id = any ($1) order by c.run_id`,
+);
+
+/** Makes runs of the queued changes of up to `most` watches, which this worker has in hand then. */
+async function claimChanges(
+  client: Queryable,
+  worker: string,
+  leaseMs: number,
+  most: number,
+): Promise<readonly ClaimedRunRow[]> {
+  const taken = await takeChanges(client, worker, leaseMs, most);
+  return taken.length === 0
+    ? []
+    : claimedChanges(
+        client,
+        taken.map(({ run_id }) => run_id),
+      );
+}

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { DatabaseConnection } from '../postgres/connection.ts';
+import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { transaction, statement } from '../postgres/statement.ts';
 import { dropHandle } from './tidy.ts';
@@ -9,6 +9,15 @@ import type { Counts } from './job.ts';
 import { PgscoreError } from '../errors.ts';
 
 export type Loaded = Counts & { readonly generation: number; readonly snapshotAt: string };
+
+/** A connection to publish one run: its index may take long, but a service that is stopped half-way must not keep the target. */
+export function publicationConnection(url: string | undefined): DatabaseConnection {
+  return new DatabaseConnection({
+    url,
+    applicationName: 'pgscore publish',
+    settings: { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s' },
+  });
+}
 
 /**
  * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction. Resolves

@@ -1,15 +1,13 @@
 import type pg from 'pg';
 import type { Logger } from '../log.ts';
-import type { DatabaseConnection } from '../postgres/connection.ts';
+import { controlConnection, type DatabaseConnection } from '../postgres/connection.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
-import { createGeneration, type Loaded } from './publish.ts';
+import { createGeneration, publicationConnection, type Loaded } from './publish.ts';
 import { type BlockRange, measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
 import { cutDistributed, expectSameShards } from './distributed-source.ts';
 import type { Run } from './run.ts';
 import type { Counts } from './job.ts';
-import { exportSnapshot, type ExportedSnapshot } from './exported-snapshot.ts';
-import { controlConnection, publicationConnection } from './connections.ts';
-import { Signal } from '../lib/signal.ts';
+import { exportSnapshot, type ExportedSnapshot } from './guarded-reading.ts';
 
 const POLL_MS = 1000;
 
@@ -20,7 +18,7 @@ type Cut = {
   readonly rows: number | null;
 };
 
-export type ShardedRunOptions = {
+type ShardedRunOptions = {
   readonly worker: string;
   readonly scorers: number;
   readonly databaseUrl: string | undefined;
@@ -166,4 +164,29 @@ export class ShardedRun {
 /** Connects before the connection is needed; where that fails, its first use says why. */
 function connectAhead(connection: DatabaseConnection): void {
   void connection.client().catch(() => undefined);
+}
+
+/** Something to wait for, with a time limit. A signal raised while nobody waits is kept for the next who does. */
+class Signal {
+  #raised = false;
+  #wake: (() => void) | undefined;
+
+  raise(): void {
+    this.#raised = true;
+    this.#wake?.();
+  }
+
+  async wait(limitMs: number): Promise<void> {
+    if (!this.#raised) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, limitMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#raised = false;
+    this.#wake = undefined;
+  }
 }

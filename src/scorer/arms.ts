@@ -3,7 +3,9 @@ import type { DecodedBatch } from '../copy/batch.ts';
 import { takeRows } from '../copy/take-rows.ts';
 import type { ModelSession } from '../inference/session.ts';
 import { bucket, BUCKETS } from '../lib/bucket.ts';
-import type { Run, Split } from '../runs/run.ts';
+import { type Run, type Split, hasArms } from '../runs/run.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
+import { statement } from '../postgres/statement.ts';
 
 /** A version that scores rows of a run, as a run of that version; the first is that of the run itself. */
 export type Arm = { readonly run: Run; readonly session: ModelSession };
@@ -83,4 +85,30 @@ export class RowSplit {
 function textAt(column: Data<Binary>, row: number): string | null {
   if (column.nullCount > 0 && !column.getValid(row)) return null;
   return Buffer.from(column.values.subarray(column.valueOffsets[row], column.valueOffsets[row + 1])).toString();
+}
+
+const writeTally = statement<
+  [runId: string, attempt: number, shard: number, armRunId: string | null, rowsDone: number, rowsFailed: number]
+>(
+  'write_arm_tally',
+  `insert into pgscore_data.arm_tally (run_id, attempt, shard, arm_run_id, rows_done, rows_failed) values ($1, $2, $3, $4, $5, $6)`,
+);
+
+type ArmCount = { readonly run: Run; readonly rowsDone: number; readonly rowsFailed: number };
+
+/** Statements that store how many rows of a job each arm scored, for the transaction that writes its predictions. */
+export function armTallies(
+  shard: number,
+  [own, ...arms]: readonly ArmCount[],
+  withoutKey: number,
+): PipelinedStatement[] {
+  if (own === undefined || !hasArms(own.run)) return [];
+  const { runId, attempt } = own.run;
+  const scoring = arms.filter(({ rowsDone }) => rowsDone > 0);
+  return [
+    ...scoring.map(({ run, rowsDone, rowsFailed }) =>
+      writeTally.pipelined(runId, attempt, shard, run.runId, rowsDone, rowsFailed),
+    ),
+    ...(withoutKey > 0 ? [writeTally.pipelined(runId, attempt, shard, null, withoutKey, 0)] : []),
+  ];
 }

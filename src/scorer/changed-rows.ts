@@ -1,10 +1,13 @@
+import type { Binary, Data, Int64 } from 'apache-arrow';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { RowHasher } from '../copy/row-hash.ts';
 import { takeRows } from '../copy/take-rows.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Run } from '../runs/run.ts';
-import { KnownHashes, NotCompared, type Replaced } from './known-hashes.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './read-source.ts';
+import { readBatches } from '../copy/read.ts';
+import type { SourceColumn } from '../copy/source-column.ts';
+import { hashesQuery } from './write-predictions.ts';
 
 /** Where more rows than these have changed, and more than this share, to score all costs less than to replace them. */
 const FEW_ROWS = 10_000;
@@ -98,5 +101,117 @@ export class Comparison {
     return new PgscoreError('duplicate_key', `two rows of "${sourceSchema}.${sourceName}" have the same key`, {
       remedy: 'Name columns that identify a row: key => ...',
     });
+  }
+}
+
+const COLUMNS: readonly SourceColumn[] = [
+  { name: 'at', role: 'key' },
+  { name: 'hash', role: 'feature', type: 'int8', width: 1 },
+];
+
+/** To compare rows costs more than to score all of them, or is not possible. */
+export class NotCompared extends Error {}
+
+/** Where latest predictions are, and their hashes, to be replaced; in text, as SQL takes them. */
+type Replaced = { readonly places: readonly string[]; readonly hashes: readonly (string | null)[] };
+
+/** The latest predictions of a target: the hash of each, where it is, and whether a row of the source was found to be like it. */
+class KnownHashes {
+  readonly #low: Int32Array;
+  readonly #high: Int32Array;
+  readonly #block: Uint32Array;
+  readonly #offset: Uint16Array;
+  readonly #found: Uint8Array;
+  /** Those that have no hash: rows that could not be scored. */
+  readonly #unhashed = new Set<number>();
+  /** Open addressing: the number of a prediction, from 1 on. */
+  readonly #slots: Int32Array;
+  #rows = 0;
+  #next = 0;
+
+  constructor(most: number) {
+    this.#low = new Int32Array(most);
+    this.#high = new Int32Array(most);
+    this.#block = new Uint32Array(most);
+    this.#offset = new Uint16Array(most);
+    this.#found = new Uint8Array(most);
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(8, 1.5 * most))));
+  }
+
+  /** Reads the target of a run. Raises NotCompared where it has more rows than it says. */
+  static async read(run: Run, tools: Tools): Promise<KnownHashes> {
+    const known = new KnownHashes(run.target.currentRows);
+    const client = await tools.writer.client();
+    for await (const batch of readBatches(client, hashesQuery(run.target), COLUMNS, { signal: tools.signal })) {
+      if (known.#rows + batch.rows > run.target.currentRows) throw new NotCompared();
+      known.#add(batch);
+      tools.onWait();
+    }
+    return known;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Whether a prediction has this hash, and whether it was asked for before. */
+  find(low: number, high: number): 'unknown' | 'known' | 'again' {
+    // Most rows stand in the target in the order of the source, where the next is at hand.
+    const row = this.#isAt(this.#next, low, high) ? this.#next : this.#lookUp(low, high);
+    if (row < 0) return 'unknown';
+    this.#next = row + 1;
+    if (this.#found[row] === 1) return 'again';
+    this.#found[row] = 1;
+    return 'known';
+  }
+
+  /** Predictions that no row is like any more. */
+  replaced(): Replaced {
+    const rows: number[] = [];
+    for (let row = 0; row < this.#rows; row += 1) if (this.#found[row] === 0) rows.push(row);
+    return {
+      places: rows.map((row) => `(${this.#block[row]},${this.#offset[row]})`),
+      hashes: rows.map((row) => (this.#unhashed.has(row) ? null : this.#hashText(row))),
+    };
+  }
+
+  #add({ rows, keys, batch }: DecodedBatch): void {
+    const [places, hashes] = [keys[0] as Data<Binary>, batch.data.children[0] as Data<Int64>];
+    const words = new Int32Array(hashes.values.buffer, hashes.values.byteOffset, 2 * rows);
+    const view = new DataView(places.values.buffer, places.values.byteOffset);
+    for (let at = 0; at < rows; at += 1, this.#rows += 1) {
+      const place = places.valueOffsets[at] ?? 0;
+      this.#block[this.#rows] = view.getUint32(place);
+      this.#offset[this.#rows] = view.getUint16(place + 4);
+      if (hashes.nullCount > 0 && !hashes.getValid(at)) this.#unhashed.add(this.#rows);
+      else this.#enter(words[2 * at] ?? 0, words[2 * at + 1] ?? 0);
+    }
+  }
+
+  #enter(low: number, high: number): void {
+    this.#low[this.#rows] = low;
+    this.#high[this.#rows] = high;
+    let slot = this.#firstSlot(low, high);
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & (this.#slots.length - 1);
+    this.#slots[slot] = this.#rows + 1;
+  }
+
+  #lookUp(low: number, high: number): number {
+    for (let at = this.#firstSlot(low, high); ; at = (at + 1) & (this.#slots.length - 1)) {
+      const row = (this.#slots[at] ?? 0) - 1;
+      if (row < 0 || this.#isAt(row, low, high)) return row;
+    }
+  }
+
+  #isAt(row: number, low: number, high: number): boolean {
+    return row < this.#rows && this.#low[row] === low && this.#high[row] === high && !this.#unhashed.has(row);
+  }
+
+  #firstSlot(low: number, high: number): number {
+    return (low ^ high) & (this.#slots.length - 1);
+  }
+
+  #hashText(row: number): string {
+    return ((BigInt(this.#high[row] ?? 0) << 32n) | BigInt((this.#low[row] ?? 0) >>> 0)).toString();
   }
 }

@@ -1,6 +1,5 @@
 import type { RecordBatch, Binary, Data } from 'apache-arrow';
-import type { DecodedBatch } from '../copy/batch.ts';
-import type { SegmentPlaces } from '../lib/segment-places.ts';
+import type { DecodedBatch, SegmentPlaces } from '../copy/batch.ts';
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { type Signature, watchedFeatures } from '../inference/signature.ts';
@@ -8,7 +7,7 @@ import { LocalDays } from '../monitor/local-days.ts';
 import { PredictionTally } from '../monitor/prediction-tally.ts';
 import { SegmentTally, writeSegmentTally, MISSING, roomForValues, SegmentValues } from '../monitor/segment-tally.ts';
 import type { Run } from '../runs/run.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './read-source.ts';
 import type { WatchedFeature } from '../monitor/feature-bins.ts';
 import { valuesOf, freezeBins, LEAST_ROWS, rowsOf } from '../monitor/feature-sample.ts';
 import { FeatureTally } from '../monitor/feature-tally.ts';

@@ -3,7 +3,7 @@ import { transaction } from '../postgres/statement.ts';
 import { runPipeline } from '../postgres/pipeline.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
 import type { ScoredStream } from './scored-stream.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './read-source.ts';
 import type { ShardReading } from './read-shards.ts';
 import { writePredictions } from './write-predictions.ts';
 import { finishShard } from '../runs/shards.ts';

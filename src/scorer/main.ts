@@ -7,12 +7,11 @@ import { LostFence } from './load.ts';
 import { ModelCache } from '../inference/cache.ts';
 import { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
-import { Reader } from './read-source.ts';
+import { Reader, type Tools } from './read-source.ts';
 import { scoreChanged } from './score-changed.ts';
 import { scoreJob } from './score-job.ts';
 import { scoreKeys } from './score-keys.ts';
 import { scoreTogether } from './score-together.ts';
-import type { Tools } from './tools.ts';
 
 /**
  * A scorer that is stopped between two statements must not keep its locks: whoever takes the work over would wait for them.

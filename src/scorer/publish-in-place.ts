@@ -15,7 +15,7 @@ import type { Job, Outcome } from '../runs/job.ts';
 import { LostFence } from './load.ts';
 import { supersede, predictionsStatement } from './write-predictions.ts';
 import { rowErrorStatements, type Scored, type ScoredStream } from './scored-stream.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './read-source.ts';
 
 /** Superseded rows live in generation 0; so do those of a run that is not to be the latest. */
 const HISTORY = 0;

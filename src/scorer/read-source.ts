@@ -9,6 +9,10 @@ import type { Job } from '../runs/job.ts';
 import { BEGIN_READING, LOCK_TIMEOUT, lockSource, prepareToLock, takeGuard } from '../runs/guarded-reading.ts';
 import { qualified } from '../lib/text.ts';
 import { isSqlType, type SourceColumn } from '../copy/source-column.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
+import type { ModelCache } from '../inference/cache.ts';
+import type { FeatureBinsCache } from '../monitor/feature-bins.ts';
+import type { ScoreBins } from '../monitor/score-bins.ts';
 
 /** A session of pgscore_reader, and the steps that go around the COPY of a job. */
 export type Reading = Around & {
@@ -172,3 +176,19 @@ function sourceColumn(column: PlannedColumn): SourceColumn {
     throw new PgscoreError('internal', `column "${column.name}" has the unknown wire type "${type}"`);
   return { name: column.feature ?? column.name, role, type, width, ...(shape === undefined ? {} : { shape }) };
 }
+
+/** What a scorer keeps from job to job. */
+export type Tools = {
+  readonly reader: Reader;
+  readonly writer: DatabaseConnection;
+  readonly models: ModelCache;
+  readonly scoreBins: () => Promise<ScoreBins>;
+  readonly featureBins: FeatureBinsCache;
+  readonly batchRows: number;
+  /** Told after every batch. */
+  readonly onProgress: (rowsDone: number, rowsFailed: number) => void;
+  /** Told again and again while the source is awaited. */
+  readonly onWait: () => void;
+  /** The job is not to go on. */
+  readonly signal: AbortSignal;
+};

@@ -12,14 +12,13 @@ import {
 } from '../runs/publish.ts';
 import type { Run } from '../runs/run.ts';
 import { dropHandle } from '../runs/tidy.ts';
-import { Comparison } from './changed-rows.ts';
-import { NotCompared } from './known-hashes.ts';
+import { Comparison, NotCompared } from './changed-rows.ts';
 import { LostFence } from './load.ts';
 import { begun, publicationOf, type Publication } from './publish-in-place.ts';
 import { loadArms, readSource, scoreJob, scoreRows } from './score-job.ts';
 import { finishKeys } from './score-keys.ts';
 import { rowErrorStatements, type ScoredStream } from './scored-stream.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './read-source.ts';
 import { predictionsStatement, supersedeRows } from './write-predictions.ts';
 
 /** Attempts of a run that compare, where other runs publish to the target again and again. */

@@ -12,9 +12,8 @@ import { loadSession } from '../check/load-session.ts';
 import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import { ShardReading } from './read-shards.ts';
-import { type Reading, sourceColumns, sourceQuery, rangeStatements } from './read-source.ts';
+import { type Reading, sourceColumns, sourceQuery, rangeStatements, type Tools } from './read-source.ts';
 import { CountedArm, ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
-import type { Tools } from './tools.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
 const IN_PLACE_ROWS = 10_000;

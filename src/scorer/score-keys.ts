@@ -13,7 +13,7 @@ import { RowSplit, runsOfArms } from './arms.ts';
 import { LostFence } from './load.ts';
 import { begun, publicationOf } from './publish-in-place.ts';
 import { loadArms, readSource, scoreRows } from './score-job.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './read-source.ts';
 import { knownQuery, predictionsStatement, supersedeKeys } from './write-predictions.ts';
 
 /**

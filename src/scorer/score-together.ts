@@ -5,9 +5,8 @@ import { runPipeline } from '../postgres/pipeline.ts';
 import { TARGET_CHANGED } from '../runs/publish.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
-import { type Reading, sourceColumns, sourceQuery } from './read-source.ts';
+import { type Reading, sourceColumns, sourceQuery, type Tools } from './read-source.ts';
 import { fitsInPlace, loadArms, rowsAtOnce, scoreRows } from './score-job.ts';
-import type { Tools } from './tools.ts';
 
 /** Bytes of a source that is read as one of several, and how long they wait for a lock and for each other. */
 const MOST_BYTES = 1024 * 1024;

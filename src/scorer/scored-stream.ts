@@ -1,13 +1,11 @@
 import type { RecordBatch } from 'apache-arrow';
-import type { DecodedBatch } from '../copy/batch.ts';
-import type { SegmentPlaces } from '../lib/segment-places.ts';
+import type { DecodedBatch, SegmentPlaces } from '../copy/batch.ts';
 import type { Predictions, RowError } from '../inference/predictions.ts';
 import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/publish.ts';
 import type { Job } from '../runs/job.ts';
-import { armTallies } from './arm-tallies.ts';
-import type { RowSplit } from './arms.ts';
+import { armTallies, type RowSplit } from './arms.ts';
 import type { PredictionCount } from './count.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './read-source.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { literal, storable } from '../lib/text.ts';
 import type { Run } from '../runs/run.ts';

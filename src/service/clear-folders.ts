@@ -2,9 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removeOwnFolders } from '../lib/own-folders.ts';
+import { removeOwnFolders, isLeftModelFolder } from '../onnx/model-folder.ts';
 import { SOCKET_FOLDER, socketsIn } from '../online/protocol/local-socket.ts';
-import { isLeftModelFolder } from '../onnx/model-folder.ts';
 
 /** Removes the temporary folders that services left behind when they were killed with all of their children. */
 export async function clearFolders(temporary = tmpdir()): Promise<void> {

@@ -1,47 +1,32 @@
 import type { ServiceConfig } from '../config.ts';
-import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
-import { pageConnection } from '../http/page-link.ts';
-import { controlConnection, TIMEOUT_MS } from '../runs/connections.ts';
+import { controlConnection, DatabaseConnection } from '../postgres/connection.ts';
 
 /** A refresh of many labels, a comparison of all that a source holds, a large run that is folded into the history. */
 const LONG_TIMEOUT_MS = 600_000;
 /** Claims wait for no lock. */
 const CLAIM_TIMEOUT_MS = 15_000;
 
-/** The connections of the parts of a service, each for its own short statements. */
-export type Connections = Readonly<
-  Record<
-    | 'work'
-    | 'settle'
-    | 'check'
-    | 'beat'
-    | 'sweep'
-    | 'tidy'
-    | 'schedule'
-    | 'refresh'
-    | 'labels'
-    | 'alerts'
-    | 'watches'
-    | 'page',
-    DatabaseConnection
-  >
->;
+export type Connections = ReturnType<typeof openConnections>;
 
-export function openConnections({ databaseUrl, leaseMs }: Pick<ServiceConfig, 'databaseUrl' | 'leaseMs'>): Connections {
+/** Opens the connections of the parts of a service, each for its own short statements. */
+export function openConnections({
+  databaseUrl: url,
+  leaseMs,
+}: Pick<ServiceConfig, 'databaseUrl' | 'leaseMs'>) {
   return {
-    work: claimConnection(databaseUrl),
-    settle: unheldConnection(databaseUrl, 'settle'),
-    check: unheldConnection(databaseUrl, 'check'),
+    work: controlConnection(url, 'claim', CLAIM_TIMEOUT_MS, UNFLUSHED),
+    settle: controlConnection(url, 'settle', undefined, UNHELD),
+    check: controlConnection(url, 'check', undefined, UNHELD),
     // A connection that has died without a word must be replaced while there is still something to renew.
-    beat: controlConnection(databaseUrl, 'heartbeat', leaseMs / 3),
-    sweep: controlConnection(databaseUrl, 'sweep'),
-    tidy: controlConnection(databaseUrl, 'tidy', LONG_TIMEOUT_MS),
-    schedule: controlConnection(databaseUrl, 'schedule'),
-    refresh: refreshConnection(databaseUrl),
-    labels: controlConnection(databaseUrl, 'labels', LONG_TIMEOUT_MS),
-    alerts: controlConnection(databaseUrl, 'alerts', LONG_TIMEOUT_MS),
-    watches: controlConnection(databaseUrl, 'watches'),
-    page: pageConnection(databaseUrl),
+    beat: controlConnection(url, 'heartbeat', leaseMs / 3),
+    sweep: controlConnection(url, 'sweep'),
+    tidy: controlConnection(url, 'tidy', LONG_TIMEOUT_MS),
+    schedule: controlConnection(url, 'schedule'),
+    refresh: controlConnection(url, 'refresh', LONG_TIMEOUT_MS, REFRESHING),
+    labels: controlConnection(url, 'labels', LONG_TIMEOUT_MS),
+    alerts: controlConnection(url, 'alerts', LONG_TIMEOUT_MS),
+    watches: controlConnection(url, 'watches'),
+    page: pageConnection(url),
   };
 }
 
@@ -51,35 +36,34 @@ export function watchConnection(url: string | undefined): DatabaseConnection {
 }
 
 /**
- * The connection that claims, which need not wait for the disk: a claim that a crash of the server forgets is work still in
- * the queue, and nothing done with it can have been committed without the claim, which comes before it in the log.
+ * Claims need not wait for the disk: one that a crash of the server forgets is work still in the queue, and nothing done with it
+ * can have been committed without it, as it comes before it in the log.
  */
-function claimConnection(url: string | undefined): DatabaseConnection {
-  return new DatabaseConnection({
-    url,
-    applicationName: 'pgscore claim',
-    timeoutMs: CLAIM_TIMEOUT_MS,
-    settings: { ...LOOKING_UP, synchronous_commit: 'off' },
-  });
-}
+const UNFLUSHED = { synchronous_commit: 'off' };
 
-/** The connection that refreshes, which need not wait either: labels that a crash of the server forgets to have counted are back in the queue. */
-function refreshConnection(url: string | undefined): DatabaseConnection {
-  return new DatabaseConnection({
-    url,
-    applicationName: 'pgscore refresh',
-    timeoutMs: LONG_TIMEOUT_MS,
-    // Before the timeout of this side, which ends the connection and not the statement with its locks.
-    settings: { ...LOOKING_UP, synchronous_commit: 'off', statement_timeout: `${LONG_TIMEOUT_MS - 10_000}ms` },
-  });
-}
+/** Nor does a refresh: labels that a crash of the server forgets to have counted are back in the queue. */
+const REFRESHING = {
+  ...UNFLUSHED,
+  // Before the timeout of this side, which ends the connection and not the statement with its locks.
+  statement_timeout: `${LONG_TIMEOUT_MS - 10_000}ms`,
+};
 
-/** A connection for what all users need done: somebody who keeps a lock on what is hers must not hold up the others. */
-function unheldConnection(url: string | undefined, part: string): DatabaseConnection {
+/** What all users need done: somebody who keeps a lock on what is hers must not hold up the others. */
+const UNHELD = { lock_timeout: '500ms' };
+
+/** What a look at the page may cost the database at most. */
+const STATEMENT_SECONDS = 5;
+
+/** The one connection of the page: it can only read, and not for long. */
+function pageConnection(url: string | undefined): DatabaseConnection {
   return new DatabaseConnection({
     url,
-    applicationName: `pgscore ${part}`,
-    timeoutMs: TIMEOUT_MS,
-    settings: { ...LOOKING_UP, lock_timeout: '500ms' },
+    applicationName: 'pgscore page',
+    timeoutMs: 2 * STATEMENT_SECONDS * 1000,
+    settings: {
+      default_transaction_read_only: 'on',
+      statement_timeout: `${STATEMENT_SECONDS}s`,
+      lock_timeout: '500ms',
+    },
   });
 }

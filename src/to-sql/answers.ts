@@ -1,16 +1,19 @@
 import type { Signature } from '../inference/signature.ts';
 import { converted } from './conversion.ts';
+import type { CriticalValues } from './critical-values.ts';
 import { largest, originOf } from './functions.ts';
 import { checkChoices, nearestFloat } from './reproducible.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
-import { firstEqual } from './labels.ts';
-import { NativeRefusal } from './literal.ts';
+import { firstEqual } from './classifiers.ts';
+import { NativeRefusal, bool, build, constant, type Term } from './term.ts';
 import { asDouble, balanced } from './sums.ts';
 import type { Tensor } from './tensor.ts';
-import { bool, build, constant, type Term } from './term.ts';
 
 /** What a version says of a row, NULL where it has no prediction: as src/inference reads the outputs of a run. */
-export type Answers = { readonly score: Term; readonly label: Term; readonly probabilities: Term };
+type Answers = { readonly score: Term; readonly label: Term; readonly probabilities: Term };
+
+/** A model as terms over its features: what `renderNative` writes as SQL. */
+export type NativeProgram = { readonly answers: Answers; readonly critical: CriticalValues };
 
 const NO_SCORE: Term = { kind: 'float64', pieces: ['null::double precision'], operands: [], traits: {} };
 const NO_LABEL: Term = { kind: 'int64', pieces: ['null::integer'], operands: [], traits: {} };

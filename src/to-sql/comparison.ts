@@ -1,7 +1,6 @@
 import { firstRoundedTo, lastRoundedTo, nextDouble, previousDouble } from '../lib/float32.ts';
-import { untypedNumber } from './literal.ts';
+import { untypedNumber, bool, build, constant, isFloat, type Term } from './term.ts';
 import { exactly } from './reproducible.ts';
-import { bool, build, constant, isFloat, type Term } from './term.ts';
 
 /**
  * PostgreSQL takes NaN as equal to itself and greater than all else; ONNX Runtime, as IEEE 754 has it, as neither less,

@@ -1,7 +1,7 @@
 /** The thread that compiles one model: a file may be made to take for ever, and nobody else is to wait for it. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { compiled, type CompileStep } from './compiled.ts';
+import { compiled, type CompileStep } from './compile.ts';
 import type { CompileRequest } from './compile-thread.ts';
 
 parentPort?.once('message', ({ path, ...request }: CompileRequest) => {

@@ -2,7 +2,9 @@ import { Worker } from 'node:worker_threads';
 import { programFile } from '../lib/package-file.ts';
 import { limitWork, type Task } from '../lib/work-time.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
-import type { Compiled, CompileStep, ToCompile } from './compiled.ts';
+import type { Compiled, CompileStep, ToCompile } from './compile.ts';
+import { columnsOf, renameColumns } from '../inference/match-columns.ts';
+import type { Signature } from '../inference/signature.ts';
 
 /** The thread reads the graph from its file. */
 export type CompileRequest = Omit<ToCompile, 'bytes'> & { readonly path: string };
@@ -63,4 +65,21 @@ export class CompileThread {
       void this.stop();
     });
   }
+}
+
+/** Those where a function may go wrong are 2,000 mostly. */
+const MOST_GIVEN = 1000;
+
+/**
+ * Of rows that came with the framework's predictions those to prove a compiled function on: at even distances where they are many, and
+ * by the names of the features.
+ * @throws PgscoreError feature_column_missing where they lack a feature
+ */
+export function givenRows({ features }: Signature, rows: readonly JsonRow[]): JsonRow[] {
+  if (rows.length === 0) return [];
+  const renamed = renameColumns(features, columnsOf(rows));
+  const step = Math.max(1, rows.length / MOST_GIVEN);
+  return Array.from({ length: Math.min(rows.length, MOST_GIVEN) }, (_, index) =>
+    renamed(rows[Math.floor(index * step)] ?? {}),
+  );
 }

@@ -1,18 +1,80 @@
+import type { Task } from '../lib/work-time.ts';
+import type { JsonRow } from '../inference/json-rows.ts';
+import type { Signature } from '../inference/signature.ts';
+import { NativeRefusal, type Term } from './term.ts';
+import { renderNative, type NativeBody } from './render.ts';
+import { rowsToProve } from './proof-rows.ts';
 import { type GraphNode, type Outline, readOutline } from '../onnx/outline.ts';
 import { isStandardDomain } from '../onnx/operators.ts';
-import type { Signature } from '../inference/signature.ts';
-import { answersOf, type Answers } from './answers.ts';
-import { graphConstants, nodeConstant, NodeAttributes } from './node-attributes.ts';
+import { answersOf, type NativeProgram } from './answers.ts';
+import { graphConstants, nodeConstant, NodeAttributes, type Operators } from './operator.ts';
 import { CriticalValues } from './critical-values.ts';
 import { featureTerms, kindOf } from './features.ts';
-import { OPERATORS } from './operators/all.ts';
-import { NativeRefusal } from './literal.ts';
 import { perRow, type Tensor } from './tensor.ts';
-import type { Term } from './term.ts';
 import { checkTreeSize } from './trees/read-trees.ts';
+import { activations } from './operators/activations.ts';
+import { arithmetic } from './operators/arithmetic.ts';
+import { columnOperators } from './operators/columns.ts';
+import { encoders } from './operators/encoders.ts';
+import { linear } from './operators/linear.ts';
+import { logic } from './operators/logic.ts';
+import { scaling } from './operators/scaling.ts';
+import { reductions } from './operators/reductions.ts';
+import { shapes } from './operators/shapes.ts';
+import { treeEnsembles } from './operators/tree-ensembles.ts';
 
-/** A model as terms over its features: what `renderNative` writes as SQL. */
-export type NativeProgram = { readonly answers: Answers; readonly critical: CriticalValues };
+/** The graph to serve, and rows that came with the framework's predictions, by the names of the features. */
+export type ToCompile = {
+  readonly bytes: Uint8Array;
+  readonly signature: Signature;
+  readonly given: readonly JsonRow[];
+};
+
+/**
+ * The bodies of a version's functions, whose arguments are $1, $2, … in the order of the features; or why it has none, and
+ * whether another try may do better.
+ */
+export type Compiled =
+  | { readonly bodies: Partial<Record<Part, NativeBody>> }
+  | { readonly refusal: string; readonly passing?: boolean };
+
+/** The thread that compiles; the rows to prove the functions on, then what they are, or why there are none. */
+export type CompileStep = { readonly task: Task } | { readonly rows: readonly JsonRow[] } | Compiled;
+
+/** A function takes a hundred arguments at most. */
+const MOST_FEATURES = 100;
+
+/** Compiles a version. The rows are given as soon as they are known: they can be scored while its functions are written. */
+export function* compiled({ bytes, signature, given }: ToCompile): Generator<Exclude<CompileStep, { task: Task }>> {
+  const { length } = signature.features;
+  if (signature.valueNames !== undefined) {
+    yield { refusal: `a model of several values a row (${signature.task}) is not compiled` };
+    return;
+  }
+  if (length > MOST_FEATURES) {
+    yield { refusal: `${length} features are more than the ${MOST_FEATURES} arguments that a function may have` };
+    return;
+  }
+  try {
+    const program = compileNative(bytes, signature);
+    yield { rows: rowsToProve(program, signature, given) };
+    const body = (part: Part): NativeBody => renderNative(program, part, (feature) => `$${feature + 1}`);
+    yield { bodies: Object.fromEntries(partsOf(signature).map((part) => [part, body(part)])) };
+  } catch (error) {
+    if (!(error instanceof NativeRefusal)) throw error;
+    yield { refusal: error.message };
+  }
+}
+
+/** What a compiled function may answer: a double precision, the index of a class label, an array of probabilities. */
+export type Part = 'score' | 'label' | 'probabilities';
+
+/** What of a version is compiled. Label and probabilities of a binary model follow from its score. */
+function partsOf({ task, outputs }: Signature): Part[] {
+  if (task === 'regression') return ['score'];
+  if (outputs.probabilities === undefined) return ['label'];
+  return task === 'binary' ? ['score'] : ['label', 'probabilities'];
+}
 
 /** Operators of the graph, other than constants, which may each build on the one before. */
 const MAX_NODES = 1000;
@@ -126,3 +188,17 @@ function inputTensors({ inputs, features }: Signature): Map<string, Tensor> {
     }),
   );
 }
+
+/** Every operator that is compiled, by its name: the two domains of ONNX share none. */
+const OPERATORS: Operators = {
+  ...activations,
+  ...arithmetic,
+  ...columnOperators,
+  ...encoders,
+  ...linear,
+  ...logic,
+  ...reductions,
+  ...scaling,
+  ...shapes,
+  ...treeEnsembles,
+};

@@ -1,6 +1,5 @@
 import { exactly, nearestFloat } from './reproducible.ts';
-import { NativeRefusal } from './literal.ts';
-import { build, constant, following, isFloat, type Constant, type Kind, type Term } from './term.ts';
+import { NativeRefusal, build, constant, following, isFloat, type Constant, type Kind, type Term } from './term.ts';
 
 /** A term as another kind, as ONNX Runtime casts it. */
 export function converted(term: Term, to: Kind): Term {

@@ -1,8 +1,7 @@
 import { isFloat, type Feature } from '../inference/signature.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
-import { NativeRefusal, quoteText } from './literal.ts';
+import { NativeRefusal, quoteText, argument, build, constant, type Kind, type Term } from './term.ts';
 import { nearestFloat } from './reproducible.ts';
-import { argument, build, constant, type Kind, type Term } from './term.ts';
 
 const KINDS = {
   float32: 'float32',

@@ -1,5 +1,4 @@
-import { quoteText, untypedNumber } from './literal.ts';
-import { bool, build, constant, isFloat, type Constant, type Kind, type Term } from './term.ts';
+import { quoteText, untypedNumber, bool, build, constant, isFloat, type Constant, type Kind, type Term } from './term.ts';
 
 export type Entries = readonly (readonly [Constant, Constant])[];
 

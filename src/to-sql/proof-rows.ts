@@ -1,10 +1,9 @@
 import { readRow, type JsonRow } from '../inference/json-rows.ts';
 import type { Signature, Feature } from '../inference/signature.ts';
-import type { NativeProgram } from './compile.ts';
-import { NativeRefusal } from './literal.ts';
+import type { NativeProgram } from './answers.ts';
+import { NativeRefusal, type Constant } from './term.ts';
 import { mulberry32, type Random } from '../lib/random.ts';
 import type { Range } from './critical-values.ts';
-import type { Constant } from './term.ts';
 import { lastRoundedTo, nextDouble, nextFloat, previousDouble, previousFloat } from '../lib/float32.ts';
 
 /**

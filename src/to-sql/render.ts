@@ -1,7 +1,6 @@
-import type { NativeProgram } from './compile.ts';
+import type { NativeProgram } from './answers.ts';
 import { OVERFLOWS } from '../lib/float32.ts';
-import { NativeRefusal } from './literal.ts';
-import type { Kind, Term } from './term.ts';
+import { NativeRefusal, type Kind, type Term } from './term.ts';
 import { walkLines, walkTo, WALK_VARIABLES, type Walk } from './trees/walk.ts';
 
 export type NativeBody = {

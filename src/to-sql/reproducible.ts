@@ -1,5 +1,4 @@
-import { NativeRefusal } from './literal.ts';
-import { type Term, build, constant, over } from './term.ts';
+import { NativeRefusal, type Term, build, constant, over } from './term.ts';
 import { OVERFLOWS, VANISHES } from '../lib/float32.ts';
 
 /**

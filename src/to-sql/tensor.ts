@@ -1,6 +1,5 @@
 import { DATA_TYPE, dataTypeName, type TensorMessage } from '../onnx/messages.ts';
-import { NativeRefusal } from './literal.ts';
-import { constant, type Constant, type Kind, type Term } from './term.ts';
+import { NativeRefusal, constant, type Constant, type Kind, type Term } from './term.ts';
 
 /** A tensor of one row, or a constant of the graph: row-major. */
 export type Tensor = {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { frameOf, readFrames } from '../../src/check/frames.ts';
+import { frameOf, readFrames } from '../../src/check/verdict.ts';
 
 const SENT = [{ first: 'é' }, {}, { last: 'x'.repeat(300) }];
 const STREAM = Buffer.concat(SENT.map(frameOf));

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { CheckedModel } from '../../src/check/check-model.ts';
-import { frameOf } from '../../src/check/frames.ts';
+import { frameOf, readVerdict } from '../../src/check/verdict.ts';
 import type { ModelFile } from '../../src/onnx/model-folder.ts';
-import { readVerdict } from '../../src/check/verdict.ts';
 
 const SERVED: ModelFile = { path: 'served.onnx', size: 7 };
 const frame = (message: unknown) => frameOf(message as object);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { predictionsOf, type Reference } from '../../src/check/reference-answers.ts';
+import { predictionsOf, type Reference } from '../../src/to-sql/differences.ts';
 import { signatureOf } from '../support/tree-models.ts';
 
 const binary = signatureOf(2);

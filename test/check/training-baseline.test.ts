@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Feature } from '../../src/inference/signature.ts';
-import { trainingBaseline } from '../../src/check/training-baseline.ts';
+import { trainingBaseline } from '../../src/check/training-metadata.ts';
 
 const feature = (name: string, type: Feature['type'], width = 1): Feature => ({
   name,

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
-import { checkCitus } from '../../src/commands/doctor/citus.ts';
+import { checkCitus } from '../../src/commands/doctor/server.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { describeOnCitus } from '../support/citus.ts';
 import { deployBytes, submitDeploy } from '../support/deploy.ts';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type pg from 'pg';
 
-import { checkCitus } from '../../src/commands/doctor/citus.ts';
+import { checkCitus } from '../../src/commands/doctor/server.ts';
 import { adopt } from '../../src/install/installation.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { uninstall } from '../../src/install/uninstall.ts';

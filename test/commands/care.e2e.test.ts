@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from '@jest/globals';
 
-import { recordDemo } from '../../src/commands/demo-location.ts';
+import { recordDemo } from '../../src/commands/connection.ts';
 import { freshCluster } from '../install/fresh-cluster.ts';
 import { runCli } from './run-cli.ts';
 

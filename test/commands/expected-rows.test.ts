@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 
 import { expect, test } from '@jest/globals';
 
-import { parseRows, readExpectedRows } from '../../src/commands/expected-rows.ts';
+import { parseRows, readExpectedRows } from '../../src/commands/deploy.ts';
 import { caught } from '../support/caught.ts';
 
 test('values stay the text that they were written as', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, test } from '@jest/globals';
 
-import { recordDemo } from '../../src/commands/demo-location.ts';
+import { recordDemo } from '../../src/commands/connection.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 

@@ -1,7 +1,6 @@
 import { expect, jest, test } from '@jest/globals';
 import type { DatabaseConnection } from '../../src/postgres/connection.ts';
-import { PageData } from '../../src/http/page-data.ts';
-import type { PageQuery } from '../../src/http/page-query.ts';
+import { PageData, type PageQuery } from '../../src/http/page-data.ts';
 
 const QUERY: PageQuery = { text: 'select 1', parameters: [] };
 

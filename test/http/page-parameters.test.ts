@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { parametersOf } from '../../src/http/page-data.ts';
+import { parametersOf, type PageQuery } from '../../src/http/page-data.ts';
 import { PAGE_QUERIES } from '../../src/http/page-queries.ts';
-import type { PageQuery } from '../../src/http/page-query.ts';
 
 const QUERY: PageQuery = {
   text: '',

@@ -3,8 +3,7 @@ import { expect, test } from '@jest/globals';
 import { Client } from 'pg';
 
 import { PgscoreError } from '../../src/errors.ts';
-import { INSTALL_LOCK } from '../../src/install/install-lock.ts';
-import { migrate } from '../../src/install/migrate.ts';
+import { INSTALL_LOCK, migrate } from '../../src/install/migrate.ts';
 import { migrationFiles } from '../../src/install/migrations.ts';
 import { ROLES } from '../../src/install/roles.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { scramVerifier } from '../../src/install/password.ts';
+import { scramVerifier } from '../../src/install/roles.ts';
 
 test('a password becomes the verifier that PostgreSQL would store', async () => {
   // RFC 7677, section 3: user "user", password "pencil", this salt and 4096 iterations.

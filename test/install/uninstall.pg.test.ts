@@ -1,12 +1,10 @@
 import { expect, test } from '@jest/globals';
 import pg from 'pg';
 
-import { asOwner } from '../../src/install/as-owner.ts';
-import { dropRoles } from '../../src/install/drop-roles.ts';
-import { readHoldings } from '../../src/install/holdings.ts';
+import { asOwner } from '../../src/install/installation.ts';
+import { dropRoles, readHoldings, uninstall } from '../../src/install/uninstall.ts';
 import { migrate } from '../../src/install/migrate.ts';
 import { ROLES } from '../../src/install/roles.ts';
-import { uninstall } from '../../src/install/uninstall.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { freshCluster, query } from './fresh-cluster.ts';
 

@@ -1,9 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { beginPublication, RUN_LOST, finishRun } from '../../src/runs/publish.ts';
-import { cancelRuns, renewRuns } from '../../src/runs/lease.ts';
+import { cancelRuns, renewRuns, recoverRuns } from '../../src/runs/lease.ts';
 import { claimRuns } from '../../src/runs/claim.ts';
 import { handBackRuns, requeueRun } from '../../src/runs/run-failures.ts';
-import { recoverRuns } from '../../src/runs/recover.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';

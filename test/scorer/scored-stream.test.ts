@@ -3,7 +3,7 @@ import { Table, Utf8, vectorFromArray } from 'apache-arrow';
 import type { Job } from '../../src/runs/job.ts';
 import type { PredictionCount } from '../../src/scorer/count.ts';
 import { CountedArm, ScoredStream, type Scored } from '../../src/scorer/scored-stream.ts';
-import type { Tools } from '../../src/scorer/tools.ts';
+import type { Tools } from '../../src/scorer/read-source.ts';
 
 /** A stream of ten batches of a hundred rows, each a text of so many bytes. */
 function streamOf(bytes: number): ScoredStream {

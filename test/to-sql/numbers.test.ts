@@ -9,7 +9,7 @@ import {
   previousDouble,
   previousFloat,
 } from '../../src/lib/float32.ts';
-import { quoteText, typedNumber, untypedNumber } from '../../src/to-sql/literal.ts';
+import { quoteText, typedNumber, untypedNumber } from '../../src/to-sql/term.ts';
 
 const floats = fc.float({ noNaN: true, noDefaultInfinity: true });
 

@@ -1,6 +1,6 @@
 import type { Signature } from '../../src/inference/signature.ts';
 import { compileNative } from '../../src/to-sql/compile.ts';
-import { NativeRefusal } from '../../src/to-sql/literal.ts';
+import { NativeRefusal } from '../../src/to-sql/term.ts';
 import { renderNative } from '../../src/to-sql/render.ts';
 import { onnxModel } from '../support/onnx-builder.ts';
 

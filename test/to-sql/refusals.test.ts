@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Signature } from '../../src/inference/signature.ts';
-import { compiled } from '../../src/to-sql/compiled.ts';
+import { compiled } from '../../src/to-sql/compile.ts';
 import { classic, floats, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { nestedTrees, regressionSignature, type Nested } from '../support/tree-models.ts';
 import { reasonFor } from './reason-for.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 import type { Signature } from '../../src/inference/signature.ts';
 import { compileNative } from '../../src/to-sql/compile.ts';
-import { givenRows } from '../../src/to-sql/given-rows.ts';
+import { givenRows } from '../../src/to-sql/compile-thread.ts';
 import { proofRows, rowsToProve } from '../../src/to-sql/proof-rows.ts';
 import { classic, DataType, integers, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { regressionSignature } from '../support/tree-models.ts';

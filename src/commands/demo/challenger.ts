@@ -1,4 +1,4 @@
-import type { Step } from './step.ts';
+import type { Step } from './tell.ts';
 
 /** How many days July has: the canary is judged when all of them have their labels. */
 const DAYS = 31;

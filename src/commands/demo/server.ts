@@ -5,7 +5,7 @@ import { connect } from '../../postgres/connect.ts';
 import { startEmbedded } from '../../server/start.ts';
 import { migrate } from '../../install/migrate.ts';
 import { ident } from '../../lib/text.ts';
-import { forgetDemo, recordDemo } from '../demo-location.ts';
+import { forgetDemo, recordDemo } from '../connection.ts';
 
 const DATABASE = 'demo';
 

@@ -1,5 +1,5 @@
 import { CHALLENGER } from './challenger.ts';
-import type { Step } from './step.ts';
+import type { Step } from './tell.ts';
 
 /** What a data scientist (dana) and an analyst (ana) do with pgscore. A second model is deployed and scored while the labels of the first are counted. */
 export const STORY: readonly Step[] = [

@@ -3,9 +3,8 @@ import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { PgscoreError } from '../../errors.ts';
 import { unreadable } from '../../client/model-file.ts';
-import type { Cell } from '../output.ts';
+import { type Cell, formatTable } from '../output.ts';
 import { type Input, located, substitute, takeInputs, tokensOf, type Variables } from './inputs.ts';
-import { resultText, type TextResult } from './result.ts';
 import { failureOf, failureText } from '../failure.ts';
 
 /** Every value as the server wrote it. */
@@ -144,4 +143,22 @@ function forgetLine(lines: Interface): void {
 
 function tell(error: unknown): void {
   process.stdout.write(`${failureText(failureOf(error))}\n`);
+}
+
+/** Rows as the server wrote them, each value as text. */
+type TextResult = Pick<pg.QueryArrayResult<Cell[]>, 'rows' | 'fields' | 'command' | 'rowCount'>;
+
+/** int2, int4, int8, oid, float4, float8, numeric, money */
+const NUMBERS = [21, 23, 20, 26, 700, 701, 1700, 790];
+
+/** A result for people: a table with its number of rows, or what the statement did. */
+function resultText(result: TextResult): string {
+  if (result.fields.length === 0) return [result.command, result.rowCount].filter((part) => part !== null).join(' ');
+  const rows = `(${result.rows.length} ${result.rows.length === 1 ? 'row' : 'rows'})`;
+  return `${table(result)}\n${rows}`;
+}
+
+function table({ fields, rows }: TextResult): string {
+  const columns = fields.map(({ name, dataTypeID }) => ({ name, right: NUMBERS.includes(dataTypeID) }));
+  return formatTable(columns, rows);
 }

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { NodeTable } from './node-table.ts';
-import { ABREAST, walksOver, type Kind, type Walks } from './tree-walk.ts';
 
 /** Rows whose cells stay in the processor's cache while one tree after the other is walked. */
 const BLOCK = 512;
@@ -101,4 +102,32 @@ function holdNaN(cells: Float32Array): boolean {
 
 function aligned(bytes: number): number {
   return Math.ceil(bytes / 64) * 64;
+}
+
+/** Walks that are done together: the steps of one wait for memory while those of the others are computed. */
+const ABREAST = 8;
+
+/** Of leaves with one weight or with several; `Missing` where rows may hold NaN that a test sends to low. */
+type Kind = 'One' | 'Several' | 'OneMissing' | 'SeveralMissing';
+
+type WalkRows = (
+  root: number,
+  steps: number,
+  cells: number,
+  stride: number,
+  sums: number,
+  end: number,
+  width: number,
+) => void;
+
+type WalkTrees = (roots: number, steps: number, cells: number, sums: number, end: number, width: number) => void;
+
+/** What tree-walk.as exports: eight rows at a time down a tree, or a row down eight trees at a time. Addresses are bytes. */
+type Walks = Readonly<Record<`rows${Kind}`, WalkRows> & Record<`trees${Kind}`, WalkTrees>>;
+
+/** Walks down trees that lie in `memory`. */
+function walksOver(memory: WebAssembly.Memory): Walks {
+  const file = createRequire(import.meta.url).resolve('#tree-walk');
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), { env: { memory } });
+  return exports as Walks;
 }

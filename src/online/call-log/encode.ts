@@ -1,9 +1,7 @@
-import type { CountedCall } from './call-batch.ts';
 import { featuresOf, watchedOf, type CallFeatures, type WatchedFeatures } from './call-features.ts';
-import { keysOf, type Keyed, type FinishedCall } from './logged-call.ts';
+import { keysOf, type Keyed, type FinishedCall, EventTimeReader, type EventTimes, type CountedCall } from './logged-call.ts';
 import type { Call } from '../requests/call.ts';
 import { areKept, encodeBlocks, type EncodedCalls } from './encode-blocks.ts';
-import { EventTimeReader, type EventTimes } from './event-time.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
 import type { PipelinedStatement } from '../../postgres/pipeline.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';

@@ -1,5 +1,4 @@
-import { depthOf } from '../../inference/json-arrays.ts';
-import type { JsonRow } from '../../inference/json-rows.ts';
+import { depthOf, type JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../../inference/number-rows.ts';
 import { mistypedAs } from '../../inference/row-feeds.ts';
 import type { Feature } from '../../inference/signature.ts';

@@ -17,7 +17,7 @@ import {
   type ShadowClaim,
   type ShadowedBlock,
 } from './queue.ts';
-import type { FromShadow, ShadowSettings, ToShadow } from './messages.ts';
+import type { FromShadow, ShadowSettings, ToShadow } from './keeper.ts';
 import { lackingFeatures, scoreCalls, type ScoredCalls } from './score-calls.ts';
 
 /** Beside the time that an arm may take for some rows: to write them, and to find that it hangs. */

@@ -10,6 +10,7 @@ type Activation = (x: Term, call: OperatorCall) => Term;
 const number = (value: number) => constant('float64', value);
 
 export const activations: Operators = {
+  Clip,
   Sigmoid: each((x) => sigmoid(x.kind, x)),
   Tanh: each((x) => approximate(build(x.kind, { range: 'bounded' })`pg_catalog.tanh(${x})`, 'a hyperbolic tangent')),
   Relu: each((x) => largest([x, constant(x.kind, 0)])),
@@ -78,8 +79,6 @@ function alongLast(call: OperatorCall, rowwise: (kind: Kind, row: readonly Term[
   );
   return { ...input, cells: rows.flatMap((row) => rowwise(input.kind, row)) };
 }
-
-export const clipping: Operators = { Clip };
 
 function Clip(call: OperatorCall): Tensor[] {
   const input = anyInputOf(call, 0);

@@ -1,6 +1,6 @@
 import { compare, isNaNTerm, lowered } from '../comparison.ts';
 import { absolute, folded, largest, logSumExp, negated, product, squareRoot } from '../functions.ts';
-import { chosen, firstEqual } from '../labels.ts';
+import { chosen, firstEqual } from '../classifiers.ts';
 import { anyInputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
 import { exactly, rounded } from '../reproducible.ts';
 import { sum, SUM_OF_COLUMNS } from '../sums.ts';

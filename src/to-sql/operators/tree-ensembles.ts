@@ -1,8 +1,7 @@
 import { converted } from '../conversion.ts';
 import { largest, negated, originOf, sigmoid } from '../functions.ts';
-import { chosen, labelOfLargest, labelsOf } from '../labels.ts';
+import { chosen, labelOfLargest, labelsOf, postTransform } from '../classifiers.ts';
 import { inputOf, unsupported, type OperatorCall, type Operators } from '../operator.ts';
-import { postTransform } from '../post-transform.ts';
 import { exactly } from '../reproducible.ts';
 import { sum } from '../sums.ts';
 import { columns, perRow, type Tensor } from '../tensor.ts';

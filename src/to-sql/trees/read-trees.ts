@@ -1,5 +1,5 @@
 import { unsupported, type OperatorCall } from '../operator.ts';
-import { NativeRefusal } from '../literal.ts';
+import { NativeRefusal } from '../term.ts';
 import { ATTRIBUTE } from '../../onnx/layout.ts';
 import type { GraphNode } from '../../onnx/outline.ts';
 import { Fields, LENGTH, VARINT, packedIntegers } from '../../onnx/wire.ts';

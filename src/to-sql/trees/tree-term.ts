@@ -1,9 +1,8 @@
 import { compareTo, isNaNTerm, passesOrNaN, type Comparison } from '../comparison.ts';
-import { untypedNumber, typedNumber } from '../literal.ts';
+import { untypedNumber, typedNumber, approximate, bool, constant, type Term } from '../term.ts';
 import { unsupported, type OperatorCall } from '../operator.ts';
 import { reproducible, exactly } from '../reproducible.ts';
 import { SUM_OF_COLUMNS, sum } from '../sums.ts';
-import { approximate, bool, constant, type Term } from '../term.ts';
 import { addable, isLeaf, leavesOf, type Branch, type Leaf, type Tree } from './read-trees.ts';
 import { isWorthWalking, rememberWalk } from './walk.ts';
 

@@ -1,5 +1,4 @@
-import { untypedNumber } from '../literal.ts';
-import type { Term } from '../term.ts';
+import { untypedNumber, type Term } from '../term.ts';
 import { isLeaf, type Branch, type Leaf, type Tree } from './read-trees.ts';
 
 /**

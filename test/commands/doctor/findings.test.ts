@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import { findingsText } from '../../../src/commands/doctor.ts';
-import { fail, ok } from '../../../src/commands/doctor/finding.ts';
-import { checkNode } from '../../../src/commands/doctor/machine.ts';
+import { fail, ok, checkNode } from '../../../src/commands/doctor/machine.ts';
 import { checkVersion } from '../../../src/commands/doctor/server.ts';
 
 test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { fastestGraph } from '../../../src/inference/fastest-graph.ts';
+import { fastestGraph } from '../../../src/inference/load-model-session.ts';
 import { GraphSession } from '../../../src/inference/graph-session.ts';
 import type { Graph, RunInput } from '../../../src/inference/graph.ts';
 import { mulberry32 } from '../../../src/lib/random.ts';

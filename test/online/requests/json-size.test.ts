@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { checkSize, type Limits } from '../../../src/online/requests/json-size.ts';
+import { checkSize, type Limits } from '../../../src/online/requests/request-rows.ts';
 
 /** So small that a few rows show what many do. */
 const SMALL: Limits = { row: 1000, all: 5000 };
