@@ -51,8 +51,12 @@ export function readAddress(hash: string): Address {
   const threshold = Number(word('threshold') ?? Number.NaN);
   return {
     model: decoded(model),
-    versions: (word('versions') ?? '').split(',').filter(isVersion).map(Number).slice(0, MOST_VERSIONS),
-    grain: grainOf(word('grain')),
+    versions: (word('versions') ?? '')
+      .split(',')
+      .filter((version) => /^\d{1,9}$/.test(version))
+      .map(Number)
+      .slice(0, MOST_VERSIONS),
+    grain: GRAINS.find((grain) => grain === word('grain')) ?? 'month',
     metric: word('metric'),
     month: date('month'),
     threshold: threshold >= 0 && threshold < 1 ? threshold : undefined,
@@ -80,14 +84,6 @@ export function writeAddress(address: Address): string {
 
 export function modelLink(model: string): string {
   return writeAddress({ ...OVERVIEW, model });
-}
-
-function grainOf(text: string | undefined): Grain {
-  return GRAINS.find((grain) => grain === text) ?? 'month';
-}
-
-function isVersion(text: string): boolean {
-  return /^\d{1,9}$/.test(text);
 }
 
 function decoded(text: string): string {

@@ -1,4 +1,5 @@
-import type { Chart as ChartClass, ChartConfiguration } from 'chart.js';
+import type { Chart as ChartClass, ChartConfiguration, TooltipItem } from 'chart.js';
+import { percent } from './format.ts';
 import { colour } from './theme.ts';
 
 export type { ChartConfiguration, ChartDataset, ChartOptions, Plugin, Scale, TooltipItem } from 'chart.js';
@@ -27,4 +28,36 @@ export function drawChart(canvas: HTMLCanvasElement, config: ChartConfiguration)
     usePointStyle: true,
   });
   return new Chart(canvas, config);
+}
+
+type Ends = readonly [from: number, to: number];
+
+/** The ticks of an axis of shares. */
+export function shareTicks(maxTicksLimit = 5) {
+  return { maxTicksLimit, callback: (share: number | string) => percent(Number(share), 0) };
+}
+
+/** The tooltip of an item: a title by its place, and its value after the name of what it is of. */
+export function tooltipOf(title: (x: number) => string, write: (value: number | null) => string) {
+  return {
+    callbacks: {
+      title: ([item]: readonly TooltipItem<'line'>[]) => title(item?.parsed.x ?? 0),
+      label: ({ dataset, parsed }: TooltipItem<'line'>) => `${dataset.label ?? ''}: ${write(parsed.y)}`,
+    },
+  };
+}
+
+/** A line without points. */
+export function curveOf(label: string, stroke: string, data: { x: number; y: number | null }[]) {
+  return { label, data, borderColor: stroke, backgroundColor: stroke, borderWidth: 2, pointRadius: 0 };
+}
+
+/** A dashed line to compare with, which no tooltip tells of. */
+export function guideLine(label: string, [from, to]: Ends, [low, high]: Ends = [from, to]) {
+  const data = [
+    { x: from, y: low },
+    { x: to, y: high },
+  ];
+  const style = { borderColor: colour('quiet'), borderWidth: 1, borderDash: [3, 4], pointRadius: 0, pointHitRadius: 0 };
+  return { type: 'line' as const, label, yAxisID: 'y', data, ...style };
 }

@@ -1,10 +1,11 @@
 import { ask, number, text, type Row } from './api.ts';
-import { confusionMatrix } from './confusion-matrix.ts';
-import { cardTable, numeric } from './data-table.ts';
+import { cardTable, numeric, scrollBox } from './data-table.ts';
 import { count, percent } from './format.ts';
 import type { ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { decidingVersion, ofDecidingVersion, versionToggle } from './controls.ts';
+import { el } from './dom.ts';
+import type { Counts } from './metrics.ts';
 
 type Data = { readonly cells: readonly Row[]; readonly classes: readonly Row[] };
 
@@ -58,4 +59,52 @@ export const classesPanel = (): Panel<ModelContext> =>
 
 function keyOf(actual: string, said: string): string {
   return JSON.stringify([actual, said]);
+}
+
+/** The four cells of a binary classifier: rows are what was true, columns what was said. */
+export function matrixOf({ hits, falseAlarms, misses, passes }: Counts): HTMLElement {
+  return confusionMatrix(
+    'Rows are what was true, columns what was called',
+    ['positive', 'negative'],
+    (actual, said) => {
+      if (actual === 'positive') return said === 'positive' ? hits : misses;
+      return said === 'positive' ? falseAlarms : passes;
+    },
+  );
+}
+
+/** Counts and shares of each row; right ones in one colour, wrong ones in another. */
+function confusionMatrix(
+  caption: string,
+  classes: readonly string[],
+  countOf: (actual: string, said: string) => number,
+): HTMLElement {
+  const head = el('tr', {}, el('td'), ...classes.map((said) => el('th', { scope: 'col' }, `called ${said}`)));
+  const rows = classes.map((actual) => {
+    const total = classes.reduce((sum, said) => sum + countOf(actual, said), 0);
+    return el(
+      'tr',
+      {},
+      el('th', { scope: 'row' }, `was ${actual}`),
+      ...classes.map((said) => el('td', {}, cell(countOf(actual, said), total, said === actual))),
+    );
+  });
+  const table = el(
+    'table',
+    { class: 'matrix' },
+    el('caption', {}, caption),
+    el('thead', {}, head),
+    el('tbody', {}, ...rows),
+  );
+  return scrollBox(caption, table, 'free');
+}
+
+function cell(n: number, total: number, right: boolean): HTMLElement {
+  const kind = n === 0 ? 'cell' : `cell ${right ? 'hit' : 'miss'}`;
+  return el(
+    'div',
+    { class: kind },
+    el('strong', { class: 'num' }, count(n)),
+    el('small', {}, percent(total === 0 ? null : n / total)),
+  );
 }

@@ -14,7 +14,7 @@ export function el<Tag extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[Tag] {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) setProperty(element, name, value);
-  element.append(...present(children));
+  element.append(...children.filter((child) => child !== undefined && child !== false));
   return element;
 }
 
@@ -29,10 +29,6 @@ function setProperty(element: HTMLElement, name: string, value: Properties[strin
   if (value === undefined || value === false) return;
   if (typeof value === 'function') element.addEventListener(name.replace(/^on/, ''), value);
   else element.setAttribute(name, value === true ? '' : String(value));
-}
-
-function present(children: readonly Child[]): (Node | string)[] {
-  return children.filter((child) => child !== undefined && child !== false);
 }
 
 /** What the page shows now. */

@@ -1,13 +1,12 @@
 import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
-import { el } from './dom.ts';
 import { day, decimal, count, percent } from './format.ts';
-import { ENOUGH } from './metrics.ts';
+import { isUnripe } from './metrics.ts';
 import { isScore, ofTarget, ofVersion, type ModelContext } from './model-context.ts';
 import { chartPanel, panel, type Panel } from './panel.ts';
-import { colour, colourOf } from './theme.ts';
+import { colour, colourOf, legend } from './theme.ts';
 import { timePlot } from './time-plot.ts';
-import type { ChartConfiguration } from './chart.ts';
+import { shareTicks, type ChartConfiguration } from './chart.ts';
 
 const LINES = [
   ['half of the errors are below', 'median_abs_error', 1],
@@ -35,15 +34,9 @@ export const errorsPanel = (): Panel<ModelContext> =>
         known.map((row) => ({
           date: text(row, 'window_date'),
           value: number(row, column),
-          unripe: row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH,
+          unripe: isUnripe(row),
         }));
-      body.add(
-        el(
-          'div',
-          { class: 'legend' },
-          ...LINES.map(([name, , series]) => el('span', {}, el('span', { class: `swatch s${series}` }), name)),
-        ),
-      );
+      body.add(legend(...LINES.map(([name, , series]) => [`s${series}`, name] as const)));
       body.plot({
         label: `Sizes of the errors of version ${focus}`,
         size: 'low',
@@ -59,7 +52,7 @@ export const errorsPanel = (): Panel<ModelContext> =>
         }),
         table: tableOf(known, 'Sizes of errors', byMonth, ['median_abs_error', 'mae', 'p90_abs_error']),
       });
-      body.add(el('p', { class: 'quiet' }, 'Bias: above 0 the model says too much, below too little.'));
+      body.say('Bias: above 0 the model says too much, below too little.');
       body.plot({
         label: `Bias of version ${focus}`,
         size: 'low',
@@ -126,7 +119,7 @@ function histogram(rows: readonly Row[], version: number): ChartConfiguration {
     options: {
       scales: {
         x: { grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 24 } },
-        y: { beginAtZero: true, ticks: { maxTicksLimit: 5, callback: (value) => percent(Number(value), 0) } },
+        y: { beginAtZero: true, ticks: shareTicks() },
       },
       plugins: {
         tooltip: { callbacks: { label: ({ dataIndex }) => `${count(number(rows[dataIndex], 'n'))} predictions` } },

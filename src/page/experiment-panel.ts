@@ -5,8 +5,7 @@ import { count, day, decimal, moment, percent } from './format.ts';
 import { swatch, colour, colourOf } from './theme.ts';
 import { judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
-import type { PanelBody } from './panel-body.ts';
-import { panel, type Panel } from './panel.ts';
+import { type PanelBody, panel, type Panel } from './panel.ts';
 import { timePlot, type Series } from './time-plot.ts';
 import { comparisonChip } from './verdict.ts';
 

@@ -1,6 +1,6 @@
-import { numeric } from './data-table.ts';
+import { numeric, tableOf, type Field } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
-import type { ChartConfiguration } from './chart.ts';
+import { shareTicks, type ChartConfiguration } from './chart.ts';
 import { chosenCell, driftMap, levelOf, windowName } from './drift-panel.ts';
 import type { Grain } from './address.ts';
 import { el } from './dom.ts';
@@ -43,7 +43,7 @@ export const featurePanel = (): Panel<ModelContext> =>
         body.plot({
           label: `${feature}, ${name}, against its baseline`,
           config: binsChart(bins, grain),
-          table: binsTable(bins),
+          table: tableOf('Shares by bin', BIN_FIELDS, bins),
         });
       const few =
         leftOut === 0 ? '' : ` Left out, for too few rows to tell: ${leftOut} ${grain}${leftOut === 1 ? '' : 's'}.`;
@@ -54,7 +54,7 @@ export const featurePanel = (): Panel<ModelContext> =>
         label: `Population stability index of ${feature} by ${grain}`,
         size: 'low',
         config: psiChart(windows, grain, experiments),
-        table: windowsTable(windows, grain),
+        table: tableOf(`By ${grain}`, windowFields(grain), windows),
       });
     },
   });
@@ -108,10 +108,7 @@ function binsChart(bins: readonly Row[], grain: Grain): ChartConfiguration {
       interaction: { mode: 'index', intersect: false },
       scales: {
         x: { grid: { display: false } },
-        y: {
-          title: { display: true, text: 'share of rows' },
-          ticks: { maxTicksLimit: 5, callback: (value) => percent(Number(value), 0) },
-        },
+        y: { title: { display: true, text: 'share of rows' }, ticks: shareTicks() },
       },
       plugins: {
         legend: { display: true, position: 'bottom' },
@@ -126,29 +123,17 @@ function binsChart(bins: readonly Row[], grain: Grain): ChartConfiguration {
   };
 }
 
-function binsTable(bins: readonly Row[]) {
-  return {
-    caption: 'Shares by bin',
-    columns: ['Bin', ...['Rows', 'Share', 'Baseline', 'Adds to PSI'].map(numeric)],
-    rows: bins.map((row) => [
-      binName(row),
-      count(number(row, 'n')),
-      percent(number(row, 'share')),
-      percent(number(row, 'baseline_share')),
-      decimal(number(row, 'psi_contribution')),
-    ]),
-  };
-}
+const BIN_FIELDS: readonly Field[] = [
+  ['Bin', binName],
+  [numeric('Rows'), (row) => count(number(row, 'n'))],
+  [numeric('Share'), (row) => percent(number(row, 'share'))],
+  [numeric('Baseline'), (row) => percent(number(row, 'baseline_share'))],
+  [numeric('Adds to PSI'), (row) => decimal(number(row, 'psi_contribution'))],
+];
 
-function windowsTable(windows: readonly Row[], grain: Grain) {
-  return {
-    caption: `By ${grain}`,
-    columns: ['From', ...['Rows', 'PSI', 'Noise limit'].map(numeric)],
-    rows: windows.map((row) => [
-      day(text(row, 'window_date'), grain === 'month'),
-      count(number(row, 'n')),
-      decimal(number(row, 'psi')),
-      decimal(number(row, 'psi_noise_limit')),
-    ]),
-  };
-}
+const windowFields = (grain: Grain): Field[] => [
+  ['From', (row) => day(text(row, 'window_date'), grain === 'month')],
+  [numeric('Rows'), (row) => count(number(row, 'n'))],
+  [numeric('PSI'), (row) => decimal(number(row, 'psi'))],
+  [numeric('Noise limit'), (row) => decimal(number(row, 'psi_noise_limit'))],
+];

@@ -1,11 +1,11 @@
 import { numeric } from './data-table.ts';
 import { ask, number, type Row } from './api.ts';
-import type { ChartConfiguration, Plugin } from './chart.ts';
+import { guideLine, type ChartConfiguration, type Plugin } from './chart.ts';
 import { count, decimal } from './format.ts';
 import { sampledOf } from './error-panels.ts';
 import { isScore, ofVersion, type ModelContext } from './model-context.ts';
 import { chartPanel, type Panel } from './panel.ts';
-import { colour, colourOf, tint } from './theme.ts';
+import { colourOf, tint } from './theme.ts';
 
 type Axis = 'predicted' | 'actual';
 type Cell = { readonly x: number; readonly y: number; readonly n: number };
@@ -50,23 +50,8 @@ function fitChart(rows: readonly Row[], version: number): ChartConfiguration {
     type: 'scatter',
     data: {
       datasets: [
-        {
-          label: 'predictions',
-          data: cells,
-          pointRadius: 0,
-          pointHoverRadius: 0,
-          pointHitRadius: 8,
-        },
-        {
-          type: 'line',
-          label: 'right',
-          data: ends.map((at) => ({ x: at, y: at })),
-          borderColor: colour('quiet'),
-          borderWidth: 1,
-          borderDash: [3, 4],
-          pointRadius: 0,
-          pointHitRadius: 0,
-        },
+        { label: 'predictions', data: cells, pointRadius: 0, pointHoverRadius: 0, pointHitRadius: 8 },
+        guideLine('right', ends),
       ],
     },
     options: {

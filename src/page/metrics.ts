@@ -1,4 +1,4 @@
-import type { Row } from './api.ts';
+import { number, type Row, text } from './api.ts';
 import { decimal, percent } from './format.ts';
 
 /** Which values are the good ones; of some, none is. */
@@ -16,6 +16,11 @@ export type Metric = {
 
 /** With fewer labels a month says little. */
 export const ENOUGH = 30;
+
+/** Whether a window's labels are few or still arriving. */
+export function isUnripe(row: Row): boolean {
+  return row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH;
+}
 
 /** How a prediction is judged; `unjudged`: by no label, as a vector or a cluster. It has no metric. */
 export type Task = 'binary' | 'multiclass' | 'regression' | 'unjudged';
@@ -126,4 +131,94 @@ const IN_UNITS = ['mae', 'rmse', 'bias', 'max_abs_error', 'median_abs_error', 'p
 /** Which way is good, and in what it is measured. */
 export function readingOf({ column, better }: Metric): string {
   return `${DIRECTIONS[better]}${IN_UNITS.includes(column) ? ', in units of the prediction' : ''}`;
+}
+
+/** How a segment differs from all predictions. */
+export type Gap = {
+  readonly key: string;
+  readonly value: string;
+  readonly labelled: number;
+  readonly metric: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly gap: number | null;
+  /** How much worse it is at least, by the nearer end of its interval; below 0, how much better; 0 where that leaves it open, or labels are few. */
+  readonly surely: number;
+};
+
+/** The metric that is asked for, if rows have it with its interval, else the first that they have. */
+export function metricBySegment(task: Task, rows: readonly Row[], asked: string | undefined): Metric | undefined {
+  const bounded = METRICS[task].filter(({ low }) => low !== undefined && rows.some((row) => low in row));
+  return bounded.find(({ column }) => column === asked) ?? bounded[0];
+}
+
+/**
+ * Segments by how much worse they surely are than all, so that a few labels do not lead: by the end of the 95 % interval
+ * that is nearer to it. Where that says nothing, by number of labels.
+ */
+export function gapsOf(rows: readonly Row[], metric: Metric): Gap[] {
+  const all = number(
+    rows.find((row) => row['segment_key'] === null),
+    metric.column,
+  );
+  return rows
+    .filter((row) => row['segment_key'] !== null)
+    .map((row) => gapOf(row, metric, all))
+    .toSorted((a, b) => b.surely - a.surely || b.labelled - a.labelled);
+}
+
+function gapOf(row: Row, { column, low, high, better }: Metric, all: number | null): Gap {
+  const value = number(row, column);
+  const [from, to] = [number(row, low ?? ''), number(row, high ?? '')];
+  const labelled = number(row, 'n_labeled') ?? 0;
+  const sign = better === 'higher' ? 1 : -1;
+  return {
+    key: text(row, 'segment_key'),
+    value: text(row, 'segment_value'),
+    labelled,
+    metric: value,
+    low: from,
+    high: to,
+    gap: value === null || all === null ? null : value - all,
+    surely: all === null || labelled < ENOUGH ? 0 : sign * beyond(all, from, to),
+  };
+}
+
+/** How far a value lies above an interval; below 0, how far below it. */
+function beyond(value: number, low: number | null, high: number | null): number {
+  if (low === null || high === null) return 0;
+  if (value > high) return value - high;
+  return value < low ? value - low : 0;
+}
+
+/** What a binary classifier got right and wrong. */
+export type Counts = {
+  readonly hits: number;
+  readonly falseAlarms: number;
+  readonly misses: number;
+  readonly passes: number;
+};
+
+/** The counts behind a row of threshold_curve, which holds rates: everything is called positive at threshold 0. */
+export function countsAt(rows: readonly Row[], threshold: number): Counts | undefined {
+  const [all] = rows;
+  const row = rows.find((one) => Math.abs((number(one, 'threshold') ?? -1) - threshold) < 1e-6);
+  if (all === undefined || row === undefined) return undefined;
+  const total = number(all, 'n_predicted_positive') ?? 0;
+  const positives = Math.round((number(all, 'precision_score') ?? 0) * total);
+  const called = number(row, 'n_predicted_positive') ?? 0;
+  const hits = Math.round((number(row, 'true_positive_rate') ?? 0) * positives);
+  const falseAlarms = called - hits;
+  return { hits, falseAlarms, misses: positives - hits, passes: total - positives - falseAlarms };
+}
+
+export function ratiosOf({ hits, falseAlarms, misses, passes }: Counts) {
+  const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
+  return {
+    precision: ratio(hits, hits + falseAlarms),
+    recall: ratio(hits, hits + misses),
+    f1: ratio(2 * hits, 2 * hits + falseAlarms + misses),
+    accuracy: ratio(hits + passes, hits + falseAlarms + misses + passes),
+    called: hits + falseAlarms,
+  };
 }

@@ -2,7 +2,7 @@ import { number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
 import { el, svg } from './dom.ts';
 import { ago, count, day, NOTHING, percent } from './format.ts';
-import { metricOf, readingOf, taskOf, write, type Metric, ENOUGH } from './metrics.ts';
+import { metricOf, readingOf, taskOf, write, type Metric, isUnripe } from './metrics.ts';
 import { furtherCauses, verdictChip } from './verdict.ts';
 
 export type JudgedModel = {
@@ -122,5 +122,5 @@ function sparkline(rows: readonly Row[], label: string): SVGElement {
 
 /** Whether a month says something: its labels are there, and not too few. */
 function isFirm(row: Row): boolean {
-  return row['is_mature'] === true && (number(row, 'n_labeled') ?? 0) >= ENOUGH && number(row, 'value') !== null;
+  return !isUnripe(row) && number(row, 'value') !== null;
 }

@@ -1,5 +1,5 @@
 import { classesPanel } from './classes-panel.ts';
-import { comparisonPanel } from './comparison-panel.ts';
+import { comparisonPanel, gatesPanel } from './promotion-panels.ts';
 import { controlBar, type ControlBar, closeLookControls, overTimeControls } from './controls.ts';
 import { coveragePanel, labelAgePanel } from './label-panels.ts';
 import { el } from './dom.ts';
@@ -8,7 +8,6 @@ import { errorsPanel, residualsPanel } from './error-panels.ts';
 import { experimentPanel } from './experiment-panel.ts';
 import { featurePanel } from './feature-panel.ts';
 import { fitPanel } from './fit-panel.ts';
-import { gatesPanel } from './gates-panel.ts';
 import type { ModelContext } from './model-context.ts';
 import type { Panel } from './panel.ts';
 import { performancePanel } from './performance-panel.ts';
@@ -32,51 +31,31 @@ export type ModelPanels = Readonly<Record<'now' | 'why' | 'versions', readonly B
 /** All that is plotted of a model, laid out in groups. */
 export function modelPanels(): ModelPanels {
   const [overTime, closeLook] = [controlBar(overTimeControls), controlBar(closeLookControls)];
-  const [performance, coverage, labelAge] = [performancePanel(), coveragePanel(), labelAgePanel()];
-  const [errors, fit, residuals] = [errorsPanel(), fitPanel(), residualsPanel()];
-  const [threshold, classes, ranking] = [thresholdPanel(), classesPanel(), rankingPanel()];
-  const [reliability, scores] = [reliabilityPanel(), scoresPanel()];
-  const [comparison, experiment, gates] = [comparisonPanel(), experimentPanel(), gatesPanel()];
-  const [replays, segments] = [replayPanel(), segmentsPanel()];
-  const [drift, feature, targets] = [driftPanel(), featurePanel(), targetsPanel()];
-  const panels = [
-    performance,
-    targets,
-    coverage,
-    labelAge,
-    errors,
-    fit,
-    residuals,
-    threshold,
-    classes,
-    ranking,
-    reliability,
-    scores,
-    segments,
-    comparison,
-    experiment,
-    gates,
-    replays,
-    drift,
-    feature,
-  ];
+  const panels: Panel<ModelContext>[] = [];
+  const shown = (...some: Panel<ModelContext>[]): Block[] => {
+    panels.push(...some);
+    return some;
+  };
+  const stack = (...some: Panel<ModelContext>[]): HTMLElement => box('stack', shown(...some));
   return {
-    now: [overTime, performance, targets, box('grid', coverage, labelAge)],
+    now: [overTime, ...shown(performancePanel(), targetsPanel()), box('grid', shown(coveragePanel(), labelAgePanel()))],
     why: [
       closeLook,
-      segments,
-      drift,
-      feature,
-      box('grid', box('stack', errors, residuals), fit),
-      box('grid', box('stack', threshold, ranking), classes, box('stack', reliability, scores)),
+      ...shown(segmentsPanel(), driftPanel(), featurePanel()),
+      box('grid', [stack(errorsPanel(), residualsPanel()), ...shown(fitPanel())]),
+      box('grid', [
+        stack(thresholdPanel(), rankingPanel()),
+        ...shown(classesPanel()),
+        stack(reliabilityPanel(), scoresPanel()),
+      ]),
     ],
-    versions: [experiment, comparison, replays, gates],
+    versions: shown(experimentPanel(), comparisonPanel(), replayPanel(), gatesPanel()),
     panels,
     controls: [overTime, closeLook],
     closeLook,
   };
 }
 
-function box(kind: string, ...inside: readonly Block[]): HTMLElement {
+function box(kind: string, inside: readonly Block[]): HTMLElement {
   return el('div', { class: kind }, ...inside.map((one) => ('element' in one ? one.element : one)));
 }

@@ -1,19 +1,36 @@
 import { ask, number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
 import { el } from './dom.ts';
-import { ago, count, span, moment, sentences, duration } from './format.ts';
+import { ago, count, duration, moment, NOTHING, sentences, span } from './format.ts';
 import { RUN_HINT, scoreHint, scheduleHint } from './sql-hints.ts';
 import { panel, tablePanel, type Panel } from './panel.ts';
 import { cardTable, numeric } from './data-table.ts';
 import type { ModelContext } from './model-context.ts';
 
+/** Of the states of runs, schedules, versions and watches. */
 const TONES: Readonly<Record<string, string>> = {
   done: 'good',
   failed: 'bad',
-  cancelled: 'plain',
-  queued: 'plain',
   running: '',
+  active: 'good',
+  broken: 'bad',
+  ready: 'good',
+  rejected: 'bad',
+  starting: '',
+  scoring: '',
+  comparing: '',
+  following: 'good',
+  failing: 'bad',
 };
+
+function chipOf(state: string): HTMLElement {
+  return el('span', { class: `chip ${TONES[state] ?? 'plain'}` }, state);
+}
+
+/** A state, and why it is so where there is something to say. */
+function chipAnd(state: string, why: string): HTMLElement {
+  return why === '' ? chipOf(state) : el('div', { class: 'wide' }, chipOf(state), ` ${why}`);
+}
 
 /** The newest runs, of one model or of all, with the progress of those that go on. */
 export const runsPanel = (model?: string): Panel<undefined> =>
@@ -24,20 +41,16 @@ export const runsPanel = (model?: string): Panel<undefined> =>
     load: async () => (model === undefined ? ask('runs') : ask('model-runs', { model })),
     nothing: ['Nothing was scored yet.', model === undefined ? RUN_HINT : scoreHint(model)],
     caption: 'Runs, the newest first',
-    columns: ['Run', 'Model', 'State', 'Source', numeric('Rows'), numeric('Rate'), 'By', 'When'],
-    cells: (row) => {
-      const rate = number(row, 'rows_per_second');
-      return [
-        text(row, 'run'),
-        el('a', { href: modelLink(modelOf(row)) }, text(row, 'model')),
-        stateOf(row),
-        text(row, 'source'),
-        rowsOf(row),
-        rate === null ? '–' : `${count(rate)}/s`,
-        text(row, 'requested_by'),
-        ago(text(row, 'finished_at') || text(row, 'started_at') || text(row, 'requested_at')),
-      ];
-    },
+    fields: () => [
+      ['Run', (row) => text(row, 'run')],
+      ['Model', linkOf],
+      ['State', stateOf],
+      ['Source', (row) => text(row, 'source')],
+      [numeric('Rows'), rowsOf],
+      [numeric('Rate'), rateOf],
+      ['By', (row) => text(row, 'requested_by')],
+      ['When', (row) => ago(text(row, 'finished_at') || text(row, 'started_at') || text(row, 'requested_at'))],
+    ],
   });
 
 /** Whether any run goes on: then it is worth looking again soon. */
@@ -45,9 +58,13 @@ export async function somethingRuns(): Promise<boolean> {
   return (await ask('runs')).some((row) => row['state'] === 'running' || row['state'] === 'queued');
 }
 
-/** The name of a model, also where a version is named. */
+/** The name of a model, also where a version or an alias is named. */
 function modelOf(row: Row): string {
-  return text(row, 'model').replace(/@\d+$/, '');
+  return text(row, 'model').replace(/@.*$/, '');
+}
+
+function linkOf(row: Row): HTMLElement {
+  return el('a', { href: modelLink(modelOf(row)) }, text(row, 'model'));
 }
 
 function stateOf(row: Row): HTMLElement {
@@ -55,19 +72,22 @@ function stateOf(row: Row): HTMLElement {
   const [done, total] = [number(row, 'rows_done'), number(row, 'rows_total')];
   const failed = number(row, 'rows_failed') ?? 0;
   if (state === 'done' && failed > 0) return el('span', { class: 'chip warn' }, `done, ${count(failed)} failed`);
-  const chip = el('span', { class: `chip ${TONES[state] ?? 'plain'}` }, state);
-  if (state === 'failed')
-    return el('div', { class: 'wide' }, chip, ` ${sentences(text(row, 'error'), text(row, 'remedy'))}`);
-  if (state !== 'running' || done === null || total === null || total === 0) return chip;
+  if (state === 'failed') return chipAnd(state, sentences(text(row, 'error'), text(row, 'remedy')));
+  if (state !== 'running' || done === null || total === null || total === 0) return chipOf(state);
   const left = number(row, 'eta_seconds');
   const bar = el('progress', { max: total, value: Math.min(done, total), 'aria-label': `Run ${text(row, 'run')}` });
   return el(
     'div',
     {},
-    chip,
+    chipOf(state),
     left === null ? ` ${text(row, 'phase')}` : ` ${text(row, 'phase')}, ${span(left)} left`,
     bar,
   );
+}
+
+function rateOf(row: Row): string {
+  const rate = number(row, 'rows_per_second');
+  return rate === null ? NOTHING : `${count(rate)}/s`;
 }
 
 function rowsOf(row: Row): string {
@@ -84,27 +104,22 @@ export const schedulesPanel = (model?: string): Panel<undefined> =>
     depends: () => null,
     load: async () => {
       const rows = await ask('schedules');
-      return model === undefined ? rows : rows.filter((row) => text(row, 'model').replace(/@.*$/, '') === model);
+      return model === undefined ? rows : rows.filter((row) => modelOf(row) === model);
     },
     nothing: ['Nothing is scored by the clock.', scheduleHint(model)],
     caption: 'Schedules by name',
-    columns: ['Schedule', 'State', 'When', 'Next', 'Model', 'Source'],
-    cells: (row) => [
-      text(row, 'name'),
-      scheduleState(row),
-      `${text(row, 'cron')} ${text(row, 'time_zone')}`,
-      moment(text(row, 'next_fire_at') || null),
-      text(row, 'model'),
-      text(row, 'source'),
+    fields: () => [
+      ['Schedule', (row) => text(row, 'name')],
+      ['State', scheduleState],
+      ['When', (row) => `${text(row, 'cron')} ${text(row, 'time_zone')}`],
+      ['Next', (row) => moment(text(row, 'next_fire_at') || null)],
+      ['Model', (row) => text(row, 'model')],
+      ['Source', (row) => text(row, 'source')],
     ],
   });
 
 function scheduleState(row: Row): HTMLElement {
-  const state = text(row, 'state');
-  const tone = state === 'active' ? 'good' : state === 'broken' ? 'bad' : 'plain';
-  const error = text(row, 'last_error');
-  const chip = el('span', { class: `chip ${tone}` }, state);
-  return error === '' ? chip : el('div', { class: 'wide' }, chip, ` ${error}`);
+  return chipAnd(text(row, 'state'), text(row, 'last_error'));
 }
 
 /** When accuracy was brought up to date, and what had changed. Not shown before the first time. */
@@ -136,27 +151,20 @@ export const refreshesPanel = (): Panel<undefined> =>
     },
   });
 
-const VERSION_TONES: Readonly<Record<string, string>> = { ready: 'good', rejected: 'bad' };
-
 /** The versions of a model, and who deployed them. */
 export const versionsPanel = (model: string): Panel<undefined> =>
   tablePanel<undefined>({
     id: 'versions',
     title: 'All versions',
     depends: () => null,
-    load: async () => {
-      const mine = (await ask('versions')).filter((row) => row['model_name'] === model);
-      return mine.length === 0 ? undefined : mine;
-    },
-    nothing: ['No version is there.'],
+    load: async () => (await ask('versions')).filter((row) => row['model_name'] === model),
     caption: 'Versions, the newest first',
-    columns: ['Version', 'State', 'Also called', 'Deployed by', 'When'],
-    cells: (row) => [
-      text(row, 'model_version'),
-      el('span', { class: `chip ${VERSION_TONES[text(row, 'state')] ?? 'plain'}` }, text(row, 'state')),
-      text(row, 'aliases'),
-      text(row, 'deployed_by'),
-      moment(text(row, 'deployed_at') || null),
+    fields: () => [
+      ['Version', (row) => text(row, 'model_version')],
+      ['State', (row) => chipOf(text(row, 'state'))],
+      ['Also called', (row) => text(row, 'aliases')],
+      ['Deployed by', (row) => text(row, 'deployed_by')],
+      ['When', (row) => moment(text(row, 'deployed_at') || null)],
     ],
   });
 
@@ -170,16 +178,11 @@ export const eventsPanel = (): Panel<ModelContext> =>
     load: async ({ model }) => ask('events', { model }),
     nothing: ['Nothing is on record.'],
     caption: 'What was done, the newest first',
-    columns: ['When', 'What'],
-    cells: (row) => [moment(text(row, 'time')), text(row, 'text')],
+    fields: () => [
+      ['When', (row) => moment(text(row, 'time'))],
+      ['What', (row) => text(row, 'text')],
+    ],
   });
-
-const WATCH_TONES: Readonly<Record<string, string>> = {
-  following: 'good',
-  failing: 'bad',
-  paused: 'plain',
-  standby: 'plain',
-};
 
 /** What is scored as it changes, of one model or of all, and how late. Not shown where nothing is watched. */
 export const watchesPanel = (model?: string): Panel<undefined> =>
@@ -189,38 +192,29 @@ export const watchesPanel = (model?: string): Panel<undefined> =>
     about: 'rows that are scored as they change',
     depends: () => null,
     load: async () => {
-      const rows = (await ask('watches')).filter((row) => model === undefined || watchedModel(row) === model);
-      return rows.length === 0 ? undefined : rows;
+      const rows = await ask('watches');
+      return model === undefined ? rows : rows.filter((row) => modelOf(row) === model);
     },
-    nothing: ['Nothing is watched.'],
     caption: 'Watches, those that fail first',
-    columns: [
-      'Target',
-      'State',
-      ...['Scored', 'Pending', 'Oldest', 'Delay p50', 'Delay p95'].map(numeric),
-      'Model',
-      'Source',
-      'Capture',
-    ],
-    cells: (row) => [
-      text(row, 'target'),
-      watchState(row),
-      count(number(row, 'rows_scored')),
-      count(number(row, 'pending')),
-      ...['oldest_seconds', 'delay_p50_seconds', 'delay_p95_seconds'].map((column) => duration(number(row, column))),
-      el('a', { href: modelLink(watchedModel(row)) }, text(row, 'model')),
-      text(row, 'source'),
-      text(row, 'capture') === 'poll' ? `poll, every ${duration(number(row, 'poll_seconds'))}` : text(row, 'capture'),
+    fields: () => [
+      ['Target', (row) => text(row, 'target')],
+      ['State', watchState],
+      [numeric('Scored'), (row) => count(number(row, 'rows_scored'))],
+      [numeric('Pending'), (row) => count(number(row, 'pending'))],
+      [numeric('Oldest'), (row) => duration(number(row, 'oldest_seconds'))],
+      [numeric('Delay p50'), (row) => duration(number(row, 'delay_p50_seconds'))],
+      [numeric('Delay p95'), (row) => duration(number(row, 'delay_p95_seconds'))],
+      ['Model', linkOf],
+      ['Source', (row) => text(row, 'source')],
+      ['Capture', captureOf],
     ],
   });
 
-function watchedModel(row: Row): string {
-  return text(row, 'model').replace(/@.*$/, '');
+function watchState(row: Row): HTMLElement {
+  return chipAnd(text(row, 'state'), sentences(text(row, 'error'), text(row, 'remedy')));
 }
 
-function watchState(row: Row): HTMLElement {
-  const state = text(row, 'state');
-  const chip = el('span', { class: `chip ${WATCH_TONES[state] ?? ''}` }, state);
-  if (text(row, 'error') === '') return chip;
-  return el('div', { class: 'wide' }, chip, ` ${text(row, 'error')}. ${text(row, 'remedy')}`);
+function captureOf(row: Row): string {
+  const capture = text(row, 'capture');
+  return capture === 'poll' ? `poll, every ${duration(number(row, 'poll_seconds'))}` : capture;
 }

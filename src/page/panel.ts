@@ -1,9 +1,9 @@
 import { Refusal, type Row } from './api.ts';
-import { cardTable, type Cell, type Column } from './data-table.ts';
+import { cardTable, tableOf, type Field, scrollingTable, type Table } from './data-table.ts';
 import { el } from './dom.ts';
-import { PanelBody, type Plot } from './panel-body.ts';
 import { scheme } from './theme.ts';
 import type { Address } from './address.ts';
+import { drawChart, type ChartConfiguration } from './chart.ts';
 
 /** One card of the page: what it asks for and how it shows the answer. */
 type PanelSpec<Context, Data> = {
@@ -83,24 +83,20 @@ export function panel<Context, Data>({
 }
 
 type RowsSpec<Context> = Omit<PanelSpec<Context, readonly Row[]>, 'draw'> & {
-  /** Shown where there are no rows: a sentence, and the SQL that would change that. */
-  readonly nothing: readonly [text: string, sql?: string];
+  /** Shown where there are no rows: a sentence, and the SQL that would change that. Without it the panel is not shown. */
+  readonly nothing?: readonly [text: string, sql?: string];
 };
 
 /** A panel that is one table, a line for each row of the answer. */
 export function tablePanel<Context>({
   caption,
-  columns,
-  cells,
+  fields,
   ...spec
 }: RowsSpec<Context> & {
   readonly caption: string;
-  readonly columns: readonly Column[];
-  readonly cells: (row: Row, context: Context) => readonly Cell[];
+  readonly fields: (context: Context) => readonly Field[];
 }): Panel<Context> {
-  return rowsPanel(spec, (body, rows, context) =>
-    body.add(cardTable({ caption, columns, rows: rows.map((row) => cells(row, context)) })),
-  );
+  return rowsPanel(spec, (body, rows, context) => body.add(cardTable(tableOf(caption, fields(context), rows))));
 }
 
 /** A panel that is one chart, with a sentence above or below it. */
@@ -122,14 +118,19 @@ export function chartPanel<Context>({
 }
 
 function rowsPanel<Context>(
-  { nothing: [words, sql], ...spec }: RowsSpec<Context>,
+  { nothing, load, ...spec }: RowsSpec<Context>,
   draw: (body: PanelBody, rows: readonly Row[], context: Context) => void,
 ): Panel<Context> {
   return panel<Context, readonly Row[]>({
     ...spec,
+    load: async (context) => {
+      const rows = await load(context);
+      return rows?.length === 0 && nothing === undefined ? undefined : rows;
+    },
     draw: (body, rows, context) => {
-      if (rows.length > 0) draw(body, rows, context);
-      else if (sql === undefined) body.say(words);
+      if (rows.length > 0 || nothing === undefined) return draw(body, rows, context);
+      const [words, sql] = nothing;
+      if (sql === undefined) body.say(words);
       else body.empty(words, sql);
     },
   });
@@ -159,3 +160,78 @@ export type View = {
   refreshWatches(): Promise<void>;
   close(): void;
 };
+
+export type Plot = {
+  /** What it shows, for whoever does not see it. */
+  readonly label: string;
+  readonly config: ChartConfiguration;
+  /** Its numbers. */
+  readonly table: Table;
+  readonly size?: 'low' | 'tall';
+};
+
+type Drawn = ReturnType<typeof drawChart>;
+
+/** The inside of a panel: what was put there, and the charts that must go with it. */
+export class PanelBody {
+  readonly element = el('div', { class: 'body' });
+  #charts: Drawn[] = [];
+
+  add(...nodes: Node[]): void {
+    this.element.append(...nodes);
+  }
+
+  say(text: string): void {
+    this.add(el('p', { class: 'quiet' }, text));
+  }
+
+  /** Nothing to see yet; `sql` is what would change that. */
+  empty(text: string, sql?: string): void {
+    this.add(el('div', { class: 'empty' }, el('p', {}, text), sql !== undefined && el('pre', {}, sql)));
+  }
+
+  /** A plot with its numbers beneath, in a table that opens. Returns the chart, for plots that follow a control. */
+  plot({ label, config, table, size }: Plot): Drawn {
+    const canvas = el('canvas', { role: 'img', 'aria-label': label });
+    const box = el('div', { class: size === undefined ? 'canvas' : `canvas ${size}` }, canvas);
+    this.add(el('figure', {}, box, el('details', {}, el('summary', {}, 'The numbers'), scrollingTable(table))));
+    const chart = drawChart(canvas, config);
+    this.#charts.push(chart);
+    return chart;
+  }
+
+  /** Draws anew, and leaves open, scrolled and focused what was. */
+  redraw(draw: () => void): void {
+    const before = this.#looks();
+    this.clear();
+    draw();
+    const after = this.#looks();
+    for (const [at, details] of after.details.entries()) details.open ||= before.open[at] === true;
+    for (const [at, button] of after.buttons.entries()) if (before.expanded[at] === true) button.click();
+    for (const [at, box] of after.boxes.entries()) box.scrollTo(before.scrolled[at] ?? {});
+    if (before.focused >= 0) after.focusable[before.focused]?.focus({ preventScroll: true });
+  }
+
+  #looks() {
+    const details = [...this.element.querySelectorAll('details')];
+    const buttons = [...this.element.querySelectorAll<HTMLElement>('button[aria-expanded]')];
+    const boxes = [...this.element.querySelectorAll('.scroll')];
+    const focusable = [...this.element.querySelectorAll<HTMLElement>('a, button, summary, [tabindex]')];
+    return {
+      details,
+      buttons,
+      boxes,
+      focusable,
+      open: details.map(({ open }) => open),
+      expanded: buttons.map((button) => button.getAttribute('aria-expanded') === 'true'),
+      scrolled: boxes.map(({ scrollLeft: left, scrollTop: top }) => ({ left, top })),
+      focused: focusable.findIndex((element) => element === document.activeElement),
+    };
+  }
+
+  clear(): void {
+    for (const chart of this.#charts) chart.destroy();
+    this.#charts = [];
+    this.element.replaceChildren();
+  }
+}

@@ -1,13 +1,12 @@
-import { numeric } from './data-table.ts';
+import { numeric, tableOf, type Field } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { experimentList } from './experiment-bands.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend, colourOf, tint, colour } from './theme.ts';
 import type { Marker } from './markers.ts';
-import { ENOUGH, metricOf, readingOf, write, type Metric } from './metrics.ts';
+import { isUnripe, metricOf, readingOf, write, type Metric } from './metrics.ts';
 import { ofTarget, ofVersions, type ModelContext } from './model-context.ts';
-import { panel, type Panel } from './panel.ts';
-import type { PanelBody } from './panel-body.ts';
+import { panel, type Panel, type PanelBody } from './panel.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './sql-hints.ts';
 import { atOf } from './time-axis.ts';
 import { timePlot, type Series } from './time-plot.ts';
@@ -71,7 +70,7 @@ export const performancePanel = (): Panel<ModelContext> =>
           format: (value) => write(metric, value),
           byMonth,
         }),
-        table: tableOf(rows, estimates, metric, byMonth),
+        table: tableOf(`${metric.title} by version and window`, fieldsOf(estimates, metric, byMonth), rows),
       });
     },
   });
@@ -110,7 +109,7 @@ function seriesOfVersions(rows: readonly Row[], metric: Metric, { versions }: Mo
         value: number(row, metric.column),
         low: metric.low === undefined ? null : number(row, metric.low),
         high: metric.high === undefined ? null : number(row, metric.high),
-        unripe: row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH,
+        unripe: isUnripe(row),
       })),
   }));
 }
@@ -147,36 +146,22 @@ function markersOf(events: readonly Row[], model: string): Marker[] {
   });
 }
 
-function tableOf(rows: readonly Row[], estimates: readonly Row[], metric: Metric, byMonth: boolean) {
-  const columns = [
-    'Version',
-    'From',
-    'Predictions',
-    'Labelled',
-    metric.title,
-    'Low',
-    'High',
-    'Estimated',
-    'Mature',
-    'Undefined',
-  ];
+function fieldsOf(estimates: readonly Row[], metric: Metric, byMonth: boolean): Field[] {
   const estimated = new Map(estimates.map((row) => [windowOf(row), number(row, estimateOf(metric.column))]));
-  return {
-    caption: `${metric.title} by version and window`,
-    columns: columns.map((head, at) => (at >= 2 && at <= 7 ? numeric(head) : head)),
-    rows: rows.map((row) => [
-      text(row, 'model_version'),
-      day(text(row, 'window_date'), byMonth),
-      count(number(row, 'n_predictions')),
-      `${count(number(row, 'n_labeled'))} (${percent(number(row, 'label_coverage'), 0)})`,
-      write(metric, number(row, metric.column)),
-      write(metric, metric.low === undefined ? null : number(row, metric.low)),
-      write(metric, metric.high === undefined ? null : number(row, metric.high)),
-      write(metric, estimated.get(windowOf(row)) ?? null),
-      maturityOf(row),
-      text(row, 'undefined_reason').replaceAll('_', ' '),
-    ]),
-  };
+  const written = (row: Row, column: string | undefined): string =>
+    write(metric, column === undefined ? null : number(row, column));
+  return [
+    ['Version', (row) => text(row, 'model_version')],
+    ['From', (row) => day(text(row, 'window_date'), byMonth)],
+    [numeric('Predictions'), (row) => count(number(row, 'n_predictions'))],
+    [numeric('Labelled'), (row) => `${count(number(row, 'n_labeled'))} (${percent(number(row, 'label_coverage'), 0)})`],
+    [numeric(metric.title), (row) => written(row, metric.column)],
+    [numeric('Low'), (row) => written(row, metric.low)],
+    [numeric('High'), (row) => written(row, metric.high)],
+    [numeric('Estimated'), (row) => write(metric, estimated.get(windowOf(row)) ?? null)],
+    ['Mature', maturityOf],
+    ['Undefined', (row) => text(row, 'undefined_reason').replaceAll('_', ' ')],
+  ];
 }
 
 /** Where later predictions stand in the place of all that have no label, none is missing. */

@@ -1,9 +1,9 @@
-import { numeric } from './data-table.ts';
+import { numeric, tableOf, type Field } from './data-table.ts';
 import { ask, number, type Row } from './api.ts';
-import type { ChartConfiguration } from './chart.ts';
+import { curveOf, guideLine, shareTicks, tooltipOf, type ChartConfiguration } from './chart.ts';
 import { el } from './dom.ts';
 import { count, decimal, NOTHING, percent } from './format.ts';
-import { versionLegend, colour, colourOf } from './theme.ts';
+import { colourOf, versionLegend } from './theme.ts';
 import { isScore, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 
@@ -32,15 +32,16 @@ export const rankingPanel = (): Panel<ModelContext> =>
         months.find((row) => row['model_version'] === context.focus),
         'positive_rate_actual',
       );
+      const table = tableOf('The curve, point by point', FIELDS, curve);
       body.plot({
         label: 'ROC curve: true positive rate against false positive rate',
         config: curveChart(curve, context.versions, ['false_positive_rate', 'true_positive_rate'], [0, 1]),
-        table: tableOf(curve),
+        table,
       });
       body.plot({
         label: 'Precision against recall',
         config: curveChart(curve, context.versions, ['recall_score', 'precision_score'], [rate ?? 0, rate ?? 0]),
-        table: tableOf(curve),
+        table,
       });
     },
   });
@@ -68,69 +69,38 @@ function curveChart(
   [across, up]: readonly [across: string, up: string],
   chance: Ends,
 ): ChartConfiguration {
-  const share = (value: number | string): string => percent(Number(value), 0);
   const axis = (column: string) => ({
     type: 'linear' as const,
     min: 0,
     max: 1,
     title: { display: true, text: TITLES[column] ?? column },
-    ticks: { maxTicksLimit: 6, callback: share },
+    ticks: shareTicks(6),
   });
-  const lines = versions.map((version) => ({
-    label: `version ${version}`,
-    data: curve
-      .filter((row) => row['model_version'] === version && number(row, across) !== null && number(row, up) !== null)
-      .map((row) => ({ x: number(row, across) ?? 0, y: number(row, up) })),
-    borderColor: colourOf(version),
-    backgroundColor: colourOf(version),
-    borderWidth: 2,
-    pointRadius: 0,
-  }));
+  const lines = versions.map((version) => {
+    const known = curve.filter(
+      (row) => row['model_version'] === version && number(row, across) !== null && number(row, up) !== null,
+    );
+    const points = known.map((row) => ({ x: number(row, across) ?? 0, y: number(row, up) }));
+    return curveOf(`version ${version}`, colourOf(version), points);
+  });
   return {
     type: 'line',
-    data: { datasets: [...lines, byChance(chance)] },
+    data: { datasets: [...lines, guideLine('by chance', [0, 1], chance)] },
     options: {
       interaction: { mode: 'nearest', intersect: false },
       scales: { x: axis(across), y: axis(up) },
       plugins: {
-        tooltip: {
-          callbacks: {
-            title: ([item]) => `${TITLES[across] ?? across} ${percent(item?.parsed.x ?? null)}`,
-            label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${percent(parsed.y)}`,
-          },
-        },
+        tooltip: tooltipOf((x) => `${TITLES[across] ?? across} ${percent(x)}`, percent),
       },
     },
   } as ChartConfiguration;
 }
 
-function byChance([from, to]: Ends) {
-  return {
-    label: 'by chance',
-    data: [
-      { x: 0, y: from },
-      { x: 1, y: to },
-    ],
-    borderColor: colour('quiet'),
-    borderWidth: 1,
-    borderDash: [3, 4],
-    pointRadius: 0,
-    pointHitRadius: 0,
-  };
-}
-
-function tableOf(curve: readonly Row[]) {
-  const heads = ['Version', 'Scores from', 'True positive rate', 'False positive rate', 'Precision', 'Called positive'];
-  return {
-    caption: 'The curve, point by point',
-    columns: heads.map((head, at) => (at === 0 ? head : numeric(head))),
-    rows: curve.map((row) => [
-      String(number(row, 'model_version') ?? NOTHING),
-      number(row, 'threshold')?.toFixed(2) ?? NOTHING,
-      percent(number(row, 'true_positive_rate')),
-      percent(number(row, 'false_positive_rate')),
-      percent(number(row, 'precision_score')),
-      count(number(row, 'n_predicted_positive')),
-    ]),
-  };
-}
+const FIELDS: readonly Field[] = [
+  ['Version', (row) => String(number(row, 'model_version') ?? NOTHING)],
+  [numeric('Scores from'), (row) => number(row, 'threshold')?.toFixed(2) ?? NOTHING],
+  [numeric('True positive rate'), (row) => percent(number(row, 'true_positive_rate'))],
+  [numeric('False positive rate'), (row) => percent(number(row, 'false_positive_rate'))],
+  [numeric('Precision'), (row) => percent(number(row, 'precision_score'))],
+  [numeric('Called positive'), (row) => count(number(row, 'n_predicted_positive'))],
+];

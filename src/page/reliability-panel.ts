@@ -1,6 +1,6 @@
-import { numeric } from './data-table.ts';
+import { numeric, tableOf, type Field } from './data-table.ts';
 import { ask, number, type Row } from './api.ts';
-import type { ChartConfiguration, Plugin } from './chart.ts';
+import { guideLine, shareTicks, type ChartConfiguration, type Plugin } from './chart.ts';
 import { count, decimal, percent } from './format.ts';
 import { isScore, ofMonth, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
@@ -31,7 +31,7 @@ export const reliabilityPanel = (): Panel<ModelContext> =>
       body.plot({
         label: `Reliability diagram of version ${focus}: observed rate against mean score`,
         config: reliabilityChart(rows, focus),
-        table: tableOf(rows),
+        table: tableOf('Observed rate by tenth of the scores', FIELDS, rows),
       });
     },
   });
@@ -40,7 +40,6 @@ function reliabilityChart(rows: readonly Row[], version: number): ChartConfigura
   const points = rows.map((row) => ({ x: number(row, 'mean_score') ?? 0, y: number(row, 'observed_rate') }));
   const middle = (row: Row): number => ((number(row, 'bin_low') ?? 0) + (number(row, 'bin_high') ?? 0)) / 2;
   const stroke = colourOf(version);
-  const share = (value: number | string): string => percent(Number(value), 0);
   return {
     type: 'line',
     data: {
@@ -54,7 +53,7 @@ function reliabilityChart(rows: readonly Row[], version: number): ChartConfigura
           borderWidth: 2,
           pointRadius: 4,
         },
-        perfectLine(),
+        guideLine('perfect', [0, 1]),
         {
           type: 'bar',
           label: 'predictions',
@@ -69,7 +68,7 @@ function reliabilityChart(rows: readonly Row[], version: number): ChartConfigura
     },
     options: {
       scales: {
-        x: { type: 'linear', min: 0, max: 1, title: { display: true, text: 'mean score' }, ticks: { callback: share } },
+        x: { type: 'linear', min: 0, max: 1, title: { display: true, text: 'mean score' }, ticks: shareTicks(11) },
         n: {
           stack: 'y',
           stackWeight: 1,
@@ -79,29 +78,12 @@ function reliabilityChart(rows: readonly Row[], version: number): ChartConfigura
           border: { display: false },
           ticks: { display: false },
         },
-        y: { stack: 'y', stackWeight: 4, min: 0, max: 1, ticks: { maxTicksLimit: 6, callback: share } },
+        y: { stack: 'y', stackWeight: 4, min: 0, max: 1, ticks: shareTicks(6) },
       },
       plugins: { tooltip: { callbacks: { title: () => '' } } },
     },
     plugins: [whiskers(rows)],
   } as ChartConfiguration;
-}
-
-/** Where what is said is what happens. */
-function perfectLine() {
-  return {
-    label: 'perfect',
-    yAxisID: 'y',
-    data: [
-      { x: 0, y: 0 },
-      { x: 1, y: 1 },
-    ],
-    borderColor: colour('quiet'),
-    borderWidth: 1,
-    borderDash: [3, 4],
-    pointRadius: 0,
-    pointHitRadius: 0,
-  };
 }
 
 /** The interval of each point. */
@@ -126,19 +108,11 @@ function whiskers(rows: readonly Row[]): Plugin {
   };
 }
 
-function tableOf(rows: readonly Row[]) {
-  return {
-    caption: 'Observed rate by tenth of the scores',
-    columns: ['Scores', 'Predictions', 'Mean score', 'Observed', 'Low', 'High'].map((head, at) =>
-      at === 0 ? head : numeric(head),
-    ),
-    rows: rows.map((row) => [
-      `${(number(row, 'bin_low') ?? 0).toFixed(1)} to ${(number(row, 'bin_high') ?? 0).toFixed(1)}`,
-      count(number(row, 'n')),
-      percent(number(row, 'mean_score')),
-      percent(number(row, 'observed_rate')),
-      percent(number(row, 'ci_low')),
-      percent(number(row, 'ci_high')),
-    ]),
-  };
-}
+const FIELDS: readonly Field[] = [
+  ['Scores', (row) => `${(number(row, 'bin_low') ?? 0).toFixed(1)} to ${(number(row, 'bin_high') ?? 0).toFixed(1)}`],
+  [numeric('Predictions'), (row) => count(number(row, 'n'))],
+  [numeric('Mean score'), (row) => percent(number(row, 'mean_score'))],
+  [numeric('Observed'), (row) => percent(number(row, 'observed_rate'))],
+  [numeric('Low'), (row) => percent(number(row, 'ci_low'))],
+  [numeric('High'), (row) => percent(number(row, 'ci_high'))],
+];

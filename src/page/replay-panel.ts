@@ -1,10 +1,9 @@
 import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
 import { count, day, decimal } from './format.ts';
-import { ENOUGH, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
+import { isUnripe, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
-import { panel, type Panel } from './panel.ts';
-import type { PanelBody, Plot } from './panel-body.ts';
+import { panel, type Panel, type PanelBody, type Plot } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
 import { timePlot, type Series } from './time-plot.ts';
 import { comparisonChip } from './verdict.ts';
@@ -88,10 +87,6 @@ function plotOf({ rows, months, live }: Data, metric: Metric): Plot {
       ]),
     },
   };
-}
-
-function isUnripe(row: Row): boolean {
-  return row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH;
 }
 
 const fieldsOf = (task: Task): Field[] => [

@@ -1,9 +1,8 @@
 import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
-import type { ChartConfiguration } from './chart.ts';
-import { el } from './dom.ts';
+import { shareTicks, tooltipOf, type ChartConfiguration } from './chart.ts';
 import { count, percent } from './format.ts';
-import { versionLegend, colour, colourOf, tint } from './theme.ts';
+import { colour, colourOf, legend, tint, versionLegend } from './theme.ts';
 import { isScore, ofMonth, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 
@@ -14,8 +13,8 @@ type Data = { readonly byVersion: readonly Row[]; readonly byOutcome: readonly R
 type Group = { readonly label: string; readonly stroke: string; readonly rows: readonly Row[] };
 
 const OUTCOMES = [
-  ['positive', 'series-2'],
-  ['negative', 'series-3'],
+  ['positive', 2],
+  ['negative', 3],
 ] as const;
 
 /** How the scores of each version lie, and those of one by what was true. */
@@ -47,10 +46,11 @@ export const scoresPanel = (): Panel<ModelContext> =>
         table: tableOf(byVersion, 'Version', 'model_version'),
       });
       if (byOutcome.length === 0) return;
-      body.add(el('p', { class: 'quiet' }, `Of version ${context.focus}, by what was true:`), outcomeLegend());
+      body.say(`Of version ${context.focus}, by what was true:`);
+      body.add(legend(...OUTCOMES.map(([label, series]) => [`s${series}`, `was ${label}`] as const)));
       const outcomes = OUTCOMES.map(([label, series]) => ({
         label,
-        stroke: colour(series),
+        stroke: colour(`series-${series}`),
         rows: byOutcome.filter((row) => row['outcome'] === label),
       }));
       body.plot({
@@ -60,13 +60,6 @@ export const scoresPanel = (): Panel<ModelContext> =>
       });
     },
   });
-
-function outcomeLegend(): HTMLElement {
-  const entries = OUTCOMES.map(([label, series]) =>
-    el('span', {}, el('span', { class: `swatch s${series.slice(-1)}`, 'aria-hidden': 'true' }), `was ${label}`),
-  );
-  return el('div', { class: 'legend' }, ...entries);
-}
 
 function tableOf(rows: readonly Row[], head: string, column: string) {
   return {
@@ -89,18 +82,13 @@ function scoresChart(groups: readonly Group[]): ChartConfiguration {
       interaction: { mode: 'index', intersect: false, axis: 'x' },
       scales: {
         x: { type: 'linear', min: 0, max: 1, title: { display: true, text: 'score' } },
-        y: {
-          beginAtZero: true,
-          ticks: { maxTicksLimit: 5, callback: (value: number | string) => percent(Number(value), 0) },
-        },
+        y: { beginAtZero: true, ticks: shareTicks() },
       },
       plugins: {
-        tooltip: {
-          callbacks: {
-            title: ([item]) => `scores from ${(item?.parsed.x ?? 0).toFixed(2)}`,
-            label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${percent(parsed.y, 2)}`,
-          },
-        },
+        tooltip: tooltipOf(
+          (x) => `scores from ${x.toFixed(2)}`,
+          (share) => percent(share, 2),
+        ),
       },
     },
   } as ChartConfiguration;

@@ -2,10 +2,9 @@ import { ask, type Row } from './api.ts';
 import { cardTable, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, NOTHING } from './format.ts';
-import { ENOUGH, write, type Metric } from './metrics.ts';
+import { ENOUGH, write, type Metric, gapsOf, metricBySegment, type Gap } from './metrics.ts';
 import { ofMonth, ofTarget, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import { gapsOf, metricBySegment, type Gap } from './segment-gaps.ts';
 
 /** Longer lists are for a query. */
 const MOST_SHOWN = 100;

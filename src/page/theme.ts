@@ -38,20 +38,27 @@ export function versionLegend(
   { versions, champion }: { readonly versions: readonly number[]; readonly champion: number | undefined },
   dashes: { unripe?: boolean; bars?: boolean; estimate?: boolean; bound?: boolean } = {},
 ): HTMLElement {
-  const entries = versions.map((version) =>
-    el('span', {}, swatch(version), `version ${version}${version === champion ? ', champion' : ''}`),
-  );
-  return el(
-    'div',
-    { class: 'legend' },
-    ...entries,
-    dashes.unripe === true && el('span', {}, el('span', { class: 'dash' }), 'labels few or still arriving'),
-    dashes.bars === true && el('span', {}, el('span', { class: 'swatch bars' }), 'labelled predictions'),
-    dashes.estimate === true && el('span', {}, el('span', { class: 'dash estimate' }), 'estimated without labels'),
-    dashes.bound === true && el('span', {}, el('span', { class: 'dash bound' }), 'an alert begins'),
+  return legend(
+    ...versions.map(
+      (version) => [`s${seriesOf(version)}`, `version ${version}${version === champion ? ', champion' : ''}`] as const,
+    ),
+    dashes.unripe === true && ['dash', 'labels few or still arriving'],
+    dashes.bars === true && ['bars', 'labelled predictions'],
+    dashes.estimate === true && ['dash estimate', 'estimated without labels'],
+    dashes.bound === true && ['dash bound', 'an alert begins'],
   );
 }
 
+/** What each mark of a chart is: the class of its swatch, such as s2 for the second series, and a name. */
+export function legend(...entries: readonly (readonly [mark: string, name: string] | false)[]): HTMLElement {
+  const shown = entries.filter((entry) => entry !== false);
+  return el('div', { class: 'legend' }, ...shown.map(([mark, name]) => el('span', {}, markOf(mark), name)));
+}
+
+function markOf(mark: string): HTMLElement {
+  return el('span', { class: mark.startsWith('dash') ? mark : `swatch ${mark}`, 'aria-hidden': 'true' });
+}
+
 export function swatch(version: number): HTMLElement {
-  return el('span', { class: `swatch s${seriesOf(version)}`, 'aria-hidden': 'true' });
+  return markOf(`s${seriesOf(version)}`);
 }

@@ -1,22 +1,22 @@
 import { ask, number, type Row } from './api.ts';
-import type { ChartConfiguration } from './chart.ts';
-import { numeric } from './data-table.ts';
+import { curveOf, shareTicks, tooltipOf, type ChartConfiguration } from './chart.ts';
+import { numeric, tableOf, type Field } from './data-table.ts';
 import { el, navigateTo, here } from './dom.ts';
 import { count, percent } from './format.ts';
 import { markersPlugin, type Marker } from './markers.ts';
 import { isScore, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
-import { colour } from './theme.ts';
+import { colour, legend } from './theme.ts';
 import { decidingVersion, ofDecidingVersion, versionToggle } from './controls.ts';
-import { matrixOf } from './confusion-matrix.ts';
-import { countsAt, ratiosOf, type Counts } from './threshold-counts.ts';
+import { matrixOf } from './classes-panel.ts';
+import { countsAt, ratiosOf, type Counts } from './metrics.ts';
 
 type Data = { readonly curve: readonly Row[]; readonly month: Row | undefined };
 
 const LINES = [
-  ['precision', 'precision_score', 'series-1'],
-  ['recall', 'recall_score', 'series-2'],
-  ['F1', 'f1_score', 'series-3'],
+  ['precision', 'precision_score', 1],
+  ['recall', 'recall_score', 2],
+  ['F1', 'f1_score', 3],
 ] as const;
 
 /** What a binary classifier confuses, and what it would with another threshold. */
@@ -40,12 +40,12 @@ export const thresholdPanel = (): Panel<ModelContext> =>
       if (curve.length === 0) return body.say('No labels in this month.');
       const markers: Marker[] = [];
       const explorer = thresholdExplorer(curve, month);
-      body.add(explorer.element, lineLegend());
+      body.add(explorer.element, legend(...LINES.map(([name, , series]) => [`s${series}`, name] as const)));
       const chart = body.plot({
         label: 'Precision, recall and F1 by threshold',
         size: 'low',
         config: curveChart(curve, markers),
-        table: tableOf(curve),
+        table: tableOf('Precision, recall and F1 by threshold', FIELDS, curve),
       });
       explorer.follow((at) => {
         markers.splice(0, 1, { at, label: '' });
@@ -54,61 +54,40 @@ export const thresholdPanel = (): Panel<ModelContext> =>
     },
   });
 
-function lineLegend(): HTMLElement {
-  const swatchOf = (series: string): HTMLElement => el('span', { class: `swatch s${series.slice(-1)}` });
-  return el('div', { class: 'legend' }, ...LINES.map(([name, , series]) => el('span', {}, swatchOf(series), name)));
-}
-
 function curveChart(curve: readonly Row[], markers: readonly Marker[]): ChartConfiguration {
   return {
     type: 'line',
     data: {
-      datasets: LINES.map(([label, column, series]) => ({
-        label,
-        data: curve.map((row) => ({ x: number(row, 'threshold') ?? 0, y: number(row, column) })),
-        borderColor: colour(series),
-        backgroundColor: colour(series),
-        borderWidth: 2,
-        pointRadius: 0,
-      })),
+      datasets: LINES.map(([label, column, series]) =>
+        curveOf(
+          label,
+          colour(`series-${series}`),
+          curve.map((row) => ({ x: number(row, 'threshold') ?? 0, y: number(row, column) })),
+        ),
+      ),
     },
     options: {
       interaction: { mode: 'index', intersect: false },
       scales: {
         x: { type: 'linear', min: 0, max: 1, title: { display: true, text: 'threshold' } },
-        y: {
-          min: 0,
-          max: 1,
-          ticks: { maxTicksLimit: 5, callback: (value: number | string) => percent(Number(value), 0) },
-        },
+        y: { min: 0, max: 1, ticks: shareTicks() },
       },
       plugins: {
-        tooltip: {
-          callbacks: {
-            title: ([item]) => `threshold ${(item?.parsed.x ?? 0).toFixed(2)}`,
-            label: ({ dataset, parsed }) => `${dataset.label ?? ''}: ${percent(parsed.y)}`,
-          },
-        },
+        tooltip: tooltipOf((x) => `threshold ${x.toFixed(2)}`, percent),
       },
     },
     plugins: [markersPlugin(markers)],
   } as ChartConfiguration;
 }
 
-function tableOf(curve: readonly Row[]) {
-  return {
-    caption: 'Precision, recall and F1 by threshold',
-    columns: ['Threshold', 'Precision', 'Recall', 'F1', 'False positive rate', 'Called positive'].map(numeric),
-    rows: curve.map((row) => [
-      (number(row, 'threshold') ?? 0).toFixed(2),
-      percent(number(row, 'precision_score')),
-      percent(number(row, 'recall_score')),
-      percent(number(row, 'f1_score')),
-      percent(number(row, 'false_positive_rate')),
-      count(number(row, 'n_predicted_positive')),
-    ]),
-  };
-}
+const FIELDS: readonly Field[] = [
+  [numeric('Threshold'), (row) => (number(row, 'threshold') ?? 0).toFixed(2)],
+  [numeric('Precision'), (row) => percent(number(row, 'precision_score'))],
+  [numeric('Recall'), (row) => percent(number(row, 'recall_score'))],
+  [numeric('F1'), (row) => percent(number(row, 'f1_score'))],
+  [numeric('False positive rate'), (row) => percent(number(row, 'false_positive_rate'))],
+  [numeric('Called positive'), (row) => count(number(row, 'n_predicted_positive'))],
+];
 
 type ThresholdExplorer = {
   readonly element: HTMLElement;

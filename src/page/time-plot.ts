@@ -133,7 +133,11 @@ function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line
       ...(plot.legend === true ? { legend: { display: true, position: 'bottom' as const } } : {}),
       tooltip: {
         filter: ({ dataset }) => (dataset as Line).borderWidth !== 0,
-        callbacks: { title: ([item]) => titleOf(item, plot.byMonth), label: (item) => lineOf(item, plot), footer },
+        callbacks: {
+          title: ([item]) => day(dateOf(item?.parsed.x ?? 0), plot.byMonth),
+          label: (item) => lineOf(item, plot),
+          footer,
+        },
       },
     },
   };
@@ -161,10 +165,6 @@ function roundStep(size: number): number {
 /** Without the digits that say nothing. */
 function tickOf(text: string): string {
   return text.replace(/(\.\d*?)0+(?= |$)/, '$1').replace(/\.(?= |$)/, '');
-}
-
-function titleOf(item: TooltipItem<'line'> | undefined, byMonth: boolean): string {
-  return day(dateOf(item?.parsed.x ?? 0), byMonth);
 }
 
 function lineOf(item: TooltipItem<'line'>, { series, format: write }: TimePlot): string {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import type { Row } from '../../src/page/api.ts';
-import { metricOf } from '../../src/page/metrics.ts';
-import { gapsOf, metricBySegment } from '../../src/page/segment-gaps.ts';
+import { metricOf, gapsOf, metricBySegment } from '../../src/page/metrics.ts';
 
 function row(
   value: string | null,

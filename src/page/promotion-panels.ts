@@ -1,9 +1,11 @@
 import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric } from './data-table.ts';
 import { el } from './dom.ts';
-import { decimal } from './format.ts';
+import { decimal, count, day } from './format.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
-import { panel, type Panel } from './panel.ts';
+import { panel, type Panel, tablePanel } from './panel.ts';
+import { titleOf } from './metrics.ts';
+import { comparisonChip } from './verdict.ts';
 
 const COLUMNS = ['Version', 'Gate', 'Passed', ...['Difference', 'Interval'].map(numeric), 'Reason'];
 
@@ -49,4 +51,39 @@ function passedOf(row: Row): HTMLElement {
   if (row['passed'] === true) return el('span', { class: 'chip good' }, 'passed');
   if (row['passed'] === null) return el('span', { class: 'chip plain' }, 'when promoted');
   return el('span', { class: `chip ${text(row, 'needs') === '' ? 'bad' : 'plain'}` }, 'not passed');
+}
+
+/** Whether a version is better than the champion and than the one before it. Not shown where nothing was compared. */
+export const comparisonPanel = (): Panel<ModelContext> =>
+  tablePanel<ModelContext>({
+    id: 'comparison',
+    title: 'Which version is better',
+    about: 'by live predictions, over the labels that judge both; differences with 95 % intervals',
+    depends: ({ versions }) => versions,
+    load: async (context) => {
+      const rows = await ask('comparison', ofVersions(context));
+      const once = rows.filter((row, at) => rows.findIndex((other) => keyOf(other) === keyOf(row)) === at);
+      return once.some((row) => number(row, 'difference') !== null) ? once : undefined;
+    },
+    caption: 'Versions against the champion and against the one before',
+    fields: ({ task }) => [
+      ['Version', (row) => text(row, 'model_version')],
+      ['Against', (row) => `${text(row, 'other_version')}, the ${text(row, 'compared_with')}`],
+      [
+        'Metric',
+        (row) => `${titleOf(task, text(row, 'metric'))}${row['target'] === null ? '' : ` of ${text(row, 'target')}`}`,
+      ],
+      ['Verdict', (row) => comparisonChip(text(row, 'verdict'))],
+      [numeric('Difference'), (row) => decimal(number(row, 'difference'))],
+      [numeric('Interval'), (row) => `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}`],
+      [numeric('Value'), (row) => decimal(number(row, 'value_a'))],
+      [numeric('The other’s'), (row) => decimal(number(row, 'value_b'))],
+      [numeric('Labels'), (row) => count(number(row, 'n_a'))],
+      ['Predictions for', (row) => `${day(text(row, 'first_date'))} to ${day(text(row, 'last_date'))}`],
+    ],
+  });
+
+/** The champion can be the version before, too: then it is the same comparison. */
+function keyOf(row: Row): string {
+  return ['model_version', 'other_version', 'metric', 'target'].map((column) => text(row, column)).join(' ');
 }
