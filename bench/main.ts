@@ -31,7 +31,7 @@ const program = new Command('npm run bench')
   .usage('-- [options]')
   .description(DESCRIPTION.replaceAll(/(?<!\n)\n(?!\n)/g, ' '))
   .helpOption('--help', 'print this help')
-  .option('--rows <n>', 'rows of the table (default: 1,000,000)', numberOption('--rows'))
+  .addOption(numberOption('--rows <n>', 'rows of the table (default: 1,000,000)'))
   .addOption(
     new Option(
       '--only <part>',

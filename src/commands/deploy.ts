@@ -6,7 +6,7 @@ import { deploy, setAlias, waitForVersion, type DeployOptions } from '../client/
 import { readModelFile, unreadable } from '../client/model-file.ts';
 import { PgscoreError } from '../errors.ts';
 import { databaseCommand, invocation, jsonOption, namesOption, numberOption } from './options.ts';
-import { describeModel } from './models.ts';
+import { describeModel } from './print.ts';
 import { listOf, spin } from './output.ts';
 import { inDatabase } from './connection.ts';
 
@@ -30,34 +30,27 @@ export function addDeploy(program: Command): void {
     .description(DESCRIPTION)
     .argument('<file>', 'the ONNX file')
     .requiredOption('--model <name>', 'name of the model')
-    .option(
-      '--features <a,b>',
-      'columns of a matrix input, in order, where the file does not name them',
-      namesOption('--features'),
+    .addOption(
+      namesOption('--features <a,b>', 'columns of a matrix input, in order, where the file does not name them'),
     )
-    .option(
-      '--class-labels <a,b>',
-      'classes, in the order of the probabilities, where the file does not say',
-      namesOption('--class-labels'),
+    .addOption(
+      namesOption('--class-labels <a,b>', 'classes, in the order of the probabilities, where the file does not say'),
     )
     .option('--positive-class <class>', 'class whose probability is the score (default: the last of two)')
-    .option(
-      '--threshold <p>',
-      "probability from which the positive class is predicted (default: the model's own label)",
-      numberOption('--threshold'),
+    .addOption(
+      numberOption(
+        '--threshold <p>',
+        "probability from which the positive class is predicted (default: the model's own label)",
+      ),
     )
     .option('--logits', 'the model returns logits or log-probabilities: make probabilities of them')
-    .option(
-      '--targets <a,b>',
-      'values of a row, in their order, of a model that gives several',
-      namesOption('--targets'),
-    )
+    .addOption(namesOption('--targets <a,b>', 'values of a row, in their order, of a model that gives several'))
     .option(
       '--task <task>',
       'binary, multiclass, regression, multi_target, multilabel, quantiles, embedding, clustering or anomaly (default: found by the check)',
     )
     .option('--nulls <rule>', 'auto, error or nan: what a NULL in a number feature becomes (default: auto)')
-    .option('--null-values <json>', 'values in place of NULL: {"feature": value}', jsonOption('--null-values'))
+    .addOption(jsonOption('--null-values <json>', 'values in place of NULL: {"feature": value}'))
     .option('--expect <rows.csv>', 'rows with the predictions of the training framework, which the version must match')
     .option('--trained-until <time>', 'when the training data end (default: as the file says)')
     .option('--alias <name>', 'point this alias at the version when it is ready')

@@ -25,14 +25,14 @@ export function addDoctor(program: Command): void {
     .addOption(settingOption('readerPassword'))
     .action(async (_options, command: Command) => {
       const { flags, output } = invocation(command);
-      const findings = [...(await checkMachine()), ...(await checkDatabase(flags))];
+      const findings = [
+        checkNode(),
+        ...(await Promise.all([checkOnnxRuntime(), checkLocale()])),
+        ...(await checkDatabase(flags)),
+      ];
       output.result(findings, () => findingsText(findings));
       refuseFailed(findings);
     });
-}
-
-async function checkMachine(): Promise<Finding[]> {
-  return [checkNode(), ...(await Promise.all([checkOnnxRuntime(), checkLocale()]))];
 }
 
 type Check = (client: pg.Client) => Promise<Finding | Finding[]>;

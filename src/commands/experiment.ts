@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
-import type pg from 'pg';
-import { callFunction, type Argument } from '../client/connection.ts';
+import type { Argument } from '../client/connection.ts';
 import { PgscoreError } from '../errors.ts';
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { databaseCommand, invocation, namesOption, numberOption } from './options.ts';
-import { rowsOfModel } from './models.ts';
-import { tableOf } from './output.ts';
+import { inDatabase } from './connection.ts';
+import { commandGroup, databaseCommand, invocation, namesOption, numberOption } from './options.ts';
+import { tableOf, type Row } from './output.ts';
+import { describeModel, printCall, printRows } from './print.ts';
 
 const DESCRIPTION = `Has other versions of a model answer for a share of entities, or score in its shadow.`;
 
@@ -28,12 +26,8 @@ type StopOptions = { promote?: string; force?: boolean; reason?: string };
 type StartOptions = { splitBy?: string[]; sampling?: number; until?: string };
 
 export function addExperiment(program: Command): void {
-  const experiment = program
-    .command('experiment')
-    .helpCommand(false)
-    .helpOption('--help', 'print this help')
-    .summary('give versions a share of the traffic: start, set, results, stop, list')
-    .description(DESCRIPTION);
+  const summary = 'give versions a share of the traffic: start, set, results, stop, list';
+  const experiment = commandGroup(program, 'experiment', summary, DESCRIPTION);
   addStart(experiment);
   addSet(experiment);
   addResults(experiment);
@@ -48,12 +42,11 @@ function addStart(experiment: Command): void {
     .argument('<model>', 'such as churn')
     .argument('<kind>', 'canary, ab or shadow')
     .argument('<arm...>', 'such as churn@4=10')
-    .option('--split-by <columns>', 'columns that say which entity a row is of', namesOption('--split-by'))
-    .option('--sampling <share>', 'which share of entities a shadow scores (default: 1)', numberOption('--sampling'))
+    .addOption(namesOption('--split-by <columns>', 'columns that say which entity a row is of'))
+    .addOption(numberOption('--sampling <share>', 'which share of entities a shadow scores (default: 1)'))
     .option('--until <time>', 'when the service stops it')
     .addHelpText('after', EXAMPLES)
-    .action(async (model: string, kind: string, arms: string[], options: StartOptions, command: Command) => {
-      const { flags, output } = invocation(command);
+    .action((model: string, kind: string, arms: string[], options: StartOptions, command: Command) => {
       const args: Argument[] = [
         ['model', 'text', model],
         ['kind', 'text', kind],
@@ -62,10 +55,10 @@ function addStart(experiment: Command): void {
         ['sampling', 'float8', options.sampling],
         ['until', 'timestamptz', options.until],
       ];
-      const started = await inPersonsDatabase(flags, (client) =>
-        callFunction(client, 'pgscore.start_experiment', args),
-      );
-      output.result({ model, experiment: started }, () => `Experiment ${String(started)} of ${model} is running.`);
+      return printCall(command, 'pgscore.start_experiment', args, (experiment) => [
+        { model, experiment },
+        `Experiment ${String(experiment)} of ${model} is running.`,
+      ]);
     });
 }
 
@@ -90,14 +83,15 @@ function addSet(experiment: Command): void {
     .description('Gives arms of the running experiment larger shares of entities. Every entity of an arm stays in it.')
     .argument('<model>', 'such as churn')
     .argument('<arm...>', 'such as churn@4=25')
-    .action(async (model: string, arms: string[], _options, command: Command) => {
-      const { flags, output } = invocation(command);
+    .action((model: string, arms: string[], _options, command: Command) => {
       const args: Argument[] = [
         ['model', 'text', model],
         ['arms', 'jsonb', weights(arms)],
       ];
-      const all = await inPersonsDatabase(flags, (client) => callFunction(client, 'pgscore.set_arms', args));
-      output.result({ model, arms: all }, () => `The arms of ${model} are ${JSON.stringify(all)}.`);
+      return printCall(command, 'pgscore.set_arms', args, (all) => [
+        { model, arms: all },
+        `The arms of ${model} are ${JSON.stringify(all)}.`,
+      ]);
     });
 }
 
@@ -109,18 +103,17 @@ function addStop(experiment: Command): void {
     .option('--promote <version>', 'the arm to promote; it must pass the gates of the model')
     .option('--force', 'promote it also where it does not pass a gate; needs --reason')
     .option('--reason <text>', 'why, for the log of changes')
-    .action(async (model: string, { promote, force, reason }: StopOptions, command: Command) => {
-      const { flags, output } = invocation(command);
+    .action((model: string, { promote, force, reason }: StopOptions, command: Command) => {
       const args: Argument[] = [
         ['model', 'text', model],
         ['promote', 'text', promote],
         ['force', 'boolean', force],
         ['reason', 'text', reason],
       ];
-      const champion = await inPersonsDatabase(flags, (client) =>
-        callFunction(client, 'pgscore.stop_experiment', args),
-      );
-      output.result({ model, champion }, () => `The experiment has stopped; ${String(champion)} answers.`);
+      return printCall(command, 'pgscore.stop_experiment', args, (champion) => [
+        { model, champion },
+        `The experiment has stopped; ${String(champion)} answers.`,
+      ]);
     });
 }
 
@@ -137,13 +130,18 @@ function addResults(experiment: Command): void {
           from pgscore_bi.experiment_results r
          where model_name = $1 and experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
          order by is_champion, model_version desc, metric`;
-      const { rows, empty } = await inDatabase(flags, async (client) => ({
-        rows: (await client.query(text, [model])).rows,
-        empty: (await listExperiments(client, model)).length > 0 ? notJudged(model) : NONE,
-      }));
+      const { rows, empty } = await inDatabase(flags, async (client) => {
+        const results = await client.query<Row>(text, [model]);
+        const known = await client.query(EXPERIMENTS, [model]);
+        if (known.rows.length === 0) await describeModel(client, model);
+        return { rows: results.rows, empty: known.rows.length > 0 ? notJudged(model) : NONE };
+      });
       output.result(rows, () => tableOf(rows, empty));
     });
 }
+
+const EXPERIMENTS =
+  'select * from pgscore.experiments where $1::text is null or model = $1 order by experiment_id desc';
 
 /** Experiments are judged of classifiers of two or more classes and of regressions of one value. */
 const notJudged = (model: string): string =>
@@ -156,15 +154,7 @@ function addList(experiment: Command): void {
     .summary('list experiments')
     .description('Lists the experiments of all models, or of one, the newest first.')
     .argument('[model]', 'of one model')
-    .action(async (model: string | undefined, _options, command: Command) => {
-      const { flags, output } = invocation(command);
-      const listed = await inDatabase(flags, (client) => listExperiments(client, model));
-      output.result(listed, () => tableOf(listed, NONE));
-    });
-}
-
-async function listExperiments(client: pg.Client, model: string | undefined) {
-  const query = catalog.selectFrom('pgscore.experiments').selectAll().orderBy('experiment_id', 'desc');
-  const experiments = await rowsOf(client, model === undefined ? query : query.where('model', '=', model));
-  return rowsOfModel(client, model, experiments);
+    .action((model: string | undefined, _options, command: Command) =>
+      printRows(command, { text: EXPERIMENTS, values: [model ?? null], model, nothing: NONE }),
+    );
 }

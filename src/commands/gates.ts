@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
+import type { Argument } from '../client/connection.ts';
 import { PgscoreError } from '../errors.ts';
-import type pg from 'pg';
-import { callFunction, type Argument } from '../client/connection.ts';
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { databaseCommand, invocation, numberOption } from './options.ts';
-import { rowsOfModel } from './models.ts';
+import { inDatabase } from './connection.ts';
+import { commandGroup, databaseCommand, invocation, numberOption } from './options.ts';
 import { tableOf } from './output.ts';
+import { printCall, printRows } from './print.ts';
 
 const DESCRIPTION = `Says what a version must pass before it becomes the champion of its model.`;
 
@@ -35,12 +33,8 @@ type SetOptions = {
 };
 
 export function addGates(program: Command): void {
-  const gates = program
-    .command('gates')
-    .helpCommand(false)
-    .helpOption('--help', 'print this help')
-    .summary('what a version must pass before it is promoted: list, set, check, drop')
-    .description(DESCRIPTION);
+  const summary = 'what a version must pass before it is promoted: list, set, check, drop';
+  const gates = commandGroup(program, 'gates', summary, DESCRIPTION);
   addList(gates);
   addSet(gates);
   addCheck(gates);
@@ -52,46 +46,41 @@ function addList(gates: Command): void {
     .summary('list gates')
     .description('Lists the gates of all models, or of one.')
     .argument('[model]', 'of one model')
-    .action(async (model: string | undefined, _options, command: Command) => {
-      const { flags, output } = invocation(command);
-      const listed = await inDatabase(flags, (client) => listGates(client, model));
-      output.result(listed, () => tableOf(listed, 'No gates yet: pgscore gates set MODEL KIND'));
-    });
-}
-
-async function listGates(client: pg.Client, model: string | undefined) {
-  const query = catalog.selectFrom('pgscore.gates').selectAll().orderBy('model').orderBy('gate');
-  const gates = await rowsOf(client, model === undefined ? query : query.where('model', '=', model));
-  return rowsOfModel(client, model, gates);
+    .action((model: string | undefined, _options, command: Command) =>
+      printRows(command, {
+        text: 'select * from pgscore.gates where $1::text is null or model = $1 order by model, gate',
+        values: [model ?? null],
+        model,
+        nothing: 'No gates yet: pgscore gates set MODEL KIND',
+      }),
+    );
 }
 
 function addSet(gates: Command): void {
-  const command = databaseCommand(gates, 'set')
+  databaseCommand(gates, 'set')
     .summary('set a gate')
     .description(SET_DESCRIPTION)
     .argument('<model>', 'such as churn')
     .argument('<kind>', 'golden, not_worse or no_segment_worse')
     .option('--metric <metric>', 'the metric of pgscore_bi.version_comparison that it goes by')
-    .option('--margin <n>', 'how much worse the version may be', numberOption('--margin'))
+    .addOption(numberOption('--margin <n>', 'how much worse the version may be'))
     .option('--against <version>', 'champion or predecessor (default: champion)')
-    .option(
-      '--minimum-labels <n>',
-      'labels that the metric must count for both versions (default: 30)',
-      numberOption('--minimum-labels'),
+    .addOption(
+      numberOption('--minimum-labels <n>', 'labels that the metric must count for both versions (default: 30)'),
     )
     .option('--by <column>', 'one segment column (default: all of them)')
     .option('--target <target>', 'of several targets or labels, the one to go by (default: each must pass)')
     .option('--source <table>', 'of golden rows, a table or view')
     .option('--expected <column>', 'the column of it that holds the expected score or label')
-    .option('--tolerance <n>', 'how far a prediction may be off (default: 1e-5)', numberOption('--tolerance'))
+    .addOption(numberOption('--tolerance <n>', 'how far a prediction may be off (default: 1e-5)'))
     .option('--name <name>', 'default: the kind, the metric and the target')
     .addHelpText('after', EXAMPLES)
-    .action(async (model: string, kind: string, options: SetOptions) => {
-      const { flags, output } = invocation(command);
-      const args = setArguments(model, kind, options);
-      const gate = await inPersonsDatabase(flags, (client) => callFunction(client, 'pgscore.set_gate', args));
-      output.result({ model, gate }, () => `${model} has the gate ${String(gate)}.`);
-    });
+    .action((model: string, kind: string, options: SetOptions, command: Command) =>
+      printCall(command, 'pgscore.set_gate', setArguments(model, kind, options), (gate) => [
+        { model, gate },
+        `${model} has the gate ${String(gate)}.`,
+      ]),
+    );
 }
 
 function setArguments(model: string, kind: string, options: SetOptions): Argument[] {
@@ -151,13 +140,14 @@ function addDrop(gates: Command): void {
     .description('Drops a gate of a model.')
     .argument('<model>', 'such as churn')
     .argument('<gate>', 'its name: pgscore gates list')
-    .action(async (model: string, gate: string, _options, command: Command) => {
-      const { flags, output } = invocation(command);
+    .action((model: string, gate: string, _options, command: Command) => {
       const args: Argument[] = [
         ['model', 'text', model],
         ['gate', 'text', gate],
       ];
-      await inDatabase(flags, (client) => callFunction(client, 'pgscore.drop_gate', args));
-      output.result({ model, gate }, () => `${model} no longer has the gate ${gate}.`);
+      return printCall(command, 'pgscore.drop_gate', args, () => [
+        { model, gate },
+        `${model} no longer has the gate ${gate}.`,
+      ]);
     });
 }

@@ -55,12 +55,9 @@ function publicScoreText({ publicScore }: Migrated): string[] {
 
 function dblinkText({ dblink }: Migrated): string[] {
   if (dblink.state === 'ready') return [];
-  if (dblink.state === 'signed') return [signedText(dblink.schema)];
+  if (dblink.state === 'signed')
+    return [`score() signs what it asks the service: dblink is in schema "${dblink.schema}", where others can use it.`];
   return [`score() is native only: ${dblink.reason}.`, `  ${dblink.remedy}`];
-}
-
-function signedText(schema: string): string {
-  return `score() signs what it asks the service: the extension dblink is in schema "${schema}", where others can use it.`;
 }
 
 function listed(what: string, names: readonly string[]): string[] {

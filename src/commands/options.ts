@@ -19,6 +19,16 @@ export function databaseCommand(parent: Command, name: string): Command {
     .option('--json', 'print the result, or the error, as one JSON document');
 }
 
+/** A command that has commands of its own. */
+export function commandGroup(program: Command, name: string, summary: string, description: string): Command {
+  return program
+    .command(name)
+    .helpCommand(false)
+    .helpOption('--help', 'print this help')
+    .summary(summary)
+    .description(description);
+}
+
 /** A setting of config.ts as an option of a command. */
 export function settingOption(name: OptionName): Option {
   const { flag, env, kind, fallback, help }: OptionSpec = OPTIONS[name];
@@ -38,34 +48,41 @@ export function flagsOf(command: Command): Flags {
 }
 
 /** A list with commas, or a JSON array where a name holds a comma itself. */
-export function namesOption(flag: string) {
-  return (text: string): string[] => {
+export function namesOption(flags: string, help: string): Option {
+  return parsedOption(flags, help, (text, flag) => {
     if (!text.trimStart().startsWith('[')) return text.split(',').map((name) => name.trim());
-    const names = jsonOption(flag)(text);
+    const names = parsedJson(text, flag);
     if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
     throw new PgscoreError('usage', `${flag} is not an array of names`, { remedy: 'Write a,b or ["a","b"].' });
-  };
+  });
 }
 
-export function jsonOption(flag: string) {
-  return (text: string): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch (cause) {
-      throw new PgscoreError('usage', `${flag} is not JSON: ${text}`, {
-        remedy: `Quote it for the shell: ${flag} '{"name": "value"}'.`,
-        cause,
-      });
-    }
-  };
+export function jsonOption(flags: string, help: string): Option {
+  return parsedOption(flags, help, parsedJson);
 }
 
-export function numberOption(flag: string) {
-  return (text: string): number => {
+export function numberOption(flags: string, help: string): Option {
+  return parsedOption(flags, help, (text, flag) => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isFinite(value)) return value;
     throw new PgscoreError('usage', `${flag} is "${text}"`, { remedy: 'Give a number.' });
-  };
+  });
+}
+
+function parsedOption(flags: string, help: string, parsed: (text: string, flag: string) => unknown): Option {
+  const option = new Option(flags, help);
+  return option.argParser((text) => parsed(text, option.long ?? flags));
+}
+
+function parsedJson(text: string, flag: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new PgscoreError('usage', `${flag} is not JSON: ${text}`, {
+      remedy: `Quote it for the shell: ${flag} '{"name": "value"}'.`,
+      cause,
+    });
+  }
 }
 
 /** The number of a run, as the commands print it. */
@@ -79,13 +96,9 @@ export function addReadOptions(command: Command): Command {
   return command
     .option('--target <name>', 'view with the latest prediction for each key (default: the source and _scores)')
     .option('--target-schema <schema>', 'where it is (default: your current schema)')
-    .option('--key <a,b>', 'columns that identify a row (default: the primary key)', namesOption('--key'))
+    .addOption(namesOption('--key <a,b>', 'columns that identify a row (default: the primary key)'))
     .option('--event-time <column>', 'column that says what time a prediction is for')
-    .option(
-      '--column-map <json>',
-      'columns of features that have another name: {"feature": "column"}',
-      jsonOption('--column-map'),
-    )
+    .addOption(jsonOption('--column-map <json>', 'columns of features that have another name: {"feature": "column"}'))
     .option(
       '--rls <rule>',
       'error or filter: fail where a row-level policy hides rows, or score those you see (default: error)',
@@ -97,10 +110,11 @@ export function addSourceOptions(command: Command): Command {
   return addReadOptions(command)
     .option('--publish', 'show the predictions as the latest ones, though the version is not champion')
     .option('--no-publish', 'keep the predictions to the history')
-    .option(
-      '--error-limit <n>',
-      'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
-      numberOption('--error-limit'),
+    .addOption(
+      numberOption(
+        '--error-limit <n>',
+        'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
+      ),
     )
     .option('--only-changed', 'score only rows that are new or changed since the last such run into the target');
 }

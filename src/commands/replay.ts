@@ -33,19 +33,16 @@ export function addReplay(program: Command): void {
     .option('--to <time>', 'where it ends, this time excluded (default: with the last row)')
     .option('--source <name>', 'table or view with the rows (default: the calls that were kept with their inputs)')
     .option('--event-time <column>', 'column of the source that says what time a row is for')
-    .option('--key <a,b>', 'columns that identify a row of it (default: its primary key)', namesOption('--key'))
+    .addOption(namesOption('--key <a,b>', 'columns that identify a row of it (default: its primary key)'))
     .option('--target <name>', 'where the predictions go (default: the model, the source if given, and _replay)')
     .option('--target-schema <schema>', 'where that is (default: your current schema)')
-    .option(
-      '--column-map <json>',
-      'columns of features that have another name: {"feature": "column"}',
-      jsonOption('--column-map'),
-    )
+    .addOption(jsonOption('--column-map <json>', 'columns of features that have another name: {"feature": "column"}'))
     .option('--rls <rule>', 'error or filter, as of pgscore score (default: error)')
-    .option(
-      '--error-limit <n>',
-      'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
-      numberOption('--error-limit'),
+    .addOption(
+      numberOption(
+        '--error-limit <n>',
+        'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
+      ),
     )
     .option('--no-wait', 'return at once with the number of the run')
     .addHelpText('after', EXAMPLES)

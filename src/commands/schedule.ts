@@ -1,12 +1,8 @@
 import type { Command } from 'commander';
-import { sql } from 'kysely';
-import type pg from 'pg';
-import { callFunction, type Argument } from '../client/connection.ts';
+import type { Argument } from '../client/connection.ts';
 import { sourceArguments, type SourceOptions } from '../client/runs.ts';
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import { databaseCommand, invocation, numberOption, addSourceOptions } from './options.ts';
-import { tableOf } from './output.ts';
-import { inDatabase, inPersonsDatabase } from './connection.ts';
+import { addSourceOptions, commandGroup, databaseCommand, numberOption } from './options.ts';
+import { printCall, printRows } from './print.ts';
 
 const DESCRIPTION = `Scores sources again and again, with your rights at each time.`;
 
@@ -18,12 +14,8 @@ CRON has five fields: minute, hour, day of month, month, day of week; or is @hou
 type AddOptions = SourceOptions & { timeZone?: string; overlap?: string; catchUp?: string };
 
 export function addSchedule(program: Command): void {
-  const schedule = program
-    .command('schedule')
-    .helpCommand(false)
-    .helpOption('--help', 'print this help')
-    .summary('score again and again: list, add, pause, resume, run, drop, history')
-    .description(DESCRIPTION);
+  const summary = 'score again and again: list, add, pause, resume, run, drop, history';
+  const schedule = commandGroup(program, 'schedule', summary, DESCRIPTION);
   addList(schedule);
   addAdd(schedule);
   addControls(schedule);
@@ -34,31 +26,13 @@ function addList(schedule: Command): void {
   databaseCommand(schedule, 'list')
     .summary('list your schedules')
     .description('Lists your schedules, with what became of the last fire.')
-    .action(async (_options, command: Command) => {
-      const { flags, output } = invocation(command);
-      const schedules = await inDatabase(flags, listSchedules);
-      output.result(schedules, () =>
-        tableOf(schedules, 'No schedules yet: pgscore schedule add NAME CRON MODEL SOURCE'),
-      );
-    });
-}
-
-function listSchedules(client: pg.Client) {
-  const columns = [
-    'name',
-    'cron',
-    'time_zone',
-    'model',
-    'source',
-    'target',
-    'state',
-    'next_fire_at',
-    'last_fire_at',
-    'last_outcome',
-    'last_run',
-    'last_error',
-  ] as const;
-  return rowsOf(client, catalog.selectFrom('pgscore.schedules').select(columns).orderBy('name'));
+    .action((_options, command: Command) =>
+      printRows(command, {
+        text: `select name, cron, time_zone, model, source, target, state, next_fire_at, last_fire_at, last_outcome, last_run, last_error
+          from pgscore.schedules order by name`,
+        nothing: 'No schedules yet: pgscore schedule add NAME CRON MODEL SOURCE',
+      }),
+    );
 }
 
 function addAdd(schedule: Command): void {
@@ -73,11 +47,12 @@ function addAdd(schedule: Command): void {
     .option('--time-zone <zone>', 'such as Europe/Berlin (default: that of the session)')
     .option('--overlap <rule>', 'skip or queue: while the last run still goes on (default: skip)')
     .option('--catch-up <rule>', 'latest, all or skip: fires missed while no service ran (default: latest)')
-    .action(async (name: string, cron: string, model: string, source: string, options: AddOptions) => {
-      const { flags, output } = invocation(command);
+    .action((name: string, cron: string, model: string, source: string, options: AddOptions) => {
       const args = [...scheduleArguments(name, cron, options), ...sourceArguments(model, source, options)];
-      await inPersonsDatabase(flags, (client) => callFunction(client, 'pgscore.schedule', args));
-      output.result({ name }, () => `Schedule "${name}" is set: pgscore schedule list shows when it fires next.`);
+      return printCall(command, 'pgscore.schedule', args, () => [
+        { name },
+        `Schedule "${name}" is set: pgscore schedule list shows when it fires next.`,
+      ]);
     });
 }
 
@@ -126,11 +101,12 @@ function addControls(schedule: Command): void {
       .summary(summary)
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
       .argument('<name>', 'name of the schedule')
-      .action(async (name: string, _options, command: Command) => {
-        const { flags, output } = invocation(command);
-        const value = await inDatabase(flags, (client) => callFunction(client, called, [['name', 'text', name]]));
-        output.result({ name, ...(verb === 'run' ? { run: value } : {}) }, () => told(name, value));
-      });
+      .action((name: string, _options, command: Command) =>
+        printCall(command, called, [['name', 'text', name]], (value) => [
+          { name, ...(verb === 'run' ? { run: value } : {}) },
+          told(name, value),
+        ]),
+      );
   }
 }
 
@@ -139,20 +115,13 @@ function addHistory(schedule: Command): void {
     .summary('show what became of each fire time')
     .description('Shows what became of each fire time: submitted, skipped, missed or failed; newest first.')
     .argument('[name]', 'name of a schedule (default: all of yours)')
-    .option('--limit <n>', 'most rows to show', numberOption('--limit'), 50)
-    .action(async (name: string | undefined, options: { limit: number }, command: Command) => {
-      const { flags, output } = invocation(command);
-      const fires = await inDatabase(flags, (client) => listFires(client, name, options.limit));
-      output.result(fires, () => tableOf(fires, 'Nothing has fired yet.'));
-    });
-}
-
-function listFires(client: pg.Client, name: string | undefined, limit: number) {
-  const fires = catalog.selectFrom('pgscore.schedule_history').selectAll().orderBy('fire_at', 'desc').limit(limit);
-  return rowsOf(
-    client,
-    name === undefined
-      ? fires
-      : fires.where((eb) => eb.or([eb('name', '=', name), eb(sql<string>`owner || '.' || name`, '=', name)])),
-  );
+    .addOption(numberOption('--limit <n>', 'most rows to show').default(50))
+    .action((name: string | undefined, { limit }: { limit: number }, command: Command) =>
+      printRows(command, {
+        text: `select * from pgscore.schedule_history
+          where $1::text is null or name = $1 or owner || '.' || name = $1 order by fire_at desc limit $2`,
+        values: [name ?? null, limit],
+        nothing: 'Nothing has fired yet.',
+      }),
+    );
 }

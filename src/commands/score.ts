@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { scoreTable, type SourceOptions } from '../client/runs.ts';
-import type { RunRow } from '../postgres/catalog.ts';
 import { followRun } from './follow-run.ts';
 import { databaseCommand, invocation, addSourceOptions } from './options.ts';
 import { listOf } from './output.ts';
-import { readRun } from './runs.ts';
+import { readRun, type RunRow } from './runs.ts';
 import { inPersonsDatabase } from './connection.ts';
 
 const DESCRIPTION = `Scores every row of a table or view, and waits until the run is done.

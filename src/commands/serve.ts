@@ -36,7 +36,6 @@ const SETTINGS: readonly OptionName[] = [
   'gatewayPassword',
   'gatewayConnections',
   'gatewayBatchRows',
-  'gatewayIdleSeconds',
   'gatewaySilenceSeconds',
   'onlineDeadlineSeconds',
   'onlineDeadlineLimitSeconds',

@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
-import { callFunction, type Argument } from '../client/connection.ts';
-import { databaseCommand, invocation, numberOption } from './options.ts';
-import { inDatabase } from './connection.ts';
-import { rowsOfModel } from './models.ts';
-import { tableOf } from './output.ts';
+import type { Argument } from '../client/connection.ts';
+import { databaseCommand, numberOption } from './options.ts';
+import { printCall, printRows } from './print.ts';
 
 const PROMOTE = `Makes a ready version the champion of its model: the one that a bare model name means, from now on. It must pass the gates of
 the model: pgscore gates check.`;
@@ -53,36 +51,32 @@ function aliasArguments(version: string, alias: string): Argument[] {
   ];
 }
 
-async function change(
+function change(
   command: Command,
   name: string,
   args: readonly Argument[],
   told: (version: string) => string,
 ): Promise<void> {
-  const { flags, output } = invocation(command);
-  const version = await inDatabase(flags, (client) => callFunction(client, name, args));
-  output.result({ version }, () => told(String(version)));
+  return printCall(command, name, args, (version) => [{ version }, told(String(version))]);
 }
 
 const DESCRIPTION = `Lists who changed models and when, the newest first, for members of pgscore_deployer.
 
 Of a promotion that was forced, detail has the reason and the gates that the version did not pass.`;
 
-const MOST = 100;
-
 export function addAudit(program: Command): void {
   databaseCommand(program, 'audit')
     .summary('list who changed models, when and why')
     .description(DESCRIPTION)
     .argument('[model]', 'of one model')
-    .option('--limit <n>', `how many changes, the newest first (default: ${MOST})`, numberOption('--limit'))
-    .action(async (model: string | undefined, { limit = MOST }: { limit?: number }, command: Command) => {
-      const { flags, output } = invocation(command);
-      const text = `select at, actor, action, model, version, detail from pgscore.audit
-         where $1::text is null or model = $1 order by at desc limit $2`;
-      const changes = await inDatabase(flags, async (client) =>
-        rowsOfModel(client, model, (await client.query(text, [model ?? null, limit])).rows),
-      );
-      output.result(changes, () => tableOf(changes, 'Nothing was changed yet.'));
-    });
+    .addOption(numberOption('--limit <n>', 'how many changes, the newest first').default(100))
+    .action((model: string | undefined, { limit }: { limit: number }, command: Command) =>
+      printRows(command, {
+        text: `select at, actor, action, model, version, detail from pgscore.audit
+         where $1::text is null or model = $1 order by at desc limit $2`,
+        values: [model ?? null, limit],
+        model,
+        nothing: 'Nothing was changed yet.',
+      }),
+    );
 }

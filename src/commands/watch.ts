@@ -1,12 +1,8 @@
 import type { Command } from 'commander';
-import { sql } from 'kysely';
-import type pg from 'pg';
-import { callFunction, type Argument } from '../client/connection.ts';
+import type { Argument } from '../client/connection.ts';
 import { sourceArguments, type SourceOptions } from '../client/runs.ts';
-import { catalog, rowsOf } from '../postgres/catalog.ts';
-import { inDatabase, inPersonsDatabase } from './connection.ts';
-import { databaseCommand, invocation, jsonOption, addReadOptions } from './options.ts';
-import { tableOf, type Row } from './output.ts';
+import { addReadOptions, databaseCommand, jsonOption } from './options.ts';
+import { columns, printCall, printRows } from './print.ts';
 
 const DESCRIPTION = `Follows a source: scores its rows as they are written, and removes those that are deleted from the target.
 
@@ -42,10 +38,11 @@ function addWatch(program: Command): void {
     .argument('<model>', 'churn (its champion at each time), churn@3 or churn@challenger')
     .argument('<source>', 'table or view');
   addReadOptions(command)
-    .option(
-      '--on-change-of <json>',
-      'of a view, the tables whose changes count, with the column of each that holds the key: {"table": "column"}',
-      jsonOption('--on-change-of'),
+    .addOption(
+      jsonOption(
+        '--on-change-of <json>',
+        'of a view, the tables whose changes count, with the column of each that holds the key: {"table": "column"}',
+      ),
     )
     .option('--capture <how>', 'triggers, poll, or auto: triggers where you may put them (default: auto)')
     .option('--poll-every <interval>', 'how often a source that is polled is read (default: 30 seconds)')
@@ -60,14 +57,12 @@ function addWatch(program: Command): void {
     )
     .option('--notify <channel>', 'channel that hears of each publication')
     .addHelpText('after', EXAMPLES)
-    .action(async (model: string, source: string, options: WatchOptions) => {
-      const { flags, output } = invocation(command);
+    .action((model: string, source: string, options: WatchOptions) => {
       const args = [...sourceArguments(model, source, options), ...watchArguments(options)];
-      const capture = await inPersonsDatabase(flags, (client) => callFunction(client, 'pgscore.watch', args));
-      output.result(
+      return printCall(command, 'pgscore.watch', args, (capture) => [
         { model, source, capture },
-        () => `Source "${source}" is watched (${String(capture)}): pgscore watches`,
-      );
+        `Source "${source}" is watched (${String(capture)}): pgscore watches`,
+      ]);
     });
 }
 
@@ -87,34 +82,19 @@ function addWatches(program: Command): void {
   databaseCommand(program, 'watches')
     .summary('list your watches')
     .description(`Lists your watches, with how far behind they are. Deployers see everybody's.`)
-    .action(async (_options, command: Command) => {
-      const { flags, output } = invocation(command);
-      const watches = await inDatabase(flags, listWatches);
-      output.result(watches, () => tableOf(watches.map(briefly), 'No watches yet: pgscore watch MODEL SOURCE'));
-    });
+    .action((_options, command: Command) =>
+      printRows(command, {
+        text: WATCHES,
+        shown: columns('model, source, target, capture, state, pending, delay_p50, delay_p95, error, remedy'),
+        nothing: 'No watches yet: pgscore watch MODEL SOURCE',
+      }),
+    );
 }
 
-type Watch = Awaited<ReturnType<typeof listWatches>>[number];
-
-function listWatches(client: pg.Client) {
-  const interval = <const Name extends string>(name: Name) => sql<string | null>`${sql.ref(name)}::text`.as(name);
-  return rowsOf(
-    client,
-    catalog
-      .selectFrom('pgscore.watches')
-      .select(['model', 'source', 'target', 'capture', 'state', 'pending', 'oldest_pending'])
-      .select([interval('delay_p50'), interval('delay_p95')])
-      .select(['rows_scored', 'rows_unchanged', 'error_code', 'error', 'remedy', 'compared_at', 'rows_compared'])
-      .select([interval('poll_every'), interval('rescore_every'), interval('keep_history')])
-      .select(['on_promote', 'notify', 'owner', 'created_at', 'published'])
-      .orderBy('target')
-      .orderBy('model'),
-  );
-}
-
-function briefly({ model, source, target, capture, state, pending, delay_p50, delay_p95, error, remedy }: Watch): Row {
-  return { model, source, target, capture, state, pending, delay_p50, delay_p95, error, remedy };
-}
+const WATCHES = `select model, source, target, capture, state, pending, oldest_pending, delay_p50::text, delay_p95::text,
+    rows_scored, rows_unchanged, error_code, error, remedy, compared_at, rows_compared,
+    poll_every::text, rescore_every::text, keep_history::text, on_promote, notify, owner, created_at, published
+  from pgscore.watches order by target, model`;
 
 type Control = { name: string; called: string; summary: string; told: string };
 
@@ -146,14 +126,12 @@ function addControls(program: Command): void {
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
       .argument('<target>', 'target of the watch; schema.name where it is not in your current schema')
       .option('--model <model>', 'which, where the target has several watches: churn or churn@2')
-      .action(async (target: string, { model }: { model?: string }, command: Command) => {
-        const { flags, output } = invocation(command);
+      .action((target: string, { model }: { model?: string }, command: Command) => {
         const args: Argument[] = [
           ['target', 'text', target],
           ['model', 'text', model],
         ];
-        await inPersonsDatabase(flags, (client) => callFunction(client, called, args));
-        output.result({ target, model }, () => `The watch of "${target}" ${told}.`);
+        return printCall(command, called, args, () => [{ target, model }, `The watch of "${target}" ${told}.`]);
       });
   }
 }

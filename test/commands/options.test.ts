@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
 
 import {
   flagsOf,
@@ -28,15 +28,19 @@ test.each([
   ['a, b ', ['a', 'b']],
   ['["a,b", "c"]', ['a,b', 'c']],
 ])('%s is the names %j', (text, names) => {
-  expect(namesOption('--key')(text)).toEqual(names);
+  expect(given(namesOption('--key <a,b>', ''), text)).toEqual(names);
 });
 
+function given({ parseArg }: Option, text: string): unknown {
+  return parseArg?.<unknown>(text, undefined);
+}
+
 test.each([
-  [() => namesOption('--key')('[1]'), '--key is not an array of names'],
-  [() => namesOption('--key')('[a'), '--key is not JSON: [a'],
-  [() => jsonOption('--column-map')('{a: b}'), '--column-map is not JSON: {a: b}'],
-  [() => numberOption('--limit')('many'), '--limit is "many"'],
-  [() => numberOption('--limit')(''), '--limit is ""'],
+  [() => given(namesOption('--key <a,b>', ''), '[1]'), '--key is not an array of names'],
+  [() => given(namesOption('--key <a,b>', ''), '[a'), '--key is not JSON: [a'],
+  [() => given(jsonOption('--column-map <json>', ''), '{a: b}'), '--column-map is not JSON: {a: b}'],
+  [() => given(numberOption('--limit <n>', ''), 'many'), '--limit is "many"'],
+  [() => given(numberOption('--limit <n>', ''), ''), '--limit is ""'],
   [() => runArgument('-1'), '"-1" is not the number of a run'],
 ])('what is wrong with an argument is named: %#', (parse, message) => {
   expect(caught(parse)).toMatchObject({ code: 'usage', message });

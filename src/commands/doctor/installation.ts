@@ -1,5 +1,4 @@
 import type pg from 'pg';
-import { catalog, rowsOf } from '../../postgres/catalog.ts';
 import { installationState } from '../../install/installation.ts';
 import { VERSION } from '../../version.ts';
 import { fail, ok, warn, type Finding } from './machine.ts';
@@ -62,11 +61,9 @@ async function checkOriginal(client: pg.Client): Promise<Finding> {
 }
 
 async function checkServices(client: pg.Client): Promise<Finding> {
-  const workers = await rowsOf(
-    client,
-    catalog.selectFrom('pgscore.workers').selectAll().where('state', '<>', 'stopped'),
+  const { rows: running } = await client.query<{ host: string; pid: number; scorers: number }>(
+    `select host, pid, scorers from pgscore.workers where state = 'running'`,
   );
-  const running = workers.filter(({ state }) => state === 'running');
   if (running.length === 0) return warn('service', 'none is running', 'pgscore serve');
   const places = running.map(({ host, pid, scorers }) => `${host} (pid ${pid}, ${scorers} scorers)`);
   return ok('service', places.join(', '));

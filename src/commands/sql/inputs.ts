@@ -40,11 +40,7 @@ function metaInput(token: Token, pending: readonly Token[], statement: string): 
 }
 
 function isEnd(token: Token, before: readonly Token[]): boolean {
-  return token.text === ';' && parentheses(before) <= 0 && !insideBody(before);
-}
-
-function parentheses(tokens: readonly Token[]): number {
-  return count(tokens, ['(']) - count(tokens, [')']);
+  return token.text === ';' && count(before, ['(']) <= count(before, [')']) && !insideBody(before);
 }
 
 /** A function may have a body of statements between BEGIN ATOMIC and END. */

@@ -122,7 +122,8 @@ export async function converse(shell: Shell, cancel: () => Promise<void>): Promi
     const { inputs, rest } = takeInputs(`${pending}${line}\n`);
     pending = rest;
     running = true;
-    for (const input of inputs) await shell.run(input).catch((error: unknown) => tell(error));
+    for (const input of inputs)
+      await shell.run(input).catch((error: unknown) => process.stdout.write(`${failureText(failureOf(error))}\n`));
     running = false;
     if (shell.left) break;
     ask();
@@ -139,10 +140,6 @@ function forgetLine(lines: Interface): void {
   process.stdout.write('\n');
   lines.write(null, { ctrl: true, name: 'e' });
   lines.write(null, { ctrl: true, name: 'u' });
-}
-
-function tell(error: unknown): void {
-  process.stdout.write(`${failureText(failureOf(error))}\n`);
 }
 
 /** Rows as the server wrote them, each value as text. */

@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import type pg from 'pg';
+import { callFunction, type Argument } from '../client/connection.ts';
+import { inDatabase, inPersonsDatabase } from './connection.ts';
+import { invocation } from './options.ts';
+import { tableOf, type Row } from './output.ts';
+
+/** Calls a function of pgscore, and prints what `told` says of its value: for programs, and for people. */
+export async function printCall(
+  command: Command,
+  name: string,
+  args: readonly Argument[],
+  told: (value: unknown) => readonly [result: object, text: string],
+): Promise<void> {
+  const { flags, output } = invocation(command);
+  const value = await inPersonsDatabase(flags, (client) => callFunction(client, name, args));
+  const [result, text] = told(value);
+  output.result(result, () => text);
+}
+
+type Listing = {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  /** The rows are of this model. */
+  readonly model?: string | undefined;
+  /** What people see of a row; programs see all of it. */
+  readonly shown?: (row: Row) => Row;
+  /** Printed where there is no row. */
+  readonly nothing: string;
+};
+
+/** Runs a query, and prints its rows. */
+export async function printRows(
+  command: Command,
+  { text, values = [], model, shown = (row) => row, nothing }: Listing,
+): Promise<void> {
+  const { flags, output } = invocation(command);
+  const rows = await inDatabase(flags, async (client) => {
+    const found = await client.query<Row>(text, [...values]);
+    // A misspelt name would look like a model without rows.
+    if (found.rows.length === 0 && model !== undefined) await describeModel(client, model);
+    return found.rows;
+  });
+  output.result(rows, () => tableOf(rows.map(shown), nothing));
+}
+
+/** Some columns of a row, as a list with commas. */
+export function columns(list: string): (row: Row) => Row {
+  return (row) => Object.fromEntries(list.split(', ').map((name) => [name, row[name]]));
+}
+
+/** The properties of a version by name, as pgscore.describe_model() gives them; raises where there is none. */
+export async function describeModel(client: pg.Client, name: string): Promise<Row> {
+  const { rows } = await client.query<{ property: string; value: string }>('select * from pgscore.describe_model($1)', [
+    name,
+  ]);
+  return Object.fromEntries(rows.map(({ property, value }) => [property, value]));
+}
