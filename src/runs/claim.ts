@@ -1,6 +1,6 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
-import { runFrom, type Run, type ClaimedRunRow, RUN_COLUMNS, RUN_PARTS, type RunDefect } from './run.ts';
+import { runFrom, type Run, type ClaimedRun, RUN_COLUMNS, RUN_PARTS, type RunDefect } from './run.ts';
 import type { Job, Shard } from './job.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
@@ -21,8 +21,6 @@ type Intake = 'open' | 'own' | 'closed';
 /** What there may be to claim: runs that somebody asked for; those and shards; no more than the last look left. */
 export type Expected = 'runs' | 'all' | 'known';
 
-type Claiming = { readonly worker: string; readonly leaseMs: number; readonly pollMs: number };
-
 /** Who does what is claimed. */
 type ClaimedWork = {
   /** How many runs over large tables it has in hand. */
@@ -32,15 +30,19 @@ type ClaimedWork = {
   fail(run: Pick<Run, 'runId' | 'attempt' | 'model'>, defect: RunDefect): Promise<void>;
 };
 
+type DispatcherOptions = {
+  readonly worker: string;
+  readonly leaseMs: number;
+  readonly pollMs: number;
+  readonly connection: DatabaseConnection;
+  readonly scorers: ScorerPool;
+  readonly work: ClaimedWork;
+  readonly log: Logger;
+};
+
 /** Finds work for free scorers: runs in their order, and shards of the large ones, in turns, so that neither waits for all of the other. */
 export class Dispatcher {
-  readonly #worker: string;
-  readonly #leaseMs: number;
-  readonly #connection: DatabaseConnection;
-  readonly #scorers: ScorerPool;
-  readonly #work: ClaimedWork;
-  readonly #log: Logger;
-  readonly #pollMs: number;
+  readonly #with: DispatcherOptions;
   #nextJob = 1;
   #shardsTurn = false;
   #intake: Intake = 'open';
@@ -52,20 +54,8 @@ export class Dispatcher {
   #expectedAllAt = 0;
   #changesWait = false;
 
-  constructor(
-    { worker, leaseMs, pollMs }: Claiming,
-    connection: DatabaseConnection,
-    scorers: ScorerPool,
-    work: ClaimedWork,
-    log: Logger,
-  ) {
-    this.#worker = worker;
-    this.#leaseMs = leaseMs;
-    this.#pollMs = pollMs;
-    this.#connection = connection;
-    this.#scorers = scorers;
-    this.#work = work;
-    this.#log = log;
+  constructor(options: DispatcherOptions) {
+    this.#with = options;
   }
 
   /** From now on claims only what runs in hand need. */
@@ -89,12 +79,11 @@ export class Dispatcher {
   async dispatchChanges(): Promise<number> {
     let claimed = 0;
     while (this.#intake === 'open' && this.#roomForChanges > 0) {
-      const rows = await this.#connection.use((client) =>
-        claimChanges(client, this.#worker, this.#leaseMs, this.#roomForChanges),
-      );
+      const { connection, worker, leaseMs } = this.#with;
+      const rows = await connection.use((client) => claimChanges(client, worker, leaseMs, this.#roomForChanges));
       for (const row of rows) await this.#begin(row);
       claimed += rows.length;
-      this.#changesWait = rows.some(({ rows_expected: keys }) => Number(keys) >= MOST_KEYS);
+      this.#changesWait = rows.some(({ rowsExpected: keys }) => (keys ?? 0) >= MOST_KEYS);
       if (!this.#changesWait) break;
     }
     return claimed;
@@ -106,13 +95,13 @@ export class Dispatcher {
   }
 
   get #roomForChanges(): number {
-    const inHand = this.#scorers.progress.filter(({ job }) => job.run.keyLists !== null).length;
-    return this.#scorers.size * (this.#changesWait ? 2 : 1) - inHand;
+    const inHand = this.#with.scorers.progress.filter(({ job }) => job.run.keyLists !== null).length;
+    return this.#with.scorers.size * (this.#changesWait ? 2 : 1) - inHand;
   }
 
   /** Claims until no scorer is free or no work is expected. */
   async dispatch(): Promise<void> {
-    if (performance.now() - this.#expectedAllAt > 0.8 * this.#pollMs) this.expect('all');
+    if (performance.now() - this.#expectedAllAt > 0.8 * this.#with.pollMs) this.expect('all');
     while (this.#intake !== 'closed' && (this.#wantsRuns || this.#wantsShards)) {
       this.#shardsTurn = this.#wantsShards && !(this.#shardsTurn && this.#wantsRuns);
       await (this.#shardsTurn ? this.#dispatchShard() : this.#dispatchRuns());
@@ -120,60 +109,60 @@ export class Dispatcher {
   }
 
   get #wantsShards(): boolean {
-    return this.#shardsExpected && this.#scorers.roomFor(SHARDS_EACH) > 0;
+    return this.#shardsExpected && this.#with.scorers.roomFor(SHARDS_EACH) > 0;
   }
 
   get #wantsRuns(): boolean {
-    return this.#runsExpected && this.#scorers.roomFor(RUNS_EACH) >= (this.#backlog ? this.#scorers.size : 1);
+    return this.#runsExpected && this.#with.scorers.roomFor(RUNS_EACH) >= (this.#backlog ? this.#with.scorers.size : 1);
   }
 
   async #dispatchRuns(): Promise<void> {
     this.#runsExpected = false;
     if (this.#intake !== 'open') return;
-    const large = this.#work.sharded < MOST_CONDUCTED;
-    const most = this.#scorers.roomFor(RUNS_EACH);
-    const rows = await this.#connection.use((client) =>
-      claimRuns(client, this.#worker, this.#leaseMs, most, large, LARGE_PAGES),
-    );
+    const { connection, worker, leaseMs, scorers, work } = this.#with;
+    const large = work.sharded < MOST_CONDUCTED;
+    const most = scorers.roomFor(RUNS_EACH);
+    const rows = await connection.use((client) => claimRuns(client, worker, leaseMs, most, large, LARGE_PAGES));
     this.#backlog = rows.length === most;
     if (this.#backlog) this.#runsExpected = true;
     for (const row of rows) await this.#begin(row);
   }
 
-  async #begin(row: ClaimedRunRow): Promise<void> {
+  async #begin(row: ClaimedRun): Promise<void> {
     const run = await this.#validRunOrFail(row);
     if (run === undefined) return;
-    this.#log.debug(
+    this.#with.log.debug(
       { run: run.runId, attempt: run.attempt, source: `${run.sourceSchema}.${run.sourceName}` },
       'run claimed',
     );
-    if (isCut(run)) this.#work.scoreSharded(run);
-    else this.#work.score(this.#job(run, null));
+    if (isCut(run)) this.#with.work.scoreSharded(run);
+    else this.#with.work.score(this.#job(run, null));
   }
 
   async #dispatchShard(): Promise<void> {
     this.#shardsExpected = false;
-    const [row] = await this.#connection.use((client) =>
-      claimShard(client, this.#worker, this.#leaseMs, this.#intake === 'open'),
-    );
+    const { connection, worker, leaseMs } = this.#with;
+    const [row] = await connection.use((client) => claimShard(client, worker, leaseMs, this.#intake === 'open'));
     if (row === undefined) return;
     this.#shardsExpected = true;
-    const run = await this.#validRunOrFail(row);
-    if (run !== undefined) this.#work.score(this.#job(run, shardFrom(row)));
+    const { shard, fence, tries, from, to, snapshotId, generation, ...claimed } = row;
+    const run = await this.#validRunOrFail(claimed);
+    if (run !== undefined)
+      this.#with.work.score(this.#job(run, { shard, fence, tries, from, to, snapshotId, generation }));
   }
 
   /** The run of a row, or undefined after it was failed for what is wrong with it. */
-  async #validRunOrFail(row: ClaimedRunRow): Promise<Run | undefined> {
+  async #validRunOrFail(row: ClaimedRun): Promise<Run | undefined> {
     const run = runFrom(row);
     if ('runId' in run) return run;
-    await this.#work.fail({ runId: row.run_id, attempt: row.attempt, model: row.model }, run);
+    await this.#with.work.fail(row, run);
     return undefined;
   }
 
   #job(run: Run, shard: Shard | null): Job {
     const id = this.#nextJob;
     this.#nextJob += 1;
-    return { id, worker: this.#worker, run, shard };
+    return { id, worker: this.#with.worker, run, shard };
   }
 }
 
@@ -183,18 +172,6 @@ function isCut({ sourceKind, pages, comparesRows, keyLists }: Run): boolean {
   return isLarge && !comparesRows;
 }
 
-function shardFrom(row: ShardRow): Shard {
-  return {
-    shard: row.shard,
-    fence: row.fence,
-    tries: row.tries,
-    from: Number(row.block_from),
-    to: row.block_to === null ? null : Number(row.block_to),
-    snapshotId: row.snapshot_id,
-    generation: row.generation,
-  };
-}
-
 /**
  * Claims up to `limit` queued runs, oldest first, for a worker. The attempt goes up at the claim, so that a run which
  * kills its worker still ends. Arms of an experiment score at the first try only: they may be why it failed. `large` is
@@ -202,7 +179,7 @@ function shardFrom(row: ShardRow): Shard {
  */
 export const claimRuns = statement<
   [worker: string, leaseMs: number, limit: number, large: boolean, largePages: number],
-  ClaimedRunRow
+  ClaimedRun
 >(
   'claim_runs',
   `with queued as materialized (
@@ -226,22 +203,11 @@ export const claimRuns = statement<
     order by c.run_id`,
 );
 
-type ShardRow = ClaimedRunRow & {
-  shard: number;
-  fence: number;
-  /** Claims so far, without those that were handed back. */
-  tries: number;
-  block_from: string;
-  block_to: string | null;
-  snapshot_id: string;
-  generation: number;
-};
-
 /**
  * Claims one open shard for a worker, of any run or only of those that the worker conducts; its fence goes up, so that an
  * earlier holder can no longer commit.
  */
-export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: boolean], ShardRow>(
+export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: boolean], ClaimedRun & Shard>(
   'claim_shard',
   `with open as materialized (
      select s.run_id, s.attempt, s.shard
@@ -256,7 +222,8 @@ export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: 
       where (s.run_id, s.attempt, s.shard) = (select o.run_id, o.attempt, o.shard from open o)
      returning s.*
    )
-   select ${RUN_COLUMNS}, s.shard, s.fence, s.fence - s.handed_back as tries, s.block_from, s.block_to, c.snapshot_id, c.generation
+   select ${RUN_COLUMNS}, s.shard, s.fence, s.fence - s.handed_back as tries, s.block_from::float8 as "from", s.block_to::float8 as "to",
+          c.snapshot_id as "snapshotId", c.generation
      from taken s
      cross join lateral (select x.* from pgscore_data.run x where x.run_id = s.run_id offset 0) c ${RUN_PARTS}`,
 );
@@ -266,7 +233,7 @@ const takeChanges = statement<[worker: string, leaseMs: number, most: number], {
   'select pgscore_data._claim_watches($1, $2, $3) as run_id',
 );
 
-const claimedChanges = statement<[runIds: string[]], ClaimedRunRow>(
+const claimedChanges = statement<[runIds: string[]], ClaimedRun>(
   'claimed_changes',
   `select ${RUN_COLUMNS} from pgscore_data.run c ${RUN_PARTS} where c.run_id = any ($1) order by c.run_id`,
 );
@@ -277,7 +244,7 @@ async function claimChanges(
   worker: string,
   leaseMs: number,
   most: number,
-): Promise<readonly ClaimedRunRow[]> {
+): Promise<readonly ClaimedRun[]> {
   const taken = await takeChanges(client, worker, leaseMs, most);
   return taken.length === 0
     ? []

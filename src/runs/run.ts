@@ -77,7 +77,6 @@ export type Run = {
   readonly sourceSchema: string;
   readonly sourceName: string;
   readonly rls: 'error' | 'filter';
-  readonly publish: boolean | null;
   /** Whether it was to become what the latest view shows, when it was claimed. */
   readonly latest: boolean;
   readonly errorLimit: number | null;
@@ -95,40 +94,17 @@ export type Run = {
   readonly split: Split | null;
 };
 
-/** How a run's row comes back, with its handle and target; `runFrom` turns it into a Run. */
-export type ClaimedRunRow = {
-  run_id: string;
-  attempt: number;
-  requested_by: string;
-  version_id: number;
-  model: string;
-  time_zone: string;
-  replay_window: ReplayWindow | null;
-  features_watched: boolean;
-  segments: string[] | null;
-  bin_set: number | null;
-  waited_ms: number;
-  columns: PlannedColumn[] | null;
-  pages: string;
-  source_kind: 'ctid' | 'shards' | 'stream';
-  source_schema: string;
-  source_name: string;
-  rls: 'error' | 'filter';
-  publish: boolean | null;
-  latest: boolean;
-  error_limit: string | null;
-  rows_expected: string | null;
-  handle: Handle | null;
-  handle_owner: string | null;
+/** A run as the database gives it: its handle or target may be gone, or not be what they were; `runFrom` tells. */
+export type ClaimedRun = Omit<Run, 'handle' | 'columns' | 'target' | 'comparesRows'> & {
+  readonly handle: Handle | null;
+  readonly handleOwner: string | null;
   /** Whether a view handle is not what pgscore makes of the source. */
-  altered: boolean;
-  newly_secured: boolean;
-  runs_code: boolean;
-  target: Target | null;
-  key_lists: string[] | null;
-  hashed_as: string | null;
-  target_hashed_as: string | null;
-  split: Split | null;
+  readonly altered: boolean;
+  readonly newlySecured: boolean;
+  readonly runsCode: boolean;
+  readonly columns: readonly PlannedColumn[] | null;
+  readonly target: Target | null;
+  readonly targetHashedAs: string | null;
 };
 
 /** Goes up when rows are hashed in another way. */
@@ -137,28 +113,33 @@ const HASH_FORM = 1;
 /** Rows of a target that are compared at most: their hashes are kept in memory, 23 bytes each. */
 const MOST_COMPARED = 20_000_000;
 
-/** The select list that ClaimedRunRow describes, over a claimed run `c` and RUN_PARTS. */
+/** The select list of a ClaimedRun, over a claimed run `c` and RUN_PARTS. */
 export const RUN_COLUMNS = `
-  c.run_id, c.attempt, c.requested_by, c.version_id, coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages, c.source_kind, c.source_schema, c.source_name, c.rls, c.publish, c.error_limit, c.rows_expected, c.segments, c.arms as split, case when c.is_replay then coalesce(coalesce(c.plan, k.plan) -> 'window', '{"from": null, "to": null}') end as replay_window,
-  m.name as model, m.time_zone, m.features_watched and not c.is_replay as features_watched,
-  (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as bin_set,
-  extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as waited_ms,
+  c.run_id as "runId", c.attempt, c.requested_by as "requestedBy", c.version_id as "versionId", m.name as model, m.time_zone as "timeZone",
+  case when c.is_replay then coalesce(coalesce(c.plan, k.plan) -> 'window', '{"from": null, "to": null}') end as "replayWindow",
+  m.features_watched and not c.is_replay as "featuresWatched", coalesce(c.segments, '{}') as segments,
+  (select f.set_id from pgscore_data.feature_set f where f.version_id = c.version_id) as "binSet",
+  extract(epoch from clock_timestamp() - c.requested_at)::float8 * 1000 as "waitedMs",
   case when h.handle_id is not null then jsonb_build_object('handleId', h.handle_id, 'name', h.name, 'kind', h.kind, 'guardKey', h.guard_key) end as handle,
   case h.kind
     when 'view' then (select pg_get_userbyid(x.relowner) from pg_class x where x.relname = h.name and x.relnamespace = 'pgscore_sources'::regnamespace)
     when 'function' then (select pg_get_userbyid(x.proowner) from pg_proc x where x.proname = h.name and x.pronamespace = 'pgscore_sources'::regnamespace
       and oidvectortypes(x.proargtypes) = 'tid, tid' and x.prosecdef)
-  end as handle_owner,
+  end as "handleOwner",
   h.kind = 'view' and not pgscore_data._reads_source(h.name, c.source_schema, c.source_name) as altered,
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
-    where n.nspname = c.source_schema and s.relname = c.source_name and s.relrowsecurity) as newly_secured,
+    where n.nspname = c.source_schema and s.relname = c.source_name and s.relrowsecurity) as "newlySecured",
   h.kind = 'view' and exists (select from pg_class s join pg_namespace n on n.oid = s.relnamespace
-    where n.nspname = c.source_schema and s.relname = c.source_name and pgscore._runs_code_when_planned(s.oid)) as runs_code,
+    where n.nspname = c.source_schema and s.relname = c.source_name and pgscore._runs_code_when_planned(s.oid)) as "runsCode",
+  coalesce(c.plan, k.plan) -> 'columns' as columns, c.pages::float8 as pages,
+  c.source_kind as "sourceKind", c.source_schema as "sourceSchema", c.source_name as "sourceName", c.rls,
+  coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest,
+  c.error_limit::float8 as "errorLimit", c.rows_expected::float8 as "rowsExpected",
   case when t.target_id is not null then jsonb_build_object('targetId', t.target_id, 'task', t.task, 'keys', t.key_columns, 'classLabels', to_jsonb(t.class_labels),
     'valueColumns', to_jsonb(t.value_columns), 'currentGeneration', coalesce(w.generation, t.current_generation), 'currentRows', t.current_rows) end as target,
-  pgscore_data._keys_by_column(c.keys, jsonb_array_length(t.key_columns)) as key_lists,
-  case when c.only_changed then md5(concat_ws(' ', ${HASH_FORM}, c.version_id, coalesce(c.plan, k.plan) -> 'columns', c.arms - 'runs')) end as hashed_as, t.hashed_as as target_hashed_as,
-  coalesce(c.publish, exists (select from pgscore_data.alias a where a.version_id = c.version_id and a.alias = 'champion')) as latest`;
+  pgscore_data._keys_by_column(c.keys, jsonb_array_length(t.key_columns)) as "keyLists", t.hashed_as as "targetHashedAs",
+  case when c.only_changed then md5(concat_ws(' ', ${HASH_FORM}, c.version_id, coalesce(c.plan, k.plan) -> 'columns', c.arms - 'runs')) end as "hashedAs",
+  c.arms as split`;
 
 /** What belongs to a claimed run `c`. Each is looked up by its key: in small tables the planner would rather join all rows, dead ones included. */
 export const RUN_PARTS = `
@@ -177,62 +158,33 @@ export type RunDefect = {
 };
 
 /** A Run, or what is wrong with it: its handle or target may have been dropped, or its handle swapped by another role. */
-export function runFrom(row: ClaimedRunRow): Run | RunDefect {
-  if (row.target === null) return defect('target_missing', 'the target was dropped after the run was submitted');
-  if (row.handle === null || row.handle_owner === null || row.columns === null)
+export function runFrom(claimed: ClaimedRun): Run | RunDefect {
+  const { handle, handleOwner, altered, newlySecured, runsCode, columns, target, targetHashedAs, ...run } = claimed;
+  if (target === null) return defect('target_missing', 'the target was dropped after the run was submitted');
+  if (handle === null || handleOwner === null || columns === null)
     return defect('handle_missing', 'the read handle of the run was dropped or altered after it was submitted');
-  if (row.handle_owner !== row.requested_by) {
+  if (handleOwner !== run.requestedBy) {
     return defect(
       'handle_foreign',
-      `the read handle belongs to "${row.handle_owner}", not to the requester "${row.requested_by}"`,
+      `the read handle belongs to "${handleOwner}", not to the requester "${run.requestedBy}"`,
     );
   }
   // A view is bound to its table, whatever that is called by now.
-  if (row.altered)
+  if (altered)
     return defect('source_changed', 'the source was renamed, or its read handle altered, after the run was submitted');
   // A view handle reads past policies' functions; they must run as the requester, which only a function handle does.
-  if (row.newly_secured)
+  if (newlySecured)
     return defect('source_changed', 'row-level security was enabled on the source after the run was submitted');
-  if (row.runs_code)
+  if (runsCode)
     return defect('source_changed', 'an index, check or statistics object of the source came to call a function');
-  return {
-    runId: row.run_id,
-    attempt: row.attempt,
-    requestedBy: row.requested_by,
-    versionId: row.version_id,
-    model: row.model,
-    timeZone: row.time_zone,
-    replayWindow: row.replay_window,
-    featuresWatched: row.features_watched,
-    segments: row.segments ?? [],
-    binSet: row.bin_set,
-    waitedMs: row.waited_ms,
-    handle: row.handle,
-    columns: row.columns,
-    sourceKind: row.source_kind,
-    sourceSchema: row.source_schema,
-    sourceName: row.source_name,
-    rls: row.rls,
-    publish: row.publish,
-    latest: row.latest,
-    errorLimit: row.error_limit === null ? null : Number(row.error_limit),
-    rowsExpected: row.rows_expected === null ? null : Number(row.rows_expected),
-    pages: Number(row.pages),
-    target: row.target,
-    keyLists: row.key_lists,
-    hashedAs: row.hashed_as,
-    comparesRows: comparesRows(row, row.target),
-    split: row.split,
-  };
+  const hasHashes = run.hashedAs !== null && run.hashedAs === targetHashedAs;
+  const comparesRows = run.latest && hasHashes && target.currentRows <= MOST_COMPARED;
+  return { ...run, handle, columns, target, comparesRows };
 }
 
 /** Whether versions of an experiment score rows of the run beside its own. */
 export function hasArms({ split }: Pick<Run, 'split'>): boolean {
   return split?.arms !== undefined;
-}
-
-function comparesRows({ latest, hashed_as, target_hashed_as }: ClaimedRunRow, { currentRows }: Target): boolean {
-  return latest && hashed_as !== null && hashed_as === target_hashed_as && currentRows <= MOST_COMPARED;
 }
 
 /**

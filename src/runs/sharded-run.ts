@@ -108,13 +108,13 @@ export class ShardedRun {
       ranges.map(({ to }) => to),
       rows,
     );
-    if (Number(opened?.shards ?? 0) === 0) throw new RunEnded();
+    if (opened === undefined || opened.shards === 0) throw new RunEnded();
     return created.generation;
   }
 
   async #cutBlocks(client: pg.Client, snapshotId: string): Promise<Cut> {
     const [size] = await measureSource(client, this.run.sourceSchema, this.run.sourceName);
-    const ranges = shardRanges(Number(size?.longest ?? 0), Number(size?.total ?? 0), this.#with.scorers);
+    const ranges = shardRanges(size?.longest ?? 0, size?.total ?? 0, this.#with.scorers);
     return { snapshotId, ranges, rows: size?.rows === null || size === undefined ? null : Math.round(size.rows) };
   }
 
@@ -143,21 +143,18 @@ export class ShardedRun {
 
   /** Undefined while shards are open, and while the database does not say: the snapshot, which is what counts, may live on. */
   async #countsWhenDone(): Promise<Counts | undefined> {
-    const [shards] = await this.#connection
+    const [found] = await this.#connection
       .use((client) => shardsDone(client, this.run.runId, this.run.attempt))
       .catch((error: unknown) => {
         if (isPassing(error)) return [];
         throw error;
       });
-    if (shards === undefined) return undefined;
-    if (Number(shards.open) <= this.#with.scorers) connectAhead(this.publication);
-    if (Number(shards.open) > 0) return undefined;
-    if (Number(shards.shards) === 0) throw new RunEnded();
-    return {
-      rowsDone: Number(shards.rows_done),
-      rowsFailed: Number(shards.rows_failed),
-      cpuSeconds: shards.cpu_seconds,
-    };
+    if (found === undefined) return undefined;
+    const { shards, open, ...counts } = found;
+    if (open <= this.#with.scorers) connectAhead(this.publication);
+    if (open > 0) return undefined;
+    if (shards === 0) throw new RunEnded();
+    return counts;
   }
 }
 

@@ -1,4 +1,5 @@
 import { statement } from '../postgres/statement.ts';
+import type { Counts } from './job.ts';
 
 /** Blocks [from, to) of every relation of the source; `to` is null for the last range, which stays open. */
 export type BlockRange = { readonly from: number; readonly to: number | null };
@@ -30,7 +31,7 @@ export function shardRanges(longest: number, total: number, scorers: number): Bl
 /** Blocks of the largest relation of a source and of all, and the planner's row estimate. By name: it is looked up anew. */
 export const measureSource = statement<
   [schema: string, name: string],
-  { longest: string; total: string; rows: number | null }
+  { longest: number; total: number; rows: number | null }
 >(
   'measure_source',
   `with recursive tree (oid) as (
@@ -40,7 +41,7 @@ export const measureSource = statement<
    ), leaf as (
      select pg_relation_size(c.oid) / current_setting('block_size')::int as blocks, c.reltuples from tree join pg_class c using (oid) where c.relkind in ('r', 'm')
    )
-   select coalesce(max(blocks), 0)::bigint as longest, coalesce(sum(blocks), 0)::bigint as total, nullif(sum(greatest(reltuples, 0)), 0)::float8 as rows from leaf`,
+   select coalesce(max(blocks), 0)::float8 as longest, coalesce(sum(blocks), 0)::float8 as total, nullif(sum(greatest(reltuples, 0)), 0)::float8 as rows from leaf`,
 );
 
 /**
@@ -60,7 +61,7 @@ export const openShards = statement<
     to: (number | null)[],
     rows: number | null,
   ],
-  { shards: string }
+  { shards: number }
 >(
   'open_shards',
   `with mine as (
@@ -79,7 +80,7 @@ export const openShards = statement<
        from mine cross join unnest($7::bigint[], $8::bigint[]) with ordinality as r (block_from, block_to, n)
      returning shard
    )
-   select count(*) as shards from opened`,
+   select count(*)::int as shards from opened`,
 );
 
 /** Ends a shard in the transaction that copied its predictions in. No row comes back where the fence is no longer ours: roll back. */
@@ -103,12 +104,9 @@ export const finishShard = statement<
 );
 
 /** How far the shards of an attempt are, all workers together. */
-export const shardsDone = statement<
-  [runId: string, attempt: number],
-  { shards: string; open: string; rows_done: string; rows_failed: string; cpu_seconds: number }
->(
+export const shardsDone = statement<[runId: string, attempt: number], Counts & { shards: number; open: number }>(
   'shards_done',
-  `select count(*) as shards, count(*) filter (where state <> 'done') as open, coalesce(sum(rows_done), 0)::bigint as rows_done, coalesce(sum(rows_failed), 0)::bigint as rows_failed,
-          coalesce(sum(cpu_seconds), 0) as cpu_seconds
+  `select count(*)::int as shards, count(*) filter (where state <> 'done')::int as open, coalesce(sum(rows_done), 0)::float8 as "rowsDone",
+          coalesce(sum(rows_failed), 0)::float8 as "rowsFailed", coalesce(sum(cpu_seconds), 0) as "cpuSeconds"
      from pgscore_data.shard where run_id = $1 and attempt = $2`,
 );

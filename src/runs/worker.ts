@@ -60,11 +60,13 @@ export class RunWorker {
     this.#log = log;
     this.#scorers = new ScorerPool(config, readerUrl, log);
     this.#failures = new RunFailures(connections.settle, metrics, log);
-    this.#dispatcher = new Dispatcher({ worker, ...config }, connections.work, this.#scorers, this, log);
+    const { leaseMs, pollMs } = config;
+    const claiming = { worker, leaseMs, pollMs, connection: connections.work };
+    this.#dispatcher = new Dispatcher({ ...claiming, scorers: this.#scorers, work: this, log });
     const claim = async (): Promise<void> => {
       if (mayClaim()) await this.#dispatcher.dispatch();
     };
-    this.#claiming = new Wakeable('claiming work', config.pollMs, claim, log);
+    this.#claiming = new Wakeable('claiming work', pollMs, claim, log);
     const follow = async (): Promise<void> => {
       const claimed = mayClaim() && mayFollow() ? await this.#dispatcher.dispatchChanges() : 0;
       this.#restMs = claimed > 0 ? LEAST_REST_MS : Math.min(MOST_REST_MS, 1.25 * this.#restMs);

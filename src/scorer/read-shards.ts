@@ -54,7 +54,9 @@ export class ShardReading {
       for (const { shardId } of held)
         yield* readBatches(client, shardQuery(this.#run, shardId), sourceColumns(this.#run), {
           ...options,
-          before: beginning(this.#run),
+          before: [BEGIN_READING, prepareToLock(this.#run), takeGuard(this.#run)].map(
+            (config) => new PipelinedStatement(config),
+          ),
           after: [new PipelinedStatement({ text: 'rollback' })],
         });
     } catch (error) {
@@ -83,10 +85,6 @@ function placements(client: pg.Client, run: Run, { from, to }: Shard): Promise<r
 
 function places(all: readonly Placement[]): string {
   return all.map((placement) => `${placement.shardId} ${nodeName(placement)}`).join();
-}
-
-function beginning(run: Run): PipelinedStatement[] {
-  return [BEGIN_READING, prepareToLock(run), takeGuard(run)].map((config) => new PipelinedStatement(config));
 }
 
 /** Anybody may overload the name; only a call with the very types is never taken to another function. */

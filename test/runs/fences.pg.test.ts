@@ -92,8 +92,8 @@ test('who opens the shards of an attempt waits for nobody who is about to end on
   await claim(BEN);
   await open(BEN, 2);
   await stopped.query('commit');
-  const { rows_done: rows } = (await shardsDone(service, run, 2))[0] ?? {};
-  expect(rows).toBe('0');
+  const { rowsDone: rows } = (await shardsDone(service, run, 2))[0] ?? {};
+  expect(rows).toBe(0);
   expect(await claimShard(service, BEN, LEASE_MS, true)).toMatchObject([{ attempt: 2, fence: 1 }]);
 });
 
