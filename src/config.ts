@@ -45,8 +45,6 @@ type GatewayConfig = {
   readonly password: string | undefined;
   readonly mostConnections: number;
   readonly batchRows: number;
-  /** 0: no limit. */
-  readonly idleMs: number;
   readonly silenceMs: number;
   readonly deadlineMs: number;
   readonly mostDeadlineMs: number;
@@ -161,7 +159,6 @@ function gatewayConfig(flags: Flags): GatewayConfig {
     password: setting('gatewayPassword', flags),
     mostConnections: requiredNumber('gatewayConnections', flags, 1),
     batchRows: requiredNumber('gatewayBatchRows', flags, 1),
-    idleMs: requiredNumber('gatewayIdleSeconds', flags, 0) * 1000,
     silenceMs: requiredNumber('gatewaySilenceSeconds', flags, 1) * 1000,
     deadlineMs,
     mostDeadlineMs: Math.max(deadlineMs, requiredNumber('onlineDeadlineLimitSeconds', flags, 0.001) * 1000),

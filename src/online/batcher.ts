@@ -6,22 +6,12 @@ import type { Predictions } from '../inference/predictions.ts';
 import type { ModelSession } from '../inference/session.ts';
 import type { Part, Call } from './requests/call.ts';
 import { FairBatches, type Turn } from './fair-queue.ts';
-import type { ModelWork } from './models.ts';
+import type { OnlineModels } from './models.ts';
 import { rowRefusal } from './requests/row-refusal.ts';
 import { WireError } from './protocol/wire-error.ts';
 
-export type Models = {
-  loaded(versionId: number): ModelSession | undefined;
-  load(versionId: number): Promise<ModelSession>;
-};
-
-export type ModelsInTurn = Models & {
-  /** True where the work takes long and goes on by itself. */
-  inTurn(versionId: number, work: ModelWork): Promise<boolean>;
-};
-
 type BatcherOptions = {
-  readonly models: ModelsInTurn;
+  readonly models: Pick<OnlineModels, 'loaded' | 'load' | 'inTurn'>;
   /** Most rows of one run. */
   readonly batchRows: number;
   readonly onRun: (rows: number) => void;

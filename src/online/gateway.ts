@@ -157,10 +157,9 @@ export class Gateway {
   }
 
   #sessionOptions(): SessionOptions {
-    const { idleMs, deadlineMs, mostDeadlineMs } = this.#settings;
+    const { deadlineMs, mostDeadlineMs } = this.#settings;
     return {
       messageBytes: MESSAGE_BYTES,
-      idleMs,
       limits: { deadlineMs, mostDeadlineMs, mostRows: MOST_ROWS },
       score: (request, waitedMs) => this.#handler.score(request, waitedMs),
       onError: (error) => this.#told(error),

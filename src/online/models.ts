@@ -25,7 +25,7 @@ export type OnlineModelsOptions = {
 };
 
 /** Work with a model, and whether anybody still waits for it. */
-export type ModelWork = {
+type ModelWork = {
   readonly work: (session: ModelSession) => Promise<void>;
   /** Whether anybody waits for what it is about. */
   readonly waits: () => boolean;

@@ -87,14 +87,6 @@ describe('a client that does not log in', () => {
 });
 
 describe('a session', () => {
-  test('that asks nothing for too long is ended, and one that asks is not', async () => {
-    const { port } = await startTestGateway({ session: { idleMs: 2000 } });
-    const [idle, busy] = [await WireClient.login(port), await WireClient.login(port)];
-    while (!idle.closed) expect(rowsOf(await busy.ask('ping'))).toEqual([['ok']]);
-    expect(await idle.fatal()).toMatchObject({ C: '57P05' });
-    busy.destroy();
-  });
-
   test('that does not read its answers is not read from, and others are served', async () => {
     const { port, calls } = await startTestGateway({ session: { messageBytes: 16 * 2 ** 20 } });
     const slow = await WireClient.login(port);

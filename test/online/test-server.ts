@@ -68,7 +68,6 @@ export async function startTestGateway({ session, answering = true, ...options }
     onDefect: (error) => defects.push(error),
     session: {
       messageBytes: 2 ** 20,
-      idleMs: 0,
       limits: { deadlineMs: 5000, mostDeadlineMs: 60_000, mostRows: 10_000 },
       score,
       onError: (error) => errors.push(error),

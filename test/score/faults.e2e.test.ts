@@ -76,11 +76,6 @@ async function pidOf(client: Client): Promise<number> {
   return (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
 }
 
-async function connections(): Promise<number> {
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
-  return Number(/^pgscore_gateway_connections (.*)$/m.exec(metrics)?.[1]);
-}
-
 describe('a service that is killed in the middle of a call', () => {
   test('leaves a clear error, and answers the same sessions after its restart, in an old transaction too', async () => {
     const holder = await database.client('alice');
@@ -124,23 +119,15 @@ describe('a service that is killed in the middle of a call', () => {
 });
 
 describe('a session whose connection was ended by the service', () => {
-  async function restarted(settings: Record<string, string> = {}): Promise<void> {
+  async function restarted(): Promise<void> {
     expect(await service.stop()).toBe(0);
-    service = await startTestService(database, { PGSCORE_GATEWAY_PORT: String(PORT), ...settings });
+    service = await startTestService(database, { PGSCORE_GATEWAY_PORT: String(PORT) });
   }
 
   test('as it stopped, is answered by the next one', async () => {
     expect(await score(alice)).toBe(21);
     await restarted();
     expect(await score(alice)).toBe(21);
-  });
-
-  test('as it was idle for too long, is answered on another', async () => {
-    await restarted({ PGSCORE_GATEWAY_IDLE_TIMEOUT: '1' });
-    expect(await score(alice)).toBe(21);
-    await waitFor(async () => (await connections()) === 0, { message: 'the end of the idle connection' });
-    expect(await score(alice)).toBe(21);
-    await restarted();
   });
 });
 

@@ -50,7 +50,10 @@ export function watchedOf(
   }
   const columns = [...groupedBy(others, ({ call }) => call.request.versionId)].map(([versionId, some]) => ({
     versionId,
-    batch: columnsOf(some[0]?.call.answered?.signature.features ?? [], some.flatMap(jsonOf)),
+    batch: columnsOf(
+      some[0]?.call.answered?.signature.features ?? [],
+      some.flatMap(({ call: { rows } }) => (rows instanceof NumberRows ? [] : rows)),
+    ),
     times: some.flatMap(({ call: { rows, instant }, eventTimes }) => timesOf({ rows, instant, eventTimes })),
   }));
   const areMany = numbers.reduce((sum, { rows }) => sum + rows.length, 0) >= MANY_ROWS;
@@ -71,10 +74,6 @@ function asColumns(numbers: readonly WatchedNumbers[]): CallFeatures[] {
     ),
     times: some.flatMap(timesOf),
   }));
-}
-
-function jsonOf({ call: { rows } }: Keyed<FinishedCall>): readonly JsonRow[] {
-  return rows instanceof NumberRows ? [] : rows;
 }
 
 function timesOf({

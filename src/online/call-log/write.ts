@@ -19,7 +19,6 @@ import { LocalDays } from '../../monitor/local-days.ts';
 import { PredictionTally } from '../../monitor/prediction-tally.ts';
 import { writeFeatureSamples, writeFeatureTallies } from '../../monitor/write-features.ts';
 import { watchedFeatures } from '../../inference/signature.ts';
-import type { Answer } from '../requests/call.ts';
 import type { CallFeatures } from './call-features.ts';
 import { timeOf, type CountedCall } from './logged-call.ts';
 
@@ -115,7 +114,10 @@ class CallBatch {
   /** Before its predictions are written: refused where the very same batch was written before. */
   begin(): PipelinedStatement {
     const failed = this.#calls.filter(({ answered }) => answered === undefined).length;
-    const predictions = this.#calls.reduce((sum, { answered }) => sum + answeredRows(answered), 0);
+    const predictions = this.#calls.reduce(
+      (sum, { answered }) => sum + (answered?.parts ?? []).reduce((of, { rows }) => of + rows, 0),
+      0,
+    );
     const last = this.#calls.reduce((latest, { instant }) => Math.max(latest, instant), 0);
     return beginBatch.pipelined(
       this.#id,
@@ -201,10 +203,6 @@ function batchesOf(
       ),
     ];
   });
-}
-
-function answeredRows(answered: Answer | undefined): number {
-  return answered?.parts.reduce((sum, { rows }) => sum + rows, 0) ?? 0;
 }
 
 /** A number that no run has, and no other batch: 62 bits by chance. */

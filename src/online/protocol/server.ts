@@ -119,7 +119,8 @@ export class GatewayServer {
   }
 
   async #authenticated(connection: Connection, strangers: Set<Connection>): Promise<Login | CancelKey> {
-    const late = setTimeout(() => connection.close(errorResponse(tooSlow())), this.#options.authenticationMs);
+    const tooSlow = WireError.fatal('08P01', 'canceling authentication due to timeout');
+    const late = setTimeout(() => connection.close(errorResponse(tooSlow)), this.#options.authenticationMs);
     strangers.add(connection);
     try {
       return await shakeHands(connection, this.#options);
@@ -162,8 +163,4 @@ function tooMany(): WireError {
   return WireError.fatal('53300', 'too many connections to the gateway', {
     hint: 'The option --gateway-max-connections of the service sets how many there may be.',
   });
-}
-
-function tooSlow(): WireError {
-  return WireError.fatal('08P01', 'canceling authentication due to timeout');
 }

@@ -21,8 +21,6 @@ import { protocolViolation, WireError } from './wire-error.ts';
 
 export type SessionOptions = {
   readonly messageBytes: number;
-  /** A session that asks nothing for so long ends; 0: never. */
-  readonly idleMs: number;
   readonly limits: RequestLimits;
   /** `waitedMs`: for how long its message waited to be read. */
   readonly score: (request: ScoreRequest, waitedMs?: number) => Call;
@@ -50,7 +48,6 @@ export class Session {
   readonly #connection: Connection;
   readonly #options: SessionOptions;
   readonly #requests: ScoreRequestReader;
-  #asked = 0;
   /** What is under way: a call, or a message that may become one. */
   #call: Call | Deadline | undefined;
   #busy = false;
@@ -72,7 +69,8 @@ export class Session {
     this.#connection.onGone = () => this.#abandon();
     for (let goesOn = true; goesOn;) {
       this.#busy = false;
-      const work = await this.#nextWork();
+      const { messageBytes } = this.#options;
+      const work = await this.#connection.next(messageBytes, (message) => this.#take(message));
       this.#busy = true;
       goesOn = await work();
       if (this.#draining) throw shuttingDown();
@@ -98,27 +96,8 @@ export class Session {
     this.#call.fail(error);
   }
 
-  #nextWork(): Promise<Work> {
-    return this.#untilIdle(this.#connection.next(this.#options.messageBytes, (message) => this.#take(message)));
-  }
-
-  /** Sends the client away where it asks nothing for too long. */
-  #untilIdle<T>(next: Promise<T>): Promise<T> {
-    const { idleMs } = this.#options;
-    if (idleMs === 0) return next;
-    this.#asked = performance.now();
-    const look = (): void => {
-      const left = idleMs - (performance.now() - this.#asked);
-      if (left <= 0) this.#connection.close(errorResponse(idleTooLong()));
-      else idle = setTimeout(look, left);
-    };
-    let idle = setTimeout(look, idleMs);
-    return next.finally(() => clearTimeout(idle));
-  }
-
   /** Answers a message at once where that can be; else hands back what there is to be awaited. */
   #take(message: Message): Work | undefined {
-    this.#asked = performance.now();
     if (message.type !== 'Q') return () => this.#handle(message);
     const { longBytes } = message;
     if (longBytes !== undefined) return () => this.#answerLong(message.body, longBytes);
@@ -239,7 +218,7 @@ export class Session {
     this.#options.onError(error);
     await this.#connection.write(errorResponse(error));
     const { messageBytes } = this.#options;
-    await this.#untilIdle(this.#connection.next(messageBytes, ({ type }) => (type === 'S' ? type : undefined)));
+    await this.#connection.next(messageBytes, ({ type }) => (type === 'S' ? type : undefined));
     await this.#connection.write(READY);
     return true;
   }
@@ -260,8 +239,4 @@ function textOf(body: Buffer): string {
 
 function shuttingDown(): WireError {
   return WireError.fatal('57P01', 'terminating connection: the service stops', { hint: 'Connect again.' });
-}
-
-function idleTooLong(): WireError {
-  return WireError.fatal('57P05', 'terminating connection: it was idle for too long');
 }

@@ -51,7 +51,7 @@ export class Permissions {
   }
 
   ask(role: string, versionId: number): Promise<boolean> {
-    const key = keyOf(role, versionId);
+    const key = `${versionId} ${role}`;
     const asked = this.#asked.get(key) ?? this.#question(key, role, versionId);
     this.#asked.set(key, asked);
     return asked;
@@ -79,8 +79,4 @@ export class Permissions {
     if (!versions.has(versionId)) this.#kept += 1;
     this.#permitted.set(role, versions.set(versionId, until));
   }
-}
-
-function keyOf(role: string, versionId: number): string {
-  return `${versionId} ${role}`;
 }

@@ -1,5 +1,6 @@
 import type { ModelSession } from '../../inference/session.ts';
-import type { Batcher, Models } from '../batcher.ts';
+import type { Batcher } from '../batcher.ts';
+import type { OnlineModels } from '../models.ts';
 import { Call } from './call.ts';
 import type { LogBudget } from '../call-log/log-budget.ts';
 import type { Permissions } from './authorise.ts';
@@ -9,7 +10,7 @@ import { WireError } from '../protocol/wire-error.ts';
 
 export type RequestHandlerOptions = {
   readonly permissions: Permissions;
-  readonly models: Models;
+  readonly models: Pick<OnlineModels, 'loaded' | 'load'>;
   readonly batcher: Batcher;
   readonly budget: LogBudget;
   readonly onFinished: (call: Call) => void;

@@ -94,7 +94,8 @@ function readHead(head: unknown, limits: RequestLimits): Head {
   const { reply = 'rows', alone = false } = head;
   if (!isInteger(version, 2 ** 31 - 1)) throw invalid('"version" is not the id of a version');
   if (!isName(role)) throw invalid('"role" is not the name of a role');
-  if (!areBooleans(log, inputs, alone)) throw invalid('"log", "inputs" or "alone" is not true or false');
+  if (![log, inputs, alone].every((value) => typeof value === 'boolean'))
+    throw invalid('"log", "inputs" or "alone" is not true or false');
   if (!isReplyKind(reply)) throw invalid('"reply" is not known');
   const flags = { log: log === true, inputs: inputs === true, alone: alone === true };
   return { versionId: version, role, deadlineMs: checkDeadline(deadline, limits), id: checkId(id), reply, ...flags };
@@ -116,10 +117,6 @@ function checkDeadline(deadline: unknown, { mostDeadlineMs }: RequestLimits): nu
 function checkId(id: unknown): string | null {
   if (id === null || (typeof id === 'string' && id.length <= LONGEST_ID)) return id;
   throw invalid(`"id" is not null or a text of at most ${LONGEST_ID} characters`);
-}
-
-function areBooleans(...values: readonly unknown[]): boolean {
-  return values.every((value) => typeof value === 'boolean');
 }
 
 function isInteger(value: unknown, most: number): value is number {

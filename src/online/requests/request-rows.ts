@@ -31,7 +31,7 @@ export function parse(text: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     if (isSeveral(text)) throw notSupported('this port answers one statement at a time');
-    throw notJson(cause);
+    throw new WireError('22P02', 'the request of score is not JSON', { cause, ...OTHER_RELEASE });
   }
 }
 
@@ -87,10 +87,6 @@ function checkLength(rows: number, mostRows: number): void {
   throw new WireError('54000', `a call of ${rows} rows is past the limit of ${mostRows}`, {
     hint: 'Give fewer rows at a time, or score whole tables with pgscore.score_table().',
   });
-}
-
-function notJson(cause: unknown): WireError {
-  return new WireError('22P02', 'the request of score is not JSON', { cause, ...OTHER_RELEASE });
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -30,7 +30,7 @@ export class RowRefusal extends WireError {
   readonly #index: number;
 
   constructor(sqlstate: string, message: string, parts: WireErrorParts, index: number, rows: number) {
-    super(sqlstate, message, { ...parts, detail: rowDetail(index + 1, rows) });
+    super(sqlstate, message, { ...parts, detail: rows === 1 ? undefined : `Row ${index + 1} of ${rows}.` });
     this.#parts = parts;
     this.#index = index;
   }
@@ -77,8 +77,4 @@ export function noRow(value: unknown, index: number, rows: number): RowRefusal {
 export function shown(value: unknown): string {
   if (typeof value !== 'object' || value === null) return (JSON.stringify(value) ?? '').slice(0, 80);
   return Array.isArray(value) ? '[…]' : '{…}';
-}
-
-function rowDetail(row: number, rows: number): string | undefined {
-  return rows === 1 ? undefined : `Row ${row} of ${rows}.`;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Batcher, type ModelsInTurn } from '../../../src/online/batcher.ts';
+import { Batcher } from '../../../src/online/batcher.ts';
+import type { OnlineModels } from '../../../src/online/models.ts';
 import { GatewayServer } from '../../../src/online/protocol/server.ts';
 import { OneAtATime } from '../../../src/online/fair-queue.ts';
 import { Permissions } from '../../../src/online/requests/authorise.ts';
@@ -47,7 +48,7 @@ export async function startGatewayToAttack(
 ): Promise<{ server: GatewayServer; port: number; handler: RequestHandler }> {
   const session = new ModelSession(GRAPH as unknown as Graph, SIGNATURE);
   const thread = new OneAtATime();
-  const models: ModelsInTurn = {
+  const models: Pick<OnlineModels, 'loaded' | 'load' | 'inTurn'> = {
     loaded: () => session,
     load: () => Promise.resolve(session),
     inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
@@ -72,7 +73,6 @@ export async function startGatewayToAttack(
     onDefect,
     session: {
       messageBytes: 2 ** 20,
-      idleMs: 0,
       limits: { deadlineMs: 5000, mostDeadlineMs: 60_000, mostRows: 1000 },
       score: (request) => handler.score(request),
       onError: (error) => {

@@ -1,4 +1,5 @@
-import { Batcher, type ModelsInTurn } from '../../../src/online/batcher.ts';
+import { Batcher } from '../../../src/online/batcher.ts';
+import type { OnlineModels } from '../../../src/online/models.ts';
 import type { Call } from '../../../src/online/requests/call.ts';
 import { LogBudget } from '../../../src/online/call-log/log-budget.ts';
 import { OneAtATime } from '../../../src/online/fair-queue.ts';
@@ -47,7 +48,7 @@ export function stage({
   const { runs, session } = model;
   const loaded = new Set<number>();
   const thread = new OneAtATime();
-  const models: ModelsInTurn = {
+  const models: Pick<OnlineModels, 'loaded' | 'load' | 'inTurn'> = {
     loaded: (versionId) => (loaded.has(versionId) ? session : undefined),
     load: (versionId) => {
       loaded.add(versionId);
