@@ -5,7 +5,7 @@ import type { CheckOptions } from './evidence.ts';
 import { mapFeatures, declaredInputs } from './features.ts';
 import { gate } from '../onnx/gate.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
-import { checkLengths, FEATURES_KEY, metadataNames } from './name-list.ts';
+import { checkLengths, FEATURES_KEY, metadataNames } from './names.ts';
 import { normalise } from '../onnx/normalise.ts';
 import type { Outline } from '../onnx/outline.ts';
 import { decideNulls } from './null-handling.ts';

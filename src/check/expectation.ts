@@ -57,16 +57,12 @@ function compareRow(
     });
   }
   return expected
-    .filter(({ name }) => !isBlank(row[name]))
+    .filter(({ name }) => (row[name] ?? '') !== '')
     .map((column) => {
       const difference = column.difference(row[column.name], predictions, index);
       if (!(difference <= TOLERANCE)) throw differs(column, row, predictions, index, number);
       return { difference, row: number, column: column.name };
     });
-}
-
-function isBlank(value: unknown): boolean {
-  return value === undefined || value === null || value === '';
 }
 
 function differs(

@@ -1,6 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import { MOST_ELEMENTS } from '../inference/arrays.ts';
-import { checkNames } from './name-list.ts';
+import { checkNames } from './names.ts';
 import type { Feature, ModelInput, NarrowType, TensorType } from '../inference/signature.ts';
 import type { GraphValue } from '../onnx/value-info.ts';
 

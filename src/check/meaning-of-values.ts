@@ -1,8 +1,18 @@
 import { PgscoreError } from '../errors.ts';
-import { type CheckOptions, checkThreshold, endingOf, floatOutputs, listed, numberOutputs, wrongOption, type Evidence as ClassEvidence, type OutputMeaning } from './evidence.ts';
+import {
+  type CheckOptions,
+  checkThreshold,
+  endingOf,
+  floatOutputs,
+  listed,
+  numberOutputs,
+  wrongOption,
+  type Evidence as ClassEvidence,
+  type OutputMeaning,
+} from './evidence.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import { isValueTask, type ValueOutput, type ValueTask } from '../inference/signature.ts';
-import { CLASS_LABELS_KEY, checkNames, metadataNames } from './name-list.ts';
+import { CLASS_LABELS_KEY, checkNames, metadataNames } from './names.ts';
 import { isPlainlyVector, meaningOfVector, withoutSteps } from './meaning-of-vector.ts';
 
 /** Metadata of the ONNX file that names the values of a row. */

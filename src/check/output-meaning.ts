@@ -1,5 +1,15 @@
 import { PgscoreError } from '../errors.ts';
-import { type CheckOptions, checkThreshold, endingOf, floatOutputs, listed, numberOutputs, wrongOption, type Evidence, type OutputMeaning } from './evidence.ts';
+import {
+  type CheckOptions,
+  checkThreshold,
+  endingOf,
+  floatOutputs,
+  listed,
+  numberOutputs,
+  wrongOption,
+  type Evidence,
+  type OutputMeaning,
+} from './evidence.ts';
 import { LOGITS } from './logits.ts';
 import { arePairs, marginsOf, UNSUPERVISED } from './margins.ts';
 import { unsupervisedMeaning } from './unsupervised.ts';

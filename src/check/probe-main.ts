@@ -7,7 +7,16 @@ import { toPgscoreError } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import { checkModel, type ProbeOptions, type CheckedModel } from './check-model.ts';
-import { frameOf, readFrames, writeAll, MODEL_DESCRIPTOR, SERVED_DESCRIPTOR, VERDICT_DESCRIPTOR, type Asked, type Verdict } from './verdict.ts';
+import {
+  frameOf,
+  readFrames,
+  writeAll,
+  MODEL_DESCRIPTOR,
+  SERVED_DESCRIPTOR,
+  VERDICT_DESCRIPTOR,
+  type Asked,
+  type Verdict,
+} from './verdict.ts';
 import { refuseFullDisk } from '../onnx/model-folder.ts';
 
 // ONNX Runtime blocks this thread, for ever where a model never ends.

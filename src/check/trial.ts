@@ -1,4 +1,4 @@
-import { classLabelsOf } from './class-labels.ts';
+import { classLabelsOf } from './names.ts';
 import type { CheckOptions, OutputMeaning } from './evidence.ts';
 import { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';

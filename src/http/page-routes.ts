@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DatabaseConnection } from '../postgres/connection.ts';
-import { cookieOf, isToken, judge, type PageAccess, type Verdict } from './page-access.ts';
 import { PageData, problem, type Answer, parametersOf } from './page-data.ts';
 import { PAGE_QUERIES } from './page-queries.ts';
 import { packageFile } from '../lib/package-file.ts';
+import { isLoopback } from '../lib/loopback.ts';
 
 export type PageOptions = PageAccess & { readonly connection: DatabaseConnection };
 
@@ -30,7 +31,7 @@ export async function servePage(app: FastifyInstance, { connection, ...access }:
     reply.headers(PAGE_HEADERS);
     const verdict = judge(access, request.headers);
     if (await logIn(access, request, reply)) return;
-    if (verdict === 'open' || isForEverybody(verdict, pathOf(request))) return;
+    if (verdict === 'open' || (verdict === 'login' && FOR_EVERYBODY.includes(pathOf(request)))) return;
     await refuse(verdict, files.get('/page/login'), request, reply);
   });
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
@@ -51,10 +52,6 @@ export async function servePage(app: FastifyInstance, { connection, ...access }:
       return reply.header('cache-control', 'no-store').redirect('/page/login#token', 303);
     return welcome(access.token, request, reply);
   });
-}
-
-function isForEverybody(verdict: Verdict, path: string): boolean {
-  return verdict === 'login' && FOR_EVERYBODY.includes(path);
 }
 
 /** A link with the token logs in at once and loses it from the address. */
@@ -160,3 +157,67 @@ const PAGE_HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
 } as const;
+
+export type PageAccess = {
+  /** The address that the service listens on. */
+  readonly host: string;
+  readonly token: string | undefined;
+  /** Header in which a proxy names whom it let in. */
+  readonly userHeader: string | undefined;
+};
+
+/** What becomes of a request: answered, asked for the token, refused as sent to another's name, or refused for good. */
+type Verdict = 'open' | 'login' | 'misdirected' | 'closed';
+
+const COOKIE = 'pgscore_page';
+
+/**
+ * Whether a request may see the page. What listens on loopback is open to this machine, if asked by a name of this machine:
+ * a site on the Internet can make its own name mean 127.0.0.1, and a browser would let it read the answers.
+ */
+export function judge(access: PageAccess, headers: IncomingHttpHeaders): Verdict {
+  const { token, userHeader } = access;
+  const local = isLoopback(access.host);
+  const addressedHere = isAddressedHere(access.host, headers);
+  if (userHeader !== undefined && addressedHere && Boolean(headers[userHeader])) return 'open';
+  if (token !== undefined) return provesToken(token, headers) ? 'open' : 'login';
+  if (!addressedHere) return 'misdirected';
+  return local && userHeader === undefined ? 'open' : 'closed';
+}
+
+/** Whether a request to what listens on `host` names it as this machine does; beyond loopback any name will do. */
+export function isAddressedHere(host: string, headers: IncomingHttpHeaders): boolean {
+  return !isLoopback(host) || isLoopback(hostOf(headers.host));
+}
+
+/** Whether a word that somebody gave is the token; takes as long whatever she gave. */
+export function isToken(token: string, word: string): boolean {
+  return timingSafeEqual(digest(token), digest(word));
+}
+
+/** The cookie of a browser that gave the token: not the token, and of no use once that was changed. */
+export function cookieOf(token: string, encrypted: boolean): string {
+  return `${COOKIE}=${proofOf(token)}; Path=/; HttpOnly; SameSite=Strict${encrypted ? '; Secure' : ''}`;
+}
+
+function provesToken(token: string, headers: IncomingHttpHeaders): boolean {
+  const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) return isToken(token, bearer);
+  const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.trim());
+  const given = pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
+  return given !== undefined && isToken(proofOf(token), given);
+}
+
+function proofOf(token: string): string {
+  return createHmac('sha256', token).update('a browser that may see the page').digest('base64url');
+}
+
+function digest(word: string): Buffer {
+  return createHash('sha256').update(word).digest();
+}
+
+/** The name in a Host header: without port, and without the brackets of an IPv6 address. */
+function hostOf(header: string | undefined): string {
+  const host = (header ?? '').replace(/:\d+$/, '').toLowerCase();
+  return host.replace(/^\[(.*)\]$/, '$1');
+}

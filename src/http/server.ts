@@ -2,8 +2,7 @@ import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { PgscoreError } from '../errors.ts';
-import { isAddressedHere } from './page-access.ts';
-import { servePage, type PageOptions } from './page-routes.ts';
+import { isAddressedHere, servePage, type PageOptions } from './page-routes.ts';
 
 export type WebOptions = {
   readonly host: string;

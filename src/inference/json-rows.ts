@@ -44,7 +44,7 @@ function parse(feature: Feature, value: unknown): Parsed {
   if (width !== 1) return value === '' ? null : parseArray(feature, value);
   if (type === 'string') return textOf(value);
   if (value === '') return null;
-  return numbers([type === 'bool' ? truth(value) : value]);
+  return numbers([type === 'bool' ? TRUTHS[String(value as string).toLowerCase()] : value]);
 }
 
 function parseArray(feature: Feature, value: unknown): number[] | string[] | undefined {
@@ -79,10 +79,6 @@ const TRUTHS: Readonly<Record<string, boolean>> = {
   f: false,
   '0': false,
 };
-
-function truth(value: unknown): boolean | undefined {
-  return TRUTHS[String(value as string).toLowerCase()];
-}
 
 function columnOf({ type, width }: Feature, parsed: readonly Parsed[]): Data {
   const validity = new Validity();

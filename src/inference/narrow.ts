@@ -91,7 +91,11 @@ export function widened<T extends Output>(output: T): T {
   switch (type) {
     case 'float16':
       // Newer versions of Node have an array of such numbers, older ones give their bits.
-      return { ...output, type: 'float32', data: Float32Array.from(values, isBits(data) ? halfValue : Number) };
+      return {
+        ...output,
+        type: 'float32',
+        data: Float32Array.from(values, data instanceof Uint16Array ? halfValue : Number),
+      };
     case 'uint8':
     case 'int8':
     case 'uint16':
@@ -102,8 +106,4 @@ export function widened<T extends Output>(output: T): T {
     default:
       return output;
   }
-}
-
-function isBits(data: unknown): boolean {
-  return data instanceof Uint16Array;
 }

@@ -9,10 +9,7 @@ const CLAIM_TIMEOUT_MS = 15_000;
 export type Connections = ReturnType<typeof openConnections>;
 
 /** Opens the connections of the parts of a service, each for its own short statements. */
-export function openConnections({
-  databaseUrl: url,
-  leaseMs,
-}: Pick<ServiceConfig, 'databaseUrl' | 'leaseMs'>) {
+export function openConnections({ databaseUrl: url, leaseMs }: Pick<ServiceConfig, 'databaseUrl' | 'leaseMs'>) {
   return {
     work: controlConnection(url, 'claim', CLAIM_TIMEOUT_MS, UNFLUSHED),
     settle: controlConnection(url, 'settle', undefined, UNHELD),

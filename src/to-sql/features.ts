@@ -24,7 +24,10 @@ export function featureTerms(feature: Feature, index: number): Term[] {
       'arrays of whole numbers, of texts, of any length or of several dimensions are not compiled',
     );
   }
-  if (feature.width === 1) return [named(scalar(feature, argument(columnKind(feature), index)), index, 0)];
+  if (feature.width === 1)
+    return [
+      named(scalar(feature, argument(feature.type === 'float32' ? 'float64' : kindOf(feature.type), index)), index, 0),
+    ];
   const array = wholeArray(feature, index);
   return Array.from({ length: feature.width }, (_, element) => {
     const column = { ...build('float64')`${array}`, pieces: ['', `[${element + 1}]`] };
@@ -38,10 +41,6 @@ function named(term: Term, feature: number, element: number): Term {
   const again = filled && { filled: (otherwise: number) => named(filled(otherwise), feature, element) };
   const sharp = sharper && { sharper: { ...sharper, traits: { ...sharper.traits, column } } };
   return { ...term, traits: { ...term.traits, column, ...again, ...sharp } };
-}
-
-function columnKind({ type }: Feature): Kind {
-  return type === 'float32' ? 'float64' : kindOf(type);
 }
 
 function scalar(feature: Feature, column: Term): Term {

@@ -1,4 +1,14 @@
-import { quoteText, untypedNumber, bool, build, constant, isFloat, type Constant, type Kind, type Term } from './term.ts';
+import {
+  quoteText,
+  untypedNumber,
+  bool,
+  build,
+  constant,
+  isFloat,
+  type Constant,
+  type Kind,
+  type Term,
+} from './term.ts';
 
 export type Entries = readonly (readonly [Constant, Constant])[];
 

@@ -23,13 +23,10 @@ export function rowsToProve(program: NativeProgram, signature: Signature, given:
   let characters = 0;
   for (const row of rows) {
     characters += lengthOf(Object.entries(row));
-    if (characters > MOST_CHARACTERS) throw tooLong();
+    if (characters > MOST_CHARACTERS)
+      throw new NativeRefusal(`the rows to prove it on have more than ${MOST_CHARACTERS / 1e6} million characters`);
   }
   return rows;
-}
-
-function tooLong(): NativeRefusal {
-  return new NativeRefusal(`the rows to prove it on have more than ${MOST_CHARACTERS / 1e6} million characters`);
 }
 
 function lengthOf(values: readonly unknown[]): number {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { mapFeatures, declaredInputs, type DeclaredInput } from '../../src/check/features.ts';
-import { FEATURES_KEY, metadataNames } from '../../src/check/name-list.ts';
+import { FEATURES_KEY, metadataNames } from '../../src/check/names.ts';
 import { readOutline } from '../../src/onnx/outline.ts';
 import { caught } from '../support/caught.ts';
 import { DataType, node, onnxModel, tensorValue, type Shape } from '../support/onnx-builder.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { cookieOf, isToken, judge, type PageAccess } from '../../src/http/page-access.ts';
+import { cookieOf, isToken, judge, type PageAccess } from '../../src/http/page-routes.ts';
 
 const LOCAL: PageAccess = { host: '127.0.0.1', token: undefined, userHeader: undefined };
 const REACHABLE: PageAccess = { ...LOCAL, host: '0.0.0.0' };

@@ -1,6 +1,6 @@
 /**
  * Walks rows down the trees of a node table (node-table.ts has its layout). The build compiles this to WebAssembly with
- * AssemblyScript; tree-walk.ts loads it.
+ * AssemblyScript; tree-machine.ts loads it.
  *
  * Eight walks go side by side: the steps of one wait for memory while those of the others are computed. A step has no
  * jump, as a processor would guess one test in two wrongly. A leaf leads on to itself, so that a walk that has arrived

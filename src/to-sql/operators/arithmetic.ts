@@ -1,9 +1,29 @@
 import { elementwise, type Tensor } from '../tensor.ts';
-import { absolute, exponential, folded, largest, logarithm, negated, product, quotient, squareRoot } from '../functions.ts';
+import {
+  absolute,
+  exponential,
+  folded,
+  largest,
+  logarithm,
+  negated,
+  product,
+  quotient,
+  squareRoot,
+} from '../functions.ts';
 import { anyInputOf, unsupported, type Operator, type OperatorCall, type Operators } from '../operator.ts';
 import { reproducible, exactly, rounded, nearestFloat } from '../reproducible.ts';
 import { sum } from '../sums.ts';
-import { build, constant, following, isFloat, type Kind, type Term, NativeRefusal, approximate, bool } from '../term.ts';
+import {
+  build,
+  constant,
+  following,
+  isFloat,
+  type Kind,
+  type Term,
+  NativeRefusal,
+  approximate,
+  bool,
+} from '../term.ts';
 
 export const arithmetic: Operators = {
   Add: binary(

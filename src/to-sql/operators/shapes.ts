@@ -176,11 +176,9 @@ function Transpose(call: OperatorCall): Tensor[] {
   const made = own.map((axis) => shape[axis] ?? 1);
   const moved = cells.map((_, index) => {
     const place = placeOf(made, index);
-    return cells[own.reduce((at, axis, position) => at + (place[position] ?? 0) * strideOf(shape, axis), 0)] as Term;
+    return cells[
+      own.reduce((at, axis, position) => at + (place[position] ?? 0) * sizeOf(shape.slice(axis + 1)), 0)
+    ] as Term;
   });
   return [{ ...input, shape: made, cells: moved, ...(rows && { rowsAt: order.indexOf(rowsAt) }) }];
-}
-
-function strideOf(shape: readonly number[], axis: number): number {
-  return sizeOf(shape.slice(axis + 1));
 }
