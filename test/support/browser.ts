@@ -26,7 +26,7 @@ type Looks = { readonly width?: number; readonly colorScheme?: 'light' | 'dark' 
 /** A page in a window of its own, which shares no cookie with others. */
 export async function openPage(origin: string, { width = 1280, colorScheme = 'light' }: Looks = {}): Promise<TestPage> {
   const executablePath = spawnSync('which', [chromiumHere ?? ''], { encoding: 'utf8' }).stdout.trim();
-  browser ??= chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  browser ??= chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
   const context = await (await browser).newContext({ viewport: { width, height: 900 }, colorScheme });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);

@@ -1,11 +1,6 @@
 import type { Client } from 'pg';
 
-import {
-  addMonitoredModel,
-  addRun,
-  type MonitoredModel,
-  type MonitoredPrediction,
-} from '../monitor/monitored-model.ts';
+import { addMonitoredModel, addRun, addVersion, type MonitoredPrediction } from '../../monitor/monitored-model.ts';
 
 const DAY_MS = 86_400_000;
 const FROM = Date.UTC(2026, 0, 1, 9);
@@ -24,7 +19,24 @@ function predictions(more: (id: number) => Partial<MonitoredPrediction>): Monito
   });
 }
 
-/** A classifier whose truth of March is half known, a regression of two versions, and one of three classes; all with labels. */
+/** A regression of two versions. */
+async function addTwoVersions(superuser: Client, name: string): Promise<void> {
+  const first = await addMonitoredModel(superuser, name, 'regression');
+  await addRun(
+    superuser,
+    first,
+    predictions((id) => ({ score: 100 + (id % 50) })),
+  );
+  const second = await addVersion(superuser, first, 2);
+  await addRun(
+    superuser,
+    second,
+    predictions((id) => ({ score: 105 + (id % 45) })),
+  );
+  await label(superuser, name, `(100 + id % 50 + (id % 7) * (id / 200.0))::text`, 'true');
+}
+
+/** A classifier whose truth of March is half known, two regressions, and one of three classes; all with labels. */
 export async function addWatchedModels(superuser: Client): Promise<void> {
   const churn = await addMonitoredModel(superuser, 'churn', 'binary');
   await addRun(
@@ -38,19 +50,7 @@ export async function addWatchedModels(superuser: Client): Promise<void> {
     `case when (id * 53) % 97 < ((id - 1) * 37) % 97 then 'yes' else 'no' end`,
     'id <= 480 or id % 2 = 0',
   );
-  const price = await addMonitoredModel(superuser, 'price', 'regression');
-  await addRun(
-    superuser,
-    price,
-    predictions((id) => ({ score: 100 + (id % 50) })),
-  );
-  const second = await addVersion(superuser, price);
-  await addRun(
-    superuser,
-    second,
-    predictions((id) => ({ score: 105 + (id % 45) })),
-  );
-  await label(superuser, 'price', `(100 + id % 50 + (id % 7) * (id / 200.0))::text`, 'true');
+  for (const name of ['price', 'fare']) await addTwoVersions(superuser, name);
   const animal = await addMonitoredModel(superuser, 'animal', 'multiclass');
   const probabilities = [0.5, 0.3, 0.2];
   await addRun(
@@ -59,28 +59,10 @@ export async function addWatchedModels(superuser: Client): Promise<void> {
     predictions((id) => ({ probabilities, label: 'abc'[id % 3] ?? 'a' })),
   );
   await label(superuser, 'animal', `(array['a', 'b', 'c'])[1 + (id + (id % 5 = 0)::int) % 3]`, 'true');
-  await superuser.query('select pgscore.refresh()');
 }
 
 async function label(superuser: Client, model: string, truth: string, known: string): Promise<void> {
   const text = `select pgscore.record_label($1, id::text, ${truth}, '2026-01-01 09:00+00'::timestamptz + ((id - 1) / ${A_DAY} + 2) * interval '1 day')
     from generate_series(1, ${DAYS * A_DAY}) id where ${known}`;
   await superuser.query(text, [model]);
-}
-
-async function addVersion(superuser: Client, model: MonitoredModel): Promise<MonitoredModel> {
-  const { rows } = await superuser.query<{ version_id: number }>(
-    `with added as (
-       insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by)
-       select model_id, 2, state, sha256, size_bytes, signature, deployed_by from pgscore_data.version where version_id = $1 returning version_id
-     ), executed as (
-       insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, native, parts)
-       select a.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.features, e.native, e.parts
-         from added a join pgscore_data.execution e on e.version_id = $1
-       on conflict (version_id) do nothing
-     )
-     select version_id from added`,
-    [model.versionId],
-  );
-  return { ...model, versionId: rows[0]?.version_id ?? 0 };
 }

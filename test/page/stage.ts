@@ -1,0 +1,45 @@
+import { afterEach, expect } from '@jest/globals';
+import type { Client } from 'pg';
+import type { Page } from 'playwright-core';
+
+import { chromiumHere, openPage } from '../support/browser.ts';
+import type { TestDatabase } from '../support/database.ts';
+import type { TestService } from '../support/service.ts';
+
+/** A database, its service and a page of it, which all parts of a test file share. */
+export type Stage = {
+  readonly database: TestDatabase;
+  readonly superuser: Client;
+  readonly ada: Client;
+  readonly alice: Client;
+  readonly service: TestService;
+  readonly page: Page;
+  /** Loads the page anew, by another query: what another address has drawn must not be taken for this one's. */
+  readonly show: (hash: string) => Promise<void>;
+  readonly rowsOf: <Row extends object>(text: string) => Promise<Row[]>;
+};
+
+/** After each test, nothing may have gone wrong in the page. undefined where there is no Chromium. */
+export async function openStage(database: TestDatabase, service: TestService): Promise<Stage | undefined> {
+  if (chromiumHere === undefined) return undefined;
+  const superuser = await database.client();
+  const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
+  const { page, complaints } = await openPage(service.url);
+  let loads = 0;
+  afterEach(() => {
+    expect(complaints.splice(0)).toEqual([]);
+  });
+  return {
+    database,
+    superuser,
+    ada,
+    alice,
+    service,
+    page,
+    show: async (hash) => {
+      loads += 1;
+      await page.goto(`${service.url}/?${loads}${hash}`);
+    },
+    rowsOf: async <Row extends object>(text: string) => (await superuser.query(text)).rows as Row[],
+  };
+}
