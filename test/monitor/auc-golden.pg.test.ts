@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { cloneDatabase } from '../support/database.ts';
+import { howMany } from '../support/night.ts';
 import { addMonitoredModel, type MonitoredModel } from './monitored-model.ts';
 
 const database = await cloneDatabase();
@@ -79,8 +80,8 @@ async function binned(
 }
 
 test.each([
-  { what: 'scores that tie and crowd', scores: balanced, numRuns: 60 },
-  { what: 'one positive in a thousand', scores: rare, numRuns: 25 },
+  { what: 'scores that tie and crowd', scores: balanced, numRuns: howMany(12, 60) },
+  { what: 'one positive in a thousand', scores: rare, numRuns: howMany(5, 25) },
 ])(
   'AUC and KS of bins are off by no more than their bounds, and average precision lies within its own: $what',
   async ({ what, scores, numRuns }) => {

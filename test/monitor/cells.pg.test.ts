@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { cloneDatabase } from '../support/database.ts';
+import { howMany } from '../support/night.ts';
 import { addBlocks, addCalls } from './add-calls.ts';
 import { addMonitoredModel, addRun, type MonitoredPrediction } from './monitored-model.ts';
 import { pairsOf, type Task, type World, volumesOf } from './world.ts';
@@ -227,7 +228,7 @@ test.each(['binary', 'multiclass', 'regression'] as const)(
           await expectTrue(world);
         }
       }),
-      { numRuns: 12, seed: 20261125, endOnFailure: true },
+      { numRuns: howMany(2, 12), seed: 20261125, endOnFailure: true },
     );
   },
   120_000,
@@ -242,7 +243,7 @@ test.each(['binary', 'regression'] as const)(
         for (const step of steps) await step.apply(world);
         await expectTrue(world);
       }),
-      { numRuns: 8, seed: 20261126, endOnFailure: true },
+      { numRuns: howMany(2, 8), seed: 20261126, endOnFailure: true },
     );
   },
   120_000,

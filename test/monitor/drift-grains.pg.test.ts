@@ -21,18 +21,21 @@ const SHIFTED = [0, 0, 4, 1, 0, 0];
 async function lived(name: string, { days, rows, shifted }: Series, every = 1): Promise<void> {
   const feature = { name: 'x', kind: 'number' as const, ...unitBins(3), baseline: STEADY.map((one) => one * 5000) };
   const model = await stageFeatures(superuser, name, [{ ...feature, windows: {} }]);
-  for (let day = 0; day < days; day += 1) {
-    const shape = shifted(day) ? SHIFTED : STEADY;
-    const total = shape.reduce((sum, one) => sum + one);
-    const put = `with put as (
-        insert into pgscore_data.cell_feature select set_id, $2, 1, $3::bigint[], 0, 0 from pgscore_data.feature_set where version_id = $1
-      ), touched as (
-        insert into pgscore_data.touched_feature select set_id, $2 from pgscore_data.feature_set where version_id = $1
-      ) select pgscore_data._compute_drift()`;
-    const counts = shape.map((one) => (one * rows(day)) / total);
-    await superuser.query(put, [model.versionId, at(day), counts]);
+  const put = `with put as (
+      insert into pgscore_data.cell_feature
+      select f.set_id, (d ->> 0)::timestamptz, 1, array(select jsonb_array_elements_text(d -> 1)::bigint), 0, 0
+        from pgscore_data.feature_set f cross join jsonb_array_elements($2::jsonb) d where f.version_id = $1 returning set_id, day
+    ) insert into pgscore_data.touched_feature select set_id, day from put`;
+  for (let first = 0; first < days; first += every) {
+    const end = Math.min(days, first + every);
+    const known = Array.from({ length: end - first }, (_, n) => {
+      const shape = shifted(first + n) ? SHIFTED : STEADY;
+      const total = shape.reduce((sum, one) => sum + one);
+      return [at(first + n), shape.map((one) => (one * rows(first + n)) / total)];
+    });
+    await superuser.query(put, [model.versionId, JSON.stringify(known)]);
     await superuser.query('select pgscore_data._compute_drift()');
-    if ((day + 1) % every === 0) await evaluate(superuser, at(day + 1, 6));
+    if (end - first === every) await evaluate(superuser, at(end, 6));
   }
 }
 

@@ -1,13 +1,14 @@
 import { expect, test } from '@jest/globals';
 import { NumberBins } from '../../src/monitor/value-bins.ts';
 import { cloneDatabase } from '../support/database.ts';
+import { howMany } from '../support/night.ts';
 import { stageFeatures, type StagedFeature } from './golden/staged-features.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
 
 /** An unlucky baseline is unlucky for all of its windows: so there are many, with few windows each. */
-const BASELINES = 80;
+const BASELINES = howMany(10, 80);
 const WINDOWS = 6;
 const SEED = 20260325;
 

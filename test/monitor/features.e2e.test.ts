@@ -16,15 +16,23 @@ await alice.query('grant usage on schema alice to ada');
 
 const MODEL = weightedModel({ x: 'float64', n: 'int64', color: 'string', flag: 'bool' });
 
-type Shape = { rows: number; from?: string; shift?: number; colors?: string; missing?: number; n?: string };
+type Shape = {
+  rows: number;
+  from?: string;
+  shift?: number;
+  colors?: string;
+  missing?: number;
+  n?: string;
+  filler?: number;
+};
 
 /** A table of rows for three days from `from` on: x is normal, n counts up unless it is told what to do, one color in three, a flag. */
 async function makeSource(name: string, { rows, from = '2026-03-02', ...shape }: Shape): Promise<void> {
-  const { shift = 0, colors = '{red,green,blue}', missing = 0, n = 'i % 37' } = shape;
-  const statements = `create table ${name} (id bigint primary key, x float4, n int, color text, flag boolean, at timestamptz);
+  const { shift = 0, colors = '{red,green,blue}', missing = 0, n = 'i % 37', filler = 0 } = shape;
+  const statements = `create table ${name} (id bigint primary key, x float4, n int, color text, flag boolean, at timestamptz, filler text);
     insert into ${name}
     select i, case when i % 100 < ${missing} then null else ${shift} + sqrt(-2 * ln(u)) * cos(2 * pi() * v) end, ${n}, ('${colors}'::text[])[1 + floor(3 * w)], w < 0.2,
-           '${from} 22:00+00'::timestamptz + i * interval '48 hours' / ${rows}
+           '${from} 22:00+00'::timestamptz + i * interval '48 hours' / ${rows}, repeat('x', ${filler})
       from (select i, 1 - random() as u, random() as v, random() as w from generate_series(0, ${rows} - 1) i) r;
     analyze ${name}`;
   await alice.query('select setseed(0.42)');
@@ -144,7 +152,7 @@ test('small runs are counted too, once they are a thousand rows together', async
 test('a table that is cut into shards is counted exactly, from its first run on', async () => {
   await deployBytes(ada, 'sharded', MODEL);
   // As a table that is in the order of its time: what comes first is unlike the rest.
-  await makeSource('sharded_source', { rows: 120_000, missing: 1, n: 'i / 1000' });
+  await makeSource('sharded_source', { rows: 30_000, missing: 1, n: 'i / 250', filler: 150 });
   expect(await score('sharded', 'sharded_source')).toBe('done');
   const { rows } = await superuser.query(`select pg_relation_size('alice.sharded_source') > 4 * 1024 * 1024 as cut`);
   expect(rows).toEqual([{ cut: true }]);

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
+import { howMany } from '../support/night.ts';
 import { addMonitoredModel } from './monitored-model.ts';
 import { Random, shareOf, shareWindow } from './slow-drops/random.ts';
 import { watch, type Window } from './slow-drops/watch.ts';
@@ -50,9 +51,9 @@ function windowsOf(seed: number, { usual, n, drop, from, days }: Series): Window
 }
 
 test.each<[string, Series, number]>([
-  ['of 5 points at 200 labels a day', { usual: 0.87, n: 200, drop: 0.05, from: 30, days: 60 }, 20],
-  ['of 5 points from 0.7 at 200 labels a day', { usual: 0.7, n: 200, drop: 0.05, from: 30, days: 60 }, 10],
-  ['of 10 points at 50 labels a day', { usual: 0.87, n: 50, drop: 0.1, from: 30, days: 60 }, 20],
+  ['of 5 points at 200 labels a day', { usual: 0.87, n: 200, drop: 0.05, from: 30, days: 60 }, howMany(5, 20)],
+  ['of 5 points from 0.7 at 200 labels a day', { usual: 0.7, n: 200, drop: 0.05, from: 30, days: 60 }, howMany(3, 10)],
+  ['of 10 points at 50 labels a day', { usual: 0.87, n: 50, drop: 0.1, from: 30, days: 60 }, howMany(5, 20)],
 ])('a lasting drop %s is raised within 30 days in 80 % of cases', async (what, series, cases) => {
   let raised = 0;
   for (let seed = 0; seed < cases; seed += 1) {
@@ -73,7 +74,7 @@ test.each([
 ])(
   'an accuracy of %s at %s labels a day that does not change raises at most one alert in 200 days',
   async (usual, n) => {
-    for (let seed = 0; seed < 4; seed += 1) {
+    for (let seed = 0; seed < howMany(1, 4); seed += 1) {
       const windows = windowsOf(100 + seed, { usual, n, drop: 0, from: 0, days: 207 });
       const name = `quiet_${usual * 100}_${n}_${seed}`;
       await addDays(name, windows);

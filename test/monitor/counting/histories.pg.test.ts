@@ -2,6 +2,7 @@ import { beforeAll, describe, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { cloneDatabase } from '../../support/database.ts';
+import { howMany } from '../../support/night.ts';
 import { addMonitoredModel, addVersion } from '../monitored-model.ts';
 import { ModelHistory } from './model-history.ts';
 import { keepSmallBlocks } from './small-blocks.ts';
@@ -17,7 +18,7 @@ const [superuser, alice, ada] = await Promise.all([
 ]);
 
 const SEED = Number(process.env.PGSCORE_HISTORIES_SEED ?? 20261129);
-const RUNS = Number(process.env.PGSCORE_HISTORIES ?? 4);
+const RUNS = Number(process.env.PGSCORE_HISTORIES ?? howMany(1, 4));
 /** To shrink a failure takes long: PGSCORE_HISTORIES_PATH is the path that the failure says. */
 const { PGSCORE_HISTORIES_PATH: PATH } = process.env;
 const SHRINKING = PATH === undefined ? { endOnFailure: true } : { path: PATH, interruptAfterTimeLimit: 300_000 };

@@ -114,7 +114,7 @@ test('labels stay with the day that they judge when the runs of that day are swe
   for (let night = 75; night >= 0; night -= 1) {
     await score(history, 60, TODAY - night * DAY_MS);
     if (night === 60) await tell(history, everybody(25), TODAY - 60 * DAY_MS + HOUR_MS);
-    await refreshAndSweep();
+    if (night % 5 === 0) await refreshAndSweep();
   }
   await tell(history, everybody(25), TODAY - 15 * DAY_MS + HOUR_MS);
   await refreshAndSweep();
@@ -134,7 +134,7 @@ test('after 96 hourly runs to count again moves no label to another day', async 
       everybody(60).filter((id) => id % 24 === hour % 24),
       at + HOUR_MS / 2,
     );
-    await refreshAndSweep();
+    if (hour % 6 === 5) await refreshAndSweep();
   }
   const before = await labeledOf('hourly');
   expect(before.map(([, labeled]) => labeled)).toEqual([60, 60, 60, 60]);

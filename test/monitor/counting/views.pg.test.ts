@@ -17,8 +17,8 @@ const [superuser, alice, ada] = await Promise.all([
   database.client('ada'),
 ]);
 
-const ENTITIES = 240;
-const NIGHTS = 45;
+const ENTITIES = 120;
+const NIGHTS = 32;
 
 type Pair = Extract<Judged, { state: 'labeled' }>;
 type History = ModelHistory<SlowRecord>;

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { dropGenerations, retireGenerations } from '../../../src/runs/tidy.ts';
 import { cloneDatabase } from '../../support/database.ts';
+import { howMany } from '../../support/night.ts';
 import { addMonitoredModel, addVersion } from '../monitored-model.ts';
 import { FastRecord } from './fast-record.ts';
 import { ModelHistory } from './model-history.ts';
@@ -16,9 +17,9 @@ const [superuser, alice, ada] = await Promise.all([
   database.client('ada'),
 ]);
 
-/** By hand PGSCORE_YEAR_ENTITIES=12000 PGSCORE_YEAR_NIGHTS=400; CI has two cores and a minute. Past 1,000 a run is kept as a large one. */
-const ENTITIES = Number(process.env.PGSCORE_YEAR_ENTITIES ?? 1200);
-const NIGHTS = Number(process.env.PGSCORE_YEAR_NIGHTS ?? 70);
+/** By hand PGSCORE_YEAR_ENTITIES=12000 PGSCORE_YEAR_NIGHTS=400; a commit has two cores and few seconds. Past 1,000 a run is kept as a large one. */
+const ENTITIES = Number(process.env.PGSCORE_YEAR_ENTITIES ?? 1020);
+const NIGHTS = Number(process.env.PGSCORE_YEAR_NIGHTS ?? howMany(45, 150));
 const MONTH = 30;
 const MOST_MS = 7_200_000;
 

@@ -1,10 +1,10 @@
-import { expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun } from './monitored-model.ts';
 
 const database = await cloneDatabase();
-const superuser = await database.client();
+const [superuser, ada] = await Promise.all([database.client(), database.client('ada')]);
 
 type Cell = {
   predicted_low: number | null;
@@ -110,4 +110,106 @@ test('errors are counted to both sides, each in its bin, and what is far off by 
   expect(right).not.toContain(false);
   expect(rows[0]).toMatchObject({ error_low: null, n: 1 });
   expect((await superuser.query(read, ['churn'])).rows).toEqual([]);
+});
+
+/** [prediction, truth]; scikit-learn's example of mean_pinball_loss: [1, 2, 3] against [0, 2, 5] is 0.3667 at 0.9. */
+const PAIRS = [
+  [0, 1],
+  [2, 2],
+  [5, 3],
+] as const;
+
+beforeAll(async () => {
+  const model = await addMonitoredModel(superuser, 'arrival', 'regression');
+  await addRun(
+    superuser,
+    model,
+    PAIRS.map(([score], id) => ({ id, at: '2026-03-02 12:00+00', score })),
+  );
+  const label = `select pgscore.record_label('arrival', (n - 1)::text, y, '2026-03-02 13:00+00') from unnest($1::text[]) with ordinality as x (y, n)`;
+  await superuser.query(label, [PAIRS.map(([, truth]) => String(truth))]);
+  await superuser.query('select pgscore.refresh()');
+});
+
+async function shown(): Promise<unknown> {
+  const read = `select pinball_loss, quantile from pgscore_bi.regression_performance_daily where model_name = 'arrival'`;
+  return (await superuser.query(read)).rows[0];
+}
+
+async function tall(): Promise<unknown[]> {
+  const read = `select grain, value from pgscore_bi.model_metric where model_name = 'arrival' and metric = 'pinball_loss' order by 1`;
+  return (await superuser.query(read)).rows;
+}
+
+test('without a quantile there is no pinball loss, and no row about one', async () => {
+  expect(await shown()).toEqual({ pinball_loss: null, quantile: null });
+  expect(await tall()).toEqual([]);
+});
+
+test.each([
+  [0.9, 0.9 * (1 / 3) + 0.1 * (2 / 3)],
+  [0.5, 0.5],
+  [0.1, 0.1 * (1 / 3) + 0.9 * (2 / 3)],
+])('of the quantile %p the loss of all days is there at once', async (quantile, loss) => {
+  await ada.query(`select pgscore.monitor('arrival', quantile => $1)`, [quantile]);
+  expect(await shown()).toEqual({ pinball_loss: expect.closeTo(loss, 12), quantile });
+  expect(await tall()).toEqual(['day', 'month', 'week'].map((grain) => ({ grain, value: expect.closeTo(loss, 12) })));
+});
+
+test('a quantile stays when something else is set, and goes when it is set to 0', async () => {
+  await ada.query(`select pgscore.monitor('arrival', quantile => 0.9)`);
+  await ada.query(`select pgscore.monitor('arrival', min_label_coverage => 0.5)`);
+  expect(await shown()).toMatchObject({ quantile: 0.9 });
+  await ada.query(`select pgscore.monitor('arrival', quantile => 0)`);
+  expect(await shown()).toEqual({ pinball_loss: null, quantile: null });
+});
+
+test.each([1, -0.1, 90, Number.NaN])('%p is no quantile, and says so', async (quantile) => {
+  await expect(ada.query(`select pgscore.monitor('arrival', quantile => $1)`, [quantile])).rejects.toMatchObject({
+    code: '22023',
+    message: `quantile => ${quantile} is not between 0 and 1`,
+  });
+});
+
+test('a classifier predicts no quantile', async () => {
+  await expect(ada.query(`select pgscore.monitor('churn', quantile => 0.9)`)).rejects.toMatchObject({
+    code: '22023',
+    message: 'model "churn" is a classifier, and predicts no quantile',
+  });
+});
+
+test('an alert can be about the pinball loss', async () => {
+  await ada.query(`select pgscore.set_alert('arrival', 'loss', 'pinball_loss', threshold => 3)`);
+  const read = `select direction from pgscore_data.alert_rule where name = 'loss'`;
+  expect((await superuser.query(read)).rows).toEqual([{ direction: 'above' }]);
+});
+
+async function logError(): Promise<unknown> {
+  const read = `select d.msle, (select count(*)::int from pgscore_bi.model_metric t where t.model_name = d.model_name and t.metric = 'msle' and t.grain = 'day') as told
+    from pgscore_bi.regression_performance_daily d where d.model_name = 'sales'`;
+  return (await superuser.query(read)).rows[0];
+}
+
+test('a mean of logarithmic errors is of all pairs or none: none where a truth is -1 or less, or was counted before logarithms were', async () => {
+  const model = await addMonitoredModel(superuser, 'sales', 'regression');
+  const say = async (id: number, score: number, truth: number | null): Promise<void> => {
+    if (truth !== null) await addRun(superuser, model, [{ id, at: '2026-03-02 12:00+00', score }]);
+    const label = `select pgscore.record_label('sales', $1, $2, '2026-03-02 13:00+00')`;
+    await superuser.query(label, [String(id), truth]);
+    await superuser.query('select pgscore.refresh()');
+  };
+  await say(1, Math.E - 1, 0);
+  await say(2, 3, 3);
+  const half = { msle: expect.closeTo(0.5, 12), told: 1 };
+  expect(await logError()).toEqual(half);
+  await say(3, 1, -1);
+  expect(await logError()).toEqual({ msle: null, told: 0 });
+  await say(3, 1, null);
+  expect(await logError()).toEqual(half);
+  await superuser.query('update pgscore_data.cell_regression set n_log = n_log - 1');
+  await say(4, 3, 3);
+  expect(await logError()).toEqual({ msle: null, told: 0 });
+  await superuser.query(`select pgscore.rebuild('sales')`);
+  await superuser.query('select pgscore.refresh()');
+  expect(await logError()).toEqual({ msle: expect.closeTo(1 / 3, 12), told: 1 });
 });
