@@ -21,7 +21,7 @@ const BREAKS_FIRST = [
   'to-sql/shapes\\.',
   'watches/capture\\.',
   'monitor/(contract|label-capture)\\.',
-  'score/(grants|native-forms|plans-shown)\\.',
+  'score/(grants|log|native-forms)\\.',
 ];
 /** What a server decides: plans, locks, catalogs, rights, COPY, triggers and what an installation makes of them. All else is asked of the newest one only. */
 const DECIDED = [
@@ -34,13 +34,13 @@ const DECIDED = [
   'to-sql/(operators|real-columns|shapes)\\.',
   'sources/(?!names|error-limit|nulls)',
   'runs/(cancellation|drop-generation|fences)\\.',
-  'faults/transaction-timeout\\.',
+  'faults/slow-source\\.',
   'schedules/(fire-due|schedule-function)\\.',
   'experiments/(arms|replay|results|shadow-backlog|split-runs)\\.',
   'watches/(capture|captured|comparing|following|logical-replication|polling|upkeep)\\.',
-  'score/(altered-columns|bindings|bindings-altered|bindings-held|bindings-together|bound-promotion|buckets|calls|cancels)\\.',
-  'score/(grants|native-forms|native-objects|nested-calls|one-version|open-dblink|parallel|planned-version|planner)\\.',
-  'score/(plans-shown|replica|restored-copy|score-rows|subquery-rows|values)\\.',
+  'score/(altered-columns|bindings|bindings-altered|bindings-held|bindings-limits|buckets|calls|cancels|computed-calls)\\.',
+  'score/(grants|native-forms|native-objects|nested-calls|one-version|open-dblink|planned-version)\\.',
+  'score/(log|replica|restored-copy|score-rows|subquery-rows|values)\\.',
   'monitor/(bi/|counting/ordinary-use|comparisons|contract|drift-golden|estimates-golden|forget|gates|golden|intervals)',
   'monitor/(label-capture|label-changes|labels|plans|retention|waiting-commands|zones-golden)\\.',
 ];

@@ -1,4 +1,7 @@
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { gatewayOf } from '../online/online.ts';
@@ -7,19 +10,24 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { residentMib } from '../support/processes.ts';
 import { refusal } from '../support/refusal.ts';
+import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
+const PASSWORD = 'canary-of-the-gateway';
 const MOST = 12;
 /** So many may be there before they have logged in; then the next has one sent away. */
 const MOST_STRANGERS = MOST / 2;
 const ROUNDS = 40;
 
 const database = await cloneDatabase();
-const service = await startTestService(database, { PGSCORE_GATEWAY_MAX_CONNECTIONS: String(MOST) });
+const service = await startTestService(database, {
+  PGSCORE_GATEWAY_MAX_CONNECTIONS: String(MOST),
+  PGSCORE_GATEWAY_PASSWORD: PASSWORD,
+});
 const { port, user, password } = await gatewayOf(service);
-const alice = await caller();
+const [superuser, alice] = [await database.client(), await caller()];
 
 async function caller(): Promise<Client> {
   const client = await database.client('alice');
@@ -181,7 +189,14 @@ describe('a gateway with as many', () => {
     const refused = await WireClient.open(port);
     expect(await refused.fatal()).toMatchObject({ C: '53300' });
     const late = await caller();
-    expect(await refusal(late, `select score('sum', '{"a": 1, "b": 2}')`)).toMatchObject({ code: '53300' });
+    const many = `select s.score from pgscore.score_rows('sum', array['{"a": 1, "b": 2}'::jsonb]) s`;
+    for (const call of [`select score('sum', '{"a": 1, "b": 2}')`, many]) {
+      expect(await refusal(late, call)).toMatchObject({
+        code: '53300',
+        message: 'too many sessions ask the service at once',
+        detail: expect.stringMatching(/too many connections to the gateway.*--gateway-max-connections/s),
+      });
+    }
     await late.end();
     await areConnected(MOST);
     inside.pop()!.destroy();
@@ -189,5 +204,57 @@ describe('a gateway with as many', () => {
     inside.push(await WireClient.login(port, password, user));
     await areConnected(MOST);
     for (const client of inside) client.destroy();
+  });
+});
+
+/** More rows than score_rows() asks for at a time, as somebody else's function might. */
+const MANY = JSON.stringify(Array.from({ length: 1001 }, () => ({ a: 1, b: 2 })));
+
+test('a call of more than 1000 rows is refused with 54000, and its session goes on', async () => {
+  const { rows } = await superuser.query<{ id: number }>('select version_id as id from pgscore_data.execution');
+  const request = `score ${JSON.stringify({ version: rows[0]?.id, role: 'alice' })}\n${MANY}`;
+  expect(await refusal(superuser, 'select pgscore_data._ask($1)', [request])).toMatchObject({
+    code: '54000',
+    message: 'a call of 1001 rows is past the limit of 1000',
+  });
+  expect(await score(superuser)).toBe(21);
+  await superuser.query('select pgscore_data._leave_gateway()');
+});
+
+describe('who takes the port of the gateway', () => {
+  /** AuthenticationCleartextPassword. */
+  const ASKS_FOR_PASSWORD = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
+  let told = '';
+  const impostor = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.write(ASKS_FOR_PASSWORD));
+    socket.on('data', (data) => {
+      told += data.toString('latin1');
+    });
+  });
+
+  beforeAll(async () => {
+    impostor.listen(0, '127.0.0.1');
+    await once(impostor, 'listening');
+    const { port: taken } = impostor.address() as AddressInfo;
+    const move = `create function public.move() returns trigger language plpgsql as 'begin new.port := ${taken}; return new; end'`;
+    await superuser.query(move);
+    await superuser.query(
+      'create trigger move before insert or update on pgscore_data.gateway for each row execute function public.move()',
+    );
+    await superuser.query('update pgscore_data.gateway set since = since');
+  });
+  afterAll(() => {
+    impostor.close();
+  });
+
+  test('and asks for its password is not told it, from PostgreSQL 16 on', async () => {
+    const client = await database.client('bob');
+    await client.query('set pgscore.execution = online; set pgscore.deadline = 1000; set statement_timeout = 5000');
+    const refused = await refusal(client, `select score('sum', '{"a": 3, "b": 1}')`);
+    await waitFor(() => told.includes('pgscore'), { message: 'the impostor to be told the name' });
+    if ((await serverVersionOf(superuser)) < 160_000) return;
+    expect(told).not.toContain(PASSWORD);
+    expect(refused).toMatchObject({ code: '08001', message: 'the service does not answer' });
   });
 });

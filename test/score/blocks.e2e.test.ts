@@ -10,7 +10,7 @@ const { superuser, ada, alice, bob } = await scoreFixture();
 
 const ROWS = 2500;
 /** Where each row is a call of its own. */
-const CALLS = 800;
+const CALLS = 300;
 
 /** The nearest of three numbers to x, and nothing of how sure that is. */
 function labelModel(): Uint8Array {
@@ -41,7 +41,7 @@ const TABLES = {
 };
 
 beforeAll(async () => {
-  await deployModel(ada, 'trees', 'bench/trees.onnx', { nulls: 'nan' });
+  await deployModel(ada, 'trees', 'bench/trees.onnx', { nulls: 'nan', native: false });
   await deployModel(ada, 'kinds', 'test/models/iris_multiclass.onnx');
   for (const model of ['sum', 'found']) await deployBytes(ada, model, weightedModel({ a: 'int32', b: 'float64' }));
   await deployBytes(ada, 'nearest', labelModel(), {

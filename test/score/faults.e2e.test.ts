@@ -7,9 +7,10 @@ import { startProxy } from '../support/proxy.ts';
 import { refusal } from '../support/refusal.ts';
 import { serverVersionOf } from '../support/server-version.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+import { SLOW_SIGNATURE } from '../support/slow-model.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { gatewayOf } from '../online/online.ts';
+import { addVersion, gatewayOf } from '../online/online.ts';
 
 const database = await cloneDatabase();
 let service: TestService = await startTestService(database);
@@ -46,11 +47,11 @@ let copies = 0;
 async function waitingCall(client: Client): Promise<{ call: Promise<unknown>; release: () => Promise<unknown> }> {
   copies += 1;
   const name = `locked${copies}`;
-  await deployBytes(ada, name, weightedModel({ a: 'float32', b: 'float32' }));
+  await addVersion(superuser, name, weightedModel({ x: 'float32' }), SLOW_SIGNATURE);
   const locker = await database.client();
   await locker.query('begin');
   await locker.query('lock table pgscore_data.artifact in access exclusive mode');
-  const call = client.query('select score($1, $2)', [name, '{"a": 1, "b": 2}']).catch((error: unknown) => error);
+  const call = client.query('select score($1, $2)', [`${name}@1`, '{"x": 1}']).catch((error: unknown) => error);
   await waitFor(
     async () => {
       const { rows } = await superuser.query(

@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises';
-
-import { beforeAll, expect, test } from '@jest/globals';
-
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { deployBytes } from '../support/deploy.ts';
+import { DataType, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { serverVersionOf } from '../support/server-version.ts';
+import { weightedModel } from '../support/weighted-model.ts';
 
 const { service, superuser, ada, alice } = await scoreFixture();
 const serverVersion = await serverVersionOf(superuser);
 
 const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
+
+const NUMBERS = 10_000;
 
 beforeAll(async () => {
   await deployBytes(ada, 'trees', await readFile(new URL('../../bench/trees.onnx', import.meta.url)));
@@ -19,7 +21,19 @@ beforeAll(async () => {
   await alice.query(create);
   await alice.query(`select pgscore.bind('trees', 'points')`);
   await alice.query('analyze points');
-  // From here on nothing needs it.
+  await deployBytes(ada, 'native', weightedModel({ a: 'float32' }));
+  const erf = onnxModel({
+    inputs: [tensorValue('a', [null, 1], DataType.FLOAT)],
+    nodes: [node('Erf', ['a'], ['y'])],
+  });
+  await deployBytes(ada, 'online', erf, { features: ['a'] });
+  await alice.query(`create table numbers as select n as id, n::real as a from generate_series(1, $1::int) n`, [
+    NUMBERS,
+  ]);
+  await alice.query('analyze numbers');
+  await alice.query(`create table bound (like numbers); insert into bound select * from numbers; analyze bound`);
+  await alice.query(`select pgscore.bind('native', 'bound'), pgscore.bind('online', 'bound')`);
+  // From here on nothing needs it: to plan is to ask nothing, too.
   await service.stop();
 });
 
@@ -112,4 +126,58 @@ test('a large function has one search_path, or callers under two in turns would 
     ['search_path=pg_catalog, pg_temp'],
     ['search_path=pg_catalog, pg_temp'],
   ]);
+});
+
+describe('the planner', () => {
+  beforeAll(() => alice.query('set max_parallel_workers_per_gather = 0'));
+
+  const MANY = `pgscore.score_rows('online', array(select p from numbers p))`;
+
+  test.each([`select s.score from ${MANY} s`, `select (${MANY}).score`])(
+    'EXPLAIN of score_rows() asks no service: %s',
+    async (text) => {
+      await expect(planOf(text)).resolves.toHaveProperty('Plan Rows');
+    },
+  );
+
+  test('score_rows() is estimated at as much as score() of the rows that it is taken to have', async () => {
+    const plan = await planOf(`select s.score from ${MANY} s`);
+    expect(plan['Plan Rows']).toBe(1000);
+    const each = await planOf(`select score('online', p) from numbers p limit 1000`);
+    expect(plan['Total Cost'] / each['Total Cost']).toBeCloseTo(1, 1);
+  });
+
+  type Plan = { 'Total Cost': number; 'Plan Rows': number; Filter?: string };
+
+  async function planOf(text: string): Promise<Plan> {
+    const explain = `explain (format json) ${text}`;
+    const { rows } = await alice.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(explain);
+    return rows[0]!['QUERY PLAN'][0].Plan;
+  }
+
+  /** What a call adds to a row, in pages read. */
+  async function costOf(call: string): Promise<number> {
+    const [plain, scored] = [await planOf('select id from bound b'), await planOf(`select ${call} from bound b`)];
+    return (scored['Total Cost'] - plain['Total Cost']) / NUMBERS;
+  }
+
+  const CALLS = [`score('native', p)`, `score('online', p)`, `(pgscore.predict('online', p) ->> 'value')::real`];
+
+  test.each(CALLS)('EXPLAIN of %s asks no service, wherever in the query it stands', async (call) => {
+    const everywhere = planOf(`select ${call} from numbers p where ${call} > 1 order by ${call}`);
+    await expect(everywhere).resolves.toHaveProperty('Plan Rows');
+  });
+
+  test.each(CALLS)('every other condition is tried before %s', async (call) => {
+    const { Filter } = await planOf(`select from numbers p where ${call} > 0.5 and a < 10 and id % 7 = 3`);
+    expect(Filter).toMatch(/^\(\(a < .*\) AND \(\(id % 7\) = 3\) AND .*pgscore_models\./);
+  });
+
+  test('a call of the service is estimated at far more than a computed one, and that at more than a comparison', async () => {
+    expect(await costOf(`b.a > 1`)).toBeLessThan(0.1);
+    const [native, online] = [await costOf(`pgscore_models.native(b)`), await costOf(`pgscore_models.online(b)`)];
+    expect(native).toBeGreaterThan(0.1);
+    expect(native).toBeLessThan(20);
+    expect(online).toBeGreaterThan(100);
+  });
 });

@@ -24,7 +24,7 @@ const FILL_LEAVES = `insert into leaves select n, ${TREE_COLUMNS.map((_, at) => 
 
 beforeAll(async () => {
   await deployBytes(ada, 'mix', weightedModel(FEATURES));
-  await deployModel(ada, 'trees', 'bench/trees.onnx', { nulls: 'nan' });
+  await deployModel(ada, 'trees', 'bench/trees.onnx', { nulls: 'nan', native: false });
   await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
   await deployBytes(ada, 'logged', weightedModel({ a: 'float32', b: 'float32' }));
   await deployBytes(ada, 'double', weightedModel({ a: 'float64' }));

@@ -49,7 +49,6 @@ test('where dblink came to stand in an open schema, score() keeps from it until 
 describe('after migrate, with dblink in an open schema', () => {
   beforeAll(async () => {
     expect((await install()).dblink).toEqual({ state: 'signed', schema: 'public' });
-    expect((await install()).dblink).toEqual({ state: 'signed', schema: 'public' });
   });
 
   test('doctor says how it is', async () => {

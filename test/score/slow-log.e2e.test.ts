@@ -4,8 +4,8 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-/** More than twice what waits for the log in memory. */
-const ROWS = 250_000;
+/** More than what waits for the log in memory. */
+const ROWS = 150_000;
 
 const { superuser, ada, alice } = await scoreFixture();
 await deployBytes(ada, 'sum', weightedModel({ a: 'float64' }));

@@ -16,6 +16,9 @@ export type RunState = {
   target: string | null;
 };
 
+/** Prepared, as to plan it takes longer than to run it. */
+const STATE = { name: 'state of a run', text: 'select * from pgscore.runs where run = $1' };
+
 /** Submits a run; `options` are arguments of pgscore.score_table(). */
 export async function submitRun(
   client: Client,
@@ -35,7 +38,7 @@ export async function endOfRun(client: Client, run: string, timeout = 30_000): P
   let seen: RunState | undefined;
   await waitFor(
     async () => {
-      const { rows } = await client.query<RunState>('select * from pgscore.runs where run = $1', [run]);
+      const { rows } = await client.query<RunState>({ ...STATE, values: [run] });
       seen = rows[0];
       return seen !== undefined && ['done', 'failed', 'cancelled'].includes(seen.state);
     },

@@ -14,7 +14,7 @@ export type TestServer = {
 };
 
 const SETTINGS = {
-  max_connections: 200,
+  max_connections: 250,
   max_prepared_transactions: 10,
   wal_level: 'logical',
   fsync: 'off',
