@@ -4,20 +4,20 @@ import { cloneDatabase } from '../support/database.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployLogistic, LONG, midRun, ONE_BATCH, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
-const service = await startTestService(database, { ...PACE, PGSCORE_LEASE: '1' });
+const service = await startTestService(database, { ...PACE, PGSCORE_LEASE: '1', PGSCORE_BATCH_ROWS: '1' });
 const superuser = await database.client();
 const alice = await database.client('alice');
 const bob = await database.client('bob');
 await deployLogistic(await database.client('ada'));
-await createSource(alice, 'big', LONG);
-await createSource(bob, 'big', LONG);
+await createSource(alice, 'small', 1);
+await createSource(alice, 'big', LARGE);
+await createSource(bob, 'big', LARGE);
 
 test('a publication outlasts its lease while somebody holds its target', async () => {
-  await createSource(alice, 'small', ONE_BATCH);
   await scoreTable(alice, 'logistic', 'small');
   const keeper = await database.client();
   await keeper.query('begin');
@@ -35,7 +35,7 @@ test('a publication outlasts its lease while somebody holds its target', async (
   );
   await keeper.query('rollback');
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({ state: 'done', attempt: 1, error: null });
-  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: ONE_BATCH }] });
+  await expectSound(database, { scored: [{ run, view: 'alice.small_scores', rows: 1 }] });
 });
 
 test('somebody who asks for the end of her run and does not commit holds up nothing, not even that run', async () => {
@@ -50,8 +50,8 @@ test('somebody who asks for the end of her run and does not commit holds up noth
   await keeper.query('commit');
   await expectSound(database, {
     scored: [
-      { run: hers, view: 'alice.big_scores', rows: LONG },
-      { run: his, view: 'bob.big_scores', rows: LONG },
+      { run: hers, view: 'alice.big_scores', rows: LARGE },
+      { run: his, view: 'bob.big_scores', rows: LARGE },
     ],
   });
   expect(await service.stop()).toBe(0);

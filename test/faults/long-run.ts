@@ -17,9 +17,6 @@ export const ONE_BATCH = Number(PACE.PGSCORE_BATCH_ROWS);
 /** Rows that fill more than 512 pages, so that they are scored in shards. */
 export const LARGE = 8000;
 
-/** Rows that take longer than a lease. */
-export const LONG = 60_000;
-
 const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
 
 /** A model over 20 features that is soon loaded, not compiled; deployed by `ada` to a running service. */
@@ -58,4 +55,11 @@ async function shardsOf(superuser: Client, run: string): Promise<Shards> {
     [run],
   );
   return rows[0] ?? { done: 0, running: 0, queued: 0 };
+}
+
+/** Waits until a source that sleeps is being read. */
+export async function sleeping(superuser: Client): Promise<void> {
+  const asleep = `select from pg_stat_activity
+    where application_name = 'pgscore reader' and wait_event = 'PgSleep' and datname = current_database()`;
+  await waitFor(async () => (await superuser.query(asleep)).rows.length > 0, { message: 'the source to be read' });
 }

@@ -6,6 +6,7 @@ import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { MOST_TRIES } from '../../src/runs/run-failures.ts';
+import { differences } from '../watches/watching.ts';
 import { expectSound } from './oracle.ts';
 
 const server = await startFaultServer({ fsync: 'off' });
@@ -33,6 +34,28 @@ test('a run is finished though the server crashes in its middle', async () => {
   });
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
   await waitFor(async () => (await readiness(service)) === 200, { message: 'the service to listen again' });
+});
+
+test('a watch misses nothing and doubles nothing though the server crashes while rows change', async () => {
+  const first = await database.client('alice');
+  await createSource(first, 'watched', 1000);
+  await first.query(`select pgscore.watch('logistic', 'watched', target => 'live')`);
+  for (const round of [1, 2]) {
+    const before = await database.client('alice');
+    await before.query('update watched set f0 = f0 + 1 where id % 3 = $1::int % 3', [round]);
+    await before.query('delete from watched where id % 50 = $1', [round]);
+    await before.query(
+      `insert into watched select (jsonb_populate_record(r, jsonb_build_object('id', 100000 * $1::int + r.id))).* from watched r where r.id < 500`,
+      [round],
+    );
+    await server.immediateRestart();
+  }
+  const alice = await database.client('alice');
+  const isAtRest = async (): Promise<boolean> =>
+    (await alice.query(`select from pgscore.watches where state = 'following'`)).rowCount === 1;
+  await waitFor(isAtRest, { timeout: PATIENCE_MS, message: 'the watch to be at rest' });
+  expect(await differences(alice, 'logistic', 'watched', 'live')).toEqual([]);
+  await alice.query(`select pgscore.unwatch('live')`);
 });
 
 test('a run waits for a connection while the server is full, and was not tried', async () => {

@@ -10,11 +10,10 @@ import { expectEnded, expectScored, expectSound } from './oracle.ts';
 const database = await cloneDatabase();
 const superuser = await database.client();
 const alice = await database.client('alice');
-const first = await startTestService(database, PACE);
+const first = await startTestService(database, { ...PACE, PGSCORE_GRACE: '600' });
 await deployLogistic(await database.client('ada'));
 await createSource(alice, 'big', LARGE);
 await createSource(alice, 'small', 100);
-expect(await first.stop()).toBe(0);
 
 /** A service in the middle of a run. */
 async function serviceInARun(
@@ -57,10 +56,23 @@ async function workerState(service: TestService): Promise<string | undefined> {
   return rows[0]?.state;
 }
 
-test('a service that is asked to stop finishes the run it is in, within its grace', async () => {
-  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600' });
-  expect(await service.stop()).toBe(0);
+test('an idle service stops at once', async () => {
+  const pids = await first.scorerPids();
+  expect(await first.stop()).toBe(0);
+  await expectEnded(pids);
+  expect(await workerState(first)).toBe('stopped');
+});
+
+test('a service that is asked to stop finishes the run it is in, within its grace, and claims nothing new', async () => {
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '2' });
+  const stopped = service.stop();
+  // A fast one is done before it has said that it is draining.
+  await waitFor(async () => (await workerState(service)) !== 'running', { timeout: PATIENCE_MS });
+  const late = await submitRun(alice, 'logistic', 'small');
+  expect(await stopped).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
+  expect(await stateOf(late)).toEqual({ state: 'queued', attempt: 0 });
+  await alice.query('select pgscore.cancel_run($1)', [late]);
   await expectScored(database, [{ run, view: 'alice.big_scores', rows: LARGE }]);
   await expectEnded(pids);
 });
@@ -73,40 +85,13 @@ test('a signal to all of its processes at once, as systemd sends it, is one to t
   expect(service.log()).not.toContain('scorer_lost');
 });
 
-test('it claims nothing new while it stops', async () => {
-  const { service, run } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '1' });
-  const stopped = service.stop();
-  // A fast one is done before it has said that it is draining.
-  await waitFor(async () => (await workerState(service)) !== 'running', { timeout: PATIENCE_MS });
-  const late = await submitRun(alice, 'logistic', 'small');
-  expect(await stopped).toBe(0);
-  expect(await stateOf(run)).toEqual({ state: 'done', attempt: 1 });
-  expect(await stateOf(late)).toEqual({ state: 'queued', attempt: 0 });
-  await alice.query('select pgscore.cancel_run($1)', [late]);
-});
-
-test('what it cannot finish within its grace it gives back, which costs no attempt', async () => {
+test('what it cannot finish within its grace it gives back as often as services stop, which costs no attempt', async () => {
   const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '0' });
   expect(await service.stop()).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
-  const next = await startTestService(database, PACE);
-  expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
-    state: 'done',
-    rows_done: String(LARGE),
-    attempt: 1,
-    error: null,
-  });
-  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }], gone: pids });
+  const next = await serviceForQueued(run, { PGSCORE_GRACE: '0' });
   expect(await next.stop()).toBe(0);
-});
-
-test('a run is given back as often as services stop', async () => {
-  const { service, run } = await serviceInARun({ PGSCORE_GRACE: '0' });
-  await service.stop();
-  for (let times = 0; times < 3; times += 1) {
-    const next = await serviceForQueued(run, { PGSCORE_GRACE: '0' });
-    expect(await next.stop()).toBe(0);
-  }
+  expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
   const last = await startTestService(database, PACE);
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
@@ -114,7 +99,7 @@ test('a run is given back as often as services stop', async () => {
     attempt: 1,
     error: null,
   });
-  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }], gone: pids });
   expect(await last.stop()).toBe(0);
 });
 
@@ -151,14 +136,6 @@ test('a second signal cuts the grace short', async () => {
   expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
   await alice.query('select pgscore.cancel_run($1)', [run]);
   await expectEnded(pids);
-});
-
-test('an idle service stops at once', async () => {
-  const service = await startTestService(database, { PGSCORE_GRACE: '600' });
-  const pids = await service.scorerPids();
-  expect(await service.stop()).toBe(0);
-  await expectEnded(pids);
-  expect(await workerState(service)).toBe('stopped');
 });
 
 test('what stopped services left is tidied up by the next', async () => {

@@ -52,7 +52,7 @@ test('a service does nothing on a restored copy until it is adopted', async () =
   const alice = await restored.client('alice');
   const superuser = await restored.client();
   const bytes = await readFile(new URL('../../bench/trees.onnx', import.meta.url));
-  await submitDeploy(ada, 'trees', bytes);
+  await submitDeploy(ada, 'trees', bytes, { native: false });
   const stateOfVersion = async (): Promise<string | undefined> =>
     (await ada.query<{ state: string }>('select state from pgscore.models')).rows[0]?.state;
 

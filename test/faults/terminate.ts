@@ -4,14 +4,12 @@ import type { Client } from 'pg';
 export const CONNECTIONS_OF_A_RUN = [
   { part: 'reader', attempt: 1 },
   { part: 'scorer', attempt: 1 },
-  { part: 'settle', attempt: 1 },
-  { part: 'claim', attempt: 1 },
-  { part: 'heartbeat', attempt: 1 },
-  { part: 'sweep', attempt: 1 },
-  { part: 'listen', attempt: 1 },
   { part: 'conductor', attempt: 1 },
   { part: 'snapshot', attempt: 2 },
 ] as const;
+
+/** Those that a service has beside, and that a run needs. */
+export const CONTROL_CONNECTIONS = ['heartbeat', 'claim', 'settle', 'sweep', 'listen', 'check'] as const;
 
 /** Ends the sessions of a part of the service, all or those that wait for a lock; gives how many there were. */
 export async function terminate(superuser: Client, part: string, which: 'all' | 'waiting' = 'all'): Promise<number> {

@@ -9,7 +9,7 @@ import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
-import { CONNECTIONS_OF_A_RUN, terminate } from './terminate.ts';
+import { CONNECTIONS_OF_A_RUN, CONTROL_CONNECTIONS, terminate } from './terminate.ts';
 
 const database = await cloneDatabase();
 const service = await startTestService(database, { PGSCORE_POLL: '0.1' });
@@ -111,7 +111,12 @@ test.each(Object.entries(DUTIES))(
 );
 
 test('no kind of connection is without a test of its end', async () => {
-  const tested = [...CONNECTIONS_OF_A_RUN.map(({ part }) => part), 'publish', 'check', ...Object.keys(DUTIES)];
+  const tested = [
+    ...CONNECTIONS_OF_A_RUN.map(({ part }) => part),
+    ...CONTROL_CONNECTIONS,
+    'publish',
+    ...Object.keys(DUTIES),
+  ];
   const { rows } = await superuser.query<{ name: string }>(
     `select distinct application_name as name from pg_stat_activity
       where datname = current_database() and usename in ('pgscore_service', 'pgscore_reader')`,

@@ -13,7 +13,7 @@ import { weightedModel } from '../support/weighted-model.ts';
 import { addVersion, gatewayOf } from './online.ts';
 
 const SIDE = 1024;
-const PRODUCTS = 30;
+const PRODUCTS = 2;
 
 const database = await cloneDatabase();
 const service = await startTestService(database);
@@ -30,7 +30,7 @@ const STATE = `select state as value from pgscore.models where model || '@' || v
 let ofTrees: unknown;
 let stopped: number | undefined;
 
-/** Predicts x. Four megabytes, of which ONNX Runtime makes thirty products when it loads them. */
+/** Predicts x. Four megabytes, of which ONNX Runtime makes products when it loads them. */
 const LARGE = onnxModel({
   metadata: { 'pgscore.features': JSON.stringify(['x']) },
   inputs: [tensorValue('x', [null, 1])],

@@ -139,23 +139,23 @@ describe('a session', () => {
 });
 
 describe('many', () => {
-  test('sessions at once, five hundred, are each answered', async () => {
+  test('sessions at once, a hundred, are each answered', async () => {
     const { port, server } = await startTestGateway();
-    const clients = await Promise.all(Array.from({ length: 500 }, () => WireClient.login(port)));
+    const clients = await Promise.all(Array.from({ length: 100 }, () => WireClient.login(port)));
     const answers = await Promise.all(clients.map((client, x) => client.ask(scoreQuery([{ x }]))));
     expect(answers.map((answer) => rowsOf(answer)[0]![0])).toEqual(clients.map((_, x) => String(x)));
     for (const client of clients) client.destroy();
     await waitFor(() => server.connections === 0, { message: 'the end of all sessions' });
   });
 
-  test('cancelled calls, a thousand, leave nothing behind', async () => {
+  test('cancelled calls, two hundred, leave nothing behind', async () => {
     const { port, server, calls, defects } = await startTestGateway({ answering: false });
     const client = await WireClient.open(port);
     client.send(startPacket({ user: 'pgscore' }));
     await client.authenticate('secret');
     const key = (await client.until('K')).body;
     await client.until('Z');
-    for (let n = 0; n < 1000; n += 1) {
+    for (let n = 0; n < 200; n += 1) {
       client.send(queryPacket(scoreQuery([{ x: 1 }])));
       while (calls.length <= n) await new Promise(setImmediate);
       const canceller = await WireClient.open(port);
@@ -168,13 +168,13 @@ describe('many', () => {
     await waitFor(() => server.connections === 0, { message: 'the end of all sessions' });
     expect(calls.every(({ outcome }) => outcome !== undefined)).toBe(true);
     expect(defects).toEqual([]);
-  }, 120_000);
+  });
 
   test('connections that are cut in the middle of anything leave nothing behind', async () => {
     const { port, server, defects } = await startTestGateway();
     const query = queryPacket(scoreQuery([{ x: 1 }]));
     const beginnings = [SSL_REQUEST, startPacket({ user: 'pgscore' }), int32(100), Buffer.alloc(0)];
-    for (let n = 0; n < 400; n += 1) {
+    for (let n = 0; n < 120; n += 1) {
       const client = await (n % 2 === 0 ? WireClient.open(port) : WireClient.login(port));
       client.send(n % 2 === 0 ? beginnings[(n / 2) % beginnings.length]! : query.subarray(0, n % query.length));
       if (n % 3 === 0) client.socket.resetAndDestroy();

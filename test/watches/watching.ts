@@ -3,14 +3,17 @@ import type { Client } from 'pg';
 import { scoreTable } from '../support/run.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+/** Prepared, as to plan it takes longer than to run it. */
+const STATE = {
+  name: 'state of a watch',
+  text: 'select state, error, pending, oldest_pending, rows_scored from pgscore.watches where target = $1',
+};
+
 /** Waits until a watch has nothing left to do, and has compared its source at least once. */
 export async function atRest(client: Client, target: string): Promise<void> {
   await waitFor(
     async () => {
-      const { rows } = await client.query<{ state: string; error: string | null }>(
-        'select state, error, pending, oldest_pending, rows_scored from pgscore.watches where target = $1',
-        [target],
-      );
+      const { rows } = await client.query<{ state: string; error: string | null }>({ ...STATE, values: [target] });
       if (rows[0]?.error) throw new Error(rows[0].error);
       if (rows[0]?.state !== 'following') throw new Error(JSON.stringify(rows[0]));
       return true;

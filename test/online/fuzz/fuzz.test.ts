@@ -5,12 +5,13 @@ import { rowsOf, WireClient } from '../wire-client.ts';
 import { attack } from './attack.ts';
 import { startGatewayToAttack } from './gateway-to-attack.ts';
 
-const PACKETS = 10_000;
+/** The million of `npm run fuzz` comes at night. */
+const PACKETS = 2000;
 const ATTACKERS = 8;
 /** The attackers share its thread here. */
 const MOST_WAIT_MS = 5000;
 
-test('broken packets, ten thousand of them, cost the gateway and its other clients nothing', async () => {
+test('broken packets, two thousand of them, cost the gateway and its other clients nothing', async () => {
   const seed = Number(process.env['PGSCORE_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`seed ${seed}`);
   const defects: unknown[] = [];
