@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
+import { refusal } from '../support/refusal.ts';
 import { submitRun } from '../support/run.ts';
 
 const database = await cloneDatabase();
@@ -44,4 +45,21 @@ test('one with more rows than were expected tells no time left, and one that is 
     [run],
   );
   expect(await progress()).toEqual({ state: 'done', rate: 20, left: null, cost: 500 });
+});
+
+test('waiting for a run in the transaction that asked for it raises at once, with the statement to run after COMMIT', async () => {
+  await alice.query('begin');
+  const uncommitted = await submitRun(alice, 'risk', 'customers');
+  expect(await refusal(alice, `call pgscore.wait_for_run(${uncommitted})`)).toMatchObject({
+    message: `run ${uncommitted} is not committed yet`,
+    hint: `Commit, then call pgscore.wait_for_run(${uncommitted}).`,
+  });
+  await alice.query('rollback');
+});
+
+test('waiting where no progress can be seen raises at once', async () => {
+  const queued = await submitRun(alice, 'risk', 'customers');
+  await alice.query('begin isolation level repeatable read');
+  expect(await refusal(alice, `call pgscore.wait_for_run(${queued})`)).toMatchObject({ code: '25000' });
+  await alice.query('rollback');
 });
