@@ -11,13 +11,16 @@ export type ShadowState = {
   error: string | null;
 };
 
+/** Prepared, as to plan it takes longer than to run it. */
+const STATE = {
+  name: 'state of a shadow',
+  text: `select calls_scored::int as scored, calls_waiting::int as waiting, calls_failed::int as failed, calls_skipped::int as skipped,
+                arm_error as error
+           from pgscore.experiments where model = $1 order by experiment_id desc limit 1`,
+};
+
 export async function shadowState(client: Client, model: string): Promise<ShadowState> {
-  const { rows } = await client.query<ShadowState>(
-    `select calls_scored::int as scored, calls_waiting::int as waiting, calls_failed::int as failed, calls_skipped::int as skipped,
-            arm_error as error
-       from pgscore.experiments where model = $1 order by experiment_id desc limit 1`,
-    [model],
-  );
+  const { rows } = await client.query<ShadowState>({ ...STATE, values: [model] });
   const [state] = rows;
   if (state === undefined) throw new Error(`${model} has no experiment`);
   return state;

@@ -133,10 +133,10 @@ test('an update of a table below a view that does not change its rows writes not
 });
 
 test('rows that change go before the rows that were there when the watch began', async () => {
-  await create('large', 60_000);
+  await create('large', 30_000);
   await run(`select pgscore.watch('iris', 'large', target => 'large_live')`);
   const pending = `select pending::int, state from pgscore.watches where target = 'alice.large_live'`;
-  await waitFor(async () => Number((await alice.query<{ pending: number }>(pending)).rows[0]?.pending) > 40_000);
+  await waitFor(async () => Number((await alice.query<{ pending: number }>(pending)).rows[0]?.pending) > 20_000);
   await run('insert into large values (100000, 5, 3, 4, 1.2)');
   const seen = await waitFor(async () => {
     const { rows } = await alice.query<{ waiting: number }>(
@@ -144,7 +144,7 @@ test('rows that change go before the rows that were there when the watch began',
     );
     return rows[0];
   });
-  expect(seen.waiting).toBeGreaterThan(10_000);
+  expect(seen.waiting).toBeGreaterThan(5_000);
   await waitFor(async () => (await alice.query<{ state: string }>(pending)).rows[0]?.state === 'following');
   await expectRight('large');
   expect((await alice.query('select from large_live_history group by id having count(*) > 1')).rowCount).toBe(0);
@@ -178,10 +178,10 @@ test('rows that change go before those that a promotion scores again', async () 
         `select pending::int as n from pgscore.watches where target = 'alice.large_live'`,
       )
     ).rows[0]?.n ?? 0;
-  await waitFor(async () => (await waiting()) > 40_000, { message: 'all rows to be queued' });
+  await waitFor(async () => (await waiting()) > 20_000, { message: 'all rows to be queued' });
   await run('insert into large values (100001, 5, 3, 4, 1.2)');
   await waitFor(async () => (await alice.query('select from large_live where id = 100001')).rowCount === 1);
-  expect(await waiting()).toBeGreaterThan(10_000);
+  expect(await waiting()).toBeGreaterThan(5_000);
   await expectRight('large');
 });
 

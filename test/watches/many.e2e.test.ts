@@ -7,7 +7,7 @@ import { deployModel } from '../support/deploy.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const MANY = 100;
+const MANY = 40;
 /** Of the service and its readers, whatever it has to follow. */
 const MOST_SESSIONS = 30;
 
@@ -63,7 +63,7 @@ function computed(pid: number): number {
   }
 }
 
-test('a service follows a hundred watches with few sessions, and rests when nothing changes', async () => {
+test('a service follows many watches with few sessions, and rests when nothing changes', async () => {
   for (let n = 1; n <= MANY; n += 1) {
     const create = `create table flowers_${n} (id bigint primary key, sepal_length real, sepal_width real, petal_length real, petal_width real);
         insert into flowers_${n} select i, 5, 3, i % 7, 1 from generate_series(1, 20) i;
@@ -80,11 +80,11 @@ test('a service follows a hundred watches with few sessions, and rests when noth
   }
   expect(await allHave(21)).toBeLessThan(MOST_SESSIONS);
   const second = performance.now() - changed;
-  await pause(3000);
+  await pause(2000);
   const before = await cpuSeconds();
-  await pause(5000);
+  await pause(3000);
   const after = await cpuSeconds();
-  const idle = { service: (after.service - before.service) / 5, backends: (after.backends - before.backends) / 5 };
+  const idle = { service: (after.service - before.service) / 3, backends: (after.backends - before.backends) / 3 };
   console.log(
     `at rest after ${(first / 1000).toFixed(1)} s and ${(second / 1000).toFixed(1)} s; idle, of a core: ` +
       `service ${(100 * idle.service).toFixed(1)} %, database ${(100 * idle.backends).toFixed(1)} %`,

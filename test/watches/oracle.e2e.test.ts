@@ -15,7 +15,7 @@ import { differences } from './watching.ts';
 
 /** PGSCORE_ORACLE_SEED does the same again, if not at the same moments; PGSCORE_ORACLE_SECONDS=3600 is for an hour by hand. */
 const seed = Number(process.env['PGSCORE_ORACLE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const seconds = Number(process.env['PGSCORE_ORACLE_SECONDS'] ?? 20);
+const seconds = Number(process.env['PGSCORE_ORACLE_SECONDS'] ?? (process.env['PGSCORE_TEST_NIGHT'] === '1' ? 120 : 6));
 const WRITERS = 8;
 
 const server = await startFaultServer({ fsync: 'off', max_prepared_transactions: 2 * WRITERS });
