@@ -168,8 +168,16 @@ async function dumpAndRestore(): Promise<void> {
     await owner.query(
       `update pgscore_data.watch set compare_until = '9000000000000', busy_until = now() + '1 hour', busy_pid = pg_backend_pid()`,
     );
+    // Until it is adopted a service leaves what is watched alone, for three beats and more.
+    await startTestService(copy, { PGSCORE_POLL: '0.2', PGSCORE_LEASE: '2' });
+    const beats = new Set<string>();
+    await waitFor(async () => {
+      const text = `select heartbeat_at::text as beat from pgscore_data.worker where state = 'paused'`;
+      for (const row of await rowsOf(owner, text)) beats.add((row as { beat: string }).beat);
+      return beats.size > 3;
+    });
+    for (const at of [8, 9]) expect(await rowsOf(alice, ANSWERS[at]!)).toEqual(before[at]);
     expect(await adopt(owner)).toBe('copy');
-    await startTestService(copy);
     const asked = `select score('asked', '{"x": 4}') as answer`;
     await waitFor(async () => (await rowsOf(alice, asked)).length === 1, { message: 'an answer' });
     expect(await rowsOf(alice, asked)).toEqual([{ answer: 4 }]);
