@@ -155,9 +155,10 @@ await describeOnCitus('runs, watches and labels', (database) => {
   test('a distributed copy of them is joined on the nodes', async () => {
     await ask('create table kept (id bigint primary key, score float8)');
     await ask(`select create_distributed_table('kept', 'id', colocate_with => 'spread')`);
-    const copy =
-      'insert into kept select id, score from spread_scores on conflict (id) do update set score = excluded.score';
+    const copy = `begin; delete from kept where id not in (select id from spread_scores);
+      insert into kept select id, score from spread_scores on conflict (id) do update set score = excluded.score; commit`;
     await ask(copy);
+    await ask('insert into kept values (0, 0); update kept set score = 0 where id = 7');
     await ask(copy);
     await expectWhole('kept');
     const { rows } = await ask('explain (costs off) select s.id, k.score from spread s join kept k using (id)');
