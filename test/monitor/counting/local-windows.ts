@@ -1,6 +1,7 @@
 import { DAY_MS } from './record.ts';
 
-export type Grain = 'day' | 'week' | 'month';
+export const GRAINS = ['day', 'week', 'month'] as const;
+export type Grain = (typeof GRAINS)[number];
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 

@@ -2,14 +2,17 @@ import type { FinishedRun } from './finished-runs.ts';
 import type { Told } from './model-history.ts';
 import { DAY_MS } from './record.ts';
 
+// Once: a global takes a hundred times as long in Jest's sandbox.
+const { ceil, floor, fround, imul, max, round } = Math;
+const NO_SCORE = Number.NaN;
 const HOUR_MS = DAY_MS / 24;
 
 /** A number of 0 to 1 that depends on nothing but these. */
 function drawn(...numbers: number[]): number {
   let mixed = 2_166_136_261;
   for (const number of numbers) {
-    mixed = Math.imul(mixed ^ number, 16_777_619);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 2_246_822_519);
+    mixed = imul(mixed ^ number, 16_777_619);
+    mixed = imul(mixed ^ (mixed >>> 15), 2_246_822_519);
   }
   return ((mixed ^ (mixed >>> 13)) >>> 0) / 2 ** 32;
 }
@@ -42,7 +45,7 @@ export class Nights {
 
   /** A run that says what each row is for: most of it was said in the weeks before, too. */
   timed(night: number): FinishedRun {
-    const ids = this.#some(Math.ceil(this.#entities / 20), Math.floor(night / 30), 2);
+    const ids = this.#some(ceil(this.#entities / 20), floor(night / 30), 2);
     const due = this.at(night - (night % 30) + 33) + 15 * HOUR_MS;
     const run = this.#run(ids, night, this.at(night) + 10 * HOUR_MS, { publish: false, isLarge: night % 20 < 10 });
     return { ...run, times: ids.map((id) => (id % 9 === 0 ? null : due)) };
@@ -58,9 +61,9 @@ export class Nights {
 
   /** What is told in a night: of the day before, of a month ago and of long ago; corrections and withdrawals of what was told before. */
   told(night: number): Told[] {
-    const told = this.#some(Math.ceil(this.#entities / 60), night, 4).map((id, index): Told => {
-      const known = Math.max(0, night - daysUntilTold(index, id, night));
-      return { id, knownAt: this.at(known) - Math.floor(drawn(id, known) * DAY_MS), truth: truthOf(id, known) };
+    const told = this.#some(ceil(this.#entities / 60), night, 4).map((id, index): Told => {
+      const known = max(0, night - daysUntilTold(index, id, night));
+      return { id, knownAt: this.at(known) - floor(drawn(id, known) * DAY_MS), truth: truthOf(id, known) };
     });
     const again = this.#again(night);
     return [...new Map([...told, ...again].map((each) => [`${each.id} ${each.knownAt}`, each])).values()];
@@ -68,7 +71,7 @@ export class Nights {
 
   #again(night: number): Told[] {
     if (night < 40) return [];
-    const before = this.told(night - 5 - Math.floor(drawn(night, 5) * 30)).slice(0, 12);
+    const before = this.told(night - 5 - floor(drawn(night, 5) * 30)).slice(0, 12);
     return before.map(({ id, knownAt, truth }, index) => ({
       id,
       knownAt,
@@ -89,15 +92,12 @@ export class Nights {
     snapshotAt: number,
     how: { readonly publish: boolean; readonly isLarge: boolean },
   ): FinishedRun {
-    const given = ids.map((id) => (drawn(id, night, 9) < 0.002 ? Number.NaN : scoreOf(id, night)));
+    const given = ids.map((id) => (drawn(id, night, 9) < 0.002 ? NO_SCORE : scoreOf(id, night)));
     return { snapshotAt, ids, given, ...how };
   }
 
   #some(many: number, night: number, why: number): number[] {
-    const chosen = Array.from(
-      { length: many },
-      (_, index) => 1 + Math.floor(drawn(night, index, why) * this.#entities),
-    );
+    const chosen = Array.from({ length: many }, (_, index) => 1 + floor(drawn(night, index, why) * this.#entities));
     return [...new Set(chosen)];
   }
 }
@@ -108,14 +108,14 @@ function range(length: number): number[] {
 
 /** Scores change every ten days or so, and are what a single-precision model says. */
 function scoreOf(id: number, night: number): number {
-  return Math.fround(drawn(id, Math.floor((night + (id % 10)) / 10), Math.round((night % 1) * 4)));
+  return fround(drawn(id, floor((night + (id % 10)) / 10), round((night % 1) * 4)));
 }
 
 function truthOf(id: number, night: number): string {
-  return drawn(id, Math.floor(night / 30), 10) < 0.4 ? 'yes' : 'no';
+  return drawn(id, floor(night / 30), 10) < 0.4 ? 'yes' : 'no';
 }
 
 function daysUntilTold(index: number, id: number, night: number): number {
   if (index % 5 < 3) return 0;
-  return index % 5 === 3 ? Math.floor(drawn(id, night) * 40) : Math.floor(drawn(id, night) * 400);
+  return index % 5 === 3 ? floor(drawn(id, night) * 40) : floor(drawn(id, night) * 400);
 }

@@ -1,4 +1,4 @@
-import type { Grain } from './local-windows.ts';
+import { type Grain, GRAINS } from './local-windows.ts';
 import type { Prediction, RawRecord, Settings, Telling } from './record.ts';
 import { type Counted, count } from './reference.ts';
 
@@ -6,7 +6,7 @@ import { type Counted, count } from './reference.ts';
 export type RecordKeeper = {
   add(prediction: Prediction): void;
   tell(telling: Telling): void;
-  count(settings: Settings, grain: Grain, now: number): Counted[];
+  count(settings: Settings, now: number): Map<Grain, Counted[]>;
 };
 
 /** A raw record that is counted by the reference. */
@@ -22,7 +22,7 @@ export class SlowRecord implements RecordKeeper, RawRecord {
     this.tellings.push(telling);
   }
 
-  count(settings: Settings, grain: Grain, now: number): Counted[] {
-    return count(this, settings, grain, now);
+  count(settings: Settings, now: number): Map<Grain, Counted[]> {
+    return new Map(GRAINS.map((grain) => [grain, count(this, settings, grain, now)]));
   }
 }
