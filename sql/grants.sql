@@ -15,51 +15,25 @@ grant usage on schema pgscore_data to pgscore_service;
 
 grant execute on all functions in schema pgscore to pgscore_user;
 grant execute on all procedures in schema pgscore to pgscore_user;
-revoke execute on function
-  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean, text[],
-    timestamptz),
-  pgscore._run_command(text, text, text),
-  pgscore.promote(text, boolean, text),
-  pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text, text),
-  pgscore.drop_gate(text, text),
-  pgscore.start_experiment(text, text, jsonb, text[], double precision, timestamptz),
-  pgscore.set_arms(text, jsonb),
-  pgscore.stop_experiment(text, text, boolean, text),
-  pgscore.check_gates(text),
-  pgscore._gate_verdicts(text, name),
-  pgscore._golden_rows(text, regclass, text),
-  pgscore.rollback(text),
-  pgscore.set_alias(text, text),
-  pgscore.drop_version(text),
-  pgscore.drop_model(text),
-  pgscore.rename_model(text, text),
-  pgscore.grant_model(text, name),
-  pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean, text[], text),
-  pgscore._may_score(name, int)
-  from pgscore_user;
-grant execute on function
-  pgscore.deploy(text, bytea, text[], text[], text, double precision, text, text, jsonb, jsonb, boolean, boolean, text[],
-    timestamptz),
-  pgscore._run_command(text, text, text),
-  pgscore.promote(text, boolean, text),
-  pgscore.set_gate(text, text, text, double precision, text, bigint, text, regclass, text, double precision, text, text),
-  pgscore.drop_gate(text, text),
-  pgscore.start_experiment(text, text, jsonb, text[], double precision, timestamptz),
-  pgscore.set_arms(text, jsonb),
-  pgscore.stop_experiment(text, text, boolean, text),
-  pgscore.check_gates(text),
-  pgscore._gate_verdicts(text, name),
-  pgscore._golden_rows(text, regclass, text),
-  pgscore.rollback(text),
-  pgscore.set_alias(text, text),
-  pgscore.drop_version(text),
-  pgscore.drop_model(text),
-  pgscore.rename_model(text, text),
-  pgscore.grant_model(text, name),
-  pgscore.revoke_model(text, name),
-  pgscore.log_calls(text, double precision, boolean, text[], text)
-  to pgscore_deployer;
+revoke execute on function pgscore._may_score(name, int) from pgscore_user;
+
+-- What only a deployer may call.
+do $$
+declare
+  this regprocedure;
+begin
+  for this in
+    select p.oid from pg_proc p
+     where p.pronamespace = 'pgscore'::regnamespace and p.proname = any (
+       '{_run_command,deploy,promote,rollback,set_alias,drop_version,drop_model,rename_model,grant_model,revoke_model,log_calls,
+         set_gate,drop_gate,check_gates,_gate_verdicts,_golden_rows,start_experiment,set_arms,stop_experiment,
+         refresh,monitor,monitor_features,rebuild,forget,set_baseline,_baseline_columns}')
+  loop
+    execute format('revoke execute on function %s from pgscore_user', this);
+    execute format('grant execute on function %s to pgscore_deployer', this);
+  end loop;
+end
+$$;
 grant execute on function pgscore._may_score(name, int), pgscore._runs_code_when_planned(regclass) to pgscore_service;
 grant insert (model, sampling, inputs, key, event_time) on pgscore._call_log_request to pgscore_deployer;
 
@@ -119,28 +93,30 @@ grant insert on
   pgscore_data.audit,
   pgscore_data.schedule_fire
   to pgscore_service;
-grant execute on function
-  pgscore_data._create_generation(bigint, int),
-  pgscore_data._index_generation(int, int),
-  pgscore_data._drop_generation(int, int),
-  pgscore_data._fold_generation(int, int),
-  pgscore_data._prune_history(int, bigint),
-  pgscore_data._drop_handle(bigint),
-  pgscore_data._reads_source(name, name, name),
-  pgscore_data._wake(text),
-  pgscore_data._fire_function(int),
-  pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int),
-  pgscore_data._arms_of_run(int, int),
-  pgscore_data._finish_arms(bigint),
-  pgscore_data._skip_past_backlog(),
-  pgscore_data._shadows_due(),
-  pgscore_data._claim_shadow(interval),
-  pgscore_data._shadowed_calls(int, int, bigint[]),
-  pgscore_data._renew_shadow(int, int, interval),
-  pgscore_data._finish_shadow(int, int, bigint[], bigint[], bigint, bigint, bigint, text),
-  pgscore_data._fail_shadow(int, int, text)
-  to pgscore_service;
 grant insert on pgscore_data.arm_tally to pgscore_service;
+
+-- What the service calls as the owner.
+do $$
+declare
+  this regprocedure;
+begin
+  for this in
+    select p.oid from pg_proc p
+     where p.pronamespace = 'pgscore_data'::regnamespace and p.proname = any (
+       '{_wake,_audit,_create_native,_drop_functions,_known_verdicts,_stop_due_experiments,
+         _create_generation,_index_generation,_drop_generation,_fold_generation,_prune_history,_begin_publication,
+         _drop_handle,_reads_source,_fire_function,_arms_of_run,_finish_arms,
+         _skip_past_backlog,_shadows_due,_claim_shadow,_shadowed_calls,_renew_shadow,_finish_shadow,_fail_shadow,
+         _delete_monitoring,_delete_predictions,_count_all_labels,_label_text,_compare_labels,
+         _refresh,_move_recent,_compute_metrics,_claim_calibration,_set_calibration,_estimate,_compare_versions,_freeze_bins,_compute_drift,
+         _evaluate_alerts,_claim_alerts,_note_delivery,
+         _claim_watches,_keys_by_column,_is_of_watch,_finish_keys,_due_watches,_watch_function,_end_watch_work,_drop_idle_changes,
+         _compare_watch,_prune_watches}')
+  loop
+    execute format('grant execute on function %s to pgscore_service', this);
+  end loop;
+end
+$$;
 
 -- What every call of score() goes through; the functions of a version are granted with its model, and those for rows of bound tables,
 -- whose schemas may be closed to us by now, as they are made.
@@ -158,8 +134,6 @@ begin
 end
 $$;
 
-grant execute on function pgscore_data._create_native(int, jsonb, jsonb), pgscore_data._drop_functions(int),
-  pgscore_data._label_text(text[], text[]) to pgscore_service;
 grant insert, update, delete on pgscore_data.gateway to pgscore_service;
 grant insert, delete on pgscore_data.online_block to pgscore_service;
 grant insert, update on pgscore_data.online_batch to pgscore_service;
@@ -172,42 +146,10 @@ grant
 grant insert (model) on pgscore._unlabel_request to pgscore_user;
 grant insert (model, key, label, known_at) on pgscore._label to pgscore_user;
 grant select on pgscore.label_sources to pgscore_user;
-revoke execute on function pgscore.refresh() from pgscore_user;
-grant execute on function pgscore.refresh() to pgscore_deployer;
 grant select on all tables in schema pgscore_bi to pgscore_analyst, pgscore_service;
 
 grant select (outcome), insert (model, action, settings) on pgscore._monitor_request to pgscore_deployer;
-revoke execute on function
-  pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval),
-  pgscore.rebuild(text, timestamptz, timestamptz),
-  pgscore.forget(text, text),
-  pgscore.forget(text, text[], bigint)
-  from pgscore_user;
-grant execute on function
-  pgscore.monitor(text, text, text, interval, double precision, double precision, text[], interval, interval, interval, interval),
-  pgscore.rebuild(text, timestamptz, timestamptz),
-  pgscore.forget(text, text),
-  pgscore.forget(text, text[], bigint)
-  to pgscore_deployer;
 
-grant execute on function
-  pgscore_data._audit(int),
-  pgscore_data._delete_monitoring(),
-  pgscore_data._delete_predictions(),
-  pgscore_data._count_all_labels(),
-  pgscore_data._refresh(int),
-  pgscore_data._move_recent(int, bigint),
-  pgscore_data._compute_metrics(int),
-  pgscore_data._compare_labels(int, pg_snapshot, timestamptz)
-  to pgscore_service;
-grant execute on function
-  pgscore_data._claim_calibration(),
-  pgscore_data._set_calibration(int, timestamptz, bigint, bigint, timestamptz, double precision[], text),
-  pgscore_data._estimate(int),
-  pgscore_data._compare_versions(boolean),
-  pgscore_data._known_verdicts(text, bigint[]),
-  pgscore_data._stop_due_experiments()
-  to pgscore_service;
 grant insert, update, delete on
   pgscore_data.day_tally,
   pgscore_data.cell_volume,
@@ -224,22 +166,7 @@ grant select on pgscore.alerts to pgscore_user;
 grant execute on function pgscore_data._alert_sentence(text, text, text, text, text), pgscore_data._judged_as(text),
   pgscore_data._better_versions(int, int, text), pgscore_data._outdated(bigint, int, text), pgscore_data._is_final(pgscore_data.experiment)
   to pgscore_user, pgscore_analyst, pgscore_service;
-grant execute on function
-  pgscore_data._evaluate_alerts(timestamptz, boolean),
-  pgscore_data._claim_alerts(int),
-  pgscore_data._note_delivery(bigint[], text)
-  to pgscore_service;
 grant select (outcome), insert (model, action, settings) on pgscore._baseline_request to pgscore_deployer;
-revoke execute on function
-  pgscore.set_baseline(text, regclass, timestamptz, timestamptz),
-  pgscore._baseline_columns(regclass, jsonb),
-  pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
-  from pgscore_user;
-grant execute on function
-  pgscore.set_baseline(text, regclass, timestamptz, timestamptz),
-  pgscore._baseline_columns(regclass, jsonb),
-  pgscore.monitor_features(text, int, double precision, double precision, double precision, boolean)
-  to pgscore_deployer;
 grant select, insert (model, target_id, source, arguments, tables, capture, poll_every, rescore_every, on_promote, keep_history, notify)
   on pgscore._watch_request to pgscore_user;
 grant select (function_name), insert (purpose, id, relation, key_columns) on pgscore._capture_request to pgscore_user;
@@ -248,19 +175,6 @@ grant insert (action, watch_id) on pgscore._watch_command to pgscore_user;
 grant select on pgscore._watch_control, pgscore.watches to pgscore_user;
 grant select on pgscore.watches to pgscore_service;
 grant insert, delete on pgscore_data.seen_row to pgscore_service;
-grant execute on function
-  pgscore_data._claim_watches(uuid, bigint, int),
-  pgscore_data._keys_by_column(text[], int),
-  pgscore_data._is_of_watch(bigint),
-  pgscore_data._finish_keys(bigint, timestamptz, bigint, bigint, bigint, bigint, float8),
-  pgscore_data._due_watches(name[]),
-  pgscore_data._watch_function(int),
-  pgscore_data._end_watch_work(int, text, text, text),
-  pgscore_data._drop_idle_changes(),
-  pgscore_data._compare_watch(int),
-  pgscore_data._prune_watches(int)
-  to pgscore_service;
-grant execute on function pgscore_data._freeze_bins(int, jsonb), pgscore_data._compute_drift(int) to pgscore_service;
 grant insert on pgscore_data.feature_tally, pgscore_data.feature_sample, pgscore_data.segment_tally to pgscore_service;
 
 -- Before PostgreSQL 17 a query with workers may not begin a subtransaction, and the service is asked in one.
