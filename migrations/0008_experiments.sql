@@ -88,20 +88,6 @@ create table pgscore_data.experiment_stage (
 );
 comment on table pgscore_data.experiment_stage is 'Which buckets each arm had since when.';
 
-create table pgscore_data.experiment_labels (
-  experiment_id int not null references pgscore_data.experiment on delete cascade,
-  version_id int not null,
-  day timestamptz not null,
-  n_labeled bigint not null,
-  n_awaiting bigint not null,
-  day_predictions bigint not null,
-  primary key (experiment_id, version_id, day)
-);
-comment on table pgscore_data.experiment_labels is
-  'How many predictions of each version of an experiment had a label when it was last judged, and how many waited for one, by day.';
-comment on column pgscore_data.experiment_labels.day_predictions is
-  'All predictions of the version for the day, those made outside the experiment too. Where it changes, there is more to count.';
-
 create table pgscore_data.experiment_judgement (
   experiment_id int primary key references pgscore_data.experiment on delete cascade,
   judged_at timestamptz not null,

@@ -24,107 +24,36 @@ comment on view pgscore_data.experiment_version is 'The versions of each experim
 
 create or replace view pgscore_data.experiment_share as
 with stage as (
-  select s.experiment_id, s.since, row_number() over (partition by s.experiment_id order by s.since)::int as stage,
-         lead(s.since, 1, 'infinity') over (partition by s.experiment_id order by s.since) as ends,
-         row_number() over (partition by s.experiment_id order by s.since) = 1 as is_first
+  select s.experiment_id, s.since as began, (row_number() over w)::int as stage,
+         case when row_number() over w = 1 then '-infinity' else s.since end as since, lead(s.since, 1, 'infinity') over w as ends
     from (select distinct x.experiment_id, x.since from pgscore_data.experiment_stage x) s
+  window w as (partition by s.experiment_id order by s.since)
 ), held as (
   select s.*, a.version_id, (select h.buckets from pgscore_data.experiment_stage h
-                              where h.experiment_id = s.experiment_id and h.version_id = a.version_id and h.since <= s.since
+                              where h.experiment_id = s.experiment_id and h.version_id = a.version_id and h.since <= s.began
                               order by h.since desc limit 1) as buckets
     from stage s join pgscore_data.experiment_arm a using (experiment_id)
 )
-select h.experiment_id, h.stage, case when h.is_first then '-infinity' else h.since end as since, h.ends, h.version_id, h.buckets
-  from held h
+select h.experiment_id, h.stage, h.since, h.ends, h.version_id, h.buckets from held h
 union all
-select h.experiment_id, h.stage, case when h.is_first then '-infinity' else h.since end, h.ends, e.champion_version_id,
-       '{[0,10000)}' - coalesce(range_agg(h.buckets), '{}')
+select h.experiment_id, h.stage, h.since, h.ends, e.champion_version_id, '{[0,10000)}' - coalesce(range_agg(h.buckets), '{}')
   from held h join pgscore_data.experiment e using (experiment_id)
- group by h.experiment_id, h.stage, h.is_first, h.since, h.ends, e.champion_version_id;
+ group by h.experiment_id, h.stage, h.since, h.ends, e.champion_version_id;
 comment on view pgscore_data.experiment_share is
   'The stages of an experiment, from one change of its arms to the next, and the buckets that each version has in it.';
 
 create or replace view pgscore_data.experiment_day as
-select l.experiment_id, l.day,
+select e.experiment_id, l.day,
        sum(l.n_labeled) > 0 and bool_and(l.n_labeled >= mo.min_label_coverage * (l.n_labeled + l.n_awaiting)) as is_mature
-  from pgscore_data.experiment_labels l
-  join pgscore_data.experiment e using (experiment_id)
+  from pgscore_data.experiment e
   join pgscore_data.monitor mo using (model_id)
- group by l.experiment_id, l.day;
+  join pgscore_data.experiment_version x using (experiment_id)
+  join pgscore_data.day_labels l on l.version_id = x.version_id and l.segment_id = 0
+   and l.day >= date_trunc('day', e.started_at, mo.time_zone)
+ group by e.experiment_id, l.day;
 comment on view pgscore_data.experiment_day is
   'The days of an experiment, and whether the labels of each are there by min_label_coverage: of all its versions, as labels that come '
-  'early are of other predictions than those that come late.';
-
-create or replace function pgscore_data._count_experiment_labels(this pgscore_data.experiment) returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-begin atomic
-  delete from pgscore_data.experiment_labels l using pgscore_data.monitor mo
-   where l.experiment_id = this.experiment_id and mo.model_id = this.model_id and l.day >= mo.sealed_before;
-  with counted as materialized (
-    select x.version_id, d.day, d.n_predictions, d.n_labeled, d.n_awaiting, mo.pairing, mo.label_delay, mo.time_zone,
-           coalesce(d.day in (date_trunc('day', this.started_at, mo.time_zone), date_trunc('day', this.stopped_at, mo.time_zone)), false)
-             as is_edge
-      from pgscore_data.experiment_version x
-      join pgscore_data.monitor mo on mo.model_id = this.model_id
-      join pgscore_data.day_labels d on d.version_id = x.version_id and d.segment_id = 0
-       and d.day >= date_trunc('day', this.started_at, mo.time_zone)
-     where x.experiment_id = this.experiment_id
-  ), labeled as materialized (
-    select c.version_id, c.day, greatest(e.run_id, 0) as run_id, count(*) as n
-      from counted c
-      -- The bounds of event_time are for the index. A day has more than 24 hours where clocks go back.
-      join pgscore_data.evaluation e on e.version_id = c.version_id and e.run_id is not null
-       and e.event_time between c.day and c.day + interval '26 hours' and e.day = c.day
-      left join pgscore_data.run r on r.run_id = e.run_id
-     -- A call is taken to be made at the time that it is for, as in _arm_predictions().
-     where c.is_edge and coalesce(r.snapshot_at, e.event_time) >= this.started_at
-       and coalesce(r.snapshot_at, e.event_time) < coalesce(this.stopped_at, 'infinity')
-     group by c.version_id, c.day, greatest(e.run_id, 0)
-  ), place as (
-    select distinct c.version_id, c.day, c.pairing, c.label_delay, p.key, p.event_time
-      from counted c
-      join pgscore_data.kept_prediction p
-        on p.version_id = c.version_id and p.event_time between c.day and c.day + interval '26 hours'
-       and date_trunc('day', p.event_time, c.time_zone) = c.day
-     cross join lateral (select case when p.run_id < 0 then p.event_time else p.made_at end as made_at) m
-     where c.is_edge and c.n_awaiting > 0 and m.made_at >= this.started_at and m.made_at < coalesce(this.stopped_at, 'infinity')
-       and not exists (select from pgscore_data.evaluation e
-                        where e.model_id = this.model_id and hash_array(e.key) = hash_array(p.key) and e.key = p.key
-                          and e.version_id = p.version_id and e.event_time = p.event_time and e.run_id is not null)
-  ), awaiting as (
-    select p.version_id, p.day, count(*) as n
-      from place p
-     where pgscore_data._closes_at(p.pairing, p.label_delay,
-             case when p.pairing = 'first'
-               then (select l.event_time from pgscore_data._last_place(p.version_id, p.key, p.event_time - interval '1 microsecond') l) end,
-             case when p.pairing in ('latest_before_label', 'latest')
-               then (select n.event_time from pgscore_data._next_place(p.version_id, p.key, p.event_time) n) end) > now()
-     group by p.version_id, p.day
-    union all
-    -- Which places of a block are superseded is not looked up: of a day no more wait than its cells say.
-    select c.version_id, c.day, sum(k.n_predictions - coalesce(l.n, 0))
-      from counted c
-      join pgscore_data.kept_run k on k.version_id = c.version_id and k.is_counted and k.event_time >= this.started_at
-       and k.event_time < coalesce(this.stopped_at, 'infinity') and date_trunc('day', k.event_time, c.time_zone) = c.day
-      left join labeled l on l.version_id = c.version_id and l.day = c.day and l.run_id = k.run_id
-     where c.is_edge group by c.version_id, c.day
-  ), own as (
-    select c.version_id, c.day, c.n_predictions, n.n_labeled, least(c.n_awaiting, n.n_awaiting) as n_awaiting
-      from counted c
-     cross join lateral (
-       select case when c.is_edge then coalesce((select sum(l.n) from labeled l where l.version_id = c.version_id and l.day = c.day), 0)
-                else c.n_labeled end as n_labeled,
-              case when c.is_edge then coalesce((select sum(a.n) from awaiting a where a.version_id = c.version_id and a.day = c.day), 0)
-                else c.n_awaiting end as n_awaiting) n
-  )
-  insert into pgscore_data.experiment_labels (experiment_id, version_id, day, n_labeled, n_awaiting, day_predictions)
-  select this.experiment_id, o.version_id, o.day, o.n_labeled, o.n_awaiting, o.n_predictions from own o
-  on conflict (experiment_id, version_id, day) do nothing;
-end;
-comment on function pgscore_data._count_experiment_labels(pgscore_data.experiment) is
-  'Counts for each day how many predictions of the versions of an experiment have a label or wait for one. On the days on which it began '
-  'and ended these are those that were made while it was open. Sealed days stay as they were counted.';
+  'early are of other predictions than those that come late. Of a day on which it started or stopped all predictions are asked for.';
 
 create or replace function pgscore_data._arm_predictions(this pgscore_data.experiment, from_day timestamptz, to_day timestamptz)
 returns table (version_id int, stage int, entity bigint, key text[], known_at timestamptz, made_at timestamptz, day timestamptz,

@@ -17,35 +17,18 @@ return coalesce(e.stopped_at <= now() - interval '90 days', false);
 comment on function pgscore_data._is_final(pgscore_data.experiment) is
   'Whether an experiment is judged no more, as it was stopped too long ago.';
 
-create or replace view pgscore_data.uncounted_version as
-select x.experiment_id, x.version_id
-  from pgscore_data.experiment_version x
-  join pgscore_data.experiment e using (experiment_id)
-  join pgscore_data.monitor mo using (model_id)
- where not exists (select from pgscore_data.experiment_labels l
-                    where l.experiment_id = x.experiment_id and l.version_id = x.version_id and l.n_labeled + l.n_awaiting > 0)
-   and exists (select from pgscore_data.cell_volume v
-                left join pgscore_data.experiment_labels l
-                  on l.experiment_id = x.experiment_id and l.version_id = x.version_id and l.day = v.day
-                where v.version_id = x.version_id and v.segment_id = 0 and v.day >= date_trunc('day', e.started_at, mo.time_zone)
-                  and v.day <= coalesce(e.stopped_at, 'infinity') and l.day_predictions is distinct from v.n_predictions);
-comment on view pgscore_data.uncounted_version is
-  'Versions of experiments of which no prediction was counted yet, and that have predictions for its days since it was last judged.';
-
 create or replace view pgscore_data.experiment_due as
 select e.experiment_id, j.judged_at, j.judge_seconds
   from pgscore_data.experiment e
   left join pgscore_data.experiment_judgement j using (experiment_id)
  where e.model_id not in (select u.model_id from pgscore_data.unread_labels u)
    and (not pgscore_data._is_final(e) or j.judged_at < e.stopped_at)
-   and (exists (select from pgscore_data.experiment_version x join pgscore_data.calibration_check c using (version_id)
-                 where x.experiment_id = e.experiment_id
-                   and (j.judged_at is null or c.changed_at > j.judged_at or j.judged_at < least(now(), e.stopped_at) - interval '1 day'
-                        or j.judged_at < e.until and e.until <= now()))
-        or exists (select from pgscore_data.uncounted_version u where u.experiment_id = e.experiment_id));
+   and exists (select from pgscore_data.experiment_version x join pgscore_data.calibration_check c using (version_id)
+                where x.experiment_id = e.experiment_id
+                  and (j.judged_at is null or c.changed_at > j.judged_at or j.judged_at < least(now(), e.stopped_at) - interval '1 day'
+                       or j.judged_at < e.until and e.until <= now()));
 comment on view pgscore_data.experiment_due is
-  'Experiments that are to be judged: their labels changed, a version has its first predictions, or a day has passed, after which older '
-  'days may be mature.';
+  'Experiments that are to be judged: their labels changed, or a day has passed, after which older days may be mature.';
 
 create or replace function pgscore_data._sample_ratio_p_value(this pgscore_data.experiment) returns double precision
 language sql stable
@@ -249,7 +232,6 @@ begin
   if not found or not pgscore_data._take_turn('cells') then
     return false;
   end if;
-  perform pgscore_data._count_experiment_labels(this);
   -- Of days that have no labels any more nothing is known.
   delete from pgscore_data.experiment_result r
    where r.experiment_id = this.experiment_id

@@ -14,8 +14,8 @@ return pgscore_data._detail_meanings() || '{
   "last_date": "The last day whose labels count; NULL: no day has them yet.",
   "n": "Labelled predictions that the metric rests on.",
   "entities": "How many entities they are of.",
-  "label_coverage": "Share of the predictions that were made in the experiment whose label was there at judged_at, of those that could '
-    'have one; NULL: there are none.",
+  "label_coverage": "Share of the predictions for the days of the experiment whose label is there, of those that can have one, also of '
+    'those that were made before the start or after the stop on these days; NULL: there are none.",
   "value": "The metric of this version.",
   "value_low": "Lower bound of its 95 % interval, for one look.",
   "value_high": "Upper bound.",
@@ -53,13 +53,14 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
          when r.version_id is not null then r.reason
          when exists (select from pgscore_data.unread_labels u where u.model_id = e.model_id and u.is_unreadable)
            then 'its labels are not judged, as their source cannot be read: pgscore.label_sources has the error'
-         when coalesce(c.n, 0) = 0 and (
-             exists (select from pgscore_data.uncounted_version u where u.experiment_id = e.experiment_id and u.version_id = x.version_id)
-             or exists (select from pgscore_data.scored y
-                         where y.version_id in (e.champion_version_id, x.version_id) and y.state = 'done' and not y.counted))
+         when coalesce(c.n, 0) = 0
+           and exists (select from pgscore_data.scored y
+                        where y.version_id in (e.champion_version_id, x.version_id) and y.state = 'done' and not y.counted)
            then 'its predictions are not counted yet, which a running service soon does'
          when coalesce(c.n, 0) = 0 then 'no prediction of it that a label can judge is for a day since the experiment began'
          when c.n_labeled = 0 then 'no label judges its predictions yet'
+         when exists (select from pgscore_data.experiment_due d where d.experiment_id = e.experiment_id)
+           then 'its labels are not judged yet, which a running service soon does'
          when exists (select from pgscore_data.experiment_day d where d.experiment_id = e.experiment_id and d.is_mature)
            then 'no labelled prediction of it counts: they were not made in the experiment, or are of entities of another version'
          else format('labels are not there yet: no day has those of %s %% of the predictions of every arm', 100 * mo.min_label_coverage)
@@ -82,8 +83,9 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
  cross join lateral (
    select sum(l.n_labeled) as n_labeled, sum(l.n_labeled + l.n_awaiting) as n,
           sum(l.n_labeled)::float8 / nullif(sum(l.n_labeled + l.n_awaiting), 0) as label_coverage
-     from pgscore_data.experiment_labels l
-    where l.experiment_id = e.experiment_id and l.version_id = x.version_id and l.day <= coalesce(e.stopped_at, 'infinity')) c;
+     from pgscore_data.day_labels l
+    where l.version_id = x.version_id and l.segment_id = 0 and l.day >= date_trunc('day', e.started_at, mo.time_zone)
+      and l.day <= coalesce(e.stopped_at, 'infinity')) c;
 comment on view pgscore_bi.experiment_results is
 'How the arms of an experiment do against its champion: a row for each version and metric. Predictions count that were made while the '
 'experiment was open, up to the newest day whose labels are there for every arm. Predictions of one entity are not taken for independent. '
