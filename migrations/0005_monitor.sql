@@ -803,6 +803,7 @@ create table pgscore_data.replay_month (
   run_id bigint not null references pgscore_data.replay on delete cascade,
   month timestamptz not null,
   in_training boolean,
+  is_live boolean not null default false,
   n_predictions bigint not null,
   n_labeled bigint not null,
   n_awaiting bigint not null,
@@ -812,11 +813,13 @@ create table pgscore_data.replay_month (
   n_true_positive bigint,
   sum_abs_error double precision,
   sum_error2 double precision,
-  unique nulls not distinct (run_id, month, in_training)
+  unique nulls not distinct (run_id, month, in_training, is_live)
 );
 comment on table pgscore_data.replay_month is 'What a replay came to, month by month.';
 comment on column pgscore_data.replay_month.in_training is
   'Whether its predictions are for a time before the version was trained; NULL: it does not say until when it was trained.';
+comment on column pgscore_data.replay_month.is_live is
+  'Whether the row is of the live predictions of the version that it is compared with, over the labels that judge both.';
 
 create unlogged table pgscore_data.replay_prediction (
   entity bigint not null,

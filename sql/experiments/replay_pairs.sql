@@ -125,17 +125,30 @@ declare
 begin
   delete from pgscore_data.replay_metric m where m.run_id = this_run;
   perform pgscore_data._pair_replay(this_run);
-  -- What a version was trained on tells nothing of how good it is.
-  with judged as materialized (
-    select false as is_other, p.entity, p.known_at, date_trunc('day', p.event_time, m.time_zone) as day, p.is_hit, p.is_positive,
-           p.said_positive, p.error, p.bin
+  with replayed as materialized (
+    select p.*, date_trunc('day', p.event_time, m.time_zone) as day, date_trunc('month', p.event_time, m.time_zone) as month
       from pgscore_data.replay_prediction p
      cross join (select o.time_zone from pgscore_data.version v join pgscore_data.monitor o using (model_id) where v.version_id = other) m
-     where p.known_at is not null and p.in_training is not true
-    union all
-    select true, hash_array_extended(e.key, 0), e.known_at, e.day, e.actual_class = e.predicted_class,
-           e.actual_class + 1 = x.positive_class, e.predicted_class + 1 = x.positive_class, e.score - e.actual, e.bin
+     where p.known_at is not null
+  ), live as materialized (
+    select hash_array_extended(e.key, 0) as entity, e.known_at, e.day, e.actual_class = e.predicted_class as is_hit,
+           e.actual_class + 1 = x.positive_class as is_positive, e.predicted_class + 1 = x.positive_class as said_positive,
+           e.score - e.actual as error, e.bin
       from pgscore_data.evaluation e join pgscore_data.execution x using (version_id) where e.version_id = other and e.run_id is not null
+  ), by_month as (
+    insert into pgscore_data.replay_month (run_id, month, in_training, is_live, n_predictions, n_labeled, n_awaiting, n_hits, n_positive,
+      n_said_positive, n_true_positive, sum_abs_error, sum_error2)
+    select this_run, p.month, p.in_training, true, count(*), count(*), 0, sum(l.is_hit::int), sum(l.is_positive::int),
+           sum(l.said_positive::int), sum((l.is_positive and l.said_positive)::int), sum(abs(l.error)), sum(l.error ^ 2)
+      from live l
+      join (select distinct on (r.entity, r.known_at) r.* from replayed r order by r.entity, r.known_at) p using (entity, known_at)
+     group by p.month, p.in_training
+  ), judged as materialized (
+    -- What a version was trained on tells nothing of how good it is.
+    select false as is_other, p.entity, p.known_at, p.day, p.is_hit, p.is_positive, p.said_positive, p.error, p.bin
+      from replayed p where p.in_training is not true
+    union all
+    select true, l.* from live l
   )
   insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin)
   select 0, j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin

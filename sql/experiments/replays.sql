@@ -11,7 +11,9 @@ declare
   version record := pgscore._ready_version(model);
   base constant text := regexp_replace(version.version_name, '@\d+$', '');
   written name := coalesce(target_schema, 'public');
-  view_name name := target;
+  -- As text: a name would be cut.
+  view_name constant text :=
+    coalesce(target::text, concat_ws('_', base, (select c.relname from pg_class c where c.oid = source), 'replay'));
   calls record;
   plan jsonb;
   submitted bigint;
@@ -21,6 +23,7 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'The window begins with from_time and ends before to_time.';
   end if;
   perform pgscore._refuse_run_options(rls, error_limit);
+  perform pgscore._refuse_long_target(view_name);
   if version.signature ->> 'task' in ('multi_target', 'multilabel') then
     raise notice 'model "%" gives several values a row: its replays are scored, and not compared', base using
       hint = 'The predictions are in <target>_history.';
@@ -30,8 +33,6 @@ begin
       raise exception 'key, event_time and column_map are about a source' using
         errcode = 'invalid_parameter_value', hint = 'Name it: source => ''table or view''; or leave them out to replay the calls.';
     end if;
-    view_name := coalesce(target, base || '_replay');
-    perform pgscore._refuse_long_target(view_name);
     calls := pgscore._create_calls_view(version.version_id, written, (view_name || '_calls')::name);
     perform pgscore._refuse_no_calls(version.version_id, version.version_name, calls.source, from_time, to_time);
     plan := pgscore._plan_source(calls.source, version.signature, '{prediction_id,asked_at,key}', 'event_time', calls.column_map);
@@ -43,7 +44,6 @@ begin
     end if;
     plan := pgscore._plan_source(source, version.signature, key, event_time, column_map);
   end if;
-  view_name := coalesce(view_name, format('%s_%s_replay', base, plan ->> 'name'));
   plan := plan || jsonb_build_object('window', jsonb_build_object('from', from_time, 'to', to_time));
   insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish,
     error_limit, is_replay)

@@ -63,7 +63,7 @@ return pgscore_data._metric_meanings() || '{
   "verdict": "What model_version is against other_version: better or worse where the interval leaves out 0, no_difference where it does '
     'not, insufficient_data with less than 30 predictions (for roc_auc, less than 10 of each class) on either side, or no label that '
     'judges both.",
-  "compared_at": "When they were compared; NULL: not yet.",
+  "compared_at": "When they were compared; NULL: not yet. After set_labels() the row is of the earlier labels until it is compared again.",
   "expected_mature_on": "Day by which the labels should be there, by the monitor''s label_maturity.",
   "median_label_delay_days": "Days from a prediction''s time to its label, at the median, as the upper end of a band of 1, 7, 30 or 90 '
     'days; NULL beyond.",

@@ -96,29 +96,41 @@ end
 $$;
 
 create or replace view pgscore_bi.replay_performance_monthly with (security_barrier) as
-select r.run_id as replay_run, m.name as model_name, v.number::bigint as model_version,
-       (r.month at time zone mo.time_zone)::date as window_date, r.month as window_start,
-       (date_trunc('month', r.month at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone as window_end,
-       null::text as segment_key, null::text as segment_value, r.in_training, r.n_predictions, r.n_labeled,
-       r.n_labeled::float8 / nullif(r.n_labeled + r.n_awaiting, 0) as label_coverage,
-       r.n_labeled > 0 and r.n_labeled >= mo.min_label_coverage * (r.n_labeled + r.n_awaiting) as is_mature, k.metric,
-       case k.metric
+with told as (
+  select r.*, v.model_id, v.number, k.metric, case k.metric
          when 'accuracy' then r.n_hits::float8 / nullif(r.n_labeled, 0)
          when 'precision_score' then r.n_true_positive::float8 / nullif(r.n_said_positive, 0)
          when 'recall_score' then r.n_true_positive::float8 / nullif(r.n_positive, 0)
          when 'f1_score' then 2.0::float8 * r.n_true_positive / nullif(r.n_positive + r.n_said_positive, 0)
          when 'mae' then r.sum_abs_error / nullif(r.n_labeled, 0)
          when 'rmse' then sqrt(r.sum_error2 / nullif(r.n_labeled, 0)) end as value
-  from pgscore_data.replay_month r
-  join pgscore_data.run using (run_id)
-  join pgscore_data.version v using (version_id)
+    from pgscore_data.replay_month r
+    join pgscore_data.run using (run_id)
+    join pgscore_data.version v using (version_id)
+    join pgscore_data.scored_version e using (version_id)
+    join pgscore_data.compared_kind k on k.task = e.task and k.metric <> 'roc_auc'
+)
+select r.run_id as replay_run, m.name as model_name, r.number::bigint as model_version,
+       (r.month at time zone mo.time_zone)::date as window_date, r.month as window_start, x.window_end,
+       null::text as segment_key, null::text as segment_value, r.in_training, r.n_predictions, r.n_labeled,
+       r.n_labeled::float8 / nullif(r.n_labeled + r.n_awaiting, 0) as label_coverage,
+       r.n_labeled > 0 and r.n_labeled >= mo.min_label_coverage * (r.n_labeled + r.n_awaiting) as is_mature, r.metric, r.value,
+       coalesce(p.from_time > r.month, false) or coalesce(p.to_time < x.window_end, false)
+         or count(*) over (partition by r.run_id, r.month, r.metric) > 1 as is_partial,
+       o.number::bigint as live_version, coalesce(l.n_labeled, 0) as n_live_labeled, l.value as live_value
+  from told r
+  join pgscore_data.replay p using (run_id)
   join pgscore_data.visible_model m using (model_id)
   join pgscore_data.monitor mo using (model_id)
-  join pgscore_data.scored_version e using (version_id)
-  join pgscore_data.compared_kind k on k.task = e.task and k.metric <> 'roc_auc';
+ cross join lateral (
+   select (date_trunc('month', r.month at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone as window_end) x
+  left join pgscore_data.version o on o.version_id = p.other_id
+  left join told l on l.is_live and (l.run_id, l.month, l.metric) = (r.run_id, r.month, r.metric)
+   and l.in_training is not distinct from r.in_training
+ where not r.is_live;
 comment on view pgscore_bi.replay_performance_monthly is
-'What replays came to by month, over all labels that judge a replayed prediction. The live versions have theirs in the views of '
-'performance.';
+'What replays came to by month, over all labels that judge a replayed prediction, and beside it what the champion came to live over those '
+'of them that judge both.';
 do $$
 begin
   perform pgscore_data._comment_columns('pgscore_bi.replay_performance_monthly', pgscore_data._detail_meanings() || '{
@@ -128,7 +140,11 @@ begin
     "n_predictions": "Replayed predictions without an error.",
     "n_labeled": "Those that a label judges.",
     "label_coverage": "Of the predictions that a label judges or may still judge, the share that one judges.",
-    "value": "The metric."
+    "value": "The metric.",
+    "is_partial": "Whether the row is of a part of the month: the window begins or ends in it, or the version was trained in it.",
+    "live_version": "The version that was champion when the replay was asked for; NULL: it is not compared yet.",
+    "n_live_labeled": "Labels that judge both a replayed and a live prediction.",
+    "live_value": "The metric of the live predictions of live_version over these labels."
   }');
 end
 $$;

@@ -17,8 +17,9 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
     optional: true,
   },
   'replay-months': {
-    text: `select r.model_version, r.window_date, r.in_training, r.n_predictions, r.n_labeled, r.is_mature, r.metric, r.value
-             from pgscore_bi.replay_performance_monthly r
+    text: `select r.model_version, r.window_date, r.in_training, r.n_predictions, r.n_labeled, r.is_mature, r.metric, r.value,
+                  r.is_partial, r.live_version, r.n_live_labeled, r.live_value, w.from_time, w.to_time
+             from pgscore_bi.replay_performance_monthly r join pgscore_data.replay w on w.run_id = r.replay_run
             where r.model_name = $1
               and r.replay_run = (select max(c.replay_run) from pgscore_bi.version_comparison c where c.model_name = $1 and c.is_replayed)
             order by r.window_date, r.in_training, r.metric limit 2000`,

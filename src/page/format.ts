@@ -24,6 +24,11 @@ export function decimal(value: number | null | undefined): string {
   return value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3);
 }
 
+/** From a lower bound to an upper one; empty where there is none. */
+export function interval(low: number | null, high: number | null): string {
+  return low === null ? '' : `${decimal(low)} to ${decimal(high)}`;
+}
+
 /** A day, or a month where `month` says so. */
 export function day(text: string | null | undefined, month = false): string {
   const [year, number, date] = (text ?? '').slice(0, 10).split('-');

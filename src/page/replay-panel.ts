@@ -1,6 +1,6 @@
 import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
-import { count, day, decimal } from './format.ts';
+import { count, day, decimal, interval, moment } from './format.ts';
 import { isUnripe, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody, type Plot } from './panel.ts';
@@ -12,8 +12,6 @@ type Data = {
   readonly rows: readonly Row[];
   /** Of the newest replay. */
   readonly months: readonly Row[];
-  /** What the champion came to live. */
-  readonly live: readonly Row[];
 };
 
 const IN_TRAINING: Readonly<Record<string, string>> = { none: 'no', left_out: 'left out', unknown: 'not known' };
@@ -27,46 +25,69 @@ export const replayPanel = (): Panel<ModelContext> =>
     depends: ({ model, address }) => [model, address.metric],
     load: async ({ model, task, hasScore }) => {
       const rows = await ask('replays', { model });
-      const [newest] = rows;
-      if (newest === undefined) return undefined;
-      if (!hasScore || task === 'unjudged') return { rows, months: [], live: [] };
-      const versions = text(newest, 'other_version');
-      const [months, live] = await Promise.all([
-        ask('replay-months', { model }),
-        ask(`performance-${task}-month`, { model, versions }),
-      ]);
-      return { rows, months, live };
+      if (rows.length === 0) return undefined;
+      return { rows, months: hasScore && task !== 'unjudged' ? await ask('replay-months', { model }) : [] };
     },
-    draw: (body, data, { task, address }) => {
-      const judged = data.months.filter((row) => number(row, 'value') !== null);
+    draw: (body, { rows, months }, { task, address }) => {
+      const judged = months.filter((row) => number(row, 'value') !== null);
       const metric = judgedMetric(judged, task, address.metric);
-      if (metric !== undefined) body.plot(plotOf(data, metric));
+      if (metric !== undefined) {
+        sayWindow(body, judged);
+        body.plot(
+          plotOf(
+            months.filter((row) => row['metric'] === metric.column),
+            metric,
+          ),
+        );
+      }
       const caption = 'Replays against the champion, the newest first, with 95 % intervals';
-      body.add(cardTable(tableOf(caption, fieldsOf(task), data.rows)));
-      sayTraining(body, data.rows);
+      body.add(cardTable(tableOf(caption, fieldsOf(task), rows)));
+      sayTraining(body, rows);
     },
   });
 
-function plotOf({ rows, months, live }: Data, metric: Metric): Plot {
-  const of = months.filter((row) => row['metric'] === metric.column);
-  const [first, last] = [of[0], of.at(-1)].map((row) => text(row, 'window_date'));
-  const version = number(of[0], 'model_version') ?? 1;
-  const other = number(rows[0], 'other_version') ?? 1;
+/** From when to when the newest replay goes, and which months it has in part. */
+function sayWindow(body: PanelBody, months: readonly Row[]): void {
+  const [row] = months;
+  const [from, to] = [text(row, 'from_time'), text(row, 'to_time')];
+  const begins = from === '' ? 'the first row' : moment(from);
+  const ends = to === '' ? 'the last row' : moment(to);
+  const parts = new Set(months.filter(isPartial).map((month) => day(text(month, 'window_date'), true)));
+  const partly = parts.size === 0 ? '' : ` Of ${[...parts].join(', ')} it has a part: its point is hollow.`;
+  const lived = row?.['live_version'] === null ? '' : ' The live line is over the labels that judge both.';
+  body.say(`The newest replay goes from ${begins} to ${ends}.${partly}${lived}`);
+}
+
+function plotOf(months: readonly Row[], metric: Metric): Plot {
+  const version = number(months[0], 'model_version') ?? 1;
+  const live = number(months[0], 'live_version');
   const points = (some: readonly Row[], column: string): Series['points'] =>
-    some.map((row) => ({ date: text(row, 'window_date'), value: number(row, column), unripe: isUnripe(row) }));
-  const trained = of.filter((row) => row['in_training'] === true);
-  const replayed = of.filter((row) => row['in_training'] !== true);
-  const lived = live.filter(
-    (row) => text(row, 'window_date') >= (first ?? '') && text(row, 'window_date') <= (last ?? ''),
-  );
+    some.map((row) => ({
+      date: text(row, 'window_date'),
+      value: number(row, column),
+      unripe: isPartial(row) || isUnripe(row),
+    }));
+  const trained = months.filter((row) => row['in_training'] === true);
+  const replayed = months.filter((row) => row['in_training'] !== true);
   const series: Series[] = [
     { label: `version ${version}, replayed`, colour: colourOf(version), points: points(replayed, 'value') },
     { label: 'in training', colour: colour('quiet'), points: points(trained, 'value'), dashed: true },
-    { label: `version ${other}, live`, colour: colourOf(other), points: points(lived, metric.column) },
+    {
+      label: `version ${live ?? ''}, live`,
+      colour: live === version ? colour('ink') : colourOf(live ?? 1),
+      points: points(
+        // A month in which the version was trained has two rows.
+        months.filter(
+          (row, at) => row['live_value'] !== null && row['window_date'] !== months[at - 1]?.['window_date'],
+        ),
+        'live_value',
+      ),
+      dashed: true,
+    },
   ];
   const format = (value: number | null): string => write(metric, value);
   return {
-    label: `${metric.title} of the newest replay of version ${version}, by month, and of version ${other} live`,
+    label: `${metric.title} of the newest replay of version ${version}, by month, and of the champion live over the same labels`,
     config: timePlot({
       series: series.filter(({ points: some }) => some.length > 0),
       format,
@@ -76,18 +97,27 @@ function plotOf({ rows, months, live }: Data, metric: Metric): Plot {
     }),
     table: {
       caption: `${metric.title} of the newest replay by month`,
-      columns: ['Version', 'Month', 'In training', ...['Predictions', 'Labelled', metric.title].map(numeric)],
-      rows: of.map((row) => [
+      columns: [
+        'Version',
+        'Month',
+        'In training',
+        ...['Predictions', 'Labelled', metric.title, 'Of both', 'Live'].map(numeric),
+      ],
+      rows: months.map((row) => [
         text(row, 'model_version'),
-        day(text(row, 'window_date'), true),
+        `${day(text(row, 'window_date'), true)}${isPartial(row) ? ', a part' : ''}`,
         row['in_training'] === null ? 'not known' : row['in_training'] === true ? 'yes' : 'no',
         count(number(row, 'n_predictions')),
         count(number(row, 'n_labeled')),
         format(number(row, 'value')),
+        count(number(row, 'n_live_labeled')),
+        format(number(row, 'live_value')),
       ]),
     },
   };
 }
+
+const isPartial = (row: Row): boolean => row['is_partial'] === true;
 
 const fieldsOf = (task: Task): Field[] => [
   ['Version', (row) => `${text(row, 'model_version')}, replay`],
@@ -95,17 +125,12 @@ const fieldsOf = (task: Task): Field[] => [
   ['Metric', (row) => titleOf(task, text(row, 'metric'))],
   ['Verdict', (row) => comparisonChip(text(row, 'verdict'), text(row, 'undefined_reason') || text(row, 'verdict'))],
   [numeric('Difference'), (row) => decimal(number(row, 'difference'))],
-  [numeric('Interval'), intervalOf],
+  [numeric('Interval'), (row) => interval(number(row, 'ci_low'), number(row, 'ci_high'))],
   [numeric('Value'), (row) => decimal(number(row, 'value_a'))],
   [numeric('The other’s'), (row) => decimal(number(row, 'value_b'))],
   ['Predictions for', daysOf],
   ['In training', (row) => IN_TRAINING[text(row, 'in_training')] ?? ''],
 ];
-
-function intervalOf(row: Row): string {
-  const low = number(row, 'ci_low');
-  return low === null ? '' : `${decimal(low)} to ${decimal(number(row, 'ci_high'))}`;
-}
 
 function daysOf(row: Row): string {
   const first = text(row, 'first_date');

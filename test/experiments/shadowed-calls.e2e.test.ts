@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { deployBytes } from '../support/deploy.ts';
+import { refusal } from '../support/refusal.ts';
 import { endOfRun, scoreTable, type RunState } from '../support/run.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -224,6 +225,38 @@ describe('a replay over a table', () => {
       error: `"alice.trips" has no row for a time${named}`,
       remedy: expect.stringContaining('from_time and to_time'),
     });
+  });
+
+  test('a default target that is too long is refused by its whole name', async () => {
+    const source = `trips_${'x'.repeat(55)}`;
+    const create = `create table ${source} (like trips including all)`;
+    await alice.query(create);
+    const { message } = await refusal(
+      alice,
+      `select pgscore.replay('far', source => '${source}', event_time => 'due')`,
+    );
+    expect(message).toBe(`target name "far_${source}_replay" is longer than 55 bytes`);
+  });
+
+  test('a part of a month is marked, and stands beside the live predictions of that part only', async () => {
+    expect(await scoreTable(alice, 'near', 'trips', { event_time: 'due', target: 'near_live' })).toMatchObject({
+      state: 'done',
+    });
+    await alice.query(`
+      create table near_truth as select id, h.score + case when id < 24 then 3 else 1 end as y, t.due + interval '1 hour' as at
+        from near_live_history h join trips t using (id);
+      alter table near_truth add primary key (id)`);
+    await alice.query(`select pgscore.set_labels('near', 'near_truth', label => 'y', known_at => 'at')`);
+    const { run } = await replay(`'near', to_time => '2026-01-02Z'`);
+    const months = `select is_partial, n_labeled::int as n, value, live_version::int as live, n_live_labeled::int as n_live, live_value
+        from pgscore_bi.replay_performance_monthly where replay_run = $1 and metric = 'mae'`;
+    const row = await waitFor(
+      async () => (await superuser.query(months, [run])).rows.find(({ n_live: n }) => n > 0) as unknown,
+      { message: 'the comparison of the replay' },
+    );
+    expect(row).toEqual({ is_partial: true, n: 23, value: 3, live: 1, n_live: 23, live_value: 3 });
+    const live = `select mae from pgscore_bi.regression_performance_monthly where model_name = 'near' and segment_key is null`;
+    expect((await superuser.query(live)).rows).toEqual([{ mae: (23 * 3 + 177) / 200 }]);
   });
 
   test('a replay stays compared with the champion of when it was asked for', async () => {

@@ -22,18 +22,18 @@ async function addReplay(superuser: Client, run: number, mae: number, trainedUnt
     select (jsonb_populate_record(r, jsonb_build_object('run_id', current_setting('test.run')::int, 'is_replay', true, 'publish', false, 'counted', true, 'kept', true, 'version_id',
              (select v.version_id from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = 'fare' and v.number = 2)))).*
       from pgscore_data.run r where r.state = 'done' limit 1;
-    insert into pgscore_data.replay (run_id, compared_at, compare_seconds, other_id, n_days, first_day, last_day)
-    select current_setting('test.run')::int, now() + interval '1 hour', 1, v.version_id, 59, '2026-02-01', '2026-03-30'
+    insert into pgscore_data.replay (run_id, to_time, compared_at, compare_seconds, other_id, n_days, first_day, last_day)
+    select current_setting('test.run')::int, '2026-03-15 00:00+00', now() + interval '1 hour', 1, v.version_id, 59, '2026-02-01', '2026-03-14'
       from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = 'fare' and v.number = 1;
     insert into pgscore_data.replay_metric
     select current_setting('test.run')::int, x.metric, x.value, x.value - 0.1, x.value + 0.1, 400, 3, 2.9, 3.1, 400, 0.5, true
       from (values ('mae', current_setting('test.mae')::float8), ('rmse', 4)) x (metric, value);
-    insert into pgscore_data.replay_month (run_id, month, in_training, n_predictions, n_labeled, n_awaiting, sum_abs_error, sum_error2)
-    select current_setting('test.run')::int, m, m < '2026-02-01', 100, 100, 0, 100 * extract(month from m), 400
-      from generate_series('2026-01-01'::timestamptz, '2026-03-01', '1 month') m`);
+    insert into pgscore_data.replay_month (run_id, month, in_training, is_live, n_predictions, n_labeled, n_awaiting, sum_abs_error, sum_error2)
+    select current_setting('test.run')::int, m, m < '2026-02-01', l, 100, 100, 0, 100 * (extract(month from m) + l::int / 2.0), 400
+      from generate_series('2026-01-01'::timestamptz, '2026-03-01', '1 month') m cross join (values (true), (false)) x (l)`);
 }
 
-export function replays({ page, show, rowsOf }: Stage): void {
+export function replays({ page, show }: Stage): void {
   describe('replays on the page', () => {
     test('are compared with the champion, marked, with their window and whether training is left out; the newest first', async () => {
       await show('#/model/fare');
@@ -47,7 +47,7 @@ export function replays({ page, show, rowsOf }: Stage): void {
         interval,
         its,
         '3.000',
-        '1 Feb 2026 to 30 Mar 2026',
+        '1 Feb 2026 to 14 Mar 2026',
         'left out',
       ];
       const shown = await numbersIn(page, 'replays', 1);
@@ -62,24 +62,26 @@ export function replays({ page, show, rowsOf }: Stage): void {
       expect(await page.locator('#comparison').textContent()).not.toContain('replay');
     });
 
-    test('the newest by month, with those of its training apart, beside the champion live', async () => {
+    test('the newest by month: its training apart, the champion live over the same labels, and which month it has in part', async () => {
       await show('#/model/fare');
       const drawn = await drawnIn(page, 'replays');
       const first = (month: number): number => Date.UTC(2026, month - 1, 1);
-      const rows = await rowsOf<{ mae: number }>(
-        `select mae from pgscore_bi.regression_performance_monthly where model_name = 'fare' and model_version = 1 and segment_key is null order by window_date`,
-      );
+      const points = (months: readonly number[], more = 0) =>
+        months.map((month) => ({ x: first(month), y: month + more }));
       expect(Object.fromEntries(drawn.map(({ label, data }) => [label, data]))).toEqual({
-        'version 2, replayed': [2, 3].map((month) => ({ x: first(month), y: month })),
-        'in training': [{ x: first(1), y: 1 }],
-        'version 1, live': rows.map(({ mae }, at) => ({ x: first(at + 1), y: mae })),
+        'version 2, replayed': points([2, 3]),
+        'in training': points([1]),
+        'version 1, live': points([1, 2, 3], 0.5),
       });
       const months = await numbersIn(page, 'replays', 0);
-      expect(months.map(([, month, trained]) => [month, trained])).toEqual([
-        ['Jan 2026', 'yes'],
-        ['Feb 2026', 'no'],
-        ['Mar 2026', 'no'],
+      expect(months.map(([, month, trained, , labelled, , both]) => [month, trained, labelled, both])).toEqual([
+        ['Jan 2026', 'yes', '100', '100'],
+        ['Feb 2026', 'no', '100', '100'],
+        ['Mar 2026, a part', 'no', '100', '100'],
       ]);
+      expect(await page.locator('#replays').textContent()).toMatch(
+        /goes from the first row to 15 Mar 2026, \d\d:\d\d\. Of Mar 2026 it has a part: its point is hollow\. The live line is over the labels that judge both\./,
+      );
     });
 
     test('are not shown of a model that has none', async () => {
