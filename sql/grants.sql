@@ -103,7 +103,7 @@ begin
   for this in
     select p.oid from pg_proc p
      where p.pronamespace = 'pgscore_data'::regnamespace and p.proname = any (
-       '{_wake,_audit,_create_native,_drop_functions,_known_verdicts,_stop_due_experiments,
+       '{_wake,_audit,_create_native,_drop_functions,_known_verdicts,_worse_metrics,_stop_due_experiments,
          _create_generation,_index_generation,_drop_generation,_fold_generation,_prune_history,_begin_publication,
          _drop_handle,_reads_source,_fire_function,_arms_of_run,_finish_arms,
          _skip_past_backlog,_shadows_due,_claim_shadow,_shadowed_calls,_renew_shadow,_finish_shadow,_fail_shadow,

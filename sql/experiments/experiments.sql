@@ -21,7 +21,8 @@ select m.name as model, e.kind, e.stopped_at is null as is_running, pgscore_mode
       from pgscore_data.experiment_arm a where a.experiment_id = e.experiment_id and e.kind = 'shadow' having count(*) > 0) c on true
   left join lateral (select sum(x.without_key)::bigint as without_key from pgscore_data.experiment_calls x
                       where x.experiment_id = e.experiment_id) k on true;
-comment on view pgscore.experiments is 'Which versions answer, or answered, for which share of entities beside the champion.';
+comment on view pgscore.experiments is
+  'Which versions answer, or answered, for which share of entities beside the champion; of all models, as pgscore.models lists them.';
 comment on column pgscore.experiments.model is 'Name of the model.';
 comment on column pgscore.experiments.kind is 'canary, ab or shadow, as in start_experiment().';
 comment on column pgscore.experiments.is_running is 'Whether it was not stopped yet.';

@@ -1,5 +1,21 @@
 -- Which version is surely better than the champion, and may be promoted.
 
+create or replace function pgscore_data._worse_metrics(this_version int, champion int)
+returns table (metric text, target text, said_by text)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select k.metric, p.target, e.said_by
+    from pgscore_data.version_pair p
+    join (select c.task, c.metric from pgscore_data.compared_kind c
+          union select c.task, c.metric from pgscore_data.experiment_metric c) k using (task)
+   cross join lateral pgscore_data._evidence(p.version_id, p.other_id, 0, k.metric, 30) e
+   where p.of_version = this_version and p.of_other = champion and p.compared_with = 'champion' and e.verdict = 'worse'
+   order by p.target, k.metric
+$$;
+comment on function pgscore_data._worse_metrics(int, int) is
+  'By which metrics a version is surely worse than the champion, and what says so.';
+
 create or replace function pgscore_data._better_versions(this_model int, champion int, metric text)
 returns table (model_version bigint, target text, size double precision, since date, sentence text)
 language sql stable security definer
@@ -13,18 +29,10 @@ as $$
      where p.model_id = $1 and p.of_other = $2 and p.compared_with = 'champion' and e.verdict = 'better' and e.doubt is null
   ), newest as materialized (
     select distinct b.version_id, b.number from better b order by b.number desc limit 5
-  ), worse as materialized (
-    select p.of_version as version_id
-      from newest n
-      join pgscore_data.version_pair p on p.of_version = n.version_id and p.of_other = $2 and p.compared_with = 'champion'
-      join (select c.task, c.metric from pgscore_data.compared_kind c
-            union select c.task, c.metric from pgscore_data.experiment_metric c) k using (task)
-     cross join lateral pgscore_data._evidence(p.version_id, p.other_id, 0, k.metric, 30) x
-     where x.verdict = 'worse'
   ), passed as (
     select n.version_id
       from newest n
-     where n.version_id not in (select w.version_id from worse w)
+     where not exists (select from pgscore_data._worse_metrics(n.version_id, $2))
        and not exists (
          select from pgscore_data.gate g cross join lateral pgscore_data._judge_comparison(g, n.version_id) j
           where g.model_id = $1 and g.kind <> 'golden' and not j.passed)

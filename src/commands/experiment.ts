@@ -121,15 +121,14 @@ function addResults(experiment: Command): void {
   databaseCommand(experiment, 'results')
     .summary('which arm is better')
     .description(
-      'Tells how the arms of the newest experiment of a model do against its champion, with a verdict for each metric.',
+      'Tells how the arms of the experiments of a model do against its champion, the newest first, with a verdict for each metric. ' +
+        'A gate goes by the newest one that has labels enough, and names it.',
     )
     .argument('<model>', 'such as churn')
     .action(async (model: string, _options, command: Command) => {
       const { flags, output } = invocation(command);
-      const text = `select model_version, metric, n, value, difference, always_valid_low, always_valid_high, verdict, reason
-          from pgscore_bi.experiment_results r
-         where model_name = $1 and experiment = (select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)
-         order by is_champion, model_version desc, metric`;
+      const text = `select experiment, model_version, metric, n, value, difference, always_valid_low, always_valid_high, verdict, reason
+          from pgscore_bi.experiment_results where model_name = $1 order by experiment desc, is_champion, model_version desc, metric`;
       const { rows, empty } = await inDatabase(flags, async (client) => {
         const results = await client.query<Row>(text, [model]);
         const known = await client.query(EXPERIMENTS, [model]);
