@@ -19,7 +19,10 @@ with judged as materialized (
    cross join lateral (
      select x.run_id, x.state, x.rows_done, x.rows_failed, x.error_code, coalesce(x.finished_at, x.requested_at) as ended_at
        from pgscore_data.run x
-      where x.version_id = j.version_id and x.state in ('done', 'failed') and not x.is_replay order by x.run_id desc limit 1) r
+      where x.version_id = j.version_id and x.state in ('done', 'failed') and not x.is_replay
+        -- Nothing scores again what a watch that is gone could not.
+        and (x.watch_id is null or exists (select from pgscore_data.watch w where w.watch_id = x.watch_id))
+      order by x.run_id desc limit 1) r
 ), alert as materialized (
   select a.*, (a.since at time zone j.time_zone)::date as since_date
     from judged j join pgscore_data.alert a on a.model_id = j.model_id and a.version_id in (0, j.version_id)

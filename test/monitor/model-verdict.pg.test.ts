@@ -156,6 +156,11 @@ test('failed rows and failed runs weigh more than a month to be watched, and bot
   const failedRun = await verdictOf('runs');
   expect(failedRun).toMatchObject({ verdict: 'act', cause: 'run_failed', since: '2024-06-01', failed_share: null });
   expect(failedRun.sentence).toMatch(/^Run \d+ failed on 1 Jun 2024: source_missing\.$/);
+  // Of a watch that is gone.
+  await superuser.query(`update pgscore_data.run set watch_id = 9999 where state = 'failed' and version_id = $1`, [
+    model.versionId,
+  ]);
+  expect(await verdictOf('runs')).toMatchObject({ verdict: 'act', cause: 'rows_failed' });
 });
 
 test('labels that are due and not there are told, with the share that is', async () => {
