@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { ALLOWED } from '../../src/onnx/extensions.ts';
-import { CASES } from '../models/hostile-nodes/changes.ts';
+import { CASES, type Case } from '../models/hostile-nodes/changes.ts';
 import type { Answer, Outcome } from '../models/hostile-nodes/try-main.ts';
+import { oneIn } from '../support/night.ts';
 
 type Tried = Outcome | { readonly died: string };
 
@@ -46,8 +47,11 @@ async function tryAll(numbers: readonly number[], fill: number): Promise<Map<str
 const isReady = (tried: Tried | undefined): tried is Extract<Outcome, { alone: unknown }> =>
   tried !== undefined && 'alone' in tried;
 
-const first = await tryAll([...CASES.keys()], 0x55);
-const ready = CASES.flatMap(({ name }, number) => (isReady(first.get(name)) ? [number] : []));
+const isSound = ({ name }: Case): boolean => !name.includes(',');
+const some = new Set(oneIn(10, [...CASES.keys()]));
+const asked = [...CASES.keys()].filter((number) => some.has(number) || isSound(CASES[number]!));
+const first = await tryAll(asked, 0x55);
+const ready = asked.filter((number) => isReady(first.get(CASES[number]!.name)));
 const second = await tryAll(ready, 0xaa);
 
 /** Names of cases of whose outcome this is not so. */
@@ -95,7 +99,7 @@ describe('a node that is as it should be, but for one thing', () => {
   });
 
   test('says nothing that stood in memory before', () => {
-    expect(ready.length).toBeGreaterThan(CASES.length / 4);
+    expect(ready.length).toBeGreaterThan(asked.length / 4);
     const isTheSame = (tried: Tried, name: string): boolean => {
       const again = second.get(name);
       return (

@@ -4,8 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 import { loadFlights } from '../../src/commands/demo/flights.ts';
+import { failureOf, failureText } from '../../src/commands/failure.ts';
+import { allInputs } from '../../src/commands/sql/inputs.ts';
+import { Shell } from '../../src/commands/sql/shell.ts';
 import { ident } from '../../src/lib/text.ts';
-import { runCli, type Said } from '../commands/run-cli.ts';
+import { connectAsPerson } from '../../src/postgres/connect.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { deployModel } from '../support/deploy.ts';
 import { expectCommitted } from '../support/committed.ts';
@@ -102,9 +105,20 @@ async function settled(sql: string): Promise<void> {
   await waitFor(done, { message: 'labels to be counted', timeout: 100_000 });
 }
 
-function run({ sql, asSuperuser }: Block): Promise<Said> {
+/** What the shell of `pgscore sql` prints of a block, and its error. */
+async function run({ sql, asSuperuser }: Block): Promise<{ stdout: string; failure: string | undefined }> {
   const url = asSuperuser ? database.url() : database.url(you);
-  return runCli(['sql'], { url, input: sql.replaceAll(/\bto you\b/g, `to "${you.user}"`) });
+  const client = await connectAsPerson({ url, applicationName: 'pgscore sql' });
+  let stdout = '';
+  const shell = new Shell(client, (line) => (stdout += `${line}\n`));
+  try {
+    for (const input of allInputs(sql.replaceAll(/\bto you\b/g, `to "${you.user}"`))) await shell.run(input);
+    return { stdout, failure: undefined };
+  } catch (error) {
+    return { stdout, failure: failureText(failureOf(error)) };
+  } finally {
+    await client.end();
+  }
 }
 
 /** Whether a shown number is the number that came, but for its last digits. */
@@ -126,8 +140,8 @@ test.each(blocks.map((block) => [`${block.page}:${block.line}`, block] as const)
   if (prepared !== block.page) await preparePage(block.page, await database.client(you), superuser);
   prepared = block.page;
   await settled(block.sql);
-  const { exit, stdout, stderr } = await run(block);
-  expect({ exit, stderr }).toEqual({ exit: block.fails ? 1 : 0, stderr: block.fails ? expect.any(String) : stderr });
+  const { stdout, failure } = await run(block);
+  expect(failure).toEqual(block.fails ? expect.any(String) : undefined);
   if (block.shown === undefined || block.varies || block.fails) return;
   const output = resultOf(stdout);
   outputs.set(block.sql, output);

@@ -9,8 +9,8 @@ export type FreshCluster = {
   url(database: string, user?: string): string;
   /** Runs statements as the superuser, in `postgres` unless another database is named. */
   run(sql: string, database?: string): Promise<Record<string, unknown>[]>;
-  /** Creates a database, owned by `owner` where one is given, and returns its name. */
-  createDatabase(owner?: string): Promise<string>;
+  /** Creates a database, owned by `owner` where one is given, as a copy of `template` where one is given, and returns its name. */
+  createDatabase(owner?: string, template?: string): Promise<string>;
   /** Creates a login without privileges, or with those given, and returns its name. */
   createLogin(privileges?: string): Promise<string>;
 };
@@ -26,9 +26,9 @@ export async function freshCluster(): Promise<FreshCluster> {
   return {
     run,
     url: (database, user) => server.url(database, user === undefined ? undefined : { user, password: PASSWORD }),
-    createDatabase: async (owner = 'postgres') => {
+    createDatabase: async (owner = 'postgres', template = 'template1') => {
       const name = `database_${(count += 1)}`;
-      await run(`create database ${ident(name)} owner ${ident(owner)}`);
+      await run(`create database ${ident(name)} owner ${ident(owner)} template ${ident(template)} strategy file_copy`);
       return name;
     },
     createLogin: async (privileges = '') => {

@@ -4,6 +4,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, deployModel, submitDeploy } from '../support/deploy.ts';
 import { hostileBytes, hostileModels } from '../support/golden-models.ts';
 import { DataType, int32, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { oneIn } from '../support/night.ts';
 import { childrenOf } from '../support/processes.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreTable } from '../support/run.ts';
@@ -22,6 +23,11 @@ const READABLE = new Set(['names_not_json.onnx']);
 const nameOf = (file: string): string => file.replace('.onnx', '');
 const usable = ({ file, outcome }: (typeof hostileModels)[number]): boolean =>
   outcome === 'usable' || READABLE.has(file);
+
+/** Those that might hang a process or end it, and some: test/check/hostile has all of them without a process. */
+const DEADLY = /bomb|nesting|huge|endless|overflowing|tree_feature/;
+const some = new Set(oneIn(8, hostileModels));
+const asked = hostileModels.filter((model) => DEADLY.test(model.file) || some.has(model));
 
 type Verdict = { state: string; reason_code: string | null; reason: string | null; remedy: string | null };
 
@@ -44,7 +50,7 @@ async function verdictOn(file: string, options: Record<string, unknown> = {}): P
 }
 
 describe('a model with one thing wrong', () => {
-  const refused = hostileModels.filter((model) => !usable(model) && model.file !== 'empty.onnx');
+  const refused = asked.filter((model) => !usable(model) && model.file !== 'empty.onnx');
   test.each(refused.map(({ file, wrong }) => [file, wrong]))('is rejected with a reason: %s, %s', async (file) => {
     const verdict = await verdictOn(file);
     expect(verdict).toMatchObject({
@@ -68,7 +74,7 @@ describe('a model with one thing wrong', () => {
     },
   );
 
-  test.each(hostileModels.filter(usable).map(({ file }) => [file]))(
+  test.each(asked.filter(usable).map(({ file }) => [file]))(
     'is ready though it looks strange: %s',
     async (file) => {
       expect(await verdictOn(file)).toMatchObject({ state: 'ready', reason: null });

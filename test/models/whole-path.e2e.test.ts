@@ -6,6 +6,7 @@ import { cloneDatabase } from '../support/database.ts';
 import { deployBytes, submitDeploy } from '../support/deploy.ts';
 import { besideGolden, goldenBytes, goldenModels, goldenRows, type GoldenModel } from '../support/golden-models.ts';
 import { loadRows } from '../support/load-rows.ts';
+import { oneIn } from '../support/night.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
@@ -118,12 +119,7 @@ function haveNearProbabilities(one: Answer, other: Answer): boolean {
   return classes.every((label) => areNear(some[label] ?? null, others[label] ?? null));
 }
 
-/** Older servers are asked about some; what each makes of an operator, to-sql/operators asks all of them. */
-const SOME = ['air_time_spring', 'tied_forest', 'logistic_pipeline', 'hist_gradient_boosting', 'iris_multiclass', 'typed_inputs'];
-const asked =
-  process.env['PGSCORE_TEST_PG'] === undefined ? goldenModels : goldenModels.filter(({ name }) => SOME.includes(name));
-
-describe.each(asked.map((model) => [model.name, model] as const))('%s', (_, model) => {
+describe.each(oneIn(2, goldenModels).map((model) => [model.name, model] as const))('%s', (_, model) => {
   const rows = goldenRows(model);
   let predictions: JsonRow[];
 

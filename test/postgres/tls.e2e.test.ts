@@ -145,10 +145,10 @@ whereOpenssl('a table is scored over TLS alone', async () => {
   });
   await deployLogistic(await database.client('ada'));
   const owner = await database.client('alice');
-  await createSource(owner, 'big', 20_000);
+  await createSource(owner, 'big', 2_000);
   const { run, state } = await scoreTable(owner, 'logistic', 'big', { target: 'big_scores' });
   expect(state).toBe('done');
-  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: 20_000 }] });
+  await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: 2_000 }] });
   const { rows } = await (
     await database.client()
   ).query(

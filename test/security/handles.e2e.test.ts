@@ -201,7 +201,7 @@ describe('a requester who changes her handle', () => {
 
   test("of a large table into a view with the reader's rights is refused before it is read", async () => {
     await alice.query(`create table large (id int primary key, a real, filler text);
-      insert into large select i, i, repeat('x', 400) from generate_series(1, 20000) i`);
+      insert into large select i, i, repeat('x', 400) from generate_series(1, 10000) i`);
     await alice.query('begin');
     const run = await submitRun(alice, 'same', 'large');
     const { rows } = await alice.query<{ name: string }>(

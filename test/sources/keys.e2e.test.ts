@@ -149,7 +149,7 @@ describe('a key that does not identify rows fails the run, and what was publishe
 
   test('twice the same, in a table that is scored in shards', async () => {
     await alice.query(`create table many (id int, a real, filler text);
-      insert into many select i, i, repeat('x', 400) from generate_series(1, 20000) i; insert into many values (77, 0, '')`);
+      insert into many select i, i, repeat('x', 400) from generate_series(1, 10000) i; insert into many values (77, 0, '')`);
     const run = await scoreTable(alice, 'same', 'many', { key: 'id' });
     expect(run).toMatchObject({
       state: 'failed',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
-import { deployOptions, goldenBytes, goldenModels } from '../support/golden-models.ts';
+import { oneIn } from '../support/night.ts';
 import { classic, DataType, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 import { clientAmongTraps } from '../support/operators-in-wait.ts';
 import {
@@ -25,7 +25,7 @@ async function versionOf(trees: readonly Nested[], own: object = {}) {
 
 describe('a large forest has a form for few rows, which says the same to the last bit:', () => {
   test.each<[string, FullTrees, object?]>([
-    ...ORDERED.map((mode): [string, FullTrees] => [mode, { modes: [mode] }]),
+    ...oneIn(4, ORDERED).map((mode): [string, FullTrees] => [mode, { modes: [mode] }]),
     ['tests of every order, of which some let missing values pass', { modes: ORDERED, missing: true }],
     [
       'infinite thresholds',
@@ -82,15 +82,6 @@ describe('a large forest has a form for few rows, which says the same to the las
       await expect(version.answers(rows)).rejects.toThrow(/^feature c /);
       await expect(version.fewAnswers(rows)).rejects.toThrow(/^feature c /);
     }
-  });
-
-  test('those of the bundled models that have a thousand tests', async () => {
-    const having: string[] = [];
-    for (const model of goldenModels.filter(({ name }) => /forest|boost|gbm|trees/.test(name))) {
-      const { hasFew } = await compiled(client, goldenBytes(model), deployOptions(model.deploy));
-      if (hasFew) having.push(model.name);
-    }
-    expect(having).toEqual(['random_forest', 'catboost', 'bench_trees']);
   });
 });
 
