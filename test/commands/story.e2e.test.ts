@@ -6,6 +6,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { runCli } from './run-cli.ts';
 
 const database = await cloneDatabase();
+const user = await database.client('alice');
 const ada = { url: database.url('ada') };
 const alice = { url: database.url('alice') };
 const MODEL = 'test/models/iris_multiclass.onnx';
@@ -165,7 +166,7 @@ describe('with a service', () => {
   });
 
   test('a table is scored, and the run can be looked at', async () => {
-    await runCli(['sql', '-c', FLOWERS], alice);
+    await user.query(FLOWERS);
     const { exit, stdout } = await runCli(['score', 'iris', 'flowers', '--key', 'id', '--target', 'species'], alice);
     expect(exit).toBe(0);
     expect(stdout).toMatch(/rows done +1000\nrows failed +0\n/);
@@ -177,8 +178,8 @@ describe('with a service', () => {
   });
 
   test('a table is replayed, and the run can be followed or left', async () => {
-    await runCli(['sql', '-c', `alter table flowers add at timestamptz default '2026-01-01'`], alice);
-    await runCli(['sql', '-c', `update flowers set at = at + id * interval '1 minute'`], alice);
+    await user.query(`alter table flowers add at timestamptz default '2026-01-01'`);
+    await user.query(`update flowers set at = at + id * interval '1 minute'`);
     const replay = [
       'replay',
       'iris@2',
@@ -224,13 +225,14 @@ describe('with a service', () => {
   });
 
   test('a source is watched, paused, resumed and no longer watched', async () => {
-    await runCli(['sql', '-c', 'alter table flowers add primary key (id)'], alice);
+    await user.query('alter table flowers add primary key (id)');
     const watched = ['watch', 'iris', 'flowers', '--target', 'live'];
-    const followed = () =>
-      waitFor(async () => {
-        const [watch] = await json(['watches']);
-        return watch.state === 'following' ? watch : undefined;
-      });
+    const followed = async () => {
+      const following = `select from pgscore.watches where state = 'following'`;
+      await waitFor(async () => (await user.query(following)).rowCount === 1, { message: 'the watch to follow' });
+      const [watch] = await json(['watches']);
+      return watch;
+    };
     expect(await json(watched)).toEqual({ model: 'iris', source: 'flowers', capture: 'triggers' });
     expect(await followed()).toMatchObject({
       target: 'alice.live',
@@ -252,7 +254,7 @@ describe('with a service', () => {
 
   test('a view is watched by the tables below it, or polled', async () => {
     const view = 'create view bouquets as select id, sepal_length, sepal_width, petal_length, petal_width from flowers';
-    await runCli(['sql', '-c', view], alice);
+    await user.query(view);
     const watched = ['watch', 'iris@1', 'bouquets', '--key', 'id'];
     const tables = JSON.stringify({ flowers: 'id' });
     expect(await json([...watched, '--on-change-of', tables])).toMatchObject({ capture: 'triggers' });
