@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { isFree } from '../../src/server/running.ts';
+import { oneIn } from '../support/night.ts';
 import { programsUnderTest } from '../support/test-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -17,7 +18,7 @@ const PARENT = `
   setInterval(() => {}, 60_000);
 `;
 
-test.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)(
+test.each(oneIn(2, ['SIGINT', 'SIGTERM', 'SIGKILL'] as const))(
   'a parent that dies by %s takes its server along',
   async (signal) => {
     const loader = fileURLToPath(local('../support/register-typescript.js'));

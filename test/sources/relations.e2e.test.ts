@@ -10,10 +10,11 @@ import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 await startTestService(database, { PGSCORE_SCORERS: '2' });
-const [superuser, ada, alice] = await Promise.all([
+const [superuser, ada, alice, bob] = await Promise.all([
   database.client(),
   database.client('ada'),
   database.client('alice'),
+  database.client('bob'),
 ]);
 await deployBytes(ada, 'sum', weightedModel({ a: 'float32', b: 'float32' }));
 
@@ -158,6 +159,27 @@ describe('every row of the source is scored once', () => {
     expect(shards[0]?.largest).toBeLessThan(20_000);
     await alice.query('select pgscore.drop_target($1)', ['large_scores']);
     await alice.query('drop table large cascade');
+  });
+});
+
+describe('of a table of which she may read some columns only, the rows are scored', () => {
+  test.each([
+    ['small', 6],
+    ['in_shards', 4_000],
+  ])('%s', async (table, rows) => {
+    await superuser.query('grant usage on schema alice to bob');
+    const create = `create table ${table} as select i as id, (i % 100)::real as a, 2::real as b, repeat('secret', 250) as c from generate_series(1, ${rows}) i`;
+    const grant = `grant select (id, a, b) on ${table} to bob`;
+    await alice.query(create);
+    await alice.query(grant);
+    const run = await scoreTable(bob, 'sum', `alice.${table}`, { key: 'id' });
+    expect(run).toMatchObject({ state: 'done', rows_done: String(rows), error: null });
+  });
+
+  test('and those that row-level policies show her', async () => {
+    await alice.query('alter table small enable row level security');
+    await alice.query('create policy few on small for select to bob using (id <= 2)');
+    expect(await scoreTable(bob, 'sum', 'alice.small', { key: 'id', rls: 'filter' })).toMatchObject({ rows_done: '2' });
   });
 });
 
