@@ -164,7 +164,8 @@ grant insert (model, action, name, settings), select (outcome) on pgscore._alert
 grant select on pgscore.alerts to pgscore_user;
 -- Views call them as whoever reads them.
 grant execute on function pgscore_data._alert_sentence(text, text, text, text, text), pgscore_data._judged_as(text),
-  pgscore_data._better_versions(int, int, text), pgscore_data._outdated(bigint, int, text), pgscore_data._is_final(pgscore_data.experiment)
+  pgscore_data._better_versions(int, int, text), pgscore_data._outdated(bigint, int, text),
+  pgscore_data._experiment_is_final(pgscore_data.experiment)
   to pgscore_user, pgscore_analyst, pgscore_service;
 grant select (outcome), insert (model, action, settings) on pgscore._baseline_request to pgscore_deployer;
 grant select, insert (model, target_id, source, arguments, tables, capture, poll_every, rescore_every, on_promote, keep_history, notify)

@@ -10,11 +10,11 @@ comment on view pgscore_data.experiment_metric is
   'By which metrics the arms of an experiment are judged. is_always_valid: it is a mean, whose interval may be looked at daily; another '
   'metric is judged once, when until has passed.';
 
-create or replace function pgscore_data._is_final(e pgscore_data.experiment) returns boolean
+create or replace function pgscore_data._experiment_is_final(e pgscore_data.experiment) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 return coalesce(e.stopped_at <= now() - interval '90 days', false);
-comment on function pgscore_data._is_final(pgscore_data.experiment) is
+comment on function pgscore_data._experiment_is_final(pgscore_data.experiment) is
   'Whether an experiment is judged no more, as it was stopped too long ago.';
 
 create or replace view pgscore_data.experiment_due as
@@ -22,7 +22,7 @@ select e.experiment_id, j.judged_at, j.judge_seconds
   from pgscore_data.experiment e
   left join pgscore_data.experiment_judgement j using (experiment_id)
  where e.model_id not in (select u.model_id from pgscore_data.unread_labels u)
-   and (not pgscore_data._is_final(e) or j.judged_at < e.stopped_at)
+   and (not pgscore_data._experiment_is_final(e) or j.judged_at < e.stopped_at)
    and exists (select from pgscore_data.experiment_version x join pgscore_data.calibration_check c using (version_id)
                 where x.experiment_id = e.experiment_id
                   and (j.judged_at is null or c.changed_at > j.judged_at or j.judged_at < least(now(), e.stopped_at) - interval '1 day'

@@ -171,11 +171,11 @@ $$;
 comment on function pgscore_data._compare_replay(bigint, int) is
   'Compares a replay with the live predictions of a version, over the labels that judge both.';
 
-create or replace function pgscore_data._is_final(r pgscore_data.run) returns boolean
+create or replace function pgscore_data._replay_is_final(r pgscore_data.run) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 return coalesce(r.finished_at <= now() - interval '30 days', false);
-comment on function pgscore_data._is_final(pgscore_data.run) is
+comment on function pgscore_data._replay_is_final(pgscore_data.run) is
   'Whether a replay that was compared is compared no more, as it ended too long ago.';
 
 create or replace view pgscore_data.replay_due as
@@ -189,7 +189,7 @@ select r.run_id, coalesce(o.version_id, a.version_id) as other_id, r.compared_at
  where x.state = 'done' and t.task not in ('multi_target', 'multilabel')
    and v.model_id not in (select u.model_id from pgscore_data.unread_labels u)
    and (r.compared_at is null and coalesce(o.version_id, a.version_id) is not null
-     or o.version_id is not null and not pgscore_data._is_final(x)
+     or o.version_id is not null and not pgscore_data._replay_is_final(x)
        and (exists (select from pgscore_data.feed_day f where f.model_id = v.model_id and f.feed = 'labels' and f.last_at > r.compared_at)
          or exists (select from pgscore_data.calibration_check c
                      where c.version_id = o.version_id and c.changed_at > r.compared_at)));

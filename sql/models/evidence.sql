@@ -6,7 +6,7 @@ select e.experiment_id, e.kind, s.version_id, s.other_id, a.metric, e.started_at
        case s.sign when 1 then i.low else - i.high end as low, case s.sign when 1 then i.high else - i.low end as high,
        case when s.sign = 1 then a.verdict when a.verdict = 'better' then 'worse' when a.verdict = 'worse' then 'better' else a.verdict end
          as verdict,
-       a.reason, pgscore_data._is_final(e) as is_final
+       a.reason, pgscore_data._experiment_is_final(e) as is_final
   from pgscore_data.experiment e
   join pgscore_data.experiment_result a on a.experiment_id = e.experiment_id and a.version_id <> e.champion_version_id
   join pgscore_data.experiment_result c
@@ -46,7 +46,7 @@ with found as (
   union all
   select 'replay', r.run_id, v.version_id, r.other_id, 0, x.metric, r.first_day, r.last_day, r.compared_at,
          exists (select from pgscore_data.replay_due d where d.run_id = r.run_id),
-         case when pgscore_data._is_final(u) then 'another replay, as this one is too old to be compared again' end,
+         case when pgscore_data._replay_is_final(u) then 'another replay, as this one is too old to be compared again' end,
          x.n, x.other_n, x.value, x.other_value, x.difference, x.low, x.high, x.is_enough,
          case when t.is_unknown then 'it may have seen the answers, as nothing says until when its data reach' end,
          case when t.is_unknown then 'a deploy with trained_until' end, null

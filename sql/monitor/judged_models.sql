@@ -42,11 +42,12 @@ with month as materialized (
   select m.*, row_number() over (partition by m.model_id, m.target order by m.window_date desc) as age
     from pgscore_data.judged_month m where m.segment_key is null
 ), before as (
-  select m.model_id, m.target, count(*) as n_months, min(m.window_date) as first_window, max(m.error) as worst_error,
+  select m.model_id, m.target, count(*) as n_months, min(m.window_date) as first_window, max(m.window_date) as last_window,
+         max(m.error) as worst_error,
          sum(m.n * m.error) / sum(m.n) as error, sqrt(sum((m.n * m.above) ^ 2)) / sum(m.n) as above
     from month m where m.age between 2 and 13 group by m.model_id, m.target
 )
-select m.model_id, m.metric, m.target, m.window_date, m.n, m.value, m.ci_low, m.ci_high, b.n_months, b.first_window,
+select m.model_id, m.metric, m.target, m.window_date, m.n, m.value, m.ci_low, m.ci_high, b.n_months, b.first_window, b.last_window,
        case m.metric when 'mae' then b.error else 1 - b.error end as reference_value,
        m.error - b.error as loss, (m.error - b.error) / nullif(b.error, 0) as growth, m.error > b.worst_error as is_worst,
        coalesce(m.error - b.error > sqrt(m.below ^ 2 + b.above ^ 2) and m.error >= 1.05 * b.error, false) as is_worse,
@@ -148,7 +149,13 @@ begin
                                                                a.target) = 1 as is_first,
            count(*) over (partition by a.model_id) as n_targets,
            %1$s as value_text, %2$s || ' to ' || %3$s as interval_text, %4$s as before_text,
-           case a.n_months when 1 then 'month' else a.n_months || ' months' end as before_name,
+           case
+             when a.first_window + a.n_months * interval '1 month' = a.window_date
+               then case a.n_months when 1 then 'the month before' else format('the %%s months before', a.n_months) end
+             -- Months that cannot be judged lie between.
+             when a.n_months = 1 then to_char(a.first_window, 'Mon YYYY')
+             else format('the %%s judged months of %%s to %%s', a.n_months, to_char(a.first_window, 'Mon YYYY'),
+                         to_char(a.last_window, 'Mon YYYY')) end as before_name,
            ', most where ' || s.segment_key || ' is ' || s.segment_value || ' (' || %5$s || ' to ' || %6$s || ')' as segment_text
       from pgscore_data.judged_accuracy a
       -- Of a model that got worse, the segment that lost most beyond doubt, over the same months.

@@ -1,4 +1,7 @@
--- Which model needs somebody, and why: one row a model, with one sentence about the largest cause.
+-- Which model needs somebody, and why: one row a model, with one sentence about the largest cause, and one about a better version.
+--
+-- in: the views of judged_models.sql, _better_versions(), the newest run of each model, and its raised alerts.
+-- out: pgscore_bi.model_verdict. Each branch of cause is one reason to look, with its verdict, weight and sentence; the first one is told.
 
 create or replace view pgscore_bi.model_verdict with (security_barrier) as
 with judged as materialized (
@@ -30,7 +33,7 @@ with judged as materialized (
 ), cause as (
   select a.model_id, 1 as weight, case when a.is_worst then 'act' else 'watch' end as verdict, 'accuracy_worse' as cause,
          a.growth as size, a.since,
-         format('%s %s to %s in %s (%s), from %s over the %s before%s%s.', a.title, case a.metric when 'mae' then 'rose' else 'fell' end,
+         format('%s %s to %s in %s (%s), from %s over %s%s%s.', a.title, case a.metric when 'mae' then 'rose' else 'fell' end,
            a.value_text, a.month, a.interval_text, a.before_text, a.before_name,
            case when not a.is_worst then '; an earlier month was as bad' end, a.segment_text) as sentence,
          a.target
@@ -112,8 +115,8 @@ with judged as materialized (
   select a.model_id, 7, 'healthy', 'none', null, null,
          format('%s is %s in %s (%s), %s%s.', a.title, a.value_text, a.month, a.interval_text, case
            when a.n_months is null then 'the first month that can be judged'
-           when a.loss > 0 then format('not surely worse than %s over the %s before', a.before_text, a.before_name)
-           else format('no worse than %s over the %s before', a.before_text, a.before_name) end,
+           when a.loss > 0 then format('not surely worse than %s over %s', a.before_text, a.before_name)
+           else format('no worse than %s over %s', a.before_text, a.before_name) end,
            case when a.target is not null and a.n_targets < n.n_values
              then format('; %s of %s targets can be judged', a.n_targets, n.n_values) end), a.target
     from accuracy a join judged j using (model_id)
@@ -125,8 +128,8 @@ with judged as materialized (
            order by array_position('{act,watch,unknown,healthy}', c.verdict), c.weight, c.size desc nulls last, c.sentence) as place
     from cause c
 )
-select j.name as model_name, j.number::bigint as model_version, j.is_champion, j.task, c.verdict, c.cause, c.sentence, o.causes,
-       c.since, a.segment_key, a.segment_value, d.feature_name, d.since as feature_since, j.metric, a.window_date as latest_window,
+select j.name as model_name, j.number::bigint as model_version, j.is_champion, j.task, c.verdict, c.cause,
+       concat_ws(' ', c.sentence, case when c.cause <> 'challenger_better' then b.sentence end) as sentence, o.causes, c.since, a.segment_key, a.segment_value, d.feature_name, d.since as feature_since, j.metric, a.window_date as latest_window,
        a.value, a.ci_low, a.ci_high, a.n::bigint as n, a.reference_value, coalesce(x.n, 0) as open_alerts,
        l.label_coverage, l.label_delay_days, r.failed_share, b.model_version as better_version,
        coalesce(o.undefined_reason, case when a.model_id is null then 'no_mature_month' end) as undefined_reason,
@@ -141,10 +144,10 @@ select j.name as model_name, j.number::bigint as model_version, j.is_champion, j
   left join drift d on d.model_id = j.model_id and d.has_drifted
   left join label l on l.model_id = j.model_id
   left join run r on r.model_id = j.model_id and r.state = 'done'
-  left join (select y.model_id, max(y.model_version) as model_version from better y group by 1) b on b.model_id = j.model_id
+  left join (select distinct on (y.model_id) y.* from better y order by y.model_id, y.size desc, y.target) b on b.model_id = j.model_id
   left join (select y.model_id, count(*) as n from alert y group by 1) x on x.model_id = j.model_id;
 comment on view pgscore_bi.model_verdict is
-'Which model needs somebody, and why: one row a model, with one sentence about the largest cause. '
+'Which model needs somebody, and why: one row a model, with one sentence about the largest cause, and one about a better version. '
 'Verdicts are act, watch, unknown and healthy. '
 'Within one, causes weigh in the order accuracy, runs and failed rows, drift, labels, a better version.';
 
@@ -158,7 +161,7 @@ begin
     "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, watch_delay, drift, labels_late '
       'or challenger_better; of unknown no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
       'labels_unreadable, no_labels or no_mature_month; of healthy none.",
-    "sentence": "The cause in one sentence, with its numbers.",
+    "sentence": "The cause in one sentence, with its numbers; where a version is surely better, another one about that.",
     "causes": "All causes of act and watch, the largest first; NULL: there is none.",
     "since": "First day on which the cause holds, as far back as is looked.",
     "segment_key": "Of a model that got worse, the column of the segment that lost most beyond doubt; NULL: none did.",

@@ -94,6 +94,12 @@ test('a slow decline is told from the month on that is below the mean', async ()
   expect(await verdictOf('slow')).toMatchObject({ verdict: 'act', cause: 'accuracy_worse', since: '2024-05-01' });
 });
 
+test('months before a gap are named, as they are not those just before', async () => {
+  const silence = Array.from({ length: 24 }, () => ({ right: 0, of: 0 }));
+  await modelWith('paused', [...AS_BEFORE, ...silence, { right: 260 }]);
+  expect((await verdictOf('paused')).sentence).toMatch(/, from 80\.0 % over the 4 judged months of Jan 2024 to Apr 2024, most/);
+});
+
 test('a month that differs by no more than chance gives is healthy', async () => {
   await modelWith('steady', [...AS_BEFORE, { right: 312 }]);
   const verdict = await verdictOf('steady');
@@ -216,9 +222,14 @@ test('a version that is surely better than the champion is told', async () => {
     model_version: '1',
     better_version: '2',
   });
-  expect(verdict.sentence).toBe(
-    `Version 2 is surely better: accuracy 95.0 % instead of 70.0 %, by labels that judge both, 10 Jan 2024. Promote it with pgscore.promote('rivals@2').`,
-  );
+  const better = `Version 2 is surely better: accuracy 95.0 % instead of 70.0 %, by labels that judge both, 10 Jan 2024. Promote it with pgscore.promote('rivals@2').`;
+  expect(verdict.sentence).toBe(better);
+  // Behind a cause that weighs more, too.
+  await superuser.query('update pgscore_data.run set rows_failed = 40 where version_id = $1', [champion.versionId]);
+  const { cause, sentence } = await verdictOf('rivals');
+  expect(cause).toBe('rows_failed');
+  expect(sentence).toMatch(/^Run \d+ could not score 40 of its 400 rows \(10\.0 %\)\. Version 2 /);
+  expect(sentence.endsWith(better)).toBe(true);
 });
 
 test('an alert that is raised is a cause by its kind: silence of scoring before drift', async () => {
