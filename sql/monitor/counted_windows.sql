@@ -1,4 +1,12 @@
 -- What the views of accuracy share: which models the caller sees, the counts of a window, and how many pairs are independent.
+--
+-- in: cells of days. out: three views over them, and texts of which the queries of views are made: columns, and parts of FROM.
+-- In these m is the model, mo its monitor, v the version or the value of one, e what it is read by, s the slice, w the window,
+-- c its cells and i how many of its pairs are independent.
+
+create or replace view pgscore_data.grain as
+select * from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) x (grain, suffix);
+comment on view pgscore_data.grain is 'How long windows are, and what the names of their views end with.';
 
 create or replace view pgscore_data.day_volume as
 select v.version_id, v.segment_id, v.day, v.n_predictions, v.n_failed,
@@ -32,16 +40,33 @@ as $$
 declare
   a record;
 begin
-  for a in select x.attname from pg_attribute x where x.attrelid = view and x.attnum > 0 and not x.attisdropped loop
-    if not meanings ? a.attname::text then
+  for a in
+    select x.attname, coalesce(meanings ->> x.attname::text, case
+             when x.attname like '%\_ci\_low' then 'Lower bound of the 95 % Wilson interval.'
+             when x.attname like '%\_ci\_high' then 'Upper bound.' end) as meaning
+      from pg_attribute x where x.attrelid = view and x.attnum > 0 and not x.attisdropped
+  loop
+    if a.meaning is null then
       raise exception 'column % of % has no comment', a.attname, view;
     end if;
-    execute format('comment on column %s.%I is %L', view, a.attname, meanings ->> a.attname::text);
+    execute format('comment on column %s.%I is %L', view, a.attname, a.meaning);
   end loop;
 end
 $$;
 comment on function pgscore_data._comment_columns(regclass, jsonb) is
-  'Comments every column of a view. Raises an error for a column without a meaning.';
+  'Comments every column of a view. Raises an error for a column without a meaning. Bounds are those of Wilson, if nothing else is said.';
+
+create or replace function pgscore_data._make_view(view_name text, query text, description text, meanings jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute format('create or replace view pgscore_bi.%I with (security_barrier) as %s', view_name, query);
+  execute format('comment on view pgscore_bi.%I is %L', view_name, description);
+  perform pgscore_data._comment_columns(format('pgscore_bi.%I', view_name)::regclass, meanings);
+end
+$$;
+comment on function pgscore_data._make_view(text, text, text, jsonb) is 'Makes a view for analysts, with its comments.';
 
 create or replace function pgscore_data._coverage(n_labeled text, n_awaiting text) returns text
 language sql immutable
@@ -99,7 +124,10 @@ return format($q$
                    sum(x.n_awaiting + case when v.place is null then 0 else %4$s end)::bigint as n_awaiting
               from pgscore_data.day_volume x
              where x.version_id = v.of_version and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
-  left join lateral (%3$s) c on true$q$, grain, task, cells,
+  left join lateral (
+    %3$s
+     where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end) c on true$q$,
+  grain, task, cells,
   pgscore_data._labeled_on('v.of_version') || ' - ' || pgscore_data._labeled_on('v.version_id'));
 comment on function pgscore_data._windows_from(text, text, text) is
 'The FROM clause for windows with predictions of models of a task. The query cells sums up the cells of window w of version v.
@@ -127,3 +155,50 @@ return pgscore_data._wilson(hits, part,
          pgscore_data._n_effective_of(part, format('((%s) + i.pairs2)', part), 'null')), side);
 comment on function pgscore_data._share(text, text, text) is
   'A bound of the interval of hits in a part of a window. No entity has more pairs in the part than in the window.';
+
+create or replace function pgscore_data._bound_columns(name text, low text, high text, condition text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format(case when condition is null then ', %1$s as %3$s_ci_low, %2$s as %3$s_ci_high'
+    else ', case when %4$s then %1$s end as %3$s_ci_low, case when %4$s then %2$s end as %3$s_ci_high' end, low, high, name, condition);
+comment on function pgscore_data._bound_columns(text, text, text, text) is
+  'The columns for the bounds of an interval; where condition does not hold they are NULL.';
+
+create or replace function pgscore_data._share_columns(name text, hits text, part text, condition text default null) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._bound_columns(name, pgscore_data._share(hits, part, '-'), pgscore_data._share(hits, part, '+'), condition);
+comment on function pgscore_data._share_columns(text, text, text, text) is
+  'The columns name_ci_low and name_ci_high for hits in a part of a window.';
+
+create or replace function pgscore_data._wilson_columns(name text, hits text, condition text default null) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._bound_columns(name, pgscore_data._wilson(hits, 'c.n', 'i.n_effective', '-'),
+  pgscore_data._wilson(hits, 'c.n', 'i.n_effective', '+'), condition);
+comment on function pgscore_data._wilson_columns(text, text, text) is 'The same for hits in the pairs of a window, of which more is known.';
+
+create or replace function pgscore_data._metric_join(grain text, alias text, metric text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format($q$
+  left join pgscore_data.metric_value %2$s
+    on %2$s.version_id = v.version_id and %2$s.grain = %1$L and %2$s.window_start = w.window_start and %2$s.metric = %3$L
+   and s.segment_id = 0$q$, grain, alias, metric);
+comment on function pgscore_data._metric_join(text, text, text) is 'Joins a metric that is stored for windows, of all predictions only.';
+
+create or replace function pgscore_data._binary_cells() returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return $q$
+  select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1
+                                                            and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
+         coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1),
+                  0)::float8 as fp,
+         coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1),
+                  0)::float8 as fn,
+         coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class <> e.positive_class - 1),
+                  0)::float8 as tn,
+         sum(x.sum_brier)::float8 as brier, sum(x.sum_log_loss)::float8 as log_loss
+    from pgscore_data.cell_outcome x$q$;
+comment on function pgscore_data._binary_cells() is 'The cells of a binary classifier, for _windows_from(): right and wrong, by class.';

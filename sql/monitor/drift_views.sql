@@ -56,7 +56,7 @@ return pgscore_data._detail_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._drift_meanings() is 'What the columns of the views of features mean.';
 
-create or replace view pgscore_bi.feature_drift_daily with (security_barrier) as
+select pgscore_data._make_view('feature_drift_daily', $q$
 select m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
        (d.day at time zone mo.time_zone)::date as window_date, d.day as window_start,
        ((date_trunc('day', d.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
@@ -71,8 +71,8 @@ select m.name as model_name, v.number::bigint as model_version, null::text as se
   join pgscore_data.version v using (model_id)
   join pgscore_data.feature_set s using (version_id)
   join pgscore_data.feature_bins k using (set_id)
-  join pgscore_data.drift_value d using (set_id, feature);
-comment on view pgscore_bi.feature_drift_daily is 'How far each feature of a version is from its baseline, by day.';
+  join pgscore_data.drift_value d using (set_id, feature)$q$,
+  'How far each feature of a version is from its baseline, by day.', pgscore_data._drift_meanings());
 
 create or replace function pgscore_data._drift_between(parts text, comparison text, reason text) returns text
 language sql stable
@@ -133,9 +133,9 @@ comment on function pgscore_data._drift_between(text, text, text) is
 
 do $do$
 declare
-  g record;
+  g pgscore_data.grain;
 begin
-  for g in select * from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) x (suffix, grain) loop
+  for g in select * from pgscore_data.grain loop
     execute format($q$
       create or replace view pgscore_data.feature_part_%1$s as
       select m.name, v.number, mo.time_zone, mo.psi_floor, mo.psi_warning, mo.psi_alert, s.set_id, s.baseline, w.window_start,
@@ -168,80 +168,53 @@ begin
           group by 1, 2, 3, 4) p$q$, g.suffix, g.grain);
     execute format('comment on view pgscore_data.feature_part_%s is %L', g.suffix,
                    format('What each feature of a version held in a %s, in the wider bins of its drift, beside the baseline.', g.grain));
-
-    execute format($q$
-      create or replace view pgscore_bi.feature_distribution_%1$s with (security_barrier) as
-      with share as (
-        select p.*, (p.n / nullif(sum(p.n) over whole, 0))::float8 as w, (p.b / nullif(sum(p.b) over whole, 0))::float8 as pb
-          from pgscore_data.feature_part_%1$s p window whole
-            as (partition by p.name, p.number, p.time_zone, p.set_id, p.window_start, p.feature, p.feature_name, p.kind)
-      )
-      select s.name as model_name, s.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
-             (s.window_start at time zone s.time_zone)::date as window_date, s.window_start, s.window_end,
-             s.feature_name, s.kind as feature_kind, s.bin::bigint as bin,
-             case when s.bin = 0 then 'missing' when s.kind = 'category' then coalesce(s.category, 'other') when s.bin = 1 then 'below'
-               when s.bin = 12 then 'above' else s.low || ' to ' || s.high end as bin_label,
-             s.low as bin_low, s.high as bin_high, s.n, s.w as share, s.pb as baseline_share,
-             case when s.w = 0 and s.pb = 0 then 0 else (x.w - x.b) * ln(x.w / x.b) end as psi_contribution,
-             case when s.pb is null then 'no_baseline' end as undefined_reason
-        from share s
-       cross join lateral (select case when s.w = 0 then s.psi_floor else s.w end as w,
-                                  case when s.pb = 0 then s.psi_floor else s.pb end as b) x
-       where s.n > 0 or s.b > 0$q$, g.suffix);
-    execute format('comment on view pgscore_bi.feature_distribution_%s is %L', g.suffix,
-                   format('How each feature of a version lies, by %s, in the bins of its drift, beside the baseline. Filter by model, '
-                          'feature and %1$s.', g.grain));
-    perform pgscore_data._comment_columns(format('pgscore_bi.feature_distribution_%s', g.suffix)::regclass, pgscore_data._drift_meanings());
-
-    execute format('create or replace view pgscore_bi.feature_change_%s with (security_barrier) as ', g.suffix)
-      || pgscore_data._drift_between(format(
-      '(select x.name, x.number, x.time_zone, x.psi_floor, x.psi_warning, x.psi_alert, x.set_id, ''window_before''::text as baseline, '
-      'x.window_start, x.window_end, x.feature, x.feature_name, x.kind, x.bin, x.n, x.n_new, lag(x.n) over w as b
-          from pgscore_data.feature_part_%s x window w as (partition by x.name, x.number, x.set_id, x.feature, x.feature_name, x.bin '
-'order by x.window_start))', g.suffix), 'CONSECUTIVE', 'no_window_before');
-    execute format('comment on view pgscore_bi.feature_change_%s is %L', g.suffix,
-                   format('How far each feature of a version is from the %s before, the last one that has rows: a jump from one %1$s to '
-                          'the next, where feature_drift_%s says how far it has come from the baseline. Filter by model.', g.grain,
-                          g.suffix));
-    perform pgscore_data._comment_columns(format('pgscore_bi.feature_change_%s', g.suffix)::regclass, pgscore_data._drift_meanings());
-    continue when g.grain = 'day';
-
-    execute format('create or replace view pgscore_bi.feature_drift_%s with (security_barrier) as ', g.suffix)
-      || pgscore_data._drift_between(format('pgscore_data.feature_part_%s', g.suffix), 'BASELINE', 'no_baseline');
-    execute format('comment on view pgscore_bi.feature_drift_%s is %L', g.suffix,
-                   format('How far each feature of a version is from its baseline, by %s: for models whose days have too few rows to tell.',
-                          g.grain));
-    perform pgscore_data._comment_columns(format('pgscore_bi.feature_drift_%s', g.suffix)::regclass, pgscore_data._drift_meanings());
   end loop;
 end
 $do$;
 
-do $do$
-declare
-  g record;
-begin
-  for g in select * from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) x (suffix, grain) loop
-    execute format($q$
-      create or replace view pgscore_bi.dataset_drift_%1$s with (security_barrier) as
-      select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_date, d.window_start, d.window_end,
-             count(*) filter (where d.status <> 'insufficient_data') as n_features,
-             count(*) filter (where d.status in ('warning', 'alert')) as n_drifted,
-             (count(*) filter (where d.status in ('warning',
-                                                  'alert')))::float8 / nullif(count(*) filter (where d.status <> 'insufficient_data'), 0)
-                                                    as drift_share,
-             case when count(*) filter (where d.status <> 'insufficient_data') = 0 then 'insufficient_data'
-               when count(*) filter (where d.status in ('warning', 'alert')) * 2 >= count(*) filter (where d.status <> 'insufficient_data')
-                 then 'alert'
-               when count(*) filter (where d.status in ('warning', 'alert')) > 0 then 'warning' else 'ok' end as status,
-             max(d.n) as n, case when count(*) filter (where d.status <> 'insufficient_data') = 0 then 'insufficient_data' end
-               as undefined_reason
-        from pgscore_bi.feature_drift_%1$s d
-       group by 1, 2, 3, 4, 5, 6, 7$q$, g.suffix);
-    execute format('comment on view pgscore_bi.dataset_drift_%s is %L', g.suffix,
-                   format('How many of a version''s features have drifted, by %s.', g.grain));
-    perform pgscore_data._comment_columns(format('pgscore_bi.dataset_drift_%s', g.suffix)::regclass, pgscore_data._drift_meanings());
-  end loop;
-end
-$do$;
+select pgscore_data._make_view('feature_distribution_' || g.suffix, format($q$
+  with share as (
+    select p.*, (p.n / nullif(sum(p.n) over whole, 0))::float8 as w, (p.b / nullif(sum(p.b) over whole, 0))::float8 as pb
+      from pgscore_data.feature_part_%1$s p window whole
+        as (partition by p.name, p.number, p.time_zone, p.set_id, p.window_start, p.feature, p.feature_name, p.kind)
+  )
+  select s.name as model_name, s.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
+         (s.window_start at time zone s.time_zone)::date as window_date, s.window_start, s.window_end,
+         s.feature_name, s.kind as feature_kind, s.bin::bigint as bin,
+         case when s.bin = 0 then 'missing' when s.kind = 'category' then coalesce(s.category, 'other') when s.bin = 1 then 'below'
+           when s.bin = 12 then 'above' else s.low || ' to ' || s.high end as bin_label,
+         s.low as bin_low, s.high as bin_high, s.n, s.w as share, s.pb as baseline_share,
+         case when s.w = 0 and s.pb = 0 then 0 else (x.w - x.b) * ln(x.w / x.b) end as psi_contribution,
+         case when s.pb is null then 'no_baseline' end as undefined_reason
+    from share s
+   cross join lateral (select case when s.w = 0 then s.psi_floor else s.w end as w,
+                              case when s.pb = 0 then s.psi_floor else s.pb end as b) x
+   where s.n > 0 or s.b > 0$q$, g.suffix),
+  format('How each feature of a version lies, by %s, in the bins of its drift, beside the baseline. Filter by model, feature and %1$s.',
+         g.grain), pgscore_data._drift_meanings()) from pgscore_data.grain g;
 
-select pgscore_data._comment_columns('pgscore_bi.feature_drift_daily', pgscore_data._drift_meanings());
+select pgscore_data._make_view('feature_change_' || g.suffix, pgscore_data._drift_between(format(
+  '(select x.name, x.number, x.time_zone, x.psi_floor, x.psi_warning, x.psi_alert, x.set_id, ''window_before''::text as baseline, '
+  'x.window_start, x.window_end, x.feature, x.feature_name, x.kind, x.bin, x.n, x.n_new, lag(x.n) over w as b
+    from pgscore_data.feature_part_%s x window w as (partition by x.name, x.number, x.set_id, x.feature, x.feature_name, x.bin '
+  'order by x.window_start))', g.suffix), 'CONSECUTIVE', 'no_window_before'),
+  format('How far each feature of a version is from the %s before, the last one that has rows: a jump from one %1$s to the next, where '
+         'feature_drift_%s says how far it has come from the baseline. Filter by model.', g.grain, g.suffix),
+  pgscore_data._drift_meanings()) from pgscore_data.grain g;
+
+select pgscore_data._make_view('feature_drift_' || g.suffix,
+  pgscore_data._drift_between(format('pgscore_data.feature_part_%s', g.suffix), 'BASELINE', 'no_baseline'),
+  format('How far each feature of a version is from its baseline, by %s: for models whose days have too few rows to tell.', g.grain),
+  pgscore_data._drift_meanings()) from pgscore_data.grain g where g.grain <> 'day';
+
+select pgscore_data._make_view('dataset_drift_' || g.suffix, format($q$
+  select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_date, d.window_start, d.window_end, d.n_features, d.n_drifted,
+         d.n_drifted::float8 / nullif(d.n_features, 0) as drift_share,
+         case when d.n_features = 0 then 'insufficient_data' when d.n_drifted * 2 >= d.n_features then 'alert'
+           when d.n_drifted > 0 then 'warning' else 'ok' end as status,
+         d.n, case when d.n_features = 0 then 'insufficient_data' end as undefined_reason
+    from (select x.model_name, x.model_version, x.segment_key, x.segment_value, x.window_date, x.window_start, x.window_end,
+                 count(*) filter (where x.status <> 'insufficient_data') as n_features,
+                 count(*) filter (where x.status in ('warning', 'alert')) as n_drifted, max(x.n) as n
+            from pgscore_bi.feature_drift_%1$s x group by 1, 2, 3, 4, 5, 6, 7) d$q$, g.suffix),
+  format('How many of a version''s features have drifted, by %s.', g.grain), pgscore_data._drift_meanings()) from pgscore_data.grain g;

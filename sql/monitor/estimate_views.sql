@@ -1,5 +1,7 @@
--- What analysts read of accuracy before labels come. Expected cells of days add up to those of weeks and months; ROC AUC is computed of
--- each.
+-- What analysts read of accuracy before labels come: estimates beside what labels then said.
+--
+-- in: estimate and class_estimate, whose days add up to weeks and months; estimated_roc_auc of metric_value, which do not.
+-- out: pgscore_bi.estimated_performance_*.
 
 create or replace function pgscore_data._estimate_meanings() returns jsonb
 language sql immutable
@@ -36,22 +38,7 @@ return pgscore_data._metric_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._estimate_meanings() is 'What the columns of the view of estimates mean.';
 
-do $do$
-declare
-  realized constant text := $q$
-    select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1
-                                                              and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
-           coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1), 0)::float8
-             as fp,
-           coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1), 0)::float8
-             as fn
-      from pgscore_data.cell_outcome x
-     where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end$q$;
-  g record;
-begin
-  for g in select * from (values ('daily', 'day', 'x.roc_auc', 'false'), ('weekly', 'week', 'r.value', 'r.version_id is null'),
-                          ('monthly', 'month', 'r.value', 'r.version_id is null')) x (suffix, grain, roc_auc, is_due) loop
-    execute format('create or replace view pgscore_bi.estimated_performance_%s with (security_barrier) as', g.suffix) || format($q$
+select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
       select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
              (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end, w.n_predictions,
              coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage,
@@ -75,9 +62,10 @@ begin
                                         then 'not_estimated' else 'no_probabilities' end
                when %2$s then 'not_estimated' when %1$s is null then 'one_class'
                  when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason,
-             coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature$q$ || pgscore_data._counted_columns()
-               || $q$ $q$, g.roc_auc, g.is_due)
-    || pgscore_data._windows_from(g.grain, 'binary', realized) || format($q$
+             coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature$q$
+    || pgscore_data._counted_columns(), a.roc_auc, a.is_due)
+    || pgscore_data._windows_from(g.grain, 'binary', pgscore_data._binary_cells()) || pgscore_data._metric_join(g.grain, 'auc', 'roc_auc')
+    || format($q$
         left join lateral (
           select y.state, y.last_day from pgscore_data.calibration_span y
            where y.version_id = v.version_id and y.from_day < w.window_end and y.to_day > w.window_start
@@ -87,8 +75,6 @@ begin
                  sum(y.false_negatives) as false_negatives, sum(y.true_negatives) as true_negatives, max(y.roc_auc) as roc_auc
             from pgscore_data.estimate y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end
               having count(*) > 0) x on true
-        left join pgscore_data.metric_value auc on auc.version_id = v.version_id and auc.grain = %1$L and auc.window_start = w.window_start
-          and auc.metric = 'roc_auc'
         left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = w.window_start
           and r.metric = 'estimated_roc_auc'
        where s.segment_key is null
@@ -128,8 +114,7 @@ begin
           having count(*) > 0) x on true
         left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = p.window_start
           and r.metric = 'estimated_roc_auc'
-       where p.segment_key is null$q$, g.grain, g.roc_auc, g.suffix, g.is_due);
-    execute format('comment on view pgscore_bi.%I is %L', 'estimated_performance_' || g.suffix, format(
+       where p.segment_key is null$q$, g.grain, a.roc_auc, g.suffix, a.is_due), format(
 'What the accuracy of each version of a classifier is likely to be, by %s, before labels come: from all scores of the %1$s and what '
 'earlier labels say that such scores mean (CBPE: confidence-based performance estimation, after NannyML), with what labels then said '
 'beside it. It holds as long as a score means what it meant: if other rows come (covariate shift), it sees the effect. It is blind to '
@@ -138,8 +123,8 @@ begin
 'questions, one against the others, each with its own calibration; precision, recall, F1 and ROC AUC are means over the classes (macro), '
 'and a probability is taken for what it says whichever class was said. Exact for the scores as they are binned: which side of the '
 'threshold each prediction is on, and which class it says, is counted, not told from its bin. Regressions have no estimate: it takes a '
-'second model that predicts their error.', g.grain));
-    perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'estimated_performance_' || g.suffix), pgscore_data._estimate_meanings());
-  end loop;
-end
-$do$;
+'second model that predicts their error.', g.grain),
+  pgscore_data._estimate_meanings())
+  from pgscore_data.grain g
+ cross join lateral (select case g.grain when 'day' then 'x.roc_auc' else 'r.value' end as roc_auc,
+                            case g.grain when 'day' then 'false' else 'r.version_id is null' end as is_due) a;

@@ -1,4 +1,27 @@
 -- Predictions beside outcomes: the newest pairs of regressions, as many as a plot can show, and the age of labels.
+--
+-- in: evaluation, read when a view is read, and cells. out: pgscore_bi.predicted_vs_actual, error_distribution, performance_by_label_age.
+
+create or replace function pgscore_data._newest_meanings() returns jsonb
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._detail_meanings() || '{
+  "first_date": "Day of the oldest of the predictions.",
+  "last_date": "Day of the newest.",
+  "label_coverage": "Of all predictions for the days from first_date to last_date, the share whose truth is known.",
+  "is_mature": "Whether that share has reached the minimum of the model''s monitor. Before that, labels that came early are seldom like '
+    'the others.",
+  "n_sampled": "How many predictions these are: 5,000, or all that are labelled.",
+  "predicted_low": "Least prediction of the cell; NULL: it is open below.",
+  "predicted_high": "Where it ends; NULL: it is open above.",
+  "actual_low": "Least truth of the cell; NULL: it is open below.",
+  "actual_high": "Where it ends; NULL: it is open above.",
+  "error_low": "Least error of the bin; NULL: it is open below.",
+  "error_high": "Where it ends; NULL: it is open above.",
+  "n": "How many of these predictions are in it.",
+  "share": "Share of those predictions."
+}'::jsonb;
+comment on function pgscore_data._newest_meanings() is 'What the columns of the views of newest predictions mean.';
 
 create or replace view pgscore_bi.predicted_vs_actual with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone mo.time_zone)::date as first_date,
@@ -43,21 +66,7 @@ comment on view pgscore_bi.predicted_vs_actual is
 'What each version of a regression said and what came of it, of its newest 5,000 labelled predictions: counts in a grid of 24 by 24 cells '
 'of equal width, the same for both, from the first to the last hundredth of all values. What lies outside is counted in cells that are '
 'open to that side. It is made when it is read, from pairs that an index finds, so that it costs the same whatever the history.';
-select pgscore_data._comment_columns('pgscore_bi.predicted_vs_actual', $${
-  "model_name": "Name of the model.",
-  "model_version": "Number of the version.",
-  "first_date": "Day of the oldest of the predictions.",
-  "last_date": "Day of the newest.",
-  "label_coverage": "Of all predictions for the days from first_date to last_date, the share whose truth is known.",
-  "is_mature":
-      "Whether that share has reached the minimum of the model's monitor. Before that, labels that came early are seldom like the others.",
-  "n_sampled": "How many predictions these are: 5,000, or all that are labelled.",
-  "predicted_low": "Least prediction of the cell; NULL: it is open below.",
-  "predicted_high": "Where it ends; NULL: it is open above.",
-  "actual_low": "Least truth of the cell; NULL: it is open below.",
-  "actual_high": "Where it ends; NULL: it is open above.",
-  "n": "Predictions in the cell."
-}$$);
+select pgscore_data._comment_columns('pgscore_bi.predicted_vs_actual', pgscore_data._newest_meanings());
 
 -- How the errors of a regression lie, to both sides: of as many of the newest pairs as predicted_vs_actual shows.
 
@@ -96,20 +105,7 @@ comment on view pgscore_bi.error_distribution is
 'How the errors of each version of a regression lie, prediction minus truth, of its newest 5,000 labelled predictions: 24 bins of equal '
 'width from the first to the last hundredth of the errors, and what lies outside. It is made when it is read, from pairs that an index '
 'finds.';
-select pgscore_data._comment_columns('pgscore_bi.error_distribution', $${
-  "model_name": "Name of the model.",
-  "model_version": "Number of the version.",
-  "first_date": "Day of the oldest of the predictions.",
-  "last_date": "Day of the newest.",
-  "label_coverage": "Of all predictions for the days from first_date to last_date, the share whose truth is known.",
-  "is_mature":
-      "Whether that share has reached the minimum of the model's monitor. Before that, labels that came early are seldom like the others.",
-  "n_sampled": "How many predictions these are: 5,000, or all that are labelled.",
-  "error_low": "Least error of the bin; NULL: it is open below.",
-  "error_high": "Where it ends; NULL: it is open above.",
-  "n": "Predictions in the bin.",
-  "share": "Share of those predictions."
-}$$);
+select pgscore_data._comment_columns('pgscore_bi.error_distribution', pgscore_data._newest_meanings());
 
 -- Performance on the labels that were known within a time: young and old windows compare fairly on labels that came as fast.
 

@@ -1,199 +1,167 @@
 -- What analysts read of a model's accuracy: one view a task and grain, additive cells turned into ratios with their intervals.
 --
--- The views of three grains differ in a word, so one template makes them. Expressions are written out rather than called:
--- a function in a view needs EXECUTE of whoever reads it.
+-- in: cells of days, metric_value, class_metric, and the expressions of counted_windows.sql and intervals.sql.
+-- out: pgscore_bi.binary_performance_*, regression_performance_*, multiclass_performance_*, multilabel_performance_*, class_performance_*.
+-- Expressions are written out rather than called: a function in a view needs EXECUTE of whoever reads it.
 
-do $do$
-declare
-  g record;
-  wilson constant text := 'pgscore_data._wilson';
-begin
-  for g in select * from (values ('daily', 'day', 'day'), ('weekly', 'week', 'week'), ('monthly', 'month', 'month')) x (suffix, grain,
-      word) loop
-    execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'binary_performance_' || g.suffix)
-      || pgscore_data._window_columns() || format($q$,
-        c.tp::bigint as true_positives, c.fp::bigint as false_positives, c.fn::bigint as false_negatives, c.tn::bigint as true_negatives,
-        (c.tp + c.tn) / nullif(c.n, 0) as accuracy, %s as accuracy_ci_low, %s as accuracy_ci_high,
-        case when c.tp + c.fn = 0 then c.tn / nullif(c.tn + c.fp, 0) when c.tn + c.fp = 0 then c.tp / nullif(c.tp + c.fn, 0)
-          else (c.tp / (c.tp + c.fn) + c.tn / (c.tn + c.fp)) / 2 end as balanced_accuracy,
-        c.tp / nullif(c.tp + c.fp, 0) as precision_score, %s as precision_ci_low, %s as precision_ci_high,
-        c.tp / nullif(c.tp + c.fn, 0) as recall_score, %s as recall_ci_low, %s as recall_ci_high,
-        2 * c.tp / nullif(2 * c.tp + c.fp + c.fn, 0) as f1_score,
-        2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
-        c.tn / nullif(c.tn + c.fp, 0) as specificity,
-        (c.tp * c.tn - c.fp * c.fn) / nullif(sqrt((c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)), 0) as mcc,
-        2 * (c.tp * c.tn - c.fp * c.fn) / nullif((c.tp + c.fp) * (c.fp + c.tn) + (c.tp + c.fn) * (c.fn + c.tn), 0) as cohen_kappa,
-        auc.value as roc_auc, auc.ci_low as roc_auc_ci_low, auc.ci_high as roc_auc_ci_high, auc.error_bound as roc_auc_error_bound,
-        ap.value as average_precision, ap.ci_low as average_precision_low, ap.ci_high as average_precision_high, ks.value as ks_of_scores,
-        case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score,
-        case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss,
-        case when e.probabilities then ece.value end as ece,
-        e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted,
-        (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
-        case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end
-          when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class'
-            when c.tp + c.fp = 0 then 'no_predicted_positives'
-          when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities'
-            when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
-        %s as specificity_ci_low, %s as specificity_ci_high, %s as positive_rate_predicted_ci_low, %s as positive_rate_predicted_ci_high,
-        %s as positive_rate_actual_ci_low, %s as positive_rate_actual_ci_high,
-        ks.error_bound as ks_of_scores_error_bound$q$,
-        pgscore_data._wilson('c.tp + c.tn', 'c.n', 'i.n_effective', '-'), pgscore_data._wilson('c.tp + c.tn', 'c.n', 'i.n_effective', '+'),
-        pgscore_data._share('c.tp', '(c.tp + c.fp)', '-'), pgscore_data._share('c.tp', '(c.tp + c.fp)', '+'),
-        pgscore_data._share('c.tp', '(c.tp + c.fn)', '-'), pgscore_data._share('c.tp', '(c.tp + c.fn)', '+'),
-        pgscore_data._share('c.tn', '(c.tn + c.fp)', '-'), pgscore_data._share('c.tn', '(c.tn + c.fp)', '+'),
-        pgscore_data._share('c.tp + c.fp', 'c.n', '-'), pgscore_data._share('c.tp + c.fp', 'c.n', '+'),
-        pgscore_data._share('c.tp + c.fn', 'c.n', '-'), pgscore_data._share('c.tp + c.fn', 'c.n', '+'))
-      || pgscore_data._counted_columns() || ', i.n_effective, v.target' || pgscore_data._windows_from(g.grain, 'binary', $q$
-        select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1
-                                                                  and x.predicted_class = e.positive_class - 1), 0)::float8 as tp,
-               coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class = e.positive_class - 1),
-                        0)::float8 as fp,
-               coalesce(sum(x.n) filter (where x.actual_class = e.positive_class - 1 and x.predicted_class <> e.positive_class - 1),
-                        0)::float8 as fn,
-               coalesce(sum(x.n) filter (where x.actual_class <> e.positive_class - 1 and x.predicted_class <> e.positive_class - 1),
-                        0)::float8 as tn,
-               sum(x.sum_brier)::float8 as brier, sum(x.sum_log_loss)::float8 as log_loss
-          from pgscore_data.cell_outcome x
-         where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
-      || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start',
-        pgscore_data._n_effective('c.n', 'c.tp + c.tn', 'c.n + r2.pairs2', 'c.tp + c.tn + r2.hits_pairs', 'c.tp + c.tn + r2.hits2'))
-      || format($q$
-        cross join lateral (select %s as low, %s as high) q$q$, pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '-'),
-          pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '+'))
-      || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and '
-                                   '%1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
-           j.alias, j.metric, g.grain), '')
-      from (values ('auc', 'roc_auc'), ('ap', 'average_precision'), ('ks', 'ks_of_scores'), ('ece', 'ece')) j (alias, metric));
-    execute format('comment on view pgscore_bi.%I is %L', 'binary_performance_' || g.suffix,
-      format('How right each version of a binary classifier was: one row a version, %s and segment, also where there are no labels yet. '
-             'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
-             'null.', g.word));
-    perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'binary_performance_' || g.suffix), pgscore_data._metric_meanings());
+select pgscore_data._make_view('binary_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || $q$,
+    c.tp::bigint as true_positives, c.fp::bigint as false_positives, c.fn::bigint as false_negatives, c.tn::bigint as true_negatives,
+    (c.tp + c.tn) / nullif(c.n, 0) as accuracy$q$ || pgscore_data._wilson_columns('accuracy', 'c.tp + c.tn') || $q$,
+    case when c.tp + c.fn = 0 then c.tn / nullif(c.tn + c.fp, 0) when c.tn + c.fp = 0 then c.tp / nullif(c.tp + c.fn, 0)
+      else (c.tp / (c.tp + c.fn) + c.tn / (c.tn + c.fp)) / 2 end as balanced_accuracy,
+    c.tp / nullif(c.tp + c.fp, 0) as precision_score$q$ || pgscore_data._share_columns('precision', 'c.tp', '(c.tp + c.fp)') || $q$,
+    c.tp / nullif(c.tp + c.fn, 0) as recall_score$q$ || pgscore_data._share_columns('recall', 'c.tp', '(c.tp + c.fn)') || $q$,
+    2 * c.tp / nullif(2 * c.tp + c.fp + c.fn, 0) as f1_score,
+    2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
+    c.tn / nullif(c.tn + c.fp, 0) as specificity,
+    (c.tp * c.tn - c.fp * c.fn) / nullif(sqrt((c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)), 0) as mcc,
+    2 * (c.tp * c.tn - c.fp * c.fn) / nullif((c.tp + c.fp) * (c.fp + c.tn) + (c.tp + c.fn) * (c.fn + c.tn), 0) as cohen_kappa,
+    auc.value as roc_auc, auc.ci_low as roc_auc_ci_low, auc.ci_high as roc_auc_ci_high, auc.error_bound as roc_auc_error_bound,
+    ap.value as average_precision, ap.ci_low as average_precision_low, ap.ci_high as average_precision_high, ks.value as ks_of_scores,
+    case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score,
+    case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss,
+    case when e.probabilities then ece.value end as ece,
+    e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted,
+    (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
+    case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end
+      when c.tp + c.fn = 0 then 'no_positive_labels' when c.tn + c.fp = 0 then 'one_class'
+        when c.tp + c.fp = 0 then 'no_predicted_positives'
+      when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities'
+        when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason$q$
+    || pgscore_data._share_columns('specificity', 'c.tn', '(c.tn + c.fp)')
+    || pgscore_data._share_columns('positive_rate_predicted', 'c.tp + c.fp', 'c.n')
+    || pgscore_data._share_columns('positive_rate_actual', 'c.tp + c.fn', 'c.n') || ', ks.error_bound as ks_of_scores_error_bound'
+    || pgscore_data._counted_columns() || ', i.n_effective, v.target'
+    || pgscore_data._windows_from(g.grain, 'binary', pgscore_data._binary_cells())
+    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start',
+      pgscore_data._n_effective('c.n', 'c.tp + c.tn', 'c.n + r2.pairs2', 'c.tp + c.tn + r2.hits_pairs', 'c.tp + c.tn + r2.hits2'))
+    || format(' cross join lateral (select %s as low, %s as high) q', pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '-'),
+      pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '+'))
+    || pgscore_data._metric_join(g.grain, 'auc', 'roc_auc') || pgscore_data._metric_join(g.grain, 'ap', 'average_precision')
+    || pgscore_data._metric_join(g.grain, 'ks', 'ks_of_scores') || pgscore_data._metric_join(g.grain, 'ece', 'ece'),
+  format('How right each version of a binary classifier was: one row a version, %s and segment, also where there are no labels yet. '
+         'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
+         'null.', g.grain), pgscore_data._metric_meanings()) from pgscore_data.grain g;
 
-    execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'regression_performance_' || g.suffix)
-      || pgscore_data._window_columns() || format($q$,
-        c.abs_error / nullif(c.n, 0) as mae, %s as mae_ci_low, %s as mae_ci_high,
-        sqrt(c.error2 / nullif(c.n, 0)) as rmse,
-        %s as rmse_ci_low, %s as rmse_ci_high,
-        c.error / nullif(c.n, 0) as bias,
-        case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
-        c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
-        med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
-        case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end when c.n < 2
-          or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
-        most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
-        (l.quantile * c.short_of + (1 - l.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, l.quantile,
-        case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$,
-        pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '-'),
-        pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '+'),
-        pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '-'),
-        pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '+'))
-      || pgscore_data._counted_columns() || format($q$, i.n_effective, v.target,
-        case when l.quantile is not null then c.covered / nullif(c.n, 0) end as coverage,
-        case when l.quantile is not null then %s end as coverage_ci_low, case when l.quantile is not null then %s end as coverage_ci_high,
-        case when v.interval_level is not null then c.inside / nullif(c.n, 0) end as interval_coverage,
-        case when v.interval_level is not null then %s end as interval_coverage_ci_low,
-        case when v.interval_level is not null then %s end as interval_coverage_ci_high, v.interval_level$q$,
-        pgscore_data._wilson('c.covered', 'c.n', 'i.n_effective', '-'), pgscore_data._wilson('c.covered', 'c.n', 'i.n_effective', '+'),
-        pgscore_data._wilson('c.inside', 'c.n', 'i.n_effective', '-'), pgscore_data._wilson('c.inside', 'c.n', 'i.n_effective', '+'))
-      || pgscore_data._windows_from(g.grain, 'regression', $q$
-        select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error,
-               sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
-               sum(x.sum_actual)::float8 as actual,
-               ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread,
-               ((sum(x.n) * sum(x.sum_error2) - sum(x.sum_error) * sum(x.sum_error)) / nullif(sum(x.n), 0))::float8 as error_spread,
-               sum(x.sum_abs_actual)::float8 as abs_actual,
-               sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative,
-               (sum(x.sum_abs_error - x.sum_error) / 2)::float8 as short_of, (sum(x.sum_abs_error + x.sum_error) / 2)::float8 as beyond,
-               sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2,
-               sum(x.n_covered)::float8 as covered, sum(x.n_inside)::float8 as inside
-          from pgscore_data.cell_regression x
-         where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
-      || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)')
-      || ' cross join lateral (select case when v.place is null then coalesce(v.quantile, mo.quantile) else v.quantile end as quantile) l'
-      || (select string_agg(format(' left join pgscore_data.metric_value %1$s on %1$s.version_id = v.version_id and %1$s.grain = %3$L and '
-                                   '%1$s.window_start = w.window_start and %1$s.metric = %2$L and s.segment_id = 0',
-           j.alias, j.metric, g.grain), '')
-      from (values ('med', 'median_abs_error'), ('p90', 'p90_abs_error'), ('most', 'max_abs_error')) j (alias, metric));
-    execute format('comment on view pgscore_bi.%I is %L', 'regression_performance_' || g.suffix,
-      format('How far each version of a regression was off: one row a version, %s and segment, also where there are no labels yet. '
-             'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
-             'null.', g.word));
-    perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'regression_performance_' || g.suffix), pgscore_data._metric_meanings());
+select pgscore_data._make_view('regression_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || format($q$,
+    c.abs_error / nullif(c.n, 0) as mae, %s as mae_ci_low, %s as mae_ci_high,
+    sqrt(c.error2 / nullif(c.n, 0)) as rmse,
+    %s as rmse_ci_low, %s as rmse_ci_high,
+    c.error / nullif(c.n, 0) as bias,
+    case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
+    c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
+    med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
+    case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end when c.n < 2
+      or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
+    most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
+    (l.quantile * c.short_of + (1 - l.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, l.quantile,
+    case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$,
+    pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '-'),
+    pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '+'),
+    pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '-'),
+    pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '+'))
+    || pgscore_data._counted_columns() || $q$, i.n_effective, v.target,
+    case when l.quantile is not null then c.covered / nullif(c.n, 0) end as coverage$q$
+    || pgscore_data._wilson_columns('coverage', 'c.covered', 'l.quantile is not null') || $q$,
+    case when v.interval_level is not null then c.inside / nullif(c.n, 0) end as interval_coverage$q$
+    || pgscore_data._wilson_columns('interval_coverage', 'c.inside', 'v.interval_level is not null') || ', v.interval_level'
+    || pgscore_data._windows_from(g.grain, 'regression', $q$
+      select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error,
+             sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
+             sum(x.sum_actual)::float8 as actual,
+             ((sum(x.n) * sum(x.sum_actual2) - sum(x.sum_actual) * sum(x.sum_actual)) / nullif(sum(x.n), 0))::float8 as spread,
+             ((sum(x.n) * sum(x.sum_error2) - sum(x.sum_error) * sum(x.sum_error)) / nullif(sum(x.n), 0))::float8 as error_spread,
+             sum(x.sum_abs_actual)::float8 as abs_actual,
+             sum(x.n_zero_actual)::float8 as zeros, sum(x.sum_relative_error)::float8 as relative,
+             (sum(x.sum_abs_error - x.sum_error) / 2)::float8 as short_of, (sum(x.sum_abs_error + x.sum_error) / 2)::float8 as beyond,
+             sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2,
+             sum(x.n_covered)::float8 as covered, sum(x.n_inside)::float8 as inside
+        from pgscore_data.cell_regression x$q$)
+    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)')
+    || ' cross join lateral (select case when v.place is null then coalesce(v.quantile, mo.quantile) else v.quantile end as quantile) l'
+    || pgscore_data._metric_join(g.grain, 'med', 'median_abs_error') || pgscore_data._metric_join(g.grain, 'p90', 'p90_abs_error')
+    || pgscore_data._metric_join(g.grain, 'most', 'max_abs_error'),
+  format('How far each version of a regression was off: one row a version, %s and segment, also where there are no labels yet. '
+         'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
+         'null.', g.grain), pgscore_data._metric_meanings()) from pgscore_data.grain g;
 
-    execute format('create or replace view pgscore_bi.%I with (security_barrier) as select ', 'multiclass_performance_' || g.suffix)
-      || pgscore_data._window_columns() || format($q$,
-        k.hits / nullif(c.n, 0) as accuracy, %s as accuracy_ci_low, %s as accuracy_ci_high,
-        k.macro_precision, k.macro_recall, k.macro_f1, k.weighted_precision, k.weighted_recall, k.weighted_f1,
-        (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
-        (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
-        case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
-        case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end
-          when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
-          when r.n is distinct from c.n then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes'
-            when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
-        a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc,
-        case when r.n = c.n then r.top2 / r.n end as top_2_accuracy,
-        case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy,
-        case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy,
-        k.hits / nullif(c.n, 0) as micro_precision, k.hits / nullif(c.n, 0) as micro_recall, k.hits / nullif(c.n, 0) as micro_f1,
-        case when r.n = c.n then %s end as top_2_accuracy_ci_low, case when r.n = c.n then %s end as top_2_accuracy_ci_high,
-        case when r.n = c.n and cardinality(e.class_labels) > 3 then %s end as top_3_accuracy_ci_low,
-        case when r.n = c.n and cardinality(e.class_labels) > 3 then %s end as top_3_accuracy_ci_high,
-        case when r.n = c.n and cardinality(e.class_labels) > 5 then %s end as top_5_accuracy_ci_low,
-        case when r.n = c.n and cardinality(e.class_labels) > 5 then %s end as top_5_accuracy_ci_high$q$,
-        pgscore_data._wilson('k.hits', 'c.n', 'i.n_effective', '-'), pgscore_data._wilson('k.hits', 'c.n', 'i.n_effective', '+'),
-        pgscore_data._share('r.top2', 'r.n', '-'), pgscore_data._share('r.top2', 'r.n', '+'),
-        pgscore_data._share('r.top3', 'r.n', '-'), pgscore_data._share('r.top3', 'r.n', '+'),
-        pgscore_data._share('r.top5', 'r.n', '-'), pgscore_data._share('r.top5', 'r.n', '+'))
-      || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'multiclass', $q$
-        select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss,
-               sum(x.n) filter (where x.actual_class = x.predicted_class)::float8 as n_right
-          from pgscore_data.cell_outcome x
-         where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end$q$)
-      || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', pgscore_data._n_effective(
-        'c.n', 'coalesce(c.n_right, 0)', 'c.n + r2.pairs2', 'coalesce(c.n_right, 0) + r2.hits_pairs', 'coalesce(c.n_right, 0) + r2.hits2'))
-      || format($q$
-        left join lateral (
-          select sum(y.hits) as hits, avg(y.hits / nullif(y.predicted, 0)) as macro_precision,
-                 avg(y.hits / nullif(y.support, 0)) as macro_recall,
-                 avg(2 * y.hits / nullif(y.support + y.predicted, 0)) as macro_f1,
-                 case when sum(y.support) filter (where y.predicted > 0) = 0 then 0
-                   else sum(y.support * (y.hits / nullif(y.predicted, 0))) / sum(y.support) filter (where y.predicted > 0) end
-                     as weighted_precision,
-                 sum(y.hits) / nullif(sum(y.support), 0) as weighted_recall,
-                 sum(y.support * (2 * y.hits / nullif(y.support + y.predicted, 0))) / nullif(sum(y.support), 0) as weighted_f1,
-                 sum(y.support * y.predicted) as chance, sum(y.support ^ 2) as actual2, sum(y.predicted ^ 2) as predicted2,
-                 count(*) filter (where y.support > 0) as n_classes_defined
-            from (
-              select z.class, sum(x.n) filter (where x.actual_class = z.class and x.predicted_class = z.class)::float8 as h,
-                     coalesce(sum(x.n) filter (where x.actual_class = z.class and x.predicted_class = z.class), 0)::float8 as hits,
-                     coalesce(sum(x.n) filter (where x.actual_class = z.class), 0)::float8 as support,
-                     coalesce(sum(x.n) filter (where x.predicted_class = z.class), 0)::float8 as predicted
-                from generate_series(0, cardinality(e.class_labels) - 1) z (class)
-                join pgscore_data.cell_outcome x on x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start
-                 and x.day < w.window_end and z.class in (x.actual_class, x.predicted_class)
-               group by z.class) y) k on true
-        cross join lateral (
-          select avg(x.roc_auc) as macro_roc_auc, avg(x.error_bound) as error_bound, count(x.roc_auc) as n_classes_defined
-            from pgscore_data.class_metric x
-           where s.segment_id = 0 and x.version_id = v.version_id and x.grain = '%1$s' and x.window_start = w.window_start) a
-        left join lateral (
-          select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.rank <= 2), 0)::float8 as top2,
-                 coalesce(sum(x.n) filter (where x.rank <= 3), 0)::float8 as top3,
-                 coalesce(sum(x.n) filter (where x.rank <= 5), 0)::float8 as top5
-            from pgscore_data.cell_rank x
-           where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end
-                 having sum(x.n) > 0) r on true$q$, g.grain);
-    execute format('comment on view pgscore_bi.%I is %L', 'multiclass_performance_' || g.suffix,
-      format('How right each version of a classifier of three or more classes was: one row a version, %s and segment, also where there '
-             'are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: '
-             'where segment_key is null.', g.word));
-    perform pgscore_data._comment_columns(format('pgscore_bi.%I', 'multiclass_performance_' || g.suffix), pgscore_data._metric_meanings());
-  end loop;
-end
-$do$;
+select pgscore_data._make_view('multiclass_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || $q$,
+    k.hits / nullif(c.n, 0) as accuracy$q$ || pgscore_data._wilson_columns('accuracy', 'k.hits') || $q$,
+    k.macro_precision, k.macro_recall, k.macro_f1, k.weighted_precision, k.weighted_recall, k.weighted_f1,
+    (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
+    (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
+    case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss, coalesce(k.n_classes_defined, 0) as n_classes_defined,
+    case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end
+      when c.n ^ 2 in (k.actual2, k.predicted2) then 'one_class' when not e.probabilities then 'no_probabilities'
+      when r.n is distinct from c.n then 'not_counted' when cardinality(e.class_labels) > 50 then 'too_many_classes'
+        when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
+    a.macro_roc_auc, a.error_bound as macro_roc_auc_error_bound, a.n_classes_defined as n_classes_defined_auc,
+    case when r.n = c.n then r.top2 / r.n end as top_2_accuracy,
+    case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy,
+    case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy,
+    k.hits / nullif(c.n, 0) as micro_precision, k.hits / nullif(c.n, 0) as micro_recall, k.hits / nullif(c.n, 0) as micro_f1$q$
+    || pgscore_data._share_columns('top_2_accuracy', 'r.top2', 'r.n', 'r.n = c.n')
+    || pgscore_data._share_columns('top_3_accuracy', 'r.top3', 'r.n', 'r.n = c.n and cardinality(e.class_labels) > 3')
+    || pgscore_data._share_columns('top_5_accuracy', 'r.top5', 'r.n', 'r.n = c.n and cardinality(e.class_labels) > 5')
+    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'multiclass', $q$
+      select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss,
+             sum(x.n) filter (where x.actual_class = x.predicted_class)::float8 as n_right
+        from pgscore_data.cell_outcome x$q$)
+    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', pgscore_data._n_effective(
+      'c.n', 'coalesce(c.n_right, 0)', 'c.n + r2.pairs2', 'coalesce(c.n_right, 0) + r2.hits_pairs', 'coalesce(c.n_right, 0) + r2.hits2'))
+    || format($q$
+      left join lateral (
+        select sum(y.hits) as hits, avg(y.hits / nullif(y.predicted, 0)) as macro_precision,
+               avg(y.hits / nullif(y.support, 0)) as macro_recall,
+               avg(2 * y.hits / nullif(y.support + y.predicted, 0)) as macro_f1,
+               case when sum(y.support) filter (where y.predicted > 0) = 0 then 0
+                 else sum(y.support * (y.hits / nullif(y.predicted, 0))) / sum(y.support) filter (where y.predicted > 0) end
+                   as weighted_precision,
+               sum(y.hits) / nullif(sum(y.support), 0) as weighted_recall,
+               sum(y.support * (2 * y.hits / nullif(y.support + y.predicted, 0))) / nullif(sum(y.support), 0) as weighted_f1,
+               sum(y.support * y.predicted) as chance, sum(y.support ^ 2) as actual2, sum(y.predicted ^ 2) as predicted2,
+               count(*) filter (where y.support > 0) as n_classes_defined
+          from (
+            select z.class,
+                   coalesce(sum(x.n) filter (where x.actual_class = z.class and x.predicted_class = z.class), 0)::float8 as hits,
+                   coalesce(sum(x.n) filter (where x.actual_class = z.class), 0)::float8 as support,
+                   coalesce(sum(x.n) filter (where x.predicted_class = z.class), 0)::float8 as predicted
+              from generate_series(0, cardinality(e.class_labels) - 1) z (class)
+              join pgscore_data.cell_outcome x on x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start
+               and x.day < w.window_end and z.class in (x.actual_class, x.predicted_class)
+             group by z.class) y) k on true
+      cross join lateral (
+        select avg(x.roc_auc) as macro_roc_auc, avg(x.error_bound) as error_bound, count(x.roc_auc) as n_classes_defined
+          from pgscore_data.class_metric x
+         where s.segment_id = 0 and x.version_id = v.version_id and x.grain = '%1$s' and x.window_start = w.window_start) a
+      left join lateral (
+        select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.rank <= 2), 0)::float8 as top2,
+               coalesce(sum(x.n) filter (where x.rank <= 3), 0)::float8 as top3,
+               coalesce(sum(x.n) filter (where x.rank <= 5), 0)::float8 as top5
+          from pgscore_data.cell_rank x
+         where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end
+               having sum(x.n) > 0) r on true$q$, g.grain),
+  format('How right each version of a classifier of three or more classes was: one row a version, %s and segment, also where there '
+         'are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: '
+         'where segment_key is null.', g.grain), pgscore_data._metric_meanings()) from pgscore_data.grain g;
+
+-- A model of several labels as a whole; binary_performance_* have each of its labels.
+
+select pgscore_data._make_view('multilabel_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || $q$,
+    c.hits / nullif(c.judged, 0) as subset_accuracy$q$ || pgscore_data._share_columns('subset_accuracy', 'c.hits', 'c.judged') || $q$,
+    case when coalesce(c.judged, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end end as undefined_reason$q$
+    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'multilabel', $q$
+      select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.predicted_class <= 1), 0)::float8 as judged,
+             coalesce(sum(x.n) filter (where x.predicted_class = 0), 0)::float8 as hits
+        from pgscore_data.cell_outcome x$q$)
+    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', pgscore_data._n_effective(
+      'c.n', 'c.hits', 'c.n + r2.pairs2', 'c.hits + r2.hits_pairs', 'c.hits + r2.hits2')),
+  format('How often a model of several labels was right about all labels of a row, by %s and segment, also where the truth is not '
+         'known yet. binary_performance_%s has each label. Of all predictions: where segment_key is null.', g.grain, g.suffix),
+  pgscore_data._metric_meanings() || '{
+    "n_labeled": "Predictions of which the truth of one label at least is known.",
+    "undefined_reason": "Why subset_accuracy is NULL: no_labels (of no row the truth of all labels is known), or superseded."
+  }') from pgscore_data.grain g;
 
 -- What analysts read of each class: the confusion matrix, seen from one class at a time.
 
@@ -212,20 +180,14 @@ return pgscore_data._metric_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._class_meanings() is 'What the columns of the class views mean.';
 
-do $do$
-declare
-  g record;
-begin
-  for g in select * from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) x (suffix, grain) loop
-    execute format('create or replace view pgscore_bi.class_performance_%s with (security_barrier) as ', g.suffix) || format($q$
+select pgscore_data._make_view('class_performance_' || g.suffix, format($q$
       select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
              (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start,
              w.window_end, e.class_labels[c.class + 1] as class_label,
              c.support::bigint as support, c.predicted::bigint as n_predicted,
              c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score,
              2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score,
-             a.roc_auc, a.error_bound as roc_auc_error_bound,
-             %2$s as precision_ci_low, %3$s as precision_ci_high, %4$s as recall_ci_low, %5$s as recall_ci_high,
+             a.roc_auc, a.error_bound as roc_auc_error_bound%2$s%3$s,
              2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
              case when c.n = 0 then 'no_labels' when c.support = 0 then 'no_positive_labels'
                when c.predicted = 0 then 'no_predicted_positives' when cardinality(e.class_labels) = 2 or a.roc_auc is not null then null
@@ -261,18 +223,12 @@ begin
                                               case when o.actual_class = o.predicted_class then o.n else 0 end),
                                               (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)) x
           group by x.class) c$q$ || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start') || $q$
-       cross join lateral (select %6$s as low, %7$s as high) q
+       cross join lateral (select %4$s as low, %5$s as high) q
         left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = %1$L
-          and a.window_start = w.window_start and a.class = c.class$q$, g.grain,
-      pgscore_data._share('c.hits', 'c.predicted', '-'), pgscore_data._share('c.hits', 'c.predicted', '+'),
-      pgscore_data._share('c.hits', 'c.support', '-'), pgscore_data._share('c.hits', 'c.support', '+'),
-      pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '-'),
-      pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '+'));
-    execute format('comment on view pgscore_bi.class_performance_%s is %L', g.suffix,
-      format('How right each version of a classifier was about each class, by %s and segment, also where there are no labels yet; of all '
-             'predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or '
-             'more; binary_performance_%s has it of two.', g.grain, g.suffix));
-    perform pgscore_data._comment_columns(format('pgscore_bi.class_performance_%s', g.suffix), pgscore_data._class_meanings());
-  end loop;
-end
-$do$;
+          and a.window_start = w.window_start and a.class = c.class$q$,
+    g.grain, pgscore_data._share_columns('precision', 'c.hits', 'c.predicted'),
+    pgscore_data._share_columns('recall', 'c.hits', 'c.support'), pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '-'),
+    pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '+')),
+  format('How right each version of a classifier was about each class, by %s and segment, also where there are no labels yet; of all '
+         'predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or '
+         'more; binary_performance_%s has it of two.', g.grain, g.suffix), pgscore_data._class_meanings()) from pgscore_data.grain g;
