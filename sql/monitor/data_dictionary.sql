@@ -116,8 +116,4 @@ select c.relname, '', 'view', obj_description(c.oid), null, null from pg_class c
 comment on view pgscore_bi.data_dictionary is
   'Every view and column of this schema with its meaning; the row with an empty column_name is about the view.';
 
-do $$
-begin
-  perform pgscore_data._comment_columns('pgscore_bi.data_dictionary', pgscore_data._detail_meanings());
-end
-$$;
+select pgscore_data._comment_columns('pgscore_bi.data_dictionary', pgscore_data._detail_meanings());

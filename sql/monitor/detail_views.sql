@@ -101,38 +101,33 @@ return pgscore_data._metric_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._detail_meanings() is 'What the columns of the detail views mean.';
 
-do $do$
-begin
-  execute format($q$
-    create or replace view pgscore_bi.confusion_matrix_daily with (security_barrier) as
-    select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, w.window_date, w.day as window_start,
-           ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
-           e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, c.n::bigint as n,
-           c.n / c.support as share_of_actual,
-           c.n_labeled::bigint as n_labeled, %3$s as label_coverage, %4$s as is_mature,
-           %1$s as share_of_actual_ci_low, %2$s as share_of_actual_ci_high
-      from pgscore_data.visible_model m
-      join pgscore_data.monitor mo using (model_id)
-      join pgscore_data.version v using (model_id)
-      join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('binary', 'multiclass')
-      join pgscore_data.slice s using (model_id)
-      -- From the days that are asked for to their cells, and not from all cells to their days.
-      -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
-     cross join lateral (
-       select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions, x.n_awaiting
-         from pgscore_data.day_volume x
-        where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
-     cross join lateral (
-       select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support,
-              sum(sum(x.n)::float8) over () as n_labeled
-         from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
-        group by x.actual_class, x.predicted_class) c$q$ || pgscore_data._repeats_from('day', 's.segment_id', 'w.day'),
-    pgscore_data._share('c.n', 'c.support', '-'), pgscore_data._share('c.n', 'c.support', '+'),
-    pgscore_data._coverage('c.n_labeled', 'w.n_awaiting'), pgscore_data._is_mature('c.n_labeled', 'w.n_awaiting'));
-end
-$do$;
-comment on view pgscore_bi.confusion_matrix_daily is
-  'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.';
+select pgscore_data._make_view('confusion_matrix_daily', format($q$
+  select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, w.window_date, w.day as window_start,
+         ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
+         e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, c.n::bigint as n,
+         c.n / c.support as share_of_actual,
+         c.n_labeled::bigint as n_labeled, %3$s as label_coverage, %4$s as is_mature,
+         %1$s as share_of_actual_ci_low, %2$s as share_of_actual_ci_high
+    from pgscore_data.visible_model m
+    join pgscore_data.monitor mo using (model_id)
+    join pgscore_data.version v using (model_id)
+    join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('binary', 'multiclass')
+    join pgscore_data.slice s using (model_id)
+    -- From the days that are asked for to their cells, and not from all cells to their days.
+    -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
+   cross join lateral (
+     select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions, x.n_awaiting
+       from pgscore_data.day_volume x
+      where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
+   cross join lateral (
+     select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support,
+            sum(sum(x.n)::float8) over () as n_labeled
+       from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
+      group by x.actual_class, x.predicted_class) c$q$ || pgscore_data._repeats_from('day', 's.segment_id', 'w.day'),
+  pgscore_data._share('c.n', 'c.support', '-'), pgscore_data._share('c.n', 'c.support', '+'),
+  pgscore_data._coverage('c.n_labeled', 'w.n_awaiting'), pgscore_data._is_mature('c.n_labeled', 'w.n_awaiting')),
+  'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.',
+  pgscore_data._detail_meanings());
 
 create or replace view pgscore_bi.label_coverage_daily with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, (w.day at time zone mo.time_zone)::date as window_date,
@@ -264,20 +259,11 @@ select m.name as model_name, v.number::bigint as model_version, (a.day at time z
   join pgscore_data.monitor mo using (model_id);
 comment on view pgscore_bi.rollup_audit is 'Days that were counted again at night, and how many cells were wrong.';
 
-do $$
-declare
-  view regclass;
-begin
-  for view in select c.oid from pg_class c
-    where c.relnamespace = 'pgscore_bi'::regnamespace and c.relkind = 'v'
-      and c.relname !~ '_performance_(daily|weekly|monthly)$|^(feature|dataset|experiment)_'
-      and c.relname not in ('model_metric', 'model_verdict', 'alerts', 'alert_history', 'predicted_vs_actual', 'error_distribution') loop
-    perform pgscore_data._comment_columns(view, pgscore_data._detail_meanings());
-  end loop;
-  perform pgscore_data._comment_columns('pgscore_bi.current_model_health', pgscore_data._detail_meanings() || '{
-    "n": "Labelled predictions of that month: those that value rests on.",
-    "undefined_reason": "Why value is NULL: no_predictions, no_labels, several_values (model_verdict has the target that is worst), or '
-      'no_mature_window (no month has 30 labels and the share that its monitor asks for)."
-  }');
-end
-$$;
+select pgscore_data._comment_columns(v.name::regclass, pgscore_data._detail_meanings())
+  from unnest('{pgscore_bi.prediction_detail,pgscore_bi.label_coverage_daily,pgscore_bi.model_events,pgscore_bi.refresh_log,'
+              'pgscore_bi.rollup_audit}'::text[]) v (name);
+select pgscore_data._comment_columns('pgscore_bi.current_model_health', pgscore_data._detail_meanings() || '{
+  "n": "Labelled predictions of that month: those that value rests on.",
+  "undefined_reason": "Why value is NULL: no_predictions, no_labels, several_values (model_verdict has the target that is worst), or '
+    'no_mature_window (no month has 30 labels and the share that its monitor asks for)."
+}');

@@ -208,8 +208,8 @@ select pgscore_data._make_view('feature_drift_' || g.suffix,
   pgscore_data._drift_meanings()) from pgscore_data.grain g where g.grain <> 'day';
 
 select pgscore_data._make_view('dataset_drift_' || g.suffix, format($q$
-  select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_date, d.window_start, d.window_end, d.n_features, d.n_drifted,
-         d.n_drifted::float8 / nullif(d.n_features, 0) as drift_share,
+  select d.model_name, d.model_version, d.segment_key, d.segment_value, d.window_date, d.window_start, d.window_end,
+         d.n_features, d.n_drifted, d.n_drifted::float8 / nullif(d.n_features, 0) as drift_share,
          case when d.n_features = 0 then 'insufficient_data' when d.n_drifted * 2 >= d.n_features then 'alert'
            when d.n_drifted > 0 then 'warning' else 'ok' end as status,
          d.n, case when d.n_features = 0 then 'insufficient_data' end as undefined_reason

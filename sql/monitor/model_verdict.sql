@@ -151,37 +151,33 @@ comment on view pgscore_bi.model_verdict is
 'Verdicts are act, watch, unknown and healthy. '
 'Within one, causes weigh in the order accuracy, runs and failed rows, drift, labels, a better version.';
 
-do $$
-begin
-  perform pgscore_data._comment_columns('pgscore_bi.model_verdict', pgscore_data._drift_meanings() || '{
-    "model_version": "The champion; where there is none, the newest ready version; NULL: none is ready.",
-    "is_champion": "Whether model_version is the champion.",
-    "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. '
-      'healthy: none of these.",
-    "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, watch_delay, drift, labels_late '
-      'or challenger_better; of unknown no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
-      'labels_unreadable, no_labels or no_mature_month; of healthy none.",
-    "sentence": "The cause in one sentence, with its numbers; where a version is surely better, another one about that.",
-    "causes": "All causes of act and watch, the largest first; NULL: there is none.",
-    "since": "First day on which the cause holds, as far back as is looked.",
-    "segment_key": "Of a model that got worse, the column of the segment that lost most beyond doubt; NULL: none did.",
-    "segment_value": "The value of that segment.",
-    "feature_name": "The feature that is furthest from its baseline, of those that have drifted; NULL: none has.",
-    "feature_since": "First day or month of its drift, as far back as is looked.",
-    "latest_window": "First day of the newest month that is mature and has 30 labels: value is of that month.",
-    "n": "Labelled predictions of that month.",
-    "reference_value": "The metric over the months before it, twelve at most, weighted by their labels.",
-    "open_alerts": "Alerts of the version and of the model that are raised now.",
-    "label_coverage": "Of the predictions of the newest 90 days whose labels are due by label_maturity, the share whose truth is known; '
-      'NULL: none are due.",
-    "label_delay_days": "Days to their label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
-    "failed_share": "Of the rows of the newest run, the share that could not be scored; NULL: the run itself failed, or there is none.",
-    "better_version": "The newest version that is surely better than the champion by the same metric, surely worse by none, and passes the '
-      'gates, of the five newest that are better; NULL: none is.",
-    "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
-      'labels_unreadable, no_labels or no_mature_month.",
-    "target": "Of a model of several targets or labels the one that sentence and value are of: where the cause is of none, the one that '
-      'got worse most; NULL: it gives one value."
-  }');
-end
-$$;
+select pgscore_data._comment_columns('pgscore_bi.model_verdict', pgscore_data._drift_meanings() || '{
+  "model_version": "The champion; where there is none, the newest ready version; NULL: none is ready.",
+  "is_champion": "Whether model_version is the champion.",
+  "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. '
+    'healthy: none of these.",
+  "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, watch_delay, drift, labels_late '
+    'or challenger_better; of unknown no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
+    'labels_unreadable, no_labels or no_mature_month; of healthy none.",
+  "sentence": "The cause in one sentence, with its numbers; where a version is surely better, another one about that.",
+  "causes": "All causes of act and watch, the largest first; NULL: there is none.",
+  "since": "First day on which the cause holds, as far back as is looked.",
+  "segment_key": "Of a model that got worse, the column of the segment that lost most beyond doubt; NULL: none did.",
+  "segment_value": "The value of that segment.",
+  "feature_name": "The feature that is furthest from its baseline, of those that have drifted; NULL: none has.",
+  "feature_since": "First day or month of its drift, as far back as is looked.",
+  "latest_window": "First day of the newest month that is mature and has 30 labels: value is of that month.",
+  "n": "Labelled predictions of that month.",
+  "reference_value": "The metric over the months before it, twelve at most, weighted by their labels.",
+  "open_alerts": "Alerts of the version and of the model that are raised now.",
+  "label_coverage": "Of the predictions of the newest 90 days whose labels are due by label_maturity, the share whose truth is known; '
+    'NULL: none are due.",
+  "label_delay_days": "Days to their label, at the median, as the upper end of a band of 1, 7, 30 or 90 days; NULL beyond.",
+  "failed_share": "Of the rows of the newest run, the share that could not be scored; NULL: the run itself failed, or there is none.",
+  "better_version": "The newest version that is surely better than the champion by the same metric, surely worse by none, and passes the '
+    'gates, of the five newest that are better; NULL: none is.",
+  "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
+    'labels_unreadable, no_labels or no_mature_month.",
+  "target": "Of a model of several targets or labels the one that sentence and value are of: where the cause is of none, the one that '
+    'got worse most; NULL: it gives one value."
+}');

@@ -109,80 +109,74 @@ select pgscore_data._comment_columns('pgscore_bi.error_distribution', pgscore_da
 
 -- Performance on the labels that were known within a time: young and old windows compare fairly on labels that came as fast.
 
-do $do$
-begin
-  execute format($q$
-    create or replace view pgscore_bi.performance_by_label_age with (security_barrier) as
-    with aged as (
-      select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date,
-             b.label as label_age,
-             s.segment_key, s.segment_value, c.window_start, mo.time_zone, mo.min_label_coverage, v.version_id, s.segment_id,
-             sum(c.n_predictions)::float8 as n_predictions, sum(c.n_awaiting)::float8 as n_awaiting,
-             sum(c.n_labeled)::float8 as n_labeled,
-             sum(c.n)::float8 as n, sum(c.hits)::float8 as hits, sum(c.found)::float8 as found, sum(c.concerned)::float8 as concerned,
-             sum(c.abs_error)::float8 as abs_error, sum(c.error2)::float8 as error2
-        from pgscore_data.visible_model m
-        join pgscore_data.monitor mo using (model_id)
-        join pgscore_data.version v using (model_id)
-        join pgscore_data.scored_version e on e.version_id = v.version_id and e.task not in ('multi_target', 'multilabel')
-        join pgscore_data.slice s using (model_id)
-        cross join lateral (
-          -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
-          -- F1 is of the positive class: of those that were it or were called it, what was found.
-          select date_trunc('month', o.day, mo.time_zone) as window_start, o.age_band, sum(o.n) as n,
-                 coalesce(sum(o.n) filter (where o.actual_class = o.predicted_class), 0) as hits,
-                 case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 = o.actual_class
-                       and e.positive_class - 1 = o.predicted_class), 0) end as found,
-                 case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 in (o.actual_class,
-                     o.predicted_class)), 0) end as concerned,
-                 null::numeric as abs_error, null::numeric as error2, null::numeric as n_predictions, null::numeric as n_awaiting,
-                 null::numeric as n_labeled
-            from pgscore_data.cell_outcome o
-           where v.model_id = m.model_id and o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0 group by 1, 2
-          union all
-          select date_trunc('month', r.day, mo.time_zone), r.age_band, sum(r.n), null, null, null, sum(r.sum_abs_error), sum(r.sum_error2),
-                 null, null, null
-            from pgscore_data.cell_regression r
-           where v.model_id = m.model_id and r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0 group by 1, 2
-          union all
-          -- Whatever the age: so that each has its row where no label came as fast, too.
-          select date_trunc('month', w.day, mo.time_zone), 0, 0, null, null, null, null, null, sum(w.n_predictions), sum(w.n_awaiting),
-                 sum(w.n_labeled)
-            from pgscore_data.day_labels w
-           where v.model_id = m.model_id and w.version_id = v.version_id and w.segment_id = s.segment_id and w.n_predictions <> 0
-          group by 1) c
-        join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
-       group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    )
-    select a.model_name, a.model_version, a.window_date, a.label_age, a.n::bigint as n_labeled, a.hits / nullif(a.n, 0) as accuracy,
-           a.abs_error / nullif(a.n, 0) as mae, a.segment_key, a.segment_value,
-           a.window_start, (date_trunc('month', a.window_start at time zone a.time_zone) + interval '1 month') at time zone a.time_zone
-             as window_end,
-           %1$s as accuracy_ci_low, %2$s as accuracy_ci_high,
-           2 * a.found / nullif(a.found + a.concerned, 0) as f1_score, 2 * q.low / (1 + q.low) as f1_ci_low,
-           2 * q.high / (1 + q.high) as f1_ci_high,
-           %5$s as mae_ci_low, %6$s as mae_ci_high,
-           a.n_predictions::bigint as n_predictions, a.n / nullif(a.n_labeled + a.n_awaiting, 0) as label_coverage,
-           a.n > 0 and a.n >= a.min_label_coverage * (a.n_labeled + a.n_awaiting) as is_mature,
-           case when a.n = 0 then 'no_labels' when a.concerned = 0 then 'no_positive_labels' end as undefined_reason,
-           a.n_awaiting::bigint as n_awaiting, (a.n_predictions - a.n_labeled - a.n_awaiting)::bigint as n_superseded
-      from aged a
-     cross join lateral (select a.version_id) v$q$ || pgscore_data._repeats_from('month', 'a.segment_id', 'a.window_start') || $q$
-     cross join lateral (select %3$s as low, %4$s as high) q$q$,
-    pgscore_data._share('a.hits', 'a.n', '-'), pgscore_data._share('a.hits', 'a.n', '+'),
-    pgscore_data._share('a.found', 'a.concerned', '-'), pgscore_data._share('a.found', 'a.concerned', '+'),
-    pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '-'),
-    pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '+'));
-  comment on view pgscore_bi.performance_by_label_age is 'Performance on the labels that were known within a time, by month, also where '
-                                                         'none was: windows of different age compare fairly on labels of the same age. Of '
-                                                         'all predictions: where segment_key is null.';
-  perform pgscore_data._comment_columns('pgscore_bi.performance_by_label_age', pgscore_data._detail_meanings() || '{
-    "n_labeled": "Predictions whose truth was known within that time.",
-    "label_coverage": "n_labeled of all that are labelled or awaiting: of labels of that age.",
-    "is_mature": "Whether the share that was labelled within that time has reached the minimum of the model''s monitor. Where it has not, '
-      'compare with the same label_age of other windows only: labels that come early are seldom like the others.",
-    "undefined_reason": "Why ratios are NULL: no_labels (none came within that time), no_positive_labels (f1_score of a binary '
-      'classifier: no positive, and none was called so)."
+select pgscore_data._make_view('performance_by_label_age', format($q$
+  with aged as (
+    select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date,
+           b.label as label_age,
+           s.segment_key, s.segment_value, c.window_start, mo.time_zone, mo.min_label_coverage, v.version_id, s.segment_id,
+           sum(c.n_predictions)::float8 as n_predictions, sum(c.n_awaiting)::float8 as n_awaiting,
+           sum(c.n_labeled)::float8 as n_labeled,
+           sum(c.n)::float8 as n, sum(c.hits)::float8 as hits, sum(c.found)::float8 as found, sum(c.concerned)::float8 as concerned,
+           sum(c.abs_error)::float8 as abs_error, sum(c.error2)::float8 as error2
+      from pgscore_data.visible_model m
+      join pgscore_data.monitor mo using (model_id)
+      join pgscore_data.version v using (model_id)
+      join pgscore_data.scored_version e on e.version_id = v.version_id and e.task not in ('multi_target', 'multilabel')
+      join pgscore_data.slice s using (model_id)
+      cross join lateral (
+        -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
+        -- F1 is of the positive class: of those that were it or were called it, what was found.
+        select date_trunc('month', o.day, mo.time_zone) as window_start, o.age_band, sum(o.n) as n,
+               coalesce(sum(o.n) filter (where o.actual_class = o.predicted_class), 0) as hits,
+               case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 = o.actual_class
+                     and e.positive_class - 1 = o.predicted_class), 0) end as found,
+               case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 in (o.actual_class,
+                   o.predicted_class)), 0) end as concerned,
+               null::numeric as abs_error, null::numeric as error2, null::numeric as n_predictions, null::numeric as n_awaiting,
+               null::numeric as n_labeled
+          from pgscore_data.cell_outcome o
+         where v.model_id = m.model_id and o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0 group by 1, 2
+        union all
+        select date_trunc('month', r.day, mo.time_zone), r.age_band, sum(r.n), null, null, null, sum(r.sum_abs_error), sum(r.sum_error2),
+               null, null, null
+          from pgscore_data.cell_regression r
+         where v.model_id = m.model_id and r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0 group by 1, 2
+        union all
+        -- Whatever the age: so that each has its row where no label came as fast, too.
+        select date_trunc('month', w.day, mo.time_zone), 0, 0, null, null, null, null, null, sum(w.n_predictions), sum(w.n_awaiting),
+               sum(w.n_labeled)
+          from pgscore_data.day_labels w
+         where v.model_id = m.model_id and w.version_id = v.version_id and w.segment_id = s.segment_id and w.n_predictions <> 0
+        group by 1) c
+      join (values (0, '1 day'), (1, '7 days'), (2, '30 days'), (3, '90 days'), (4, 'later')) b (age, label) on b.age >= c.age_band
+     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+  )
+  select a.model_name, a.model_version, a.window_date, a.label_age, a.n::bigint as n_labeled, a.hits / nullif(a.n, 0) as accuracy,
+         a.abs_error / nullif(a.n, 0) as mae, a.segment_key, a.segment_value,
+         a.window_start, (date_trunc('month', a.window_start at time zone a.time_zone) + interval '1 month') at time zone a.time_zone
+           as window_end,
+         %1$s as accuracy_ci_low, %2$s as accuracy_ci_high,
+         2 * a.found / nullif(a.found + a.concerned, 0) as f1_score, 2 * q.low / (1 + q.low) as f1_ci_low,
+         2 * q.high / (1 + q.high) as f1_ci_high,
+         %5$s as mae_ci_low, %6$s as mae_ci_high,
+         a.n_predictions::bigint as n_predictions, a.n / nullif(a.n_labeled + a.n_awaiting, 0) as label_coverage,
+         a.n > 0 and a.n >= a.min_label_coverage * (a.n_labeled + a.n_awaiting) as is_mature,
+         case when a.n = 0 then 'no_labels' when a.concerned = 0 then 'no_positive_labels' end as undefined_reason,
+         a.n_awaiting::bigint as n_awaiting, (a.n_predictions - a.n_labeled - a.n_awaiting)::bigint as n_superseded
+    from aged a
+   cross join lateral (select a.version_id) v$q$ || pgscore_data._repeats_from('month', 'a.segment_id', 'a.window_start') || $q$
+   cross join lateral (select %3$s as low, %4$s as high) q$q$,
+  pgscore_data._share('a.hits', 'a.n', '-'), pgscore_data._share('a.hits', 'a.n', '+'),
+  pgscore_data._share('a.found', 'a.concerned', '-'), pgscore_data._share('a.found', 'a.concerned', '+'),
+  pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '-'),
+  pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '+')),
+  'Performance on the labels that were known within a time, by month, also where none was: windows of different age compare fairly on '
+  'labels of the same age. Of all predictions: where segment_key is null.',
+  pgscore_data._detail_meanings() || '{
+  "n_labeled": "Predictions whose truth was known within that time.",
+  "label_coverage": "n_labeled of all that are labelled or awaiting: of labels of that age.",
+  "is_mature": "Whether the share that was labelled within that time has reached the minimum of the model''s monitor. Where it has not, '
+    'compare with the same label_age of other windows only: labels that come early are seldom like the others.",
+  "undefined_reason": "Why ratios are NULL: no_labels (none came within that time), no_positive_labels (f1_score of a binary '
+    'classifier: no positive, and none was called so)."
   }'::jsonb);
-end
-$do$;

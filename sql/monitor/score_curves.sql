@@ -1,4 +1,7 @@
 -- How the scores of a binary classifier lie, whether they mean what they say, and what another threshold would do.
+--
+-- in: cell_score and score_log of days, score_curve of months.
+-- out: pgscore_bi.score_distribution_daily, reliability_curve, threshold_curve, roc_curve.
 
 create or replace function pgscore_data._curve_meanings() returns jsonb
 language sql immutable
@@ -19,10 +22,7 @@ language sql immutable
 return format('case when %s is null then %s else %s end', score_unit, place, pgscore_data._margin_at_sql(place));
 comment on function pgscore_data._score_edge(text, text) is 'The expression of the score at a place of the bins.';
 
-do $do$
-begin
-  execute format($q$
-create or replace view pgscore_bi.score_distribution_daily with (security_barrier) as
+select pgscore_data._make_view('score_distribution_daily', format($q$
 select m.name as model_name, v.number::bigint as model_version, w.window_date, w.day as window_start,
        %1$s as bin_low, %2$s as bin_high, c.outcome, c.n,
        (c.n / sum(c.n) over (partition by m.name, v.number::bigint, w.window_date, c.outcome))::float8 as share,
@@ -49,12 +49,9 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
     select x.bin, 'negative', sum(x.n)::bigint from pgscore_data.cell_outcome_score x
      where x.version_id = v.version_id and x.day = w.day and not x.positive group by x.bin having sum(x.n) <> 0) c
   join pgscore_data.score_bin s using (bin)$q$,
-    pgscore_data._score_edge('s.low', 'e.score_unit'), pgscore_data._score_edge('s.high', 'e.score_unit'));
-end
-$do$;
-comment on view pgscore_bi.score_distribution_daily is
+    pgscore_data._score_edge('s.low', 'e.score_unit'), pgscore_data._score_edge('s.high', 'e.score_unit')),
   'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day '
-  'has up to 1,500 bins.';
+  'has up to 1,500 bins.', pgscore_data._curve_meanings());
 
 do $do$
 begin
@@ -87,114 +84,83 @@ comment on view pgscore_data.curve_month is
   'The months of binary classifiers, and of each label of those that give several, that have curves of scores, and whether their labels '
   'are there.';
 
-do $do$
-begin
-  execute format($q$
-    create or replace view pgscore_bi.reliability_curve with (security_barrier) as
-    select m.model_name, m.model_version, m.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high,
-           t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
-           %1$s as ci_low, %2$s as ci_high, null::text as segment_key, null::text as segment_value, m.window_start, m.window_end,
-           m.label_coverage, m.is_mature, m.target
-      from pgscore_data.curve_month m
-     cross join lateral (
-       select c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives,
-              sum(c.sum_score) as sum_score
-         from pgscore_data.score_curve c where c.version_id = m.version_id and c.window_start = m.window_start group by 1) t
-     cross join lateral (select m.pairs2) i where m.score_unit is null$q$,
-    pgscore_data._share('t.positives', 't.n', '-'), pgscore_data._share('t.positives', 't.n', '+'));
-end
-$do$;
-comment on view pgscore_bi.reliability_curve is
+select pgscore_data._make_view('reliability_curve', format($q$
+select m.model_name, m.model_version, m.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high,
+       t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
+       %1$s as ci_low, %2$s as ci_high, null::text as segment_key, null::text as segment_value, m.window_start, m.window_end,
+       m.label_coverage, m.is_mature, m.target
+  from pgscore_data.curve_month m
+ cross join lateral (
+   select c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives,
+          sum(c.sum_score) as sum_score
+     from pgscore_data.score_curve c where c.version_id = m.version_id and c.window_start = m.window_start group by 1) t
+ cross join lateral (select m.pairs2) i where m.score_unit is null$q$,
+    pgscore_data._share('t.positives', 't.n', '-'), pgscore_data._share('t.positives', 't.n', '+')),
   'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month. None of a '
-  'model without probabilities.';
+  'model without probabilities.', pgscore_data._curve_meanings());
 
 create or replace function pgscore_data._cut_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return (
-  select '(c.p + c.n)::bigint as n_labeled, case when c.p = 0 then ''no_positive_labels'' when c.n = 0 then ''one_class'' when c.tp + '
-         'c.fp = 0 then ''no_predicted_positives'' end as undefined_reason'
-    || string_agg(format(', %2$s as %1$s_ci_low, %3$s as %1$s_ci_high', x.name, pgscore_data._share(x.hits, x.n, '-'),
-                         pgscore_data._share(x.hits, x.n, '+')), '' order by x.place)
-    from (values (1, 'true_positive_rate', 'c.tp', 'c.p'), (2, 'false_positive_rate', 'c.fp', 'c.n'),
-          (3, 'precision', 'c.tp', '(c.tp + c.fp)')) x (place, name, hits, n))
-    || ', 2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high';
+return '(c.p + c.n)::bigint as n_labeled, case when c.p = 0 then ''no_positive_labels'' when c.n = 0 then ''one_class'' when c.tp + '
+    'c.fp = 0 then ''no_predicted_positives'' end as undefined_reason'
+  || pgscore_data._share_columns('true_positive_rate', 'c.tp', 'c.p') || pgscore_data._share_columns('false_positive_rate', 'c.fp', 'c.n')
+  || pgscore_data._share_columns('precision', 'c.tp', '(c.tp + c.fp)')
+  || ', 2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high';
 comment on function pgscore_data._cut_columns() is
   'How many labels the ratios of a threshold rest on, why some are NULL, and their intervals: of c, which has tp and fp from the '
   'threshold on, of p positives and n negatives. Recall is the true positive rate.';
 
-do $do$
-begin
-  execute format($q$
-    create or replace view pgscore_bi.threshold_curve with (security_barrier) as
-    with counted as (
-      select m.*, %4$s as threshold, c.tp, c.fp, y.p, y.n
-        from pgscore_data.curve_month m
-       cross join lateral (
-         select array_agg(x.hundredth) as hundredth, array_agg(x.n_positive) as positives, array_agg(x.n_negative) as negatives,
-                sum(x.n_positive) as p, sum(x.n_negative) as n
-           from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start) y
-       cross join generate_series(0, 99) t
-       cross join lateral (
-         select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp
-           from unnest(y.hundredth, y.positives, y.negatives) as x (hundredth, p, n) where x.hundredth >= t) c
-    )
-    select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate,
-           c.fp / nullif(c.n, 0) as false_positive_rate,
-           c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score,
-           2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
-           (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate,
-           c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
-           null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s,
-           c.target
-      from counted c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
+select pgscore_data._make_view('threshold_curve', format($q$
+with counted as (
+  select m.*, %4$s as threshold, c.tp, c.fp, y.p, y.n
+    from pgscore_data.curve_month m
+   cross join lateral (
+     select array_agg(x.hundredth) as hundredth, array_agg(x.n_positive) as positives, array_agg(x.n_negative) as negatives,
+            sum(x.n_positive) as p, sum(x.n_negative) as n
+       from pgscore_data.score_curve x where x.version_id = m.version_id and x.window_start = m.window_start) y
+   cross join generate_series(0, 99) t
+   cross join lateral (
+     select coalesce(sum(x.p), 0) as tp, coalesce(sum(x.n), 0) as fp
+       from unnest(y.hundredth, y.positives, y.negatives) as x (hundredth, p, n) where x.hundredth >= t) c
+)
+select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate,
+       c.fp / nullif(c.n, 0) as false_positive_rate,
+       c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score,
+       2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
+       (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate,
+       c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
+       null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s,
+       c.target
+  from counted c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
     pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'),
-    pgscore_data._score_edge('(t / 100.0::float8)', 'm.score_unit'));
-end
-$do$;
-comment on view pgscore_bi.threshold_curve is
+    pgscore_data._score_edge('(t / 100.0::float8)', 'm.score_unit')),
   'What a binary classifier would have done with another threshold, in steps of 0.01, by month: positive is what scores at least so much. '
   'Also its ROC curve (true against false positive rate), its precision-recall curve, and its gain and lift (true positive rate, and '
-  'lift, against predicted_positive_rate).';
+  'lift, against predicted_positive_rate).', pgscore_data._curve_meanings());
 
-do $do$
-begin
-  execute format($q$
-    create or replace view pgscore_bi.roc_curve with (security_barrier) as
-    with above as (
-      select m.*, s.threshold, sum(s.n_positive) over upto as tp, sum(s.n_negative) over upto as fp, sum(s.n_positive) over whole as p,
-             sum(s.n_negative) over whole as n
-        from pgscore_data.curve_month m
-       cross join lateral (
-         select %4$s as threshold, x.n_positive, x.n_negative
-           from pgscore_data.score_curve x
-          where x.version_id = m.version_id and x.window_start = m.window_start
-         union all select null, 0, 0) s
-      window whole as (partition by m.version_id, m.window_date),
-      upto as (partition by m.version_id, m.window_date order by s.threshold desc)
-    )
-    select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, c.window_date, c.window_start,
-           c.window_end,
-           c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
-           c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score,
-           2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
-           c.label_coverage, c.is_mature, %1$s, c.target
-      from above c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
+select pgscore_data._make_view('roc_curve', format($q$
+with above as (
+  select m.*, s.threshold, sum(s.n_positive) over upto as tp, sum(s.n_negative) over upto as fp, sum(s.n_positive) over whole as p,
+         sum(s.n_negative) over whole as n
+    from pgscore_data.curve_month m
+   cross join lateral (
+     select %4$s as threshold, x.n_positive, x.n_negative
+       from pgscore_data.score_curve x
+      where x.version_id = m.version_id and x.window_start = m.window_start
+     union all select null, 0, 0) s
+  window whole as (partition by m.version_id, m.window_date),
+  upto as (partition by m.version_id, m.window_date order by s.threshold desc)
+)
+select c.model_name, c.model_version, null::text as segment_key, null::text as segment_value, c.window_date, c.window_start,
+       c.window_end,
+       c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
+       c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score,
+       2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
+       c.label_coverage, c.is_mature, %1$s, c.target
+  from above c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
     pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'),
-    pgscore_data._score_edge('(x.hundredth / 100.0::float8)', 'm.score_unit'));
-end
-$do$;
-comment on view pgscore_bi.roc_curve is
+    pgscore_data._score_edge('(x.hundredth / 100.0::float8)', 'm.score_unit')),
   'The ROC curve of a binary classifier, by month: a point for each hundredth of the scores that some have, and the one where nothing is '
   'called positive, which has no threshold. precision_score against recall_score is its precision-recall curve. roc_auc comes from finer '
-  'bins: where all scores are below 0.01 the curve has two points.';
-
-do $$
-declare
-  view text;
-begin
-  foreach view in array '{score_distribution_daily,reliability_curve,threshold_curve,roc_curve}'::text[] loop
-    perform pgscore_data._comment_columns(format('pgscore_bi.%I', view), pgscore_data._curve_meanings());
-  end loop;
-end
-$$;
+  'bins: where all scores are below 0.01 the curve has two points.', pgscore_data._curve_meanings());

@@ -85,15 +85,11 @@ comment on view pgscore_bi.version_comparison is
 'correlation (Zou 2007; for shares Newcombe 1998, Stat Med 17:2635, method 10). Labels of one entity are not taken for independent. '
 'Where is_replayed, model_version replayed the past, and other_version, the champion when the replay was asked for, predicted live. '
 'A model of several targets or labels has rows of each, which target names.';
-do $$
-begin
-  perform pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
-    "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_labels, no_predicted_positives, no_positive_labels, '
-      'one_class, or no_probabilities (a version says labels only), of one of them at least.",
-    "target": "The target or label that the row is about, of a model that gives several; NULL: it gives one."
-  }');
-end
-$$;
+select pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
+  "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_labels, no_predicted_positives, no_positive_labels, '
+    'one_class, or no_probabilities (a version says labels only), of one of them at least.",
+  "target": "The target or label that the row is about, of a model that gives several; NULL: it gives one."
+}');
 
 create or replace view pgscore_bi.replay_performance_monthly with (security_barrier) as
 with told as (
@@ -131,20 +127,16 @@ select r.run_id as replay_run, m.name as model_name, r.number::bigint as model_v
 comment on view pgscore_bi.replay_performance_monthly is
 'What replays came to by month, over all labels that judge a replayed prediction, and beside it what the champion came to live over those '
 'of them that judge both.';
-do $$
-begin
-  perform pgscore_data._comment_columns('pgscore_bi.replay_performance_monthly', pgscore_data._detail_meanings() || '{
-    "window_date": "First day of the month, of the times that its predictions are for.",
-    "in_training": "Whether they are for a time before the version was trained, so that it may have seen the answers; NULL: the version '
-      'does not say until when it was trained. A month in which it was trained has two rows a metric.",
-    "n_predictions": "Replayed predictions without an error.",
-    "n_labeled": "Those that a label judges.",
-    "label_coverage": "Of the predictions that a label judges or may still judge, the share that one judges.",
-    "value": "The metric.",
-    "is_partial": "Whether the row is of a part of the month: the window begins or ends in it, or the version was trained in it.",
-    "live_version": "The version that was champion when the replay was asked for; NULL: it is not compared yet.",
-    "n_live_labeled": "Labels that judge both a replayed and a live prediction.",
-    "live_value": "The metric of the live predictions of live_version over these labels."
-  }');
-end
-$$;
+select pgscore_data._comment_columns('pgscore_bi.replay_performance_monthly', pgscore_data._detail_meanings() || '{
+  "window_date": "First day of the month, of the times that its predictions are for.",
+  "in_training": "Whether they are for a time before the version was trained, so that it may have seen the answers; NULL: the version '
+    'does not say until when it was trained. A month in which it was trained has two rows a metric.",
+  "n_predictions": "Replayed predictions without an error.",
+  "n_labeled": "Those that a label judges.",
+  "label_coverage": "Of the predictions that a label judges or may still judge, the share that one judges.",
+  "value": "The metric.",
+  "is_partial": "Whether the row is of a part of the month: the window begins or ends in it, or the version was trained in it.",
+  "live_version": "The version that was champion when the replay was asked for; NULL: it is not compared yet.",
+  "n_live_labeled": "Labels that judge both a replayed and a live prediction.",
+  "live_value": "The metric of the live predictions of live_version over these labels."
+}');
