@@ -11,6 +11,39 @@ return (select 'array[' || string_agg(format('pg_catalog.concat(p.%I)', k ->> 'n
 comment on function pgscore_data._key_text(jsonb) is
   'The expression of a prediction''s key, spelled as labels spell it. concat() calls no function of a type''s owner; a cast would.';
 
+create or replace function pgscore_data._canonical_key(this_model int, base text, key text[]) returns text[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+  families constant text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model);
+  canonical text[];
+begin
+  if families is null then
+    return key;
+  end if;
+  if cardinality(key) is distinct from cardinality(families) or array_position(key, null) is not null then
+    raise exception 'the key of model "%" has % columns (%), and none is NULL', base, cardinality(families), array_to_string(families, ', ')
+      using errcode = 'invalid_parameter_value',
+        hint = 'Pass one value a column, in the order of the predictions'' key: array[''a'', ''b''].';
+  end if;
+  begin
+    execute format('select array[%s]', (
+      select string_agg(format('concat(%L::%s)', key[n], families[n]), ', ' order by n)
+        from generate_subscripts(families, 1) n)) into canonical;
+  exception
+    when data_exception then
+      raise exception 'the key of model "%" is (%), not (%)', base, array_to_string(families, ', '), array_to_string(key, ', ') using
+        errcode = 'invalid_parameter_value', detail = sqlerrm, hint = 'Pass the values as they stand in the key of the predictions.';
+  end;
+  return canonical;
+end
+$$;
+comment on function pgscore_data._canonical_key(int, text, text[]) is
+  'A key, spelled as kept predictions spell it. Raises an error if the model can''t have such a key.';
+
 create or replace function pgscore_data._is_judged(t pgscore_data.target) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp

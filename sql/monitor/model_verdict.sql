@@ -129,8 +129,9 @@ with judged as materialized (
     from cause c
 )
 select j.name as model_name, j.number::bigint as model_version, j.is_champion, j.task, c.verdict, c.cause,
-       concat_ws(' ', c.sentence, case when c.cause <> 'challenger_better' then b.sentence end) as sentence, o.causes, c.since, a.segment_key, a.segment_value, d.feature_name, d.since as feature_since, j.metric, a.window_date as latest_window,
-       a.value, a.ci_low, a.ci_high, a.n::bigint as n, a.reference_value, coalesce(x.n, 0) as open_alerts,
+       concat_ws(' ', c.sentence, case when c.cause <> 'challenger_better' then b.sentence end) as sentence, o.causes, c.since,
+       a.segment_key, a.segment_value, d.feature_name, d.since as feature_since, j.metric, a.window_date as latest_window, a.value,
+       a.ci_low, a.ci_high, a.n::bigint as n, a.reference_value, coalesce(x.n, 0) as open_alerts,
        l.label_coverage, l.label_delay_days, r.failed_share, b.model_version as better_version,
        coalesce(o.undefined_reason, case when a.model_id is null then 'no_mature_month' end) as undefined_reason,
        coalesce(c.target, a.target) as target
