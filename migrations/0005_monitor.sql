@@ -271,7 +271,6 @@ create table pgscore_data.evaluation (
   known_at timestamptz not null,
   label text not null,
   source_id int,
-  revision int not null default 1,
   received_at timestamptz not null default clock_timestamp(),
   version_id int,
   run_id bigint,
@@ -343,15 +342,14 @@ create table pgscore_data.day_tally (
   day timestamptz,
   bins smallint[] not null,
   counts bigint[] not null,
-  positives bigint[]
+  positives bigint[] not null
 );
 comment on table pgscore_data.day_tally is
   'Predictions of a run that is not published, by day: counts[i] of them fell into the bin of scores bins[i]; bin -1 counts those without '
   'a score, -2 those that failed. They join the cells in the transaction that publishes the run.';
 comment on column pgscore_data.day_tally.run_id is 'A run, or a batch of calls, which is negative.';
 comment on column pgscore_data.day_tally.day is 'NULL where the source has no event time: the day of the run''s snapshot.';
-comment on column pgscore_data.day_tally.positives is
-  'How many of the counts were called positive; NULL where who counted did not say: then the bin tells.';
+comment on column pgscore_data.day_tally.positives is 'How many of the counts were called positive.';
 create index day_tally_of_run on pgscore_data.day_tally (run_id, attempt);
 
 create table pgscore_data.class_tally (
@@ -1010,7 +1008,6 @@ create unlogged table pgscore_data.refresh_truth (
   known_at timestamptz not null,
   label text not null,
   source_id int,
-  revision int not null,
   received_at timestamptz not null
 );
 comment on table pgscore_data.refresh_truth is 'Work of the refresh that is running: every label that these entities have now.';
@@ -1026,7 +1023,6 @@ create unlogged table pgscore_data.refresh_pair (
   known_at timestamptz not null,
   label text not null,
   source_id int,
-  revision int not null,
   received_at timestamptz not null,
   version_id int,
   run_id bigint,

@@ -1,6 +1,6 @@
 -- Events on their way to the webhook: who tells them, and what became of that.
 
-create or replace function pgscore_data._claim_alerts(most int default 100)
+create or replace function pgscore_data._claim_alerts()
 returns table (event_id bigint, attempts int, fingerprint text, model text, version int, alert text, metric text, grain text,
                column_name text, kind text, severity text, event text, reason text,
   at timestamptz, began_at timestamptz, window_start timestamptz, window_end timestamptz, value double precision, n bigint,
@@ -28,7 +28,7 @@ begin atomic
          join first f on x.is_digest = f.is_digest and (f.is_digest or x.model_id = f.model_id)
         where exists (select from locked) and x.delivered_at is null and x.due_at > clock_timestamp() - interval '1 day'
           and (not x.is_digest or x.due_at <= clock_timestamp())
-        order by x.event_id limit most)
+        order by x.event_id limit 100)
     returning e.*
   )
   select t.event_id, t.attempts, t.fingerprint, m.name, v.number, t.rule, t.metric, t.grain, nullif(t.column_name, ''), t.kind, t.severity,
@@ -37,7 +37,7 @@ begin atomic
     from taken t join pgscore_data.model m using (model_id)
     left join pgscore_data.version v on v.version_id = t.version_id order by t.event_id;
 end;
-comment on function pgscore_data._claim_alerts(int) is
+comment on function pgscore_data._claim_alerts() is
   'Takes the events of one model, or the digest of all, that are to be told now, for a minute: who has not told them by then is taken to '
   'be gone.';
 

@@ -1,6 +1,6 @@
 -- Keeps a large run that is for one time in blocks: rows that hold some hundred predictions each.
 
-create or replace function pgscore_data._belongs_in_blocks(this_run bigint, least_rows bigint default 1000) returns boolean
+create or replace function pgscore_data._belongs_in_blocks(this_run bigint) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -14,7 +14,7 @@ begin
     from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where x.run_id = this_run;
   -- Each run over changed rows has other entities: blocks pay where a run has most of those of the run before.
-  if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < least_rows or r.snapshot_at < r.sealed_before
+  if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < 1000 or r.snapshot_at < r.sealed_before
     or r.is_partial
   then
     return false;
@@ -31,7 +31,7 @@ begin
   return not is_timed;
 end
 $$;
-comment on function pgscore_data._belongs_in_blocks(bigint, bigint) is
+comment on function pgscore_data._belongs_in_blocks(bigint) is
 'Whether a run is kept in blocks: it is large, no day of it is sealed, its key is there, and no prediction has an event_time of its own.';
 
 create or replace function pgscore_data._write_blocks(this_run bigint) returns bigint

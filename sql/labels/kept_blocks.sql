@@ -181,7 +181,7 @@ end;
 comment on function pgscore_data._keep_left_behind(bigint) is
   'Keeps the predictions of a run, for entities that a new run lacks, one by one.';
 
-create or replace function pgscore_data._retire_heads(this_run bigint, most int default 8) returns void
+create or replace function pgscore_data._retire_heads(this_run bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -189,7 +189,7 @@ declare
   h record;
 begin
   for h in
-    select k.run_id, k.n_predictions, row_number() over (order by k.n_predictions desc) > most as is_too_many,
+    select k.run_id, k.n_predictions, row_number() over (order by k.n_predictions desc) > 8 as is_too_many,
            (select count(*) from pgscore_data.refresh_left l where l.run_id = k.run_id) as n_left
       from pgscore_data.kept_run n join pgscore_data.kept_run k on k.version_id = n.version_id and k.is_head and k.event_time < n.event_time
      where n.run_id = this_run
@@ -203,7 +203,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._retire_heads(bigint, int) is
+comment on function pgscore_data._retire_heads(bigint) is
   'Retires heads of which the new run has nearly all entities, and the smallest past eight. Keeps the rest of them one by one.';
 
 create or replace function pgscore_data._keep_blocks(this_run bigint) returns void

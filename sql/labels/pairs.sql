@@ -16,12 +16,11 @@ set enable_nestloop = off
 as $$
 begin
   with known as (
-    select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id,
-           min(o.revision) as revision, min(o.received_at) as received_at
+    select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id, min(o.received_at) as received_at
       from pgscore_data.refresh_old_pair o group by o.entity, o.known_at
   ), told as (
     select entity, known_at, s.model_id, s.key, s.captured_at, s.label, s.source_id, s.retracted,
-           k.label as held, k.source_id as held_source, k.revision, k.received_at,
+           k.label as held, k.source_id as held_source, k.received_at,
            coalesce(s.label <> k.label, k.label is null) as is_new
       from pgscore_data.refresh_label s full join known k using (entity, known_at)
   ), news as materialized (
@@ -31,9 +30,9 @@ begin
               from told t) n
      where n.has_changed
   ), truth as (
-    insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)
+    insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, received_at)
     select n.entity, n.known_at, coalesce(n.label, n.held), case when n.is_new then n.source_id else n.held_source end,
-           coalesce(n.revision, 0) + n.is_new::int, case when n.is_new then n.captured_at else n.received_at end
+           case when n.is_new then n.captured_at else n.received_at end
       from news n where n.retracted is not true
   )
   insert into pgscore_data.refresh_key (model_id, key, entity)
@@ -57,8 +56,8 @@ begin atomic
           and not pgscore_data._is_sealed(x.model_id, x.event_time) offset 0) e
      where k.entity > after
   ), truth as (
-    insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, revision, received_at)
-    select distinct on (h.entity, h.known_at) h.entity, h.known_at, h.label, h.source_id, h.revision, h.received_at
+    insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, received_at)
+    select distinct on (h.entity, h.known_at) h.entity, h.known_at, h.label, h.source_id, h.received_at
       from held h
      order by h.entity, h.known_at
   )
@@ -157,7 +156,7 @@ begin
   ), judge as materialized (
     select j.* from pgscore_data.judge j where j.model_id = this_model
   ), judged as (
-    select s.*, k.model_id, k.key, g.label, g.source_id, g.revision, g.received_at, e.task, e.positive_class, e.score_unit, e.has_values,
+    select s.*, k.model_id, k.key, g.label, g.source_id, g.received_at, e.task, e.positive_class, e.score_unit, e.has_values,
            case when e.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(e.version_id, g.label) end as actual_values,
            case when e.task <> 'regression' then pgscore_data._class_of(g.label, e.class_labels, e.class_forms) end as actual_class,
            case when e.task = 'regression' then pgscore_data._number_of(g.label) end as actual,
@@ -173,10 +172,10 @@ begin
     select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
   )
   insert into pgscore_data.refresh_pair
-    (entity, model_id, key, label, source_id, revision, received_at, version_id, run_id, day, event_time, known_at, age_band,
+    (entity, model_id, key, label, source_id, received_at, version_id, run_id, day, event_time, known_at, age_band,
      actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, n_predictions, is_newest,
      predicted_values, actual_values)
-  select j.entity, j.model_id, j.key, j.label, j.source_id, j.revision, j.received_at, j.version_id, j.run_id,
+  select j.entity, j.model_id, j.key, j.label, j.source_id, j.received_at, j.version_id, j.run_id,
          date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at,
          pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
          case when j.actual_values is null then j.actual_class else 0 end,
@@ -200,8 +199,8 @@ begin
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null
            when j.task in ('multi_target', 'multilabel') then j.actual_values is not null
            else j.actual_class is not null and j.predicted_class is not null end;
-  insert into pgscore_data.refresh_pair (entity, model_id, key, known_at, label, source_id, revision, received_at)
-  select k.entity, k.model_id, k.key, g.known_at, g.label, g.source_id, g.revision, g.received_at
+  insert into pgscore_data.refresh_pair (entity, model_id, key, known_at, label, source_id, received_at)
+  select k.entity, k.model_id, k.key, g.known_at, g.label, g.source_id, g.received_at
     from pgscore_data.refresh_key k join pgscore_data.refresh_truth g using (entity)
    where k.model_id = this_model
      and not exists (select from pgscore_data.refresh_pair p where p.entity = g.entity and p.known_at = g.known_at);
@@ -226,7 +225,7 @@ begin atomic
            o.actual_values as old_actual_values,
            p.model_id, p.key, p.known_at, p.version_id, p.run_id, p.day, p.event_time, p.age_band, p.actual_class,
            p.predicted_class, p.actual, p.score, p.p_actual, p.bin, p.rank, p.class_bins, p.segments, p.predicted_values,
-           p.actual_values, p.label, p.source_id, p.revision, p.received_at
+           p.actual_values, p.label, p.source_id, p.received_at
       from pgscore_data.refresh_old_pair o
       full join pgscore_data.refresh_pair p
         on p.entity = o.entity and p.known_at = o.known_at and coalesce(p.run_id, 0) = coalesce(o.run_id, 0)
@@ -255,19 +254,19 @@ begin atomic
   ), moved as (
     update pgscore_data.evaluation e
        set (day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins,
-            segments, predicted_values, actual_values, label, source_id, revision, received_at)
+            segments, predicted_values, actual_values, label, source_id, received_at)
          = row(c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin,
-               c.rank, c.class_bins, c.segments, c.predicted_values, c.actual_values, c.label, c.source_id, c.revision, c.received_at)
+               c.rank, c.class_bins, c.segments, c.predicted_values, c.actual_values, c.label, c.source_id, c.received_at)
       from changed c
      where e.is_recent = c.is_recent and e.ctid = c.place and c.key is not null
        and e.ctid = any (array(select x.place from changed x where x.key is not null and x.place is not null))
   ), found as (
     insert into pgscore_data.evaluation_recent
       (model_id, key, known_at, version_id, run_id, day, event_time, age_band, actual_class, predicted_class, actual, score,
-       p_actual, bin, rank, class_bins, segments, predicted_values, actual_values, label, source_id, revision, received_at)
+       p_actual, bin, rank, class_bins, segments, predicted_values, actual_values, label, source_id, received_at)
     select c.model_id, c.key, c.known_at, c.version_id, c.run_id, c.day, c.event_time, c.age_band, c.actual_class,
            c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.predicted_values,
-           c.actual_values, c.label, c.source_id, c.revision, c.received_at
+           c.actual_values, c.label, c.source_id, c.received_at
       from changed c where c.place is null
   )
   select count(c.old_run_id), count(c.run_id) from changed c;

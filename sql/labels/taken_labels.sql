@@ -99,8 +99,8 @@ begin
       from meant h
   ), moved as (
     update pgscore_data.evaluation e
-       set (actual_class, actual, p_actual, label, source_id, revision, received_at) = row(j.said_class, j.said_number, j.p_said, j.said,
-           j.said_source, j.revision + 1, j.captured_at)
+       set (actual_class, actual, p_actual, label, source_id, received_at)
+         = row(j.said_class, j.said_number, j.p_said, j.said, j.said_source, j.captured_at)
       from judged j
      where j.is_correction and e.is_recent = j.is_recent and e.ctid = j.place
        and e.ctid = any (array(select x.place from judged x where x.is_correction))
@@ -125,12 +125,12 @@ begin
   ), recalled as (
     insert into pgscore_data.refresh_old_pair
       (entity, model_id, key, version_id, run_id, day, event_time, known_at, age_band, actual_class, predicted_class, actual, score,
-       p_actual, bin, rank, class_bins, segments, predicted_values, actual_values, label, source_id, revision, received_at,
+       p_actual, bin, rank, class_bins, segments, predicted_values, actual_values, label, source_id, received_at,
        is_recent, place)
     select distinct on (j.entity, j.is_recent, j.place)
            j.entity, j.model_id, j.key, j.version_id, j.run_id, j.day, j.event_time, j.known_at, j.age_band, j.actual_class,
            j.predicted_class, j.actual, j.score, j.p_actual, j.bin, j.rank, j.class_bins, j.segments, j.predicted_values,
-           j.actual_values, j.label, j.source_id, j.revision, j.received_at, j.is_recent, j.place
+           j.actual_values, j.label, j.source_id, j.received_at, j.is_recent, j.place
       from judged j where not j.is_correction
   )
   select count(distinct j.entity), count(*), array(select distinct t.model_id from taken t) into corrected, pairs, models from judged j

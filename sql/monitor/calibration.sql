@@ -160,35 +160,42 @@ comment on function pgscore_data._set_calibration(int, timestamptz, bigint, bigi
 'something else now.';
 
 create or replace view pgscore_data.calibration_due as
-select c.version_id, e.task from pgscore_data.calibration_check c
+select c.version_id, case e.task when 'multiclass' then cardinality(e.class_labels) end as n_classes
+  from pgscore_data.calibration_check c
   join pgscore_data.execution e on e.version_id = c.version_id and e.probabilities
     and (e.task = 'binary' or e.task = 'multiclass' and cardinality(e.class_labels) <= 50)
  where c.checked_at is null or c.changed_at > c.checked_at;
 comment on view pgscore_data.calibration_due is
-'Classifiers whose labels changed since somebody looked whether there is more to learn from.';
+'Classifiers whose labels changed since somebody looked whether there is more to learn from. n_classes: NULL of two classes.';
 
 create or replace function pgscore_data._claim_calibration(
-  out version_id int, out month timestamptz, out n bigint, out n_positive bigint, out last_day timestamptz,
-  out bins smallint[], out totals bigint[], out positives bigint[])
+  out version_id int, out month timestamptz, out n bigint, out n_positive bigint, out last_day timestamptz, out n_classes int,
+  out classes smallint[], out bins smallint[], out totals bigint[], out positives bigint[])
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
 as $$
 declare
-  due int;
+  due record;
 begin
-  if not exists (select from pgscore_data.calibration_due d where d.task = 'binary') or not pgscore_data._take_turn('cells') then
+  if not exists (select from pgscore_data.calibration_due) or not pgscore_data._take_turn('cells') then
     return;
   end if;
-  for due in select d.version_id from pgscore_data.calibration_due d where d.task = 'binary' order by d.version_id loop
-    select c.* into month, n, n_positive, last_day from pgscore_data._next_calibration(due) c;
+  for due in select d.* from pgscore_data.calibration_due d order by d.version_id loop
+    select c.* into month, n, n_positive, last_day from pgscore_data._next_calibration(due.version_id) c;
     if month is not null then
-      version_id := due;
-      select array_agg(h.bin order by h.bin), array_agg(h.n order by h.bin), array_agg(h.positives order by h.bin) into bins, totals,
-             positives
-        from (select s.bin, sum(s.n)::bigint as n, coalesce(sum(s.n) filter (where s.positive), 0)::bigint as positives
-                from pgscore_data._days_before(due, month) d join pgscore_data.cell_outcome_score s on s.version_id = due and s.day = d.day
-               group by s.bin having sum(s.n) <> 0) h;
+      version_id := due.version_id;
+      n_classes := due.n_classes;
+      select array_agg(h.class), array_agg(h.bin), array_agg(h.n), array_agg(h.positives) into classes, bins, totals, positives
+        from (select s.class, s.bin, sum(s.n)::bigint as n, coalesce(sum(s.n) filter (where s.positive), 0)::bigint as positives
+                from pgscore_data._days_before(due.version_id, month) d
+               cross join lateral (
+                 select 0::smallint as class, x.positive, x.bin, x.n from pgscore_data.cell_outcome_score x
+                  where due.n_classes is null and x.version_id = due.version_id and x.day = d.day
+                 union all
+                 select x.class, x.positive, x.bin, x.n from pgscore_data.cell_class_score x
+                  where due.n_classes is not null and x.version_id = due.version_id and x.day = d.day) s
+               group by s.class, s.bin having sum(s.n) <> 0) h;
       return;
     end if;
   end loop;
@@ -196,5 +203,5 @@ end
 $$;
 comment on function pgscore_data._claim_calibration() is
 'The labelled history before a month, by bins of scores, of a version that has more or less of it by a tenth than when last learned '
-'from; NULL where there is none, and little work: a sum over the days of versions that labels touched. Days that are not mature are left '
-'out: labels that come early are seldom like the others.';
+'from; of three classes or more (n_classes) by bins of the probability of each class. NULL where there is none, and little work: a sum '
+'over the days of versions that labels touched. Days that are not mature are left out: labels that come early are seldom like the others.';

@@ -8,7 +8,7 @@ begin atomic
     delete from pgscore_data.day_tally t where t.run_id = any (runs) returning t.*
   ), placed as (
     select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.bin, sum(c.n)::bigint as n,
-           sum(coalesce(c.n_positive, case when b.low >= coalesce(e.threshold, 0.5) then c.n else 0 end))::bigint as n_positive
+           sum(c.n_positive)::bigint as n_positive
       from gone g
       cross join lateral unnest(g.bins, g.counts, g.positives) as c (bin, n, n_positive)
       -- Of the runs that ended, these few: as a join, the planner may take all that ever did for fewer.
@@ -16,8 +16,6 @@ begin atomic
                            where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
-      left join pgscore_data.scored_version e using (version_id)
-      left join pgscore_data.score_bin b on b.bin = c.bin
      group by 1, 2, 3
   ), due as (
     insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p

@@ -230,7 +230,7 @@ comment on function pgscore_data._distances() is
 KS and Wasserstein go over the hundred bins, the latter by their centers and divided by the standard deviation of the baseline''s (at '
 'least 0.001); all others over the ten, with missing and what lies outside.';
 
-create or replace function pgscore_data._compute_drift(most int default 1000) returns boolean
+create or replace function pgscore_data._compute_drift() returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
@@ -241,7 +241,7 @@ begin
     return false;
   end if;
   truncate pgscore_data.refresh_drift;
-  perform pgscore_data._take_touched(most);
+  perform pgscore_data._take_touched(1000);
   analyze pgscore_data.refresh_drift;
   delete from pgscore_data.drift_value v using (select distinct d.set_id, d.day from pgscore_data.refresh_drift d) d
     where v.set_id = d.set_id and v.day = d.day;
@@ -251,5 +251,5 @@ begin
   return exists (select from pgscore_data.touched_feature);
 end
 $$;
-comment on function pgscore_data._compute_drift(int) is
-  'Brings the drift of touched days up to date, at most so many features of days, the newest first. True where more is waiting.';
+comment on function pgscore_data._compute_drift() is
+  'Brings the drift of touched days up to date, at most a thousand features of days, the newest first. True where more is waiting.';

@@ -97,7 +97,7 @@ comment on function pgscore_data._rank_binary(int[], timestamptz[]) is
   'The ROC AUC to expect in the weeks and months around these days of binary classifiers. All else that is estimated of them adds up from '
   'days.';
 
-create or replace function pgscore_data._estimate(most int default 50) returns boolean
+create or replace function pgscore_data._estimate() returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
@@ -117,7 +117,7 @@ begin
   perform pgscore_data._count_class_volumes();
   with due as (
     delete from pgscore_data.estimate_due t
-      where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.estimate_due x order by x.day desc limit most)
+      where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.estimate_due x order by x.day desc limit 50)
             returning t.*
   )
   select array_agg(d.version_id), array_agg(d.day) into versions, days from due d;
@@ -130,8 +130,8 @@ begin
   return exists (select from pgscore_data.estimate_due);
 end
 $$;
-comment on function pgscore_data._estimate(int) is
-  'Estimates so many days that changed, and the weeks and months around them, the newest first; true where more is waiting.';
+comment on function pgscore_data._estimate() is
+  'Estimates fifty days that changed, and the weeks and months around them, the newest first; true where more is waiting.';
 
 -- The same for three or more classes: each is a question of its own, it or another, and has its own calibration.
 
@@ -246,35 +246,4 @@ comment on function pgscore_data._rank_classes(int[], timestamptz[]) is
   'The macro ROC AUC to expect in the weeks and months around these days of classifiers of three or more classes, of those that are '
   'likely to be there.';
 
-create or replace function pgscore_data._claim_class_calibration(
-  out version_id int, out month timestamptz, out n bigint, out n_right bigint, out last_day timestamptz, out n_classes int,
-  out classes smallint[], out bins smallint[], out totals bigint[], out positives bigint[])
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-set jit = off
-as $$
-declare
-  due int;
-begin
-  if not exists (select from pgscore_data.calibration_due d where d.task = 'multiclass') or not pgscore_data._take_turn('cells') then
-    return;
-  end if;
-  for due in select d.version_id from pgscore_data.calibration_due d where d.task = 'multiclass' order by d.version_id loop
-    select c.* into month, n, n_right, last_day from pgscore_data._next_calibration(due) c;
-    if month is not null then
-      version_id := due;
-      select cardinality(e.class_labels) into n_classes from pgscore_data.scored_version e where e.version_id = due;
-      select array_agg(h.class), array_agg(h.bin), array_agg(h.n), array_agg(h.positives) into classes, bins, totals, positives
-        from (select s.class, s.bin, sum(s.n)::bigint as n, coalesce(sum(s.n) filter (where s.positive), 0)::bigint as positives
-                from pgscore_data._days_before(due, month) d join pgscore_data.cell_class_score s on s.version_id = due and s.day = d.day
-               where s.n <> 0 group by s.class, s.bin) h;
-      return;
-    end if;
-  end loop;
-end
-$$;
-comment on function pgscore_data._claim_class_calibration() is
-  'As _claim_calibration(), of a version of three or more classes: the labelled history by bins of the probability of each class.';
-
-grant execute on function pgscore_data._claim_class_calibration() to pgscore_service;
 grant insert on pgscore_data.class_tally to pgscore_service;

@@ -1,7 +1,7 @@
 import { isPassing, sqlState } from '../postgres/sqlstate.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
-import { renewCalibrations, renewClassCalibrations } from './renew-calibrations.ts';
+import { renewCalibrations } from './renew-calibrations.ts';
 
 type Failure = { readonly model: string; readonly failure: string };
 
@@ -59,7 +59,6 @@ const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'selec
 export async function refresh(client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
   for (const stage of [CELLS, METRICS, DRIFT]) await whole(stage, client, goesOn, log);
   await renewCalibrations(client, goesOn);
-  await renewClassCalibrations(client, goesOn);
   for (const stage of [ESTIMATES, COMPARISONS, RECENT]) await whole(stage, client, goesOn, log);
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { renewCalibrations, renewClassCalibrations } from '../../src/monitor/renew-calibrations.ts';
+import { renewCalibrations } from '../../src/monitor/renew-calibrations.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
 
@@ -24,7 +24,6 @@ async function label(model: string, [yes, no]: [string, string], [first, end]: [
   await superuser.query(say, [model, first, end - 1, dayOf(0), ROWS, drifted, yes, no]);
   await superuser.query('select pgscore.refresh()');
   await renewCalibrations(superuser, () => true);
-  await renewClassCalibrations(superuser, () => true);
   await superuser.query('select pgscore.refresh()');
 }
 

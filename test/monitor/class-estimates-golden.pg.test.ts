@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from '@jest/globals';
-import { renewClassCalibrations } from '../../src/monitor/renew-calibrations.ts';
+import { renewCalibrations } from '../../src/monitor/renew-calibrations.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
 
@@ -80,7 +80,7 @@ test('before calibration probabilities are taken as they are, and the estimates 
 });
 
 test('with a labelled history each class means what it says of it, as scikit-learn learns it; one of few labels is taken at its word', async () => {
-  await renewClassCalibrations(superuser, always);
+  await renewCalibrations(superuser, always);
   await superuser.query('select pgscore.refresh()');
   const rows = await shown('estimated');
   expectEstimates(rows, 'isotonic');
@@ -123,7 +123,7 @@ test('nothing is learned again until the labelled history has grown by a tenth',
     const label = `select pgscore.record_label('estimated', n::text, 'a', $3) from generate_series($1::int, $2::int) n`;
     await superuser.query(label, [first * 10, first * 10 + count - 1, `${date} 13:00+00`]);
     await superuser.query('select pgscore.refresh()');
-    await renewClassCalibrations(superuser, always);
+    await renewCalibrations(superuser, always);
   };
   expect(await learned()).toEqual([{ n: '600', seen: true }]);
   await say(1000, 10);
@@ -133,7 +133,7 @@ test('nothing is learned again until the labelled history has grown by a tenth',
   const withdraw = `select pgscore.record_label('estimated', n::text, null, '2026-03-02 13:00+00') from generate_series(0, 599) n`;
   await superuser.query(withdraw);
   await superuser.query('select pgscore.refresh()');
-  await renewClassCalibrations(superuser, always);
+  await renewCalibrations(superuser, always);
   expect(await learned()).toEqual([{ n: null, seen: true }]);
 });
 

@@ -49,15 +49,15 @@ test('a label that only says something else is corrected beside the prediction o
   const second = await addVersion(superuser, model, 2);
   await addRun(superuser, second, [{ id: 1, at: DAY, score: 0.2, label: 'no' }]);
   await say(model, 'yes', DAY);
-  const pairs = `select number, label, revision, actual_class, round(p_actual::numeric, 3)::float8 as p_actual from pgscore_data.evaluation e join pgscore_data.version v using (version_id) where e.model_id = $1 order by number`;
+  const pairs = `select number, label, actual_class, round(p_actual::numeric, 3)::float8 as p_actual from pgscore_data.evaluation e join pgscore_data.version v using (version_id) where e.model_id = $1 order by number`;
   expect(await refreshed(model, pairs)).toEqual([
-    { number: 1, label: 'yes', revision: 1, actual_class: 1, p_actual: 0.7 },
-    { number: 2, label: 'yes', revision: 1, actual_class: 1, p_actual: 0.2 },
+    { number: 1, label: 'yes', actual_class: 1, p_actual: 0.7 },
+    { number: 2, label: 'yes', actual_class: 1, p_actual: 0.2 },
   ]);
   await say(model, 'no', DAY);
   expect(await refreshed(model, pairs)).toEqual([
-    { number: 1, label: 'no', revision: 2, actual_class: 0, p_actual: 0.3 },
-    { number: 2, label: 'no', revision: 2, actual_class: 0, p_actual: 0.8 },
+    { number: 1, label: 'no', actual_class: 0, p_actual: 0.3 },
+    { number: 2, label: 'no', actual_class: 0, p_actual: 0.8 },
   ]);
   const log = `select labels_changed::int, entities::int, pairs_removed::int, pairs_added::int from pgscore_data.refresh_log where $1::int > 0 order by refresh_id desc limit 1`;
   expect(await refreshed(model, log)).toEqual([{ labels_changed: 1, entities: 1, pairs_removed: 2, pairs_added: 2 }]);

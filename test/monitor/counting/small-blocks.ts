@@ -2,10 +2,10 @@ import type { Client } from 'pg';
 
 /** Limits that large runs are told by, as they are written in functions of pgscore_data, and what they are to be. */
 const LIMITS = [
-  ['_belongs_in_blocks(bigint, bigint)', 'DEFAULT 1000', 'DEFAULT 3'],
+  ['_belongs_in_blocks(bigint)', 'r.rows_done < 1000', 'r.rows_done < 3'],
   ['_keep_blocks(bigint)', '430.0', '3.0'],
-  ['_retire_heads(bigint, integer)', 'DEFAULT 8', 'DEFAULT 2'],
-  ['_retire_heads(bigint, integer)', 'greatest(1000, ', 'greatest(1, '],
+  ['_retire_heads(bigint)', 'desc) > 8', 'desc) > 2'],
+  ['_retire_heads(bigint)', 'greatest(1000, ', 'greatest(1, '],
 ] as const;
 
 /** From now on runs of three rows are kept as large ones are, so that histories of a few entities show how. */
