@@ -667,19 +667,6 @@ comment on table pgscore_data.estimate_due is
 create table pgscore_data.estimate (
   version_id int not null,
   day timestamptz not null,
-  n bigint not null,
-  true_positives double precision not null,
-  false_positives double precision not null,
-  false_negatives double precision not null,
-  true_negatives double precision not null,
-  roc_auc double precision,
-  primary key (version_id, day)
-) with (fillfactor = 70);
-comment on table pgscore_data.estimate is 'What to expect of the predictions for a day, labelled or not, by their calibrated scores.';
-
-create table pgscore_data.class_estimate (
-  version_id int not null,
-  day timestamptz not null,
   class smallint not null,
   n bigint not null,
   true_positives double precision not null,
@@ -688,8 +675,9 @@ create table pgscore_data.class_estimate (
   roc_auc double precision,
   primary key (version_id, day, class)
 ) with (fillfactor = 70);
-comment on table pgscore_data.class_estimate is
-  'What to expect of the predictions for a day about each class against the others, by their calibrated probabilities.';
+comment on table pgscore_data.estimate is
+  'What to expect of the predictions for a day, labelled or not, about each class against the others, by their calibrated probabilities.';
+comment on column pgscore_data.estimate.class is 'Of a binary classifier 0, which stands for its positive class.';
 
 -- Versions compared.
 

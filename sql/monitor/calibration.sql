@@ -1,4 +1,7 @@
--- Which days have their labels: what is learned from labels is learned from these.
+-- What the scores of a version mean, by the labels that it has: which months it can be learned for, from which days.
+--
+-- in: calibration_check, versions whose labels changed; cells of mature days. out: calibration, which src/monitor/renew-calibrations.ts
+-- fits to the history that _claim_calibration() returns, and estimate_due, the days that it holds for.
 
 create or replace function pgscore_data._mature_days(this_version int) returns table (day timestamptz, n_labeled bigint)
 language sql stable
@@ -19,19 +22,6 @@ begin atomic
                                          where v.version_id = this_version);
 end;
 comment on function pgscore_data._mature_days(int) is 'The days of a version whose labels are there, by its monitor.';
-
--- What the scores of a version mean, by the labels that it has, and for which days.
-
-create or replace function pgscore_data._note_touched_versions() returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-begin atomic
-  insert into pgscore_data.calibration_check as c (version_id)
-  select distinct w.version_id from pgscore_data.refresh_window w where w.version_id > 0
-  on conflict (version_id) do update set changed_at = clock_timestamp();
-end;
-comment on function pgscore_data._note_touched_versions() is
-  'Notes which versions a refresh touched, for what is learned from their labels.';
 
 create or replace function pgscore_data._days_before(this_version int, this_month timestamptz) returns table (day timestamptz)
 language sql stable
@@ -87,6 +77,13 @@ comment on function pgscore_data._calibration_months(int) is
 'The months of which a version can have a calibration: each that follows one with mature days, with what there is to learn from in the '
 'year before it, if that is enough. n_positive is of two classes the positives, of more the right ones.';
 
+create or replace view pgscore_data.cell_claim as
+select s.version_id, s.day, 0::smallint as class, s.bin, s.n, s.n_positive as n_predicted from pgscore_data.cell_score s
+union all
+select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted from pgscore_data.cell_class_volume c;
+comment on view pgscore_data.cell_claim is
+  'Predictions by the probability that they claim, labelled or not: of the positive class, or of each of three or more classes.';
+
 create or replace function pgscore_data._estimate_anew(this_version int, this_month timestamptz) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
@@ -94,8 +91,7 @@ begin atomic
   insert into pgscore_data.estimate_due (version_id, day)
   select x.version_id, x.day
     from pgscore_data.calibration_span c
-    join (select s.version_id, s.day from pgscore_data.cell_score s where s.version_id = this_version
-          union select s.version_id, s.day from pgscore_data.cell_class_volume s where s.version_id = this_version) x
+    join (select distinct s.version_id, s.day from pgscore_data.cell_claim s where s.version_id = this_version) x
       on x.day >= c.from_day and x.day < c.to_day
    where c.version_id = this_version and c.month = this_month
   on conflict do nothing;

@@ -1,6 +1,6 @@
 -- What analysts read of accuracy before labels come: estimates beside what labels then said.
 --
--- in: estimate and class_estimate, whose days add up to weeks and months; estimated_roc_auc of metric_value, which do not.
+-- in: estimate, whose days add up to weeks and months; estimated_roc_auc of metric_value, which do not.
 -- out: pgscore_bi.estimated_performance_*.
 
 create or replace function pgscore_data._estimate_meanings() returns jsonb
@@ -43,7 +43,8 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
              (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end, w.n_predictions,
              coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage,
              coalesce(x.n, 0) as n,
-             (x.true_positives + x.true_negatives) / x.n as estimated_accuracy, (c.n - c.fp - c.fn) / nullif(c.n, 0) as realized_accuracy,
+             (x.n - x.false_positives - x.false_negatives) / x.n as estimated_accuracy,
+             (c.n - c.fp - c.fn) / nullif(c.n, 0) as realized_accuracy,
              x.true_positives / nullif(x.true_positives + x.false_positives, 0) as estimated_precision_score,
              c.tp / nullif(c.tp + c.fp, 0) as realized_precision_score,
              x.true_positives / nullif(x.true_positives + x.false_negatives, 0) as estimated_recall_score,
@@ -72,7 +73,7 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
            order by y.month desc limit 1) k on true
         left join lateral (
           select sum(y.n)::bigint as n, sum(y.true_positives) as true_positives, sum(y.false_positives) as false_positives,
-                 sum(y.false_negatives) as false_negatives, sum(y.true_negatives) as true_negatives, max(y.roc_auc) as roc_auc
+                 sum(y.false_negatives) as false_negatives, max(y.roc_auc) as roc_auc
             from pgscore_data.estimate y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end
               having count(*) > 0) x on true
         left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = w.window_start
@@ -109,7 +110,7 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
                  avg(y.roc_auc) filter (where y.tp + y.fn between 0.5 and y.n - 0.5) as roc_auc
             from (select sum(z.n)::bigint as n, sum(z.true_positives) as tp, sum(z.false_positives) as fp, sum(z.false_negatives) as fn,
                          max(z.roc_auc) as roc_auc
-                    from pgscore_data.class_estimate z
+                    from pgscore_data.estimate z
                    where z.version_id = v.version_id and z.day >= p.window_start and z.day < p.window_end group by z.class) y
           having count(*) > 0) x on true
         left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = p.window_start

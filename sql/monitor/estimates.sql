@@ -1,144 +1,16 @@
 -- Accuracy before labels come: what scores mean by the labels of the past, and what today's scores then say of today.
+--
+-- in: estimate_due, days whose predictions or calibration changed; cell_claim; calibration.
+-- out: estimate, cells to expect of each day, which add up, and estimated_roc_auc of weeks and months in metric_value.
+-- Two classes are one question, positive or not; three or more are as many, one against the others, each with its own calibration.
 
-create or replace function pgscore_data._estimate_binary(versions int[], days timestamptz[]) returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-begin atomic
-  with due as (
-    select d.version_id, d.day, c.month
-      from unnest(versions, days) as d (version_id, day)
-      join pgscore_data.execution e on e.version_id = d.version_id and e.task = 'binary' and e.probabilities
-      left join pgscore_data.calibration_span c on c.version_id = d.version_id and d.day >= c.from_day and d.day < c.to_day
-  ), learned as materialized (
-    -- Concatenated with nothing, lest every bin decompress it.
-    select c.version_id, c.month, c.share || '{}'::double precision[] as share from (select distinct d.version_id, d.month from due d) d
-      join pgscore_data.calibration c using (version_id, month)
-  ), bins as (
-    select c.version_id, c.day, c.bin, c.n, c.n_positive, coalesce(l.share[c.bin + 1], (b.low + b.high) / 2) as share
-      from due d
-     cross join lateral (select * from pgscore_data.cell_score x
-                          where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
-      join pgscore_data.score_bin b on b.bin = c.bin
-      left join learned l on l.version_id = d.version_id and l.month = d.month
-  ), ranked as (
-    select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day
-        order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
-  )
-  insert into pgscore_data.estimate (version_id, day, n, true_positives, false_positives, false_negatives, true_negatives, roc_auc)
-  select r.version_id, r.day, sum(r.n), sum(r.share * r.n_positive), sum((1 - r.share) * r.n_positive), sum(r.share * (r.n - r.n_positive)),
-         sum((1 - r.share) * (r.n - r.n_positive)),
-         sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0)
-    from ranked r group by r.version_id, r.day
-  on conflict (version_id, day) do update set
-    n = excluded.n, true_positives = excluded.true_positives, false_positives = excluded.false_positives,
-    false_negatives = excluded.false_negatives,
-    true_negatives = excluded.true_negatives, roc_auc = excluded.roc_auc;
-end;
-comment on function pgscore_data._estimate_binary(int[], timestamptz[]) is
-  'Estimates these days of binary classifiers. A prediction in a bin counts as a positive by the share of positives to expect there: as '
-  'learned, or else the middle of the bin, which is within half its width, at most 0.0005, of the score.';
-
-create or replace function pgscore_data._windows_around(versions int[], days timestamptz[])
-  returns table (version_id int, grain text, window_start timestamptz, window_end timestamptz)
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 '
-      || g.grain)::interval) at time zone m.time_zone
-    from unnest(versions, days) as d (version_id, day)
-    join pgscore_data.version v using (version_id)
-    join pgscore_data.monitor m using (model_id)
-   cross join (values ('week'), ('month')) g (grain)
-   cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
-end;
-comment on function pgscore_data._windows_around(int[], timestamptz[]) is 'The weeks and months that these days of versions are in.';
-
-create or replace function pgscore_data._calibrated_around(versions int[], days timestamptz[])
-  returns table (version_id int, grain text, window_start timestamptz, from_day timestamptz, to_day timestamptz, month timestamptz)
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select w.version_id, w.grain, w.window_start, greatest(w.window_start, c.from_day), least(w.window_end, c.to_day), c.month
-    from pgscore_data._windows_around(versions, days) w
-    left join pgscore_data.calibration_span c on c.version_id = w.version_id and c.from_day < w.window_end and c.to_day > w.window_start;
-end;
-comment on function pgscore_data._calibrated_around(int[], timestamptz[]) is
-'The weeks and months that these days of versions are in, in parts of one calibration each.';
-
-create or replace function pgscore_data._rank_binary(versions int[], days timestamptz[]) returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-begin atomic
-  with part as materialized (
-    select p.* from pgscore_data._calibrated_around(versions, days) p
-      join pgscore_data.execution e on e.version_id = p.version_id and e.task = 'binary' and e.probabilities
-  ), learned as materialized (
-    select c.version_id, c.month, c.share || '{}'::double precision[] as share from (select distinct p.version_id, p.month from part p) p
-      join pgscore_data.calibration c using (version_id, month)
-  ), bins as (
-    select p.version_id, p.grain, p.window_start, c.bin, sum(c.n) as n, sum(c.n * coalesce(l.share[c.bin + 1], (b.low + b.high) / 2)) as p
-      from part p
-     cross join lateral (
-       select x.bin, sum(x.n)::bigint as n from pgscore_data.cell_score x
-        where x.version_id = p.version_id and x.day >= p.from_day and x.day < p.to_day group by x.bin having sum(x.n) <> 0 offset 0) c
-      join pgscore_data.score_bin b on b.bin = c.bin
-      left join learned l on l.version_id = p.version_id and l.month = p.month
-     group by p.version_id, p.grain, p.window_start, c.bin
-  ), ranked as (
-    select b.*, coalesce(sum(b.n - b.p) over (w rows between unbounded preceding and 1 preceding), 0) as n_below
-      from bins b window w as (partition by b.version_id, b.grain, b.window_start order by b.bin)
-  )
-  insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
-  select r.version_id, r.grain, r.window_start, 'estimated_roc_auc',
-         sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0)
-    from ranked r group by r.version_id, r.grain, r.window_start;
-end;
-comment on function pgscore_data._rank_binary(int[], timestamptz[]) is
-  'The ROC AUC to expect in the weeks and months around these days of binary classifiers. All else that is estimated of them adds up from '
-  'days.';
-
-create or replace function pgscore_data._estimate() returns boolean
-language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp
-set jit = off
-set random_page_cost = 1.1
-set work_mem = '64MB'
-as $$
-declare
-  versions int[];
-  days timestamptz[];
-begin
-  if not exists (select from pgscore_data.estimate_due)
-    and not exists (select from pgscore_data.class_tally t
-                     where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled'))
-    or not pgscore_data._take_turn('cells') then
-    return false;
-  end if;
-  perform pgscore_data._count_class_volumes();
-  with due as (
-    delete from pgscore_data.estimate_due t
-      where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.estimate_due x order by x.day desc limit 50)
-            returning t.*
-  )
-  select array_agg(d.version_id), array_agg(d.day) into versions, days from due d;
-  perform pgscore_data._estimate_binary(versions, days);
-  perform pgscore_data._estimate_classes(versions, days);
-  delete from pgscore_data.metric_value v using pgscore_data._windows_around(versions, days) w
-   where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start and v.metric = 'estimated_roc_auc';
-  perform pgscore_data._rank_binary(versions, days);
-  perform pgscore_data._rank_classes(versions, days);
-  return exists (select from pgscore_data.estimate_due);
-end
-$$;
-comment on function pgscore_data._estimate() is
-  'Estimates fifty days that changed, and the weeks and months around them, the newest first; true where more is waiting.';
-
--- The same for three or more classes: each is a question of its own, it or another, and has its own calibration.
-
-create or replace view pgscore_data.class_bin as
-select (b.bin / 4)::smallint as bin, (min(b.low) + max(b.high)) / 2 as middle from pgscore_data.score_bin b group by b.bin / 4;
-comment on view pgscore_data.class_bin is
-  'The bins that the probabilities of three or more classes are counted in: four of score_bin each, so at most 0.004 wide.';
+create or replace view pgscore_data.claim_bin as
+select 'binary' as task, b.bin, (b.low + b.high) / 2 as middle, (count(*) over ())::int as n_bins from pgscore_data.score_bin b
+union all
+select 'multiclass', (b.bin / 4)::smallint, (min(b.low) + max(b.high)) / 2, (count(*) over ())::int
+  from pgscore_data.score_bin b group by b.bin / 4;
+comment on view pgscore_data.claim_bin is
+  'The bins of cell_claim. Those of three or more classes are four of score_bin each, so at most 0.004 wide.';
 
 create or replace function pgscore_data._count_class_volumes() returns void
 language sql volatile
@@ -167,34 +39,33 @@ end;
 comment on function pgscore_data._count_class_volumes() is
   'Adds what finished runs and batches of calls counted by class to the cells; the counts of an attempt that came to nothing go.';
 
-create or replace function pgscore_data._estimate_classes(versions int[], days timestamptz[]) returns void
+create or replace function pgscore_data._estimate_days(versions int[], days timestamptz[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with due as (
-    select d.version_id, d.day, c.month
+    select d.version_id, d.day, e.task, c.month
       from unnest(versions, days) as d (version_id, day)
-      join pgscore_data.scored_version e on e.version_id = d.version_id and e.task = 'multiclass'
+      join pgscore_data.scored_version e
+        on e.version_id = d.version_id and (e.task = 'multiclass' or e.task = 'binary' and e.probabilities)
       left join pgscore_data.calibration_span c on c.version_id = d.version_id and d.day >= c.from_day and d.day < c.to_day
   ), learned as materialized (
-    -- In an array without NULL, an element is found by its place alone.
-    select c.version_id, c.month, array_replace(c.share, null, -1) as share, b.n_bins
-      from (select distinct d.version_id, d.month from due d) d
-      join pgscore_data.calibration c using (version_id, month)
-     cross join (select count(*)::int as n_bins from pgscore_data.class_bin) b
+    -- In an array without NULL, which is decompressed, an element is found by its place alone.
+    select c.version_id, c.month, array_replace(c.share, null, -1) as share
+      from (select distinct d.version_id, d.month from due d) d join pgscore_data.calibration c using (version_id, month)
   ), bins as (
     select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted,
-           coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle) as share
+           coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middle) as share
       from due d
-     cross join lateral (select * from pgscore_data.cell_class_volume x
+     cross join lateral (select * from pgscore_data.cell_claim x
                           where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
-      join pgscore_data.class_bin b on b.bin = c.bin
+      join pgscore_data.claim_bin b on b.task = d.task and b.bin = c.bin
       left join learned l on l.version_id = d.version_id and l.month = d.month
   ), ranked as (
     select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day, b.class
         order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below from bins b
   )
-  insert into pgscore_data.class_estimate (version_id, day, class, n, true_positives, false_positives, false_negatives, roc_auc)
+  insert into pgscore_data.estimate (version_id, day, class, n, true_positives, false_positives, false_negatives, roc_auc)
   select r.version_id, r.day, r.class, sum(r.n), sum(r.share * r.n_predicted), sum((1 - r.share) * r.n_predicted),
          sum(r.share * (r.n - r.n_predicted)),
          sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0)
@@ -203,47 +74,95 @@ begin atomic
     n = excluded.n, true_positives = excluded.true_positives, false_positives = excluded.false_positives,
     false_negatives = excluded.false_negatives, roc_auc = excluded.roc_auc;
 end;
-comment on function pgscore_data._estimate_classes(int[], timestamptz[]) is
-  'Estimates these days of classifiers of three or more classes: a prediction is of a class by the share of it to expect in the bin of '
-  'its probability, as learned, or else the middle of the bin.';
+comment on function pgscore_data._estimate_days(int[], timestamptz[]) is
+  'Estimates days of classifiers. A prediction in a bin counts as one of the class by the share of the class to expect there: as learned, '
+  'or else the middle of the bin, which is within half its width of what it claims.';
 
-create or replace function pgscore_data._rank_classes(versions int[], days timestamptz[]) returns void
+create or replace function pgscore_data._calibrated_around(versions int[], days timestamptz[])
+  returns table (version_id int, grain text, window_start timestamptz, from_day timestamptz, to_day timestamptz, month timestamptz)
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select w.version_id, w.grain, w.window_start, greatest(w.window_start, c.from_day), least(w.window_end, c.to_day), c.month
+    from pgscore_data._windows_around(versions, days) w
+    left join pgscore_data.calibration_span c on c.version_id = w.version_id and c.from_day < w.window_end and c.to_day > w.window_start
+   where w.grain <> 'day';
+end;
+comment on function pgscore_data._calibrated_around(int[], timestamptz[]) is
+'The weeks and months that these days of versions are in, in parts of one calibration each.';
+
+create or replace function pgscore_data._estimate_windows(versions int[], days timestamptz[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
+  delete from pgscore_data.metric_value v using pgscore_data._windows_around(versions, days) w
+   where w.grain <> 'day' and v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start
+     and v.metric = 'estimated_roc_auc';
   with part as materialized (
-    select p.* from pgscore_data._calibrated_around(versions, days) p
-      join pgscore_data.scored_version e on e.version_id = p.version_id and e.task = 'multiclass'
+    select p.*, e.task from pgscore_data._calibrated_around(versions, days) p
+      join pgscore_data.scored_version e
+        on e.version_id = p.version_id and (e.task = 'multiclass' or e.task = 'binary' and e.probabilities)
   ), learned as materialized (
-    select c.version_id, c.month, array_replace(c.share, null, -1) as share, b.n_bins
-      from (select distinct p.version_id, p.month from part p) p
-      join pgscore_data.calibration c using (version_id, month)
-     cross join (select count(*)::int as n_bins from pgscore_data.class_bin) b
+    select c.version_id, c.month, array_replace(c.share, null, -1) as share
+      from (select distinct p.version_id, p.month from part p) p join pgscore_data.calibration c using (version_id, month)
   ), bins as (
-    select p.version_id, p.grain, p.window_start, c.class, c.bin, sum(c.n) as n,
-           sum(c.n * coalesce(nullif(l.share[c.class * l.n_bins + c.bin + 1], -1), b.middle)) as p
+    select p.version_id, p.task, p.grain, p.window_start, c.class, c.bin, sum(c.n) as n,
+           sum(c.n * coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middle)) as p
       from part p
      cross join lateral (
-       select x.class, x.bin, sum(x.n)::bigint as n from pgscore_data.cell_class_volume x
+       select x.class, x.bin, sum(x.n)::bigint as n from pgscore_data.cell_claim x
         where x.version_id = p.version_id and x.day >= p.from_day and x.day < p.to_day
         group by x.class, x.bin having sum(x.n) <> 0 offset 0) c
-      join pgscore_data.class_bin b on b.bin = c.bin
+      join pgscore_data.claim_bin b on b.task = p.task and b.bin = c.bin
       left join learned l on l.version_id = p.version_id and l.month = p.month
-     group by p.version_id, p.grain, p.window_start, c.class, c.bin
+     group by p.version_id, p.task, p.grain, p.window_start, c.class, c.bin
   ), ranked as (
     select b.*, coalesce(sum(b.n - b.p) over (w rows between unbounded preceding and 1 preceding), 0) as n_below
       from bins b window w as (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin)
   ), class as (
-    select r.version_id, r.grain, r.window_start, sum(r.n) as n, sum(r.p) as p,
+    select r.version_id, r.task, r.grain, r.window_start, sum(r.n) as n, sum(r.p) as p,
            sum(r.p * (r.n_below + (r.n - r.p) / 2)) / nullif(sum(r.p) * sum(r.n - r.p), 0) as roc_auc
-      from ranked r group by r.version_id, r.grain, r.window_start, r.class
+      from ranked r group by r.version_id, r.task, r.grain, r.window_start, r.class
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
-  select c.version_id, c.grain, c.window_start, 'estimated_roc_auc', avg(c.roc_auc) filter (where c.p between 0.5 and c.n - 0.5)
+  select c.version_id, c.grain, c.window_start, 'estimated_roc_auc',
+         avg(c.roc_auc) filter (where c.task = 'binary' or c.p between 0.5 and c.n - 0.5)
     from class c group by c.version_id, c.grain, c.window_start;
 end;
-comment on function pgscore_data._rank_classes(int[], timestamptz[]) is
-  'The macro ROC AUC to expect in the weeks and months around these days of classifiers of three or more classes, of those that are '
-  'likely to be there.';
+comment on function pgscore_data._estimate_windows(int[], timestamptz[]) is
+  'The ROC AUC to expect in the weeks and months around these days. Of three or more classes it is the mean of those that are likely to be '
+  'there. All else that is estimated adds up from days.';
+
+create or replace function pgscore_data._estimate() returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set random_page_cost = 1.1
+set work_mem = '64MB'
+as $$
+declare
+  versions int[];
+  days timestamptz[];
+begin
+  if not exists (select from pgscore_data.estimate_due)
+    and not exists (select from pgscore_data.class_tally t
+                     where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled'))
+    or not pgscore_data._take_turn('cells') then
+    return false;
+  end if;
+  perform pgscore_data._count_class_volumes();
+  with due as (
+    delete from pgscore_data.estimate_due t
+      where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.estimate_due x order by x.day desc limit 50)
+            returning t.*
+  )
+  select array_agg(d.version_id), array_agg(d.day) into versions, days from due d;
+  perform pgscore_data._estimate_days(versions, days);
+  perform pgscore_data._estimate_windows(versions, days);
+  return exists (select from pgscore_data.estimate_due);
+end
+$$;
+comment on function pgscore_data._estimate() is
+  'Estimates fifty days that changed, and the weeks and months around them, the newest first; true where more is waiting.';
 
 grant insert on pgscore_data.class_tally to pgscore_service;

@@ -1,6 +1,22 @@
 -- Metrics that take more than adding cells up, for the windows that a refresh touched.
 --
+-- in: touched, days whose cells changed; cells. out: metric_value, class_metric and score_curve of the windows around these days.
 -- Cells are looked up window by window, OFFSET 0: left to itself the planner merges windows with all of history.
+
+create or replace function pgscore_data._windows_around(versions int[], days timestamptz[])
+  returns table (version_id int, grain text, window_start timestamptz, window_end timestamptz)
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 '
+      || g.grain)::interval) at time zone m.time_zone
+    from unnest(versions, days) as d (version_id, day)
+    join pgscore_data.counted_version v using (version_id)
+    join pgscore_data.monitor m using (model_id)
+   cross join (values ('day'), ('week'), ('month')) g (grain)
+   cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
+end;
+comment on function pgscore_data._windows_around(int[], timestamptz[]) is 'The days, weeks and months that these days of versions are in.';
 
 create or replace function pgscore_data._ranking_metrics() returns void
 language sql volatile
@@ -144,23 +160,20 @@ set enable_memoize = off
 set random_page_cost = 1.1
 set work_mem = '64MB'
 as $$
+declare
+  versions int[];
+  days timestamptz[];
 begin
   if not exists (select from pgscore_data.touched) or not pgscore_data._take_turn('cells') then
     return false;
   end if;
   truncate pgscore_data.refresh_window;
-  with days as (
+  with taken as (
     delete from pgscore_data.touched t
       where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.touched x order by x.day desc limit most) returning t.*
   )
-  insert into pgscore_data.refresh_window (version_id, grain, window_start, window_end)
-  select distinct d.version_id, g.grain, s.at, (date_trunc(g.grain, s.at at time zone m.time_zone) + ('1 '
-      || g.grain)::interval) at time zone m.time_zone
-    from days d
-    join pgscore_data.counted_version v using (version_id)
-    join pgscore_data.monitor m using (model_id)
-   cross join (values ('day'), ('week'), ('month')) g (grain)
-   cross join lateral (select date_trunc(g.grain, d.day, m.time_zone)) s (at);
+  select array_agg(t.version_id), array_agg(t.day) into versions, days from taken t;
+  insert into pgscore_data.refresh_window select w.* from pgscore_data._windows_around(versions, days) w;
   -- Labels do not change what was to be expected without them.
   delete from pgscore_data.metric_value v using pgscore_data.refresh_window w
     where v.version_id = w.version_id and v.grain = w.grain and v.window_start = w.window_start and v.metric <> 'estimated_roc_auc';
@@ -172,7 +185,9 @@ begin
   perform pgscore_data._ranking_metrics();
   perform pgscore_data._class_ranking();
   perform pgscore_data._error_quantiles();
-  perform pgscore_data._note_touched_versions();
+  insert into pgscore_data.calibration_check as c (version_id)
+  select distinct w.version_id from pgscore_data.refresh_window w where w.version_id > 0
+  on conflict (version_id) do update set changed_at = clock_timestamp();
   insert into pgscore_data.alert_due (version_id) select distinct w.version_id from pgscore_data.refresh_window w where w.version_id > 0;
   return exists (select from pgscore_data.touched);
 end
