@@ -177,11 +177,7 @@ declare
   family record := pgscore_data._model_family(new.model);
   earlier pgscore_data.alert_rule;
 begin
-  if not pgscore_data._may_label(new.owner, family.model_id) then
-    raise exception 'permission denied for model "%"', new.model
-      using errcode = 'insufficient_privilege',
-        hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
-  end if;
+  perform pgscore_data._require_grant(new.owner, family.model_id, new.model);
   if new.action = 'preview' then
     new.outcome := pgscore_data._preview(family.model_id, new.name, (new.settings ->> 'from_time')::timestamptz,
                                          (new.settings ->> 'to_time')::timestamptz);

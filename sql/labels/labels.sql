@@ -1,15 +1,25 @@
 -- Where the truth comes from: a table or view of the user's.
+--
+-- in: set_labels() and unset_labels(), which check as their caller, and hand over to the owner by a view of requests.
+-- out: a row of label_source, a read handle, triggers on the source, and a request to compare it with what is known.
 
-create or replace function pgscore_data._may_label(role name, this_model int) returns boolean
-language sql stable
+create or replace function pgscore_data._require_grant(role name, this_model int, base text) returns void
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
-begin atomic
-  select pg_has_role(role, 'pgscore_deployer', 'usage')
-      or exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee
-                  where g.model_id = this_model and pg_has_role(role, r.oid, 'usage'));
-end;
-comment on function pgscore_data._may_label(name, int) is
-  'Whether a role may say what is true of a model''s predictions: who may score with the model may, and deployers.';
+as $$
+begin
+  if not pg_has_role(role, 'pgscore_deployer', 'usage') and not exists (
+    select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee
+     where g.model_id = this_model and pg_has_role(role, r.oid, 'usage'))
+  then
+    raise exception 'permission denied for model "%"', base
+      using errcode = 'insufficient_privilege',
+        hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', base, role);
+  end if;
+end
+$$;
+comment on function pgscore_data._require_grant(name, int, text) is
+  'Refuses a role that may not score with a model, and so not say what is true of its predictions either. Deployers may.';
 
 create or replace function pgscore_data._acts_for(role name, other name) returns boolean
 language sql stable
@@ -91,11 +101,7 @@ declare
   names text[];
 begin
   perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
-  if not pgscore_data._may_label(new.owner, family.model_id) then
-    raise exception 'permission denied for model "%"', new.model
-      using errcode = 'insufficient_privilege',
-        hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
-  end if;
+  perform pgscore_data._require_grant(new.owner, family.model_id, new.model);
   names := pgscore_data._label_names(new.model, family.task, family.class_labels, new.label_columns);
   perform pgscore_data._refuse_label_types(
     new.model, family.task, family.class_labels, family.score_unit,

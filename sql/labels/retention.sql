@@ -138,32 +138,29 @@ comment on function pgscore_data._delete_predictions() is
   'Deletes predictions that no label can judge any more. False if another session has the turn.';
 
 create or replace function pgscore_data._delete_monitoring() returns void
-language sql volatile security definer
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
-begin atomic
+as $$
+declare
+  tally text;
+begin
   -- Calls of a version are kept up to a moment after it was dropped.
   delete from pgscore_data.feature_sample s using pgscore_data.version v where v.version_id = s.version_id and v.state = 'dropped';
   delete from pgscore_data.online_batch b
    where b.counted and b.kept_at < clock_timestamp() - interval '1 day'
      and not exists (select from pgscore_data.feature_sample s where s.run_id = b.batch_id and s.version_id = b.version_id)
      and not exists (select from pgscore_data.class_tally t where t.run_id = b.batch_id);
-  delete from pgscore_data.day_tally t using pgscore_data.run r
-   where r.run_id = t.run_id
-     and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
-  delete from pgscore_data.feature_tally t using pgscore_data.run r
-   where r.run_id = t.run_id
-     and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
-  delete from pgscore_data.segment_tally t using pgscore_data.run r
-   where r.run_id = t.run_id
-     and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt);
-  delete from pgscore_data.feature_sample s using pgscore_data.run r
-   where r.run_id = s.run_id
-     and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> s.attempt);
-  select pgscore_data._delete_arm_tallies();
+  foreach tally in array '{day_tally,feature_tally,segment_tally,feature_sample}'::text[] loop
+    execute format($q$
+      delete from pgscore_data.%I t using pgscore_data.run r
+       where r.run_id = t.run_id and (r.state in ('failed', 'cancelled') or r.state = 'done' and r.attempt <> t.attempt)$q$, tally);
+  end loop;
+  perform pgscore_data._delete_arm_tallies();
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
-end;
+end
+$$;
 comment on function pgscore_data._delete_monitoring() is
 'Deletes what nobody reads any more.
 This is: counts of failed runs and old attempts, features of dropped versions, counted batches of calls, and old lines of logs.';

@@ -89,11 +89,7 @@ declare
   source pgscore_data.label_source;
 begin
   perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
-  if not pgscore_data._may_label(new.owner, family.model_id) then
-    raise exception 'permission denied for model "%"', new.model
-      using errcode = 'insufficient_privilege',
-        hint = format('Ask a deployer for: select pgscore.grant_model(%L, %L);', new.model, new.owner);
-  end if;
+  perform pgscore_data._require_grant(new.owner, family.model_id, new.model);
   select * into source from pgscore_data.label_source s where s.model_id = family.model_id;
   if found and not pgscore_data._acts_for(new.owner, source.set_by) then
     raise exception 'the labels of model "%" come from "%"."%", set by %',

@@ -1,4 +1,6 @@
 -- Every metric of every window as a row of its own: what alerts stand on, and dashboards that take the metric as a variable.
+--
+-- in: the performance and drift views, whose columns become rows, and cell_volume. out: pgscore_bi.model_metric.
 
 do $do$
 begin
@@ -21,7 +23,7 @@ begin
       select d.model_name, d.model_version, d.window_date, d.window_start, d.window_end, 'drift_share', null, d.drift_share, d.n,
              null::float8, d.undefined_reason, %2$L
         from pgscore_bi.dataset_drift_%1$s d$q$, g.suffix, g.grain), ' union all ')
-      from (values ('daily', 'day'), ('weekly', 'week'), ('monthly', 'month')) g (suffix, grain));
+      from pgscore_data.grain g);
 end
 $do$;
 comment on view pgscore_data.drift_series is
@@ -41,18 +43,18 @@ return format($q$
   grain,
   case task when 'binary' then 'least(p.true_positives + p.false_negatives, p.true_negatives + p.false_positives)' else 'null::bigint' end,
   task || '_performance_' || suffix,
-  (select string_agg(format('(%L, p.%I::float8, %s, %s, %s, %s)', k.metric, k.metric,
-            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a
-                       where a.attrelid = w.view and a.attname = w.base || '_ci_low'), 'null::float8'),
-            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a
-                       where a.attrelid = w.view and a.attname = w.base || '_ci_high'), 'null::float8'),
-            coalesce((select 'p.' || quote_ident(a.attname) from pg_attribute a
-                       where a.attrelid = w.view and a.attname = w.base || '_error_bound'), 'null::float8'),
+  (select string_agg(format('(%L, p.%I::float8, %s, %s, %s, %s)', k.metric, k.metric, c.low, c.high, c.error_bound,
             case k.kind when 'performance' then 'p.n_labeled' else 'p.n_predictions' end), ', ' order by k.metric)
      from pgscore_data.metric_kind k
     cross join lateral (select format('pgscore_bi.%I', task || '_performance_' || suffix)::regclass as view,
                                regexp_replace(k.metric, '^(precision|recall|f1)_score$', '\1') as base) w
-    where exists (select from pg_attribute a where a.attrelid = w.view and a.attname = k.metric)),
+    cross join lateral (
+      select coalesce(max('p.' || a.attname) filter (where a.attname = w.base || '_ci_low'), 'null::float8') as low,
+             coalesce(max('p.' || a.attname) filter (where a.attname = w.base || '_ci_high'), 'null::float8') as high,
+             coalesce(max('p.' || a.attname) filter (where a.attname = w.base || '_error_bound'), 'null::float8') as error_bound,
+             bool_or(a.attname = k.metric) as is_there
+        from pg_attribute a where a.attrelid = w.view) c
+    where c.is_there),
   case task when 'regression' then $q$
     where case when x.metric in ('pinball_loss', 'coverage') then p.quantile is not null
             when p.target is not null and p.quantile is not null then false
@@ -68,7 +70,7 @@ do $do$
 begin
   execute 'create or replace view pgscore_data.counted_series with (security_barrier) as '
     || (select string_agg(pgscore_data._tall_part(g.grain, g.suffix, t.task), ' union all ')
-          from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) g (grain, suffix)
+          from pgscore_data.grain g
          cross join (values ('binary'), ('multiclass'), ('regression'), ('multilabel')) t (task))
     || format($q$
       union all
@@ -97,7 +99,7 @@ begin
         join pgscore_data.version v using (model_id)
         join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('multi_target', 'embedding')
         join pgscore_data.slice s using (model_id)
-       cross join (values ('day'), ('week'), ('month')) g (grain)
+       cross join pgscore_data.grain g
        cross join lateral (
          select date_trunc(g.grain, c.day, mo.time_zone) as window_start, sum(c.n_predictions)::bigint as n
            from pgscore_data.cell_volume c

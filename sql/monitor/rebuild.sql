@@ -7,13 +7,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   counted constant int[] := array(select c.version_id from pgscore_data.counted_version c where c.of_version = this_version);
+  cells text;
 begin
-  delete from pgscore_data.cell_outcome c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.score_log c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_rank c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_class_score c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_regression c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
-  delete from pgscore_data.cell_error c where c.version_id = any (counted) and c.day >= from_day and c.day < to_day;
+  foreach cells in array '{cell_outcome,score_log,cell_rank,cell_class_score,cell_regression,cell_error}'::text[] loop
+    execute format('delete from pgscore_data.%I c where c.version_id = any ($1) and c.day >= $2 and c.day < $3', cells)
+      using counted, from_day, to_day;
+  end loop;
   delete from pgscore_data.refresh_delta d where d.version_id = this_version and d.day >= from_day and d.day < to_day;
   insert into pgscore_data.refresh_delta
     (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments,

@@ -1,4 +1,5 @@
 import type { ScoreBins } from './score-bins.ts';
+import { arrayText } from './tally.ts';
 import { statement } from '../postgres/statement.ts';
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
 
@@ -90,12 +91,9 @@ const write = statement<
 export function writeClassTally(
   run: { readonly runId: string; readonly attempt: number },
   shard: number,
-  { day, ...lists }: ClassTallyDay,
+  tally: ClassTallyDay,
 ): PipelinedStatement {
-  const [classes, bins, counts, predicted] = [lists.classes, lists.bins, lists.counts, lists.predicted].map(braced);
-  return write.pipelined(run.runId, run.attempt, shard, day, classes ?? '', bins ?? '', counts ?? '', predicted ?? '');
-}
-
-function braced(list: readonly number[]): string {
-  return `{${list.join()}}`;
+  const { day, classes, bins, counts, predicted } = tally;
+  const lists = [arrayText(classes), arrayText(bins), arrayText(counts), arrayText(predicted)] as const;
+  return write.pipelined(run.runId, run.attempt, shard, day, ...lists);
 }

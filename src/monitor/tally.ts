@@ -113,6 +113,11 @@ const write = statement<
      from unnest($4::float8[], $5::text[], $6::text[], $7::text[]) t (day, bins, counts, positives)`,
 );
 
+/** As PostgreSQL reads an array. The driver would quote each of some thousand numbers. */
+export function arrayText(list: readonly number[]): string {
+  return `{${list.join()}}`;
+}
+
 /**
  * Leaves the counts of a job beside its predictions, in the transaction that writes them; the refresh adds them to the
  * cells when their run is done. Rows are only added, so that runs which publish together do not wait for each other.
@@ -122,6 +127,6 @@ export function writeTally(
   shard: number,
   { days, bins, counts, positives }: TallyColumns,
 ): PipelinedStatement {
-  const [b, c, p] = [bins, counts, positives].map((lists) => lists.map((list) => `{${list.join()}}`));
-  return write.pipelined(run.runId, run.attempt, shard, days, b ?? [], c ?? [], p ?? []);
+  const texts = (lists: readonly number[][]): string[] => lists.map(arrayText);
+  return write.pipelined(run.runId, run.attempt, shard, days, texts(bins), texts(counts), texts(positives));
 }

@@ -2,6 +2,7 @@ import { statement } from '../postgres/statement.ts';
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { FeatureValues } from './feature-sample.ts';
 import type { DayTally } from './feature-tally.ts';
+import { arrayText } from './tally.ts';
 
 const writeFeatureTally = statement<
   [
@@ -37,17 +38,12 @@ export function writeFeatureTallies(
       setId,
       day,
       rows,
-      braced(features),
-      braced(slots),
-      braced(counts),
-      braced(sums),
+      arrayText(features),
+      arrayText(slots),
+      arrayText(counts),
+      arrayText(sums),
     ),
   );
-}
-
-/** As PostgreSQL reads an array. The driver would quote each of some thousand numbers. */
-function braced(list: readonly number[]): string {
-  return `{${list.join()}}`;
 }
 
 const writeSamples = statement<
