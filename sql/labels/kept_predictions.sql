@@ -184,14 +184,12 @@ begin atomic
 end;
 comment on function pgscore_data._key_rows(text[]) is 'The keys of a block, one row each. NULL for a prediction that has no key.';
 
-create or replace function pgscore_data._counted_calls(batches bigint[])
-returns table (
-  version_id int, key text[], event_time timestamptz, made_at timestamptz, prediction_id bigint, score double precision,
-  predicted_class smallint, probabilities double precision[]
-)
-language sql stable
+create or replace function pgscore_data._keep_calls(batches bigint[]) returns void
+language sql volatile
 set search_path = pg_catalog, pg_temp
+set enable_hashjoin = on
 begin atomic
+  insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
   select p.*
     from unnest(batches) as x (batch_id)
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
@@ -200,7 +198,7 @@ begin atomic
        from pgscore_data.scored_version y
       where y.version_id = b.version_id and pgscore_data._is_judged(y.task, y.score_unit) offset 0) e
    cross join lateral (
-     select b.version_id, k.key, coalesce(k.event_time, a.asked_at), a.asked_at, y.prediction_id + k.n - 1, k.score,
+     select b.version_id, k.key, coalesce(k.event_time, a.asked_at), a.asked_at, -(y.prediction_id + k.n - 1), k.score,
             (k.label - 1)::smallint,
             case when (e.task = 'multiclass' and e.score_unit is null or e.has_values) and y.probabilities is not null
               then array(select unnest(y.probabilities[k.n : k.n])) end
@@ -208,23 +206,12 @@ begin atomic
       cross join lateral rows from (unnest(y.scores, y.labels, y.later_ms, y.event_times), pgscore_data._key_rows(y.keys))
         with ordinality as k (score, label, later_ms, event_time, key, n)
       cross join lateral (select y.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond') a (asked_at)
-      where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.written_by = b.written_by) p;
-end;
-comment on function pgscore_data._counted_calls(bigint[]) is
-  'The predictions of batches of calls that a label can judge. key is NULL where the call named no entity.';
-
-create or replace function pgscore_data._keep_calls(batches bigint[]) returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-set enable_hashjoin = on
-begin atomic
-  -- No label can find a call without a key: it waits for none.
-  insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
-  select c.version_id, c.key, c.event_time, c.made_at, -c.prediction_id, c.score, c.predicted_class, c.probabilities
-    from pgscore_data._counted_calls(batches) c where c.key is not null;
+      where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.written_by = b.written_by
+        -- No label can find a call without a key: it waits for none.
+        and k.key is not null) p;
 end;
 comment on function pgscore_data._keep_calls(bigint[]) is
-  'Puts the predictions of batches of calls into refresh_arrival, but for those without a key.';
+  'Puts the predictions of batches of calls that a label can judge into refresh_arrival, but for those without a key.';
 
 -- What was asked for online, as the monitor reads it: batches of calls are counted as runs are, and labels find single calls by their key.
 

@@ -1,7 +1,7 @@
 -- Changed labels leave the queue. One that was known before and only says something else now judges the predictions that it judged: it is
 -- corrected where it is.
 
-create or replace function pgscore_data._take_labels(most int, out changed bigint, out corrected bigint, out pairs bigint,
+create or replace function pgscore_data._take_labels(most int, only_model int, out changed bigint, out corrected bigint, out pairs bigint,
                                                      out last_change bigint, out models int[])
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -13,9 +13,12 @@ as $$
 declare
   any_sealed constant boolean := exists (select from pgscore_data.monitor m where m.sealed_before > '-infinity');
 begin
-  last_change := (select x.change_id from pgscore_data.label_change x order by x.change_id offset most - 1 limit 1);
+  last_change := (
+    select x.change_id from pgscore_data.label_change x
+     where only_model is null or x.model_id = only_model order by x.change_id offset most - 1 limit 1);
   with taken as (
-    delete from pgscore_data.label_change c where c.change_id <= coalesce(last_change, 9223372036854775807) returning c.*
+    delete from pgscore_data.label_change c
+     where c.change_id <= coalesce(last_change, 9223372036854775807) and (only_model is null or c.model_id = only_model) returning c.*
   ), compared as materialized (
     select s.model_id from pgscore_data.label_source s
      where exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
@@ -144,6 +147,7 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._take_labels(int) is
-  'Takes changes out of the queue, corrects what can be where it is, and puts the rest in line with the labels that its entities have. '
-  'How many labels changed, entities were corrected, with how many pairs; the last change where more may be waiting; and the models.';
+comment on function pgscore_data._take_labels(int, int) is
+  'Takes changes, of all models or of one, out of the queue, corrects what can be where it is, and puts the rest in line with the labels '
+  'that its entities have. How many labels changed, entities were corrected, with how many pairs; the last change where more may be '
+  'waiting; and the models.';

@@ -109,14 +109,15 @@ return case when df = 0 then 0 else (array[
 comment on function pgscore_data._chi2_995(bigint) is
 'The 99.5 % quantile of chi-squared with up to 60 degrees of freedom, as scipy.stats.chi2.ppf(0.995, df) has it.';
 
-create or replace function pgscore_data._take_touched(most int) returns void
+create or replace function pgscore_data._take_touched(most int, only_set int) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with due as (
     select t.set_id, t.day, sum((select count(*) from pgscore_data.feature_bins b where b.set_id = t.set_id)) over (order by t.day desc,
         t.set_id) as upto, row_number() over (order by t.day desc, t.set_id) as place
-      from (select x.set_id, x.day from pgscore_data.touched_feature x order by x.day desc, x.set_id limit most) t
+      from (select x.set_id, x.day from pgscore_data.touched_feature x
+             where only_set is null or x.set_id = only_set order by x.day desc, x.set_id limit most) t
   ), taken as (
     delete from pgscore_data.touched_feature t using due d where d.set_id = t.set_id and d.day = t.day and (d.upto <= most or d.place = 1)
       returning t.set_id, t.day
@@ -139,7 +140,7 @@ begin atomic
                         where b.set_id = t.set_id and b.feature = c.feature and s.baseline_complete offset 0) b on true
    cross join lateral unnest(c.counts, b.counts) with ordinality as x (w, b, slot);
 end;
-comment on function pgscore_data._take_touched(int) is
+comment on function pgscore_data._take_touched(int, int) is
   'Lays out what the days whose drift is to be computed hold in each slot (of numbers, less than 1e-60 is 0: no double holds its square), '
   'and which part of the index the slot belongs to: missing, below, ten of bins, above; or missing, each category, any other.';
 
@@ -230,7 +231,7 @@ comment on function pgscore_data._distances() is
 KS and Wasserstein go over the hundred bins, the latter by their centers and divided by the standard deviation of the baseline''s (at '
 'least 0.001); all others over the ten, with missing and what lies outside.';
 
-create or replace function pgscore_data._compute_drift() returns boolean
+create or replace function pgscore_data._compute_drift(only_set int default null) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
@@ -241,15 +242,16 @@ begin
     return false;
   end if;
   truncate pgscore_data.refresh_drift;
-  perform pgscore_data._take_touched(1000);
+  perform pgscore_data._take_touched(1000, only_set);
   analyze pgscore_data.refresh_drift;
   delete from pgscore_data.drift_value v using (select distinct d.set_id, d.day from pgscore_data.refresh_drift d) d
     where v.set_id = d.set_id and v.day = d.day;
   perform pgscore_data._distances();
   insert into pgscore_data.alert_due (version_id) select distinct f.version_id from pgscore_data.refresh_drift d
     join pgscore_data.feature_set f using (set_id);
-  return exists (select from pgscore_data.touched_feature);
+  return exists (select from pgscore_data.touched_feature t where only_set is null or t.set_id = only_set);
 end
 $$;
-comment on function pgscore_data._compute_drift() is
-  'Brings the drift of touched days up to date, at most a thousand features of days, the newest first. True where more is waiting.';
+comment on function pgscore_data._compute_drift(int) is
+  'Brings the drift of touched days up to date, of all versions or of one, at most a thousand features of days, the '
+  'newest first. True where more is waiting.';

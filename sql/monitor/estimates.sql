@@ -133,7 +133,7 @@ comment on function pgscore_data._estimate_windows(int[], timestamptz[]) is
   'The ROC AUC to expect in the weeks and months around these days. Of three or more classes it is the mean of those that are likely to be '
   'there. All else that is estimated adds up from days.';
 
-create or replace function pgscore_data._estimate() returns boolean
+create or replace function pgscore_data._estimate(only_version int default null) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
@@ -153,16 +153,19 @@ begin
   perform pgscore_data._count_class_volumes();
   with due as (
     delete from pgscore_data.estimate_due t
-      where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.estimate_due x order by x.day desc limit 50)
-            returning t.*
+      where (t.version_id, t.day) in (
+        select x.version_id, x.day from pgscore_data.estimate_due x
+         where only_version is null or x.version_id = only_version order by x.day desc limit 50)
+    returning t.*
   )
   select array_agg(d.version_id), array_agg(d.day) into versions, days from due d;
   perform pgscore_data._estimate_days(versions, days);
   perform pgscore_data._estimate_windows(versions, days);
-  return exists (select from pgscore_data.estimate_due);
+  return exists (select from pgscore_data.estimate_due d where only_version is null or d.version_id = only_version);
 end
 $$;
-comment on function pgscore_data._estimate() is
-  'Estimates fifty days that changed, and the weeks and months around them, the newest first; true where more is waiting.';
+comment on function pgscore_data._estimate(int) is
+  'Estimates fifty days that changed, of all versions or of one, and the weeks and months around them, the newest first. '
+  'True where more is waiting.';
 
 grant insert on pgscore_data.class_tally to pgscore_service;

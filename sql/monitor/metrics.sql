@@ -151,7 +151,7 @@ comment on function pgscore_data._error_quantiles() is
   'Median, ninth decile and greatest of the absolute errors of every touched window, within 1 %; between two errors as numpy.quantile() '
   'has it.';
 
-create or replace function pgscore_data._compute_metrics(most int default 40) returns boolean
+create or replace function pgscore_data._compute_metrics(most int default 40, only_version int default null) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
@@ -170,7 +170,10 @@ begin
   truncate pgscore_data.refresh_window;
   with taken as (
     delete from pgscore_data.touched t
-      where (t.version_id, t.day) in (select x.version_id, x.day from pgscore_data.touched x order by x.day desc limit most) returning t.*
+      where (t.version_id, t.day) in (
+        select x.version_id, x.day from pgscore_data.touched x
+         where only_version is null or x.version_id = only_version order by x.day desc limit most)
+    returning t.*
   )
   select array_agg(t.version_id), array_agg(t.day) into versions, days from taken t;
   insert into pgscore_data.refresh_window select w.* from pgscore_data._windows_around(versions, days) w;
@@ -189,8 +192,9 @@ begin
   select distinct w.version_id from pgscore_data.refresh_window w where w.version_id > 0
   on conflict (version_id) do update set changed_at = clock_timestamp();
   insert into pgscore_data.alert_due (version_id) select distinct w.version_id from pgscore_data.refresh_window w where w.version_id > 0;
-  return exists (select from pgscore_data.touched);
+  return exists (select from pgscore_data.touched t where only_version is null or t.version_id = only_version);
 end
 $$;
-comment on function pgscore_data._compute_metrics(int) is
-  'Brings the metrics of the windows around at most so many touched days up to date, the newest first. True where more is waiting.';
+comment on function pgscore_data._compute_metrics(int, int) is
+  'Brings the metrics of the windows around at most so many touched days up to date, of all versions or of one, the '
+  'newest first. True where more is waiting.';

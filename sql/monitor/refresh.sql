@@ -83,7 +83,7 @@ $$;
 comment on function pgscore_data._pair_noted() is
   'Pairs the entities anew that are noted, and brings the cells up to date. How many pairs went and came.';
 
-create or replace function pgscore_data._refresh(most int default 100000) returns boolean
+create or replace function pgscore_data._refresh(most int default 100000, only_model int default null) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
@@ -99,6 +99,7 @@ set work_mem = '64MB'
 as $$
 declare
   began timestamptz := clock_timestamp();
+  versions constant int[] := array(select v.version_id from pgscore_data.version v where v.model_id = only_model);
   taken record;
   runs bigint[];
   unkept bigint[];
@@ -109,20 +110,22 @@ declare
 begin
   if not exists (select from pgscore_data.label_change)
     and not exists (select from pgscore_data.run r where r.state = 'done' and not r.kept)
-    and not exists (select from pgscore_data.online_batch b where not b.counted) then
-    return false;
-  end if;
-  if not pgscore_data._take_turn('cells') then
+    and not exists (select from pgscore_data.online_batch b where not b.counted)
+    or not pgscore_data._take_turn('cells') then
     return false;
   end if;
   perform pgscore_data._clear_work();
-  taken := pgscore_data._take_labels(most);
+  taken := pgscore_data._take_labels(most, only_model);
   perform pgscore_data._note_feed('labels', m.model_id, clock_timestamp()) from unnest(taken.models) m (model_id);
   if exists (select from pgscore_data.refresh_label) then
     perform pgscore_data._note_changed_labels();
   end if;
-  runs := array(select r.run_id from pgscore_data.run r where r.state = 'done' and not r.counted order by r.run_id limit 1000);
-  batches := array(select b.batch_id from pgscore_data.online_batch b where not b.counted order by b.batch_id limit 1000);
+  runs := array(
+    select r.run_id from pgscore_data.run r
+     where r.state = 'done' and not r.counted and (only_model is null or r.version_id = any (versions)) order by r.run_id limit 1000);
+  batches := array(
+    select b.batch_id from pgscore_data.online_batch b
+     where not b.counted and (only_model is null or b.version_id = any (versions)) order by b.batch_id limit 1000);
   if cardinality(runs) + cardinality(batches) > 0 then
     perform pgscore_data._count_scored(runs, batches);
   end if;
@@ -130,7 +133,9 @@ begin
   unkept := array(
     select x.run_id
       from (select r.run_id, r.snapshot_at, sum(r.rows_done) over (order by r.snapshot_at, r.run_id) - r.rows_done as before
-              from pgscore_data.run r where r.state = 'done' and r.counted and not r.kept order by r.snapshot_at, r.run_id limit 1000) x
+              from pgscore_data.run r
+             where r.state = 'done' and r.counted and not r.kept and (only_model is null or r.version_id = any (versions))
+             order by r.snapshot_at, r.run_id limit 1000) x
      where x.before < most / 4 order by x.snapshot_at);
   if cardinality(unkept) + cardinality(batches) > 0 then
     perform pgscore_data._keep_scored(unkept, batches);
@@ -145,14 +150,17 @@ begin
     discard plans;
   end if;
   -- What came meanwhile waits for the next time: where runs end all the time there would always be more.
-  return exists (select from pgscore_data.label_change c where c.change_id > taken.last_change and c.captured_at < began)
-      or exists (select from pgscore_data.run r where r.state = 'done' and not r.kept and r.finished_at < began)
-      or exists (select from pgscore_data.online_batch b where not b.counted and b.kept_at < began);
+  return exists (select from pgscore_data.label_change c
+                  where c.change_id > taken.last_change and c.captured_at < began and (only_model is null or c.model_id = only_model))
+      or exists (select from pgscore_data.run r
+                  where r.state = 'done' and not r.kept and r.finished_at < began and (only_model is null or r.version_id = any (versions)))
+      or exists (select from pgscore_data.online_batch b
+                  where not b.counted and b.kept_at < began and (only_model is null or b.version_id = any (versions)));
 end
 $$;
-comment on function pgscore_data._refresh(int) is
-  'One refresh: takes at most so many changed labels, and keeps runs until they have a fourth as many rows. It pairs again what they are '
-  'about, and brings the cells up to date. True where more was waiting when it began.';
+comment on function pgscore_data._refresh(int, int) is
+  'One refresh, of all models or of one: takes at most so many changed labels, and keeps runs until they have a fourth '
+  'as many rows. It pairs again what they are about, and brings the cells up to date. True where more was waiting when it began.';
 
 create or replace function pgscore_data._move_recent(most int default 20000, from_bytes bigint default 134217728) returns boolean
 language plpgsql volatile security definer
@@ -187,97 +195,63 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  labels pgscore_data.label_change[];
-  runs pgscore_data.run[];
-  batches pgscore_data.online_batch[];
-  failed int[] := '{}';
   this_model int;
 begin
   if not pgscore_data._take_turn('cells') then
     return;
   end if;
-  with held as (delete from pgscore_data.label_change c returning c) select array_agg(h.c) into labels from held h;
-  runs := array(select r from pgscore_data.run r where r.state = 'done' and not (r.counted and r.kept));
-  update pgscore_data.run r set counted = true, kept = true from unnest(runs) x where r.run_id = x.run_id;
-  with held as (update pgscore_data.online_batch b set counted = true where not b.counted returning b) select array_agg(h.b) into batches
-    from held h;
   for this_model in
-    select l.model_id from unnest(labels) l union select v.model_id from unnest(runs) r
-      join pgscore_data.version v on v.version_id = r.version_id
-    union select v.model_id from unnest(batches) b join pgscore_data.version v on v.version_id = b.version_id order by 1
+    select c.model_id from pgscore_data.label_change c
+    union
+    select v.model_id from pgscore_data.run r join pgscore_data.version v using (version_id) where r.state = 'done' and not r.kept
+    union
+    select v.model_id from pgscore_data.online_batch b join pgscore_data.version v using (version_id) where not b.counted
+    order by 1
   loop
     begin
-      perform pgscore_data._release_work(array[this_model], labels, runs, batches);
-      while pgscore_data._refresh() loop
+      while pgscore_data._refresh(only_model => this_model) loop
       end loop;
     exception when others then
-      failed := failed || this_model;
       model := (select m.name from pgscore_data.model m where m.model_id = this_model);
       failure := sqlerrm;
       return next;
     end;
   end loop;
-  perform pgscore_data._release_work(failed, labels, runs, batches);
 end
 $$;
 comment on function pgscore_data._refresh_apart() is
-  'Refreshes as _refresh() does, each model in a subtransaction of its own, with the work of the others held back. What a model that '
-  'fails had to do stays to be done. Which failed, and why.';
-
-create or replace function pgscore_data._release_work(models int[], labels pgscore_data.label_change[], runs pgscore_data.run[],
-                                                      batches pgscore_data.online_batch[]) returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-begin atomic
-  insert into pgscore_data.label_change overriding system value select l.* from unnest(labels) l where l.model_id = any (models);
-  update pgscore_data.run r set counted = x.counted, kept = x.kept
-    from unnest(runs) x join pgscore_data.version v on v.version_id = x.version_id where r.run_id = x.run_id and v.model_id = any (models);
-  update pgscore_data.online_batch b set counted = false
-    from unnest(batches) x join pgscore_data.version v on v.version_id = x.version_id
-   where b.batch_id = x.batch_id and v.model_id = any (models);
-end;
-comment on function pgscore_data._release_work(int[], pgscore_data.label_change[], pgscore_data.run[], pgscore_data.online_batch[]) is
-  'Puts back into their queues those labels, runs and batches of calls, of what was held, that are of these models.';
+  'Refreshes as _refresh() does, each model in a subtransaction of its own. What a model that fails had to do stays to be done. Which '
+  'failed, and why.';
 
 create or replace function pgscore_data._compute_apart(step text) returns table (model text, failure text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  queue constant text := case step when 'metrics' then 'touched' when 'drift' then 'touched_feature'
-                           when 'estimates' then 'estimate_due' end;
-  version_of constant text := case step when 'drift' then '(select f.version_id from pgscore_data.feature_set f where f.set_id = h.set_id)'
-                                else 'h.version_id' end;
-  put_back constant text := format('insert into pgscore_data.%1$I select h.* from jsonb_populate_recordset(null::pgscore_data.%1$I, $1) h '
-                                   'where %2$s = any ($2) on conflict do nothing', queue, version_of);
-  held jsonb;
-  versions int[];
-  failed int[] := '{}';
-  this_version int;
-  more boolean;
+  due record;
 begin
   if not pgscore_data._take_turn('cells') then
     return;
   end if;
-  execute format('with held as (delete from pgscore_data.%I h returning h.*, %s as of_version) select coalesce(jsonb_agg(to_jsonb(h)), '
-                 '''[]''), array_agg(distinct h.of_version) from held h', queue, version_of) into held, versions;
-  foreach this_version in array coalesce(versions, '{}') loop
+  for due in
+    select t.version_id, null::int as set_id from pgscore_data.touched t where step = 'metrics'
+    union
+    select f.version_id, t.set_id from pgscore_data.touched_feature t join pgscore_data.feature_set f using (set_id) where step = 'drift'
+    union
+    select e.version_id, null from pgscore_data.estimate_due e where step = 'estimates'
+    order by 1
+  loop
     begin
-      execute put_back using held, array[this_version];
-      loop
-        more := case step when 'metrics' then pgscore_data._compute_metrics() when 'drift' then pgscore_data._compute_drift()
-                  else pgscore_data._estimate() end;
-        exit when not more;
+      while case step when 'metrics' then pgscore_data._compute_metrics(only_version => due.version_id)
+              when 'drift' then pgscore_data._compute_drift(due.set_id) else pgscore_data._estimate(due.version_id) end loop
       end loop;
     exception when others then
-      failed := failed || this_version;
       model := (select format('%s@%s', m.name, v.number) from pgscore_data.counted_version v join pgscore_data.model m using (model_id)
-                 where v.version_id = this_version);
+                 where v.version_id = due.version_id);
       failure := sqlerrm;
       return next;
     end;
   end loop;
-  execute put_back using held, failed;
 end
 $$;
 comment on function pgscore_data._compute_apart(text) is
