@@ -1,4 +1,5 @@
 -- Judges each window by a rule: its limits, whether they are breached, and the state that follows. Evaluation and preview share this.
+-- in: effective_alert, the windows of windows.sql, and what alert_window says of older ones. out: rows of _judge(); preview_monitor().
 
 create or replace function pgscore_data._alert_candidates(this_model int, since timestamptz, as_of timestamptz)
 returns table (

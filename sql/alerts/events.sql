@@ -1,4 +1,5 @@
 -- Moves alerts from state to state by what was judged, and writes the events that are sent.
+-- in: rows of _judge(). out: alert_window, what was said of each window; alert, where each stands; alert_event, the outbox.
 
 create or replace function pgscore_data._alert_fingerprint(this_model int, rule text, version int, column_name text) returns text
 language sql immutable

@@ -1,4 +1,5 @@
 -- Which rules a model has: those that every model has from the start, and those that somebody set.
+-- in: set_alert(), drop_alert(). out: effective_alert, the rules that hold now.
 
 create or replace view pgscore_data.default_alert as
 select * from (values

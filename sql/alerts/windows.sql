@@ -1,4 +1,5 @@
 -- Chooses days, weeks or months for a rule that names no grain: the shortest that have enough rows.
+-- in: counted_series, drift_series and feed_day. out: rows of watched_window, for _alert_candidates().
 
 create or replace function pgscore_data._watched_windows(
   this_name text, this_number int, rules pgscore_data.effective_alert[], this_grain text, starts timestamptz[], from_time timestamptz,

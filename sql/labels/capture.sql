@@ -1,4 +1,6 @@
 -- What the triggers on a source of labels do: they queue the labels that a statement wrote, corrected or took away.
+-- in: a label_source and a table of it. out: the body of a trigger function, which fails no writer: where columns are not what they were,
+-- it asks for a comparison instead.
 
 create or replace function pgscore_data._check_label_capture(this_source int, owner name) returns text[]
 language plpgsql stable

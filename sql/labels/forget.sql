@@ -1,4 +1,5 @@
 -- Removes the predictions that a deployer names: those about an entity, or those of a run made in error.
+-- in: forget(). out: fewer rows of kept predictions, evaluation, targets and the log of calls; days counted again that are not sealed.
 
 create or replace function pgscore_data._take_kept(this_model int, this_key text[], this_run bigint) returns bigint
 language plpgsql volatile

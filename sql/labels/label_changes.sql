@@ -1,4 +1,5 @@
 -- What changed where labels come from, as a comparison finds it.
+-- in: compared_label, a source as src/monitor/compare-labels.ts read it. out: label_change.
 
 create or replace function pgscore_data._compare_labels(this_source int, seen pg_snapshot, seen_at timestamptz) returns bigint
 language plpgsql volatile security definer

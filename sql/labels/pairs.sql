@@ -1,4 +1,5 @@
 -- Pairs labels with the predictions that they judge. A refresh looks only at entities whose labels or predictions changed.
+-- in: refresh_key, these entities, with refresh_truth and refresh_old_pair. out: evaluation, and refresh_delta for the cells.
 
 create or replace view pgscore_data.judge as
 select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels,

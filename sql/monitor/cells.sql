@@ -1,4 +1,5 @@
 -- What the cells of a day hold: predictions as finished runs and the gateway counted them, and pairs as they come and go.
+-- in: day_tally, and refresh_delta. out: cell_* and score_log; touched, the days whose metrics are due.
 
 create or replace function pgscore_data._count_predictions(runs bigint[]) returns void
 language sql volatile

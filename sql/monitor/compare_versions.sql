@@ -1,4 +1,6 @@
 -- Which version is better: two of them over the labels that judge both, with an interval of the difference.
+-- in: comparison_due, pairs of versions whose labels changed; evaluation. out: compared_pair, compared_metric.
+-- Experiments and replays fill compared_prediction, too, and read compared_result.
 
 create or replace view pgscore_data.version_pair as
 with ready as (

@@ -1,4 +1,5 @@
--- What analysts read beyond ratios: where a model stands now, what it confuses, how its scores lie, what each prediction came to.
+-- What analysts read beyond ratios: where a model stands now, what it confuses, how many labels it has, what was done to it.
+-- out: pgscore_bi.confusion_matrix_daily, label_coverage_daily, current_model_health, model_events, refresh_log, rollup_audit.
 
 create or replace function pgscore_data._detail_meanings() returns jsonb
 language sql immutable

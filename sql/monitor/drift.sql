@@ -1,3 +1,6 @@
+-- How far the features of a day are from the baseline.
+-- in: touched_feature, cell_feature, feature_baseline. out: drift_value.
+
 -- How likely a statistic at least as large is where nothing has changed: PostgreSQL knows the normal distribution at most.
 
 create or replace function pgscore_data._erfc(z double precision) returns double precision

@@ -1,4 +1,5 @@
 -- Adding up what finished runs read and calls were about, by version, local day and feature.
+-- in: feature_tally; feature_sample, rows of a version that has no bins yet. out: cell_feature, feature_baseline, touched_feature.
 
 create or replace function pgscore_data._dense(size int, slots smallint[], counts bigint[]) returns bigint[]
 language plpgsql immutable

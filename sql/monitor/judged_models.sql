@@ -1,4 +1,5 @@
 -- What the verdict about a model goes by: its accuracy, segments, drift and labels.
+-- in: the views of accuracy, drift and label coverage. out: judged_* views of one row a model, or a target of one.
 
 create or replace view pgscore_data.judged_model as
 select m.model_id, m.name, w.version_id, w.number, w.task,

@@ -1,5 +1,6 @@
 -- Counts again: to repair, and after a change of the pairing rule.
 -- A nightly audit counts a few random days again, to check the cells.
+-- in: kept predictions and evaluation. out: the cells of some days; rollup_audit.
 
 create or replace function pgscore_data._recount(this_version int, from_day timestamptz, to_day timestamptz) returns void
 language plpgsql volatile

@@ -1,4 +1,6 @@
 -- One refresh: labels are taken, pairs follow, and then the cells.
+-- in: label_change; runs and batches of calls that are not counted or not kept. out: evaluation, kept predictions, cells.
+-- The work tables between the steps are listed in CONTRIBUTING.md.
 
 create or replace function pgscore_data._clear_work() returns void
 language plpgsql volatile

@@ -1,4 +1,5 @@
 -- Segments: predictions by the value of a column, as it was when they were made.
+-- in: the setting segments, by which runs are planned; segment_tally. out: segment, the values that are told apart, and their volume.
 
 create or replace function pgscore_data._checked_segments(model text, asked jsonb) returns text[]
 language plpgsql immutable

@@ -1,4 +1,5 @@
 -- The settings by which a model is watched, and the refreshes and recounts that users ask for.
+-- in: monitor(), monitor_features(), refresh(), rebuild() and forget(), as rows of one view of requests. out: monitor, audit, and the work.
 
 create or replace view pgscore._monitor_request as
 select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as actor where false;

@@ -1,4 +1,5 @@
 -- Which version is better, and by how much.
+-- in: compared_metric, replay_metric, replay_month. out: pgscore_bi.version_comparison, replay_performance_monthly.
 
 create or replace view pgscore_data.compared_kind as
 select * from (values
