@@ -30,11 +30,10 @@ begin atomic
   )
   insert into pgscore_data.alert_window as w
     (model_id, version_id, metric, grain, column_name, window_start, rule, window_end, value, n, lower_threshold, upper_threshold,
-     is_eligible, is_usable, is_breach, state,
-     cusum, lasting_since, lasting_value, usual_value)
+     is_eligible, is_usable, is_breach, state, cusum, lasting_since, lasting_value, usual_value)
   select this_model, s.version_id, s.metric, s.grain, s.column_name, s.window_start, s.rule, s.window_end, s.value, s.n, s.lower_threshold,
-         s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state,
-         s.cusum, s.lasting_since, s.lasting_value, s.usual_value
+         s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach, s.state, s.cusum,
+         s.lasting_since, s.lasting_value, s.usual_value
     from said s
    where not exists (
      select from pgscore_data.alert_window x
@@ -43,15 +42,13 @@ begin atomic
         and (x.window_end, x.value, x.n, x.lower_threshold, x.upper_threshold, x.is_eligible, x.is_usable, x.is_breach, x.state, x.cusum,
              x.lasting_since, x.lasting_value, x.usual_value)
             is not distinct from (s.window_end, s.value, s.n, s.lower_threshold, s.upper_threshold, s.is_eligible, s.is_usable, s.is_breach,
-                                  s.state,
-              s.cusum, s.lasting_since, s.lasting_value, s.usual_value))
-  on conflict (model_id, version_id, metric, grain, column_name, window_start, rule) do update set
-    window_end = excluded.window_end, value = excluded.value, n = excluded.n, lower_threshold = excluded.lower_threshold,
-    upper_threshold = excluded.upper_threshold,
-    is_eligible = excluded.is_eligible, is_usable = excluded.is_usable, is_breach = excluded.is_breach, state = excluded.state,
-    said_at = excluded.said_at,
-    cusum = excluded.cusum, lasting_since = excluded.lasting_since, lasting_value = excluded.lasting_value,
-    usual_value = excluded.usual_value;
+                                  s.state, s.cusum, s.lasting_since, s.lasting_value, s.usual_value))
+  on conflict (model_id, version_id, metric, grain, column_name, window_start, rule) do update
+    set (window_end, value, n, lower_threshold, upper_threshold, is_eligible, is_usable, is_breach, state, said_at, cusum, lasting_since,
+         lasting_value, usual_value)
+      = row(excluded.window_end, excluded.value, excluded.n, excluded.lower_threshold, excluded.upper_threshold, excluded.is_eligible,
+            excluded.is_usable, excluded.is_breach, excluded.state, excluded.said_at, excluded.cusum, excluded.lasting_since,
+            excluded.lasting_value, excluded.usual_value);
 end;
 comment on function pgscore_data._store_verdicts(int, timestamptz, timestamptz) is
   'Writes down what rules say of windows, where it is not what stands there already.';

@@ -89,19 +89,6 @@ end;
 comment on function pgscore_data._find_common_labels(int, int, boolean) is
   'Notes the predictions of two versions, or of two values, whose label judges both; by segment, too, those that are in it by both.';
 
-do $do$
-begin
-  execute format($q$
-    create or replace function pgscore_data._effective_share(n double precision, hits double precision, sum_m2 double precision,
-      sum_cm double precision, sum_c2 double precision) returns double precision
-    language sql immutable
-    set search_path = pg_catalog, pg_temp
-    return %s$q$, pgscore_data._n_effective('n', 'hits', 'sum_m2', 'sum_cm', 'sum_c2'));
-end
-$do$;
-comment on function pgscore_data._effective_share(double precision, double precision, double precision, double precision, double precision)
-is 'How many independent pairs tell as much of the share hits / n, as _n_effective() has it.';
-
 create or replace view pgscore_data.compared_entity as
 select p.segment_id, p.is_other, p.entity,
        array[count(*), sum(p.is_hit::int), sum((p.said_positive and p.is_positive)::int), sum(p.said_positive::int),

@@ -78,7 +78,7 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
               having count(*) > 0) x on true
         left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = w.window_start
           and r.metric = 'estimated_roc_auc'
-       where s.segment_key is null
+       where s.segment_key is null and v.target is null
       union all
       select p.model_name, p.model_version, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, p.n_predictions,
              p.n_labeled, p.label_coverage, coalesce(x.n, 0),

@@ -126,9 +126,16 @@ begin
     end$q$,
     pgscore_data._rmse_bound('n', 'error2', 'error4', 'n_effective', '-'),
     pgscore_data._rmse_bound('n', 'error2', 'error4', 'n_effective', '+'));
+  execute format($q$
+    create or replace function pgscore_data._effective_share(n double precision, hits double precision, sum_m2 double precision,
+      sum_cm double precision, sum_c2 double precision) returns double precision
+    language sql immutable set search_path = pg_catalog, pg_temp
+    return %s$q$, pgscore_data._n_effective('n', 'hits', 'sum_m2', 'sum_cm', 'sum_c2'));
 end
 $do$;
 comment on function pgscore_data._student_t(double precision) is 'The 97.5 % quantile of Student''s t, as _t_quantile() approximates it.';
+comment on function pgscore_data._effective_share(double precision, double precision, double precision, double precision, double precision)
+is 'How many independent pairs tell as much of the share hits / n, as _n_effective() has it.';
 comment on function pgscore_data._share_interval(double precision, double precision, double precision) is
 'The 95 % interval of hits in n that tell as much as n_effective.';
 comment on function pgscore_data._mae_interval(double precision, double precision, double precision, double precision) is

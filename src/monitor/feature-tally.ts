@@ -1,6 +1,6 @@
 import type { RecordBatch, Data } from 'apache-arrow';
+import { columnNamed, doublesOf, isText, isThere, validityOf } from './arrow-column.ts';
 import type { CountedFeature, FeatureBins } from './feature-bins.ts';
-import { columnNamed, doublesOf, isText, isThere, validityOf } from './feature-sample.ts';
 import { MISSING, type CategoryBins, type NumberBins } from './value-bins.ts';
 
 /** Counts that a job keeps at most, 16 MB: 2,000 days of 20 features. Rows of further days are not counted. */
