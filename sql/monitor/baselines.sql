@@ -1,38 +1,34 @@
 -- What features are compared with: the first runs by default, or what a deployer says.
+-- in: set_baseline(), which counts a table as its caller, in the bins of _baseline_plan(). out: feature_baseline, touched_feature.
 
 create or replace view pgscore._baseline_request as
 select null::text as model, null::text as action, null::jsonb as settings, null::jsonb as outcome, null::name as actor where false;
 comment on view pgscore._baseline_request is 'Where set_baseline() hands its request over: actor is the caller, and nobody can write it.';
 alter view pgscore._baseline_request alter column actor set default current_user;
 
-create or replace function pgscore_data._baseline_plan(this_version int) returns jsonb
+create or replace function pgscore_data._baseline_plan(this_version int, samples jsonb) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select jsonb_agg(jsonb_build_object('feature', w.feature, 'name', w.name, 'kind', w.kind, 'frozen', b.set_id is not null, 'low', b.low,
-                                      'high', b.high,
-           'edges', b.edges::text, 'categories', b.categories::text, 'others', b.others::text) order by w.feature)
+  select jsonb_agg(jsonb_build_object('feature', w.feature, 'name', w.name, 'kind', w.kind, 'frozen', coalesce(b.is_frozen, false),
+           'low', b.low, 'high', b.high, 'edges', b.edges::text, 'categories', b.categories::text, 'others', b.others::text)
+           order by w.feature)
     from pgscore_data._watched(this_version) w
-    left join (pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id)) on s.version_id = this_version
-      and b.feature = w.feature;
+    left join lateral (
+      select true as is_frozen, k.low, k.high, k.edges, k.categories, k.others
+        from pgscore_data.feature_set s join pgscore_data.feature_bins k using (set_id)
+       where samples is null and s.version_id = this_version and k.feature = w.feature
+      union all
+      select false, n.low, n.high, n.edges, c.categories, c.others
+        from (select x from jsonb_array_elements(samples) x where (x ->> 'feature')::smallint = w.feature) y (s)
+       cross join lateral pgscore_data._number_bins(
+         array(select x::float8 from jsonb_array_elements_text(coalesce(nullif(s -> 'numbers', 'null'), '[]')) x)) n
+       cross join lateral pgscore_data._category_bins(
+         array(select jsonb_array_elements_text(coalesce(nullif(s -> 'texts', 'null'), '[]')))) c) b on true;
 end;
-comment on function pgscore_data._baseline_plan(int) is
-  'The features of a version with the bins that they are counted in, for whoever counts a table.';
-
-create or replace function pgscore_data._proposed_plan(this_version int, samples jsonb) returns jsonb
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select jsonb_agg(jsonb_build_object('feature', w.feature, 'name', w.name, 'kind', w.kind, 'frozen', false, 'low', b.low, 'high', b.high,
-           'edges', b.edges::text, 'categories', c.categories::text, 'others', c.others::text) order by w.feature)
-    from pgscore_data._watched(this_version) w
-    left join jsonb_array_elements(samples) s on (s ->> 'feature')::smallint = w.feature
-   cross join lateral pgscore_data._number_bins(array(select x::float8
-                                                        from jsonb_array_elements_text(coalesce(nullif(s -> 'numbers', 'null'), '[]')) x)) b
-   cross join lateral pgscore_data._category_bins(array(select jsonb_array_elements_text(coalesce(nullif(s -> 'texts', 'null'), '[]')))) c;
-end;
-comment on function pgscore_data._proposed_plan(int, jsonb) is
-  'As _baseline_plan, with the bins that _freeze_bins would make of these values.';
+comment on function pgscore_data._baseline_plan(int, jsonb) is
+  'The features of a version with the bins that they are counted in, for whoever counts a table: the frozen ones, or those that '
+  '_freeze_bins would make of samples.';
 
 create or replace function pgscore_data._touch_set(this_set int) returns void
 language sql volatile
@@ -136,9 +132,8 @@ declare
   version record := pgscore._find_version(new.model);
 begin
   -- Whoever asks for a plan goes on to count a table, which may take hours: she holds up nobody until she has counted.
-  if new.action in ('plan', 'propose') then
-    new.outcome := case new.action when 'plan' then pgscore_data._baseline_plan(version.version_id)
-                     else pgscore_data._proposed_plan(version.version_id, new.settings) end;
+  if new.action = 'plan' then
+    new.outcome := pgscore_data._baseline_plan(version.version_id, new.settings);
     return new;
   end if;
   -- A refresh may be counting into what is changed here.
@@ -238,7 +233,7 @@ begin
                                 case c ->> 'kind' when 'number' then 'numbers' else 'texts' end, c ->> 'value'), ', ')
                                   from jsonb_array_elements(columns) c), source)
       into samples;
-    insert into pgscore._baseline_request (model, action, settings) values (model, 'propose', samples) returning outcome into plan;
+    insert into pgscore._baseline_request (model, action, settings) values (model, 'plan', samples) returning outcome into plan;
     columns := pgscore._baseline_columns(source, plan);
   end if;
   execute (

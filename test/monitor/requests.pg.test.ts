@@ -158,9 +158,12 @@ test('who counts a table for long holds up neither refreshes nor the runs of its
   const { versionId } = await addModel('counted');
   await ada.query('begin');
   await ada.query('set local extra_float_digits = -10');
-  for (const action of ['plan', 'propose']) {
-    const { rows } = await ada.query<{ outcome: unknown }>(ask, ['counted', action, SAMPLES]);
-    if (action === 'propose') expect(rows[0]?.outcome).toMatchObject([{ low: 0.1, high: 3, edges: '{2,3}' }]);
+  for (const [samples, bins] of [
+    [null, { frozen: false, low: null }],
+    [SAMPLES, { frozen: false, low: 0.1, high: 3, edges: '{2,3}' }],
+  ]) {
+    const { rows } = await ada.query<{ outcome: unknown }>(ask, ['counted', 'plan', samples]);
+    expect(rows[0]?.outcome).toMatchObject([bins]);
   }
   expect((await superuser.query(`select pgscore_data._take_turn('cells') as mine`)).rows).toEqual([{ mine: true }]);
   await superuser.query('select pgscore_data._freeze_bins($1, $2)', [versionId, SAMPLES]);
