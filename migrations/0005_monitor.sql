@@ -390,7 +390,6 @@ create table pgscore_data.feature_tally (
   shard int not null,
   set_id int not null,
   day timestamptz,
-  n bigint not null,
   features smallint[] not null,
   slots smallint[] not null,
   counts bigint[] not null,

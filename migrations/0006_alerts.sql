@@ -33,7 +33,6 @@ create table pgscore_data.feed_day (
   feed text not null check (feed in ('scoring', 'labels')),
   day timestamptz not null,
   last_at timestamptz not null,
-  n bigint not null,
   primary key (model_id, feed, day)
 ) with (fillfactor = 70);
 comment on table pgscore_data.feed_day is

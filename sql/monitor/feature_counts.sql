@@ -85,10 +85,9 @@ begin atomic
            coalesce(sum(p.number) filter (where abs(p.number) < 1e60), 0)
       from placed p where p.kind = 'number' group by 1, 2, 3, 4, 5, 6, 7
   ), tallied as (
-    insert into pgscore_data.feature_tally (run_id, attempt, shard, set_id, day, n, features, slots, counts, sums)
-    select c.run_id, c.attempt, c.shard, c.set_id, c.day, sum(c.n) filter (where c.slot > 0) / count(distinct c.feature),
-           array_agg(c.feature order by c.slot, c.feature), array_agg(c.slot order by c.slot, c.feature),
-           array_agg(c.n order by c.slot, c.feature),
+    insert into pgscore_data.feature_tally (run_id, attempt, shard, set_id, day, features, slots, counts, sums)
+    select c.run_id, c.attempt, c.shard, c.set_id, c.day, array_agg(c.feature order by c.slot, c.feature),
+           array_agg(c.slot order by c.slot, c.feature), array_agg(c.n order by c.slot, c.feature),
            coalesce(array_agg(c.sum order by c.feature) filter (where c.slot = 0), '{}')
       from counted c group by c.run_id, c.attempt, c.shard, c.set_id, c.day
     returning run_id

@@ -28,10 +28,10 @@ create or replace function pgscore_data._note_feed(this_feed text, this_model in
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.feed_day as f (model_id, feed, day, last_at, n)
-  select m.model_id, this_feed, date_trunc('day', happened_at, m.time_zone), happened_at, 1 from pgscore_data.monitor m
+  insert into pgscore_data.feed_day as f (model_id, feed, day, last_at)
+  select m.model_id, this_feed, date_trunc('day', happened_at, m.time_zone), happened_at from pgscore_data.monitor m
    where m.model_id = this_model
-  on conflict (model_id, feed, day) do update set last_at = greatest(f.last_at, excluded.last_at), n = f.n + 1;
+  on conflict (model_id, feed, day) do update set last_at = greatest(f.last_at, excluded.last_at);
 end;
 comment on function pgscore_data._note_feed(text, int, timestamptz) is
   'Notes that a model was scored, or that its labels changed: alerts know silence by that.';

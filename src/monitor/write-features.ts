@@ -11,7 +11,6 @@ const writeFeatureTally = statement<
     shard: number,
     setId: number,
     day: number | null,
-    rows: number,
     features: string,
     slots: string,
     counts: string,
@@ -19,8 +18,8 @@ const writeFeatureTally = statement<
   ]
 >(
   'write_feature_tally',
-  `insert into pgscore_data.feature_tally (run_id, attempt, shard, set_id, day, n, features, slots, counts, sums)
-   values ($1, $2, $3, $4, to_timestamp($5::float8), $6, $7, $8, $9, $10)`,
+  `insert into pgscore_data.feature_tally (run_id, attempt, shard, set_id, day, features, slots, counts, sums)
+   values ($1, $2, $3, $4, to_timestamp($5::float8), $6, $7, $8, $9)`,
 );
 
 /** Leaves what a job read, by day, beside its predictions, in the transaction that writes them. */
@@ -30,14 +29,13 @@ export function writeFeatureTallies(
   setId: number,
   tallies: readonly DayTally[],
 ): PipelinedStatement[] {
-  return tallies.map(({ day, rows, features, slots, counts, sums }) =>
+  return tallies.map(({ day, features, slots, counts, sums }) =>
     writeFeatureTally.pipelined(
       runId,
       attempt,
       shard,
       setId,
       day,
-      rows,
       arrayText(features),
       arrayText(slots),
       arrayText(counts),

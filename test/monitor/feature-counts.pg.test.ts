@@ -22,8 +22,8 @@ async function stage(name: string): Promise<MonitoredModel> {
 async function addTally(model: MonitoredModel, slot: number, n: number, attempt = 1): Promise<void> {
   const run = await addRun(superuser, model, [{ id: 1, at: DAYS[0], score: 1 }]);
   await superuser.query(
-    `insert into pgscore_data.feature_tally (run_id, attempt, shard, set_id, day, n, features, slots, counts, sums)
-     select $1, $2, 0, set_id, $3::timestamptz, $4, '{1,1}', array[0, $5]::smallint[], array[$4, $4]::bigint[], array[$4 * 2.5]
+    `insert into pgscore_data.feature_tally (run_id, attempt, shard, set_id, day, features, slots, counts, sums)
+     select $1, $2, 0, set_id, $3::timestamptz, '{1,1}', array[0, $5]::smallint[], array[$4, $4]::bigint[], array[$4 * 2.5]
        from pgscore_data.feature_set where version_id = $6`,
     [run, attempt, DAYS[0], n, slot, model.versionId],
   );
@@ -63,7 +63,7 @@ test('an attempt that came to nothing does not count, nor what was counted in bi
   const left = await superuser.query('select from pgscore_data.feature_tally');
   expect(left.rows).toEqual([]);
   const run = await addRun(superuser, model, [{ id: 2, at: DAYS[0], score: 1 }]);
-  const forgotten = `insert into pgscore_data.feature_tally values ($1, 1, 0, -1, $2, 5, '{1}', '{5}', '{5}', '{}')`;
+  const forgotten = `insert into pgscore_data.feature_tally values ($1, 1, 0, -1, $2, '{1}', '{5}', '{5}', '{}')`;
   await superuser.query(forgotten, [run, DAYS[0]]);
   await superuser.query('select pgscore.refresh()');
   expect(await shown('lost')).toMatchObject([{ n: 1000 }, { n: 1000 }]);
