@@ -130,7 +130,7 @@ return format($q$
   grain, task, cells,
   pgscore_data._labeled_on('v.of_version') || ' - ' || pgscore_data._labeled_on('v.version_id'));
 comment on function pgscore_data._windows_from(text, text, text) is
-'The FROM clause for windows with predictions of models of a task. The query cells sums up the cells of window w of version v.
+'The FROM clause for windows with predictions of models of a task. cells selects sums of a table x of cells: of those of window w.
 The end is computed from local midnight: on a day whose midnight the clock skips, the window begins at one.';
 
 create or replace function pgscore_data._repeats_from(grain text, segment text, window_start text, n_effective text default 'null::float8')
