@@ -4,13 +4,13 @@
 -- out: estimate, cells to expect of each day, which add up, and estimated_roc_auc of weeks and months in metric_value.
 -- Two classes are one question, positive or not; three or more are as many, one against the others, each with its own calibration.
 
-create or replace view pgscore_data.claim_bin as
-select 'binary' as task, b.bin, (b.low + b.high) / 2 as middle, (count(*) over ())::int as n_bins from pgscore_data.score_bin b
+create or replace view pgscore_data.claim_bins as
+select 'binary' as task, count(*)::int as n_bins, array_agg((b.low + b.high) / 2 order by b.bin) as middles from pgscore_data.score_bin b
 union all
-select 'multiclass', (b.bin / 4)::smallint, (min(b.low) + max(b.high)) / 2, (count(*) over ())::int
-  from pgscore_data.score_bin b group by b.bin / 4;
-comment on view pgscore_data.claim_bin is
-  'The bins of cell_claim. Those of three or more classes are four of score_bin each, so at most 0.004 wide.';
+select 'multiclass', count(*)::int, array_agg(b.middle order by b.bin)
+  from (select x.bin / 4 as bin, (min(x.low) + max(x.high)) / 2 as middle from pgscore_data.score_bin x group by 1) b;
+comment on view pgscore_data.claim_bins is
+  'The middles of the bins of cell_claim. Those of three or more classes are four of score_bin each, so at most 0.004 wide.';
 
 create or replace function pgscore_data._count_class_volumes() returns void
 language sql volatile
@@ -49,17 +49,18 @@ begin atomic
       join pgscore_data.scored_version e
         on e.version_id = d.version_id and (e.task = 'multiclass' or e.task = 'binary' and e.probabilities)
       left join pgscore_data.calibration_span c on c.version_id = d.version_id and d.day >= c.from_day and d.day < c.to_day
+  ), claimed as materialized (
+    select * from pgscore_data.claim_bins
   ), learned as materialized (
     -- In an array without NULL, which is decompressed, an element is found by its place alone.
     select c.version_id, c.month, array_replace(c.share, null, -1) as share
       from (select distinct d.version_id, d.month from due d) d join pgscore_data.calibration c using (version_id, month)
   ), bins as (
     select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted,
-           coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middle) as share
-      from due d
+           coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middles[c.bin + 1]) as share
+      from due d join claimed b using (task)
      cross join lateral (select * from pgscore_data.cell_claim x
                           where x.version_id = d.version_id and x.day = d.day and x.n <> 0 offset 0) c
-      join pgscore_data.claim_bin b on b.task = d.task and b.bin = c.bin
       left join learned l on l.version_id = d.version_id and l.month = d.month
   ), ranked as (
     select b.*, b.share * b.n as p, coalesce(sum((1 - b.share) * b.n) over (partition by b.version_id, b.day, b.class
@@ -102,18 +103,19 @@ begin atomic
     select p.*, e.task from pgscore_data._calibrated_around(versions, days) p
       join pgscore_data.scored_version e
         on e.version_id = p.version_id and (e.task = 'multiclass' or e.task = 'binary' and e.probabilities)
+  ), claimed as materialized (
+    select * from pgscore_data.claim_bins
   ), learned as materialized (
     select c.version_id, c.month, array_replace(c.share, null, -1) as share
       from (select distinct p.version_id, p.month from part p) p join pgscore_data.calibration c using (version_id, month)
   ), bins as (
     select p.version_id, p.task, p.grain, p.window_start, c.class, c.bin, sum(c.n) as n,
-           sum(c.n * coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middle)) as p
-      from part p
+           sum(c.n * coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middles[c.bin + 1])) as p
+      from part p join claimed b using (task)
      cross join lateral (
        select x.class, x.bin, sum(x.n)::bigint as n from pgscore_data.cell_claim x
         where x.version_id = p.version_id and x.day >= p.from_day and x.day < p.to_day
         group by x.class, x.bin having sum(x.n) <> 0 offset 0) c
-      join pgscore_data.claim_bin b on b.task = p.task and b.bin = c.bin
       left join learned l on l.version_id = p.version_id and l.month = p.month
      group by p.version_id, p.task, p.grain, p.window_start, c.class, c.bin
   ), ranked as (

@@ -69,7 +69,7 @@ export function unitMargin(margin: number): number {
 /** The probabilities of more classes are counted for nobody: a row would fall into too many cells. */
 export const MOST_CLASSES = 50;
 
-/** Of probabilities of three or more classes a bin is four of the others, as pgscore_data.claim_bin has it. */
+/** Of probabilities of three or more classes a bin is four of the others, as pgscore_data.claim_bins has it. */
 export function classBins(bins: ScoreBins): ScoreBins {
   return bins.coarser(4);
 }
