@@ -97,7 +97,9 @@ test('a slow decline is told from the month on that is below the mean', async ()
 test('months before a gap are named, as they are not those just before', async () => {
   const silence = Array.from({ length: 24 }, () => ({ right: 0, of: 0 }));
   await modelWith('paused', [...AS_BEFORE, ...silence, { right: 260 }]);
-  expect((await verdictOf('paused')).sentence).toMatch(/, from 80\.0 % over the 4 judged months of Jan 2024 to Apr 2024, most/);
+  expect((await verdictOf('paused')).sentence).toMatch(
+    /, from 80\.0 % over the 4 judged months of Jan 2024 to Apr 2024, most/,
+  );
 });
 
 test('a month that differs by no more than chance gives is healthy', async () => {
