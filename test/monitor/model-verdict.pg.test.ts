@@ -97,9 +97,8 @@ test('a slow decline is told from the month on that is below the mean', async ()
 test('months before a gap are named, as they are not those just before', async () => {
   const silence = Array.from({ length: 24 }, () => ({ right: 0, of: 0 }));
   await modelWith('paused', [...AS_BEFORE, ...silence, { right: 260 }]);
-  expect((await verdictOf('paused')).sentence).toMatch(
-    /, from 80\.0 % over the 4 judged months of Jan 2024 to Apr 2024, most/,
-  );
+  const { sentence } = await verdictOf('paused');
+  expect(sentence).toMatch(/, from 80\.0 % over the 4 judged months of Jan 2024 to Apr 2024, most/);
 });
 
 test('a month that differs by no more than chance gives is healthy', async () => {
@@ -226,7 +225,6 @@ test('a version that is surely better than the champion is told', async () => {
   });
   const better = `Version 2 is surely better: accuracy 95.0 % instead of 70.0 %, by labels that judge both, 10 Jan 2024. Promote it with pgscore.promote('rivals@2').`;
   expect(verdict.sentence).toBe(better);
-  // Behind a cause that weighs more, too.
   await superuser.query('update pgscore_data.run set rows_failed = 40 where version_id = $1', [champion.versionId]);
   const { cause, sentence } = await verdictOf('rivals');
   expect(cause).toBe('rows_failed');
