@@ -55,7 +55,8 @@ begin atomic
     -- In an array without NULL, which is decompressed, an element is found by its place alone.
     select c.version_id, c.month, array_replace(c.share, null, -1) as share
       from (select distinct d.version_id, d.month from due d) d join pgscore_data.calibration c using (version_id, month)
-  ), bins as (
+  ), bins as materialized (
+    -- Materialized, so that no sort carries the arrays.
     select c.version_id, c.day, c.class, c.bin, c.n, c.n_predicted,
            coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middles[c.bin + 1]) as share
       from due d join claimed b using (task)
@@ -108,16 +109,18 @@ begin atomic
   ), learned as materialized (
     select c.version_id, c.month, array_replace(c.share, null, -1) as share
       from (select distinct p.version_id, p.month from part p) p join pgscore_data.calibration c using (version_id, month)
-  ), bins as (
-    select p.version_id, p.task, p.grain, p.window_start, c.class, c.bin, sum(c.n) as n,
-           sum(c.n * coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middles[c.bin + 1])) as p
+  ), parts as materialized (
+    select p.version_id, p.task, p.grain, p.window_start, c.class, c.bin, c.n,
+           coalesce(nullif(l.share[c.class * b.n_bins + c.bin + 1], -1), b.middles[c.bin + 1]) as share
       from part p join claimed b using (task)
      cross join lateral (
        select x.class, x.bin, sum(x.n)::bigint as n from pgscore_data.cell_claim x
         where x.version_id = p.version_id and x.day >= p.from_day and x.day < p.to_day
         group by x.class, x.bin having sum(x.n) <> 0 offset 0) c
       left join learned l on l.version_id = p.version_id and l.month = p.month
-     group by p.version_id, p.task, p.grain, p.window_start, c.class, c.bin
+  ), bins as (
+    select p.version_id, p.task, p.grain, p.window_start, p.class, p.bin, sum(p.n) as n, sum(p.n * p.share) as p
+      from parts p group by p.version_id, p.task, p.grain, p.window_start, p.class, p.bin
   ), ranked as (
     select b.*, coalesce(sum(b.n - b.p) over (w rows between unbounded preceding and 1 preceding), 0) as n_below
       from bins b window w as (partition by b.version_id, b.grain, b.window_start, b.class order by b.bin)
