@@ -225,7 +225,7 @@ test('a version that is surely better than the champion is told', async () => {
   });
   const better = `Version 2 is surely better: accuracy 95.0 % instead of 70.0 %, by labels that judge both, 10 Jan 2024. Promote it with pgscore.promote('rivals@2').`;
   expect(verdict.sentence).toBe(better);
-  await superuser.query('update pgscore_data.run set rows_failed = 40 where version_id = $1', [champion.versionId]);
+  await superuser.query('update pgscore_data.run set rows_done = 400, rows_failed = 40 where version_id = $1', [champion.versionId]);
   const { cause, sentence } = await verdictOf('rivals');
   expect(cause).toBe('rows_failed');
   expect(sentence).toMatch(/^Run \d+ could not score 40 of its 400 rows \(10\.0 %\)\. Version 2 /);
