@@ -69,15 +69,15 @@ comment on column pgscore_data.shadow_batch.batch_id is 'The online_batch of the
 comment on column pgscore_data.shadow_batch.written_by is
   'The transaction that wrote them. Other transactions may have written others between first_id and last_id.';
 
-create table pgscore_data.experiment_calls (
+create table pgscore_data.experiment_calls_without_key (
   experiment_id int not null references pgscore_data.experiment on delete cascade,
   hour timestamptz not null,
   written_by int not null,
   without_key bigint not null,
   primary key (experiment_id, hour, written_by)
 ) with (fillfactor = 70);
-comment on table pgscore_data.experiment_calls is 'How many kept calls of a champion did not say which entity they are of.';
-comment on column pgscore_data.experiment_calls.written_by is 'The process of the session that counted them.';
+comment on table pgscore_data.experiment_calls_without_key is 'How many kept calls of a champion did not say which entity they are of.';
+comment on column pgscore_data.experiment_calls_without_key.written_by is 'The process of the session that counted them.';
 
 create table pgscore_data.experiment_stage (
   experiment_id int not null references pgscore_data.experiment on delete cascade,

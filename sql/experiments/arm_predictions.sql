@@ -102,6 +102,7 @@ begin atomic
             case when b.label is null then e.actual when v.task = 'regression' then pgscore_data._number_of(b.label) end as actual) t
    where e.version_id in (select x.version_id from version x) and e.run_id is not null
      and (n.at is null or b.label is not null and coalesce(t.actual_class, t.actual) is not null)
+     -- The bounds of event_time are for the index; day decides.
      and e.event_time >= from_day and e.event_time < to_day + interval '2 days' and e.day between from_day and to_day
      and e.day in (select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature)
      and m.made_at >= this.started_at and m.made_at < coalesce(this.stopped_at, 'infinity')

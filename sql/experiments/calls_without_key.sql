@@ -1,13 +1,13 @@
 -- Calls whose rows do not say which entity they are of: in a split the champion answers them.
 
-create or replace view pgscore_data.keyed_experiment as
+create or replace view pgscore_data.experiment_logged_by_key as
 select e.experiment_id
   from pgscore_data.experiment e
   join pgscore_data.monitor mo using (model_id)
   left join pgscore_data.call_log c using (model_id)
  cross join lateral (select coalesce(c.key, mo.key_columns)::text[] as columns) k
  where e.kind <> 'shadow' and e.split_by @> k.columns and e.split_by <@ k.columns;
-comment on view pgscore_data.keyed_experiment is
+comment on view pgscore_data.experiment_logged_by_key is
   'Experiments of which calls are kept with the columns that they split by, and no others.';
 
 create or replace function pgscore_data._count_without_key() returns trigger
@@ -16,10 +16,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- A row for each session, so that gateways wait neither for one another nor for who stops the experiment.
-  insert into pgscore_data.experiment_calls as c (experiment_id, hour, written_by, without_key)
+  insert into pgscore_data.experiment_calls_without_key as c (experiment_id, hour, written_by, without_key)
   select e.experiment_id, date_trunc('hour', clock_timestamp(), 'UTC'), pg_backend_pid(), n.without_key
     from pgscore_data.experiment e
-    join pgscore_data.keyed_experiment using (experiment_id)
+    join pgscore_data.experiment_logged_by_key using (experiment_id)
    cross join lateral (
      select sum(case when y.keys is null then y.n_predictions
                   else (select count(*) from unnest(y.keys) k where k is null) / array_length(y.keys, 2) end) as without_key

@@ -8,8 +8,8 @@ select m.name as model, e.kind, e.stopped_at is null as is_running, pgscore_mode
        pgscore_models._version_name(e.promoted_version_id) as promoted, e.experiment_id,
        c.scored as calls_scored, c.waiting as calls_waiting, c.failed as calls_failed, c.skipped as calls_skipped,
        c.error as arm_error, c.error_at as arm_error_at,
-       coalesce(k.without_key, case when e.experiment_id in (select x.experiment_id from pgscore_data.keyed_experiment x) then 0 end)
-         as calls_without_key
+       coalesce(k.without_key, case when exists (
+         select from pgscore_data.experiment_logged_by_key x where x.experiment_id = e.experiment_id) then 0 end) as calls_without_key
   from pgscore_data.experiment e
   join pgscore_data.model m using (model_id)
   left join lateral (
@@ -19,7 +19,7 @@ select m.name as model, e.kind, e.stopped_at is null as is_running, pgscore_mode
              filter (where a.calls_error is not null) as error,
            max(a.calls_error_at) as error_at
       from pgscore_data.experiment_arm a where a.experiment_id = e.experiment_id and e.kind = 'shadow' having count(*) > 0) c on true
-  left join lateral (select sum(x.without_key)::bigint as without_key from pgscore_data.experiment_calls x
+  left join lateral (select sum(x.without_key)::bigint as without_key from pgscore_data.experiment_calls_without_key x
                       where x.experiment_id = e.experiment_id) k on true;
 comment on view pgscore.experiments is
   'Which versions answer, or answered, for which share of entities beside the champion; of all models, as pgscore.models lists them.';

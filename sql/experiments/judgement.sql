@@ -1,14 +1,15 @@
 -- Judges experiments, as far as labels are there.
 
 create or replace view pgscore_data.experiment_metric as
-select * from (values
-  ('binary', 'accuracy', true), ('binary', 'precision_score', true), ('binary', 'recall_score', true), ('binary', 'f1_score', false),
-  ('binary', 'brier_score', true), ('binary', 'log_loss', true), ('binary', 'roc_auc', false),
-  ('multiclass', 'accuracy', true), ('multiclass', 'log_loss', true),
-  ('regression', 'mae', true), ('regression', 'rmse', false), ('regression', 'mse', true)) x (task, metric, is_always_valid);
+select x.task, x.metric, coalesce(s.is_mean, false) as is_always_valid
+  from (values
+    ('binary', 'accuracy'), ('binary', 'precision_score'), ('binary', 'recall_score'), ('binary', 'f1_score'), ('binary', 'brier_score'),
+    ('binary', 'log_loss'), ('binary', 'roc_auc'), ('multiclass', 'accuracy'), ('multiclass', 'log_loss'),
+    ('regression', 'mae'), ('regression', 'rmse'), ('regression', 'mse')) x (task, metric)
+  left join pgscore_data.compared_sum s using (metric);
 comment on view pgscore_data.experiment_metric is
-  'By which metrics the arms of an experiment are judged. is_always_valid: it is a mean, whose interval may be looked at daily; another '
-  'metric is judged once, when until has passed.';
+  'By which metrics the arms of an experiment are judged. is_always_valid: it is a mean, whose interval may be looked at daily; a '
+  'metric that is no mean is judged once, when until has passed.';
 
 create or replace function pgscore_data._experiment_is_final(e pgscore_data.experiment) returns boolean
 language sql stable
@@ -127,9 +128,9 @@ begin atomic
      cross join lateral (
        select pgscore_data._always_valid_width(c.n_effective) as width,
               nullif(greatest(c.standard_error, c.pooled_error), 0) as error offset 0) x
-  ), other as (
+  ), no_mean as (
     select a.metric, a.value - b.value as difference,
-           floor(least(a.n_effective, b.n_effective)) * (a.is_enough and b.is_enough)::int as told,
+           floor(least(a.n_effective, b.n_effective)) * (a.is_enough and b.is_enough)::int as n_effective,
            sqrt(greatest(0, l.a ^ 2 - 2 * c.r * l.a * l.b + l.b ^ 2)) as below,
            sqrt(greatest(0, h.a ^ 2 - 2 * c.r * h.a * h.b + h.b ^ 2)) as above
       from own a join own b on b.metric = a.metric and b.is_other
@@ -144,19 +145,19 @@ begin atomic
   )
   select o.is_other, o.metric, o.n::bigint, coalesce(case when o.is_other then m.other_entities else m.entities end, w.entities),
          o.value, o.low, o.high,
-         case when not o.is_other then coalesce(m.difference, r.difference) end,
+         case when not o.is_other then coalesce(m.difference, d.difference) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric,
-           coalesce(m.difference - 1.959963984540054 * m.standard_error, r.difference - r.below)) end,
+           coalesce(m.difference - 1.959963984540054 * m.standard_error, d.difference - d.below)) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric,
-           coalesce(m.difference + 1.959963984540054 * m.standard_error, r.difference + r.above)) end,
+           coalesce(m.difference + 1.959963984540054 * m.standard_error, d.difference + d.above)) end,
          case when not o.is_other then pgscore_data._chi2_p_value(coalesce((m.difference / nullif(m.standard_error, 0)) ^ 2,
            -- An interval that is not symmetrical: by its half towards 0.
-           (1.959963984540054 * r.difference / nullif(case when r.difference > 0 then r.below else r.above end, 0)) ^ 2), 1) end,
+           (1.959963984540054 * d.difference / nullif(case when d.difference > 0 then d.below else d.above end, 0)) ^ 2), 1) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric, m.difference - m.margin) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric, m.difference + m.margin) end,
          case when not o.is_other then m.level end,
-         coalesce(case when o.is_other then m.other_entities else m.entities end, r.told::bigint)
-    from own o join arm w using (is_other) left join mean m using (metric) left join other r using (metric);
+         coalesce(case when o.is_other then m.other_entities else m.entities end, d.n_effective::bigint)
+    from own o join arm w using (is_other) left join mean m using (metric) left join no_mean d using (metric);
 end;
 comment on function pgscore_data._compared_arms(boolean) is
 'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart, with the interval for one look '

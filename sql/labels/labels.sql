@@ -293,3 +293,13 @@ set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._unlabel_request (model) values ($1) $$;
 comment on function pgscore.unset_labels(text) is
   'Withdraws every label of a model and forgets where they came from; its predictions stay. set_labels() begins anew.';
+
+create or replace view pgscore_data.unread_labels as
+select m.model_id, s.compared_at is null and s.error is not null as is_unreadable
+  from pgscore_data.monitor m left join pgscore_data.label_source s using (model_id)
+ where s.source_id is not null and s.compared_at is null
+    or exists (select from pgscore_data.label_change c where c.model_id = m.model_id and c.read_in is not null)
+    or m.labels_unset_at is not null
+       and exists (select from pgscore_data.label_change c where c.model_id = m.model_id and c.captured_at <= m.labels_unset_at);
+comment on view pgscore_data.unread_labels is
+  'Models whose labels were set anew or withdrawn, which is not taken yet: nothing is compared until then. is_unreadable: reading failed.';

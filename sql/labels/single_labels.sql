@@ -22,7 +22,7 @@ begin atomic
 end;
 comment on function pgscore_data._labels_entity(pgscore_data.label_source, text[]) is 'Whether a source of labels has one of an entity.';
 
-create or replace function pgscore_data._truths_named(base text, task text, value_names text[], label text) returns text
+create or replace function pgscore_data._labels_from_json(base text, task text, value_names text[], label text) returns text
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -32,15 +32,16 @@ declare
   truths jsonb;
   wrong text;
 begin
+  if label is null then
+    return null;
+  end if;
+  -- PostgreSQL 15 has no IS JSON.
   begin
     truths := label::jsonb;
   exception
     when data_exception then
       truths := null;
   end;
-  if label is null then
-    return null;
-  end if;
   if jsonb_typeof(truths) is distinct from 'object' then
     raise exception 'the label of model "%" is an object of JSON, with the truth of each of its values: %', base, label using
       errcode = 'invalid_parameter_value', hint = format('Write %L.', example);
@@ -72,7 +73,7 @@ begin
   return jsonb_object(value_names, array(select truths ->> n from unnest(value_names) with ordinality as x (n, place) order by place));
 end
 $$;
-comment on function pgscore_data._truths_named(text, text, text[], text) is
+comment on function pgscore_data._labels_from_json(text, text, text[], text) is
   'A label of several values, by their names in JSON, in the form that a source of labels gives. Raises where it is none.';
 
 create or replace function pgscore_data._accept_label() returns trigger
@@ -117,7 +118,7 @@ begin
   end if;
   canonical := pgscore_data._canonical_key(family.model_id, new.model, new.key);
   if family.task in ('multi_target', 'multilabel') then
-    new.label := pgscore_data._truths_named(new.model, family.task, family.class_labels, new.label);
+    new.label := pgscore_data._labels_from_json(new.model, family.task, family.class_labels, new.label);
   elsif (case when new.label is null then false when family.task = 'regression' then pgscore_data._number_of(new.label) is null
      else pgscore_data._class_of(new.label, family.class_labels,
                                  pgscore_data._class_forms(family.class_labels, family.score_unit)) is null end) then

@@ -1,6 +1,6 @@
 -- Whether a version passes the gates of its model.
 
-create or replace function pgscore_data._judge_evidence(g pgscore_data.gate, e pgscore_data.evidence, other text,
+create or replace function pgscore_data._judge_evidence(g pgscore_data.gate, e pgscore_data.evidence, other_name text,
   out passed boolean, out is_worse boolean, out needs text, out reason text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -10,36 +10,37 @@ declare
   enough constant bigint := greatest(30, g.minimum_labels);
   low_is_better constant boolean := pgscore_data._lower_is_better(g.metric);
   of_arms constant boolean := coalesce(e.source in ('arms', 'shadow'), false);
-  worse constant double precision := case when low_is_better then e.difference else - e.difference end;
-  at_least constant double precision := case when low_is_better then e.low else - e.high end;
-  at_most constant double precision := case when low_is_better then e.high else - e.low end;
+  worse_by constant double precision := case when low_is_better then e.difference else - e.difference end;
+  worse_at_least constant double precision := case when low_is_better then e.low else - e.high end;
+  worse_at_most constant double precision := case when low_is_better then e.high else - e.low end;
 begin
   passed := false;
-  is_worse := coalesce(n >= enough and e.is_enough and at_least > g.margin, false);
+  is_worse := coalesce(n >= enough and e.is_enough and worse_at_least > g.margin, false);
   -- Of arms whose shares changed, the difference is not that of the values.
   reason := case when of_arms
     then format('%s is %s %s than that of %s', g.metric, pgscore_data._short_number(abs(e.difference)),
-                case when e.difference < 0 then 'lower' else 'higher' end, other)
-    else format('%s is %s, that of %s %s', g.metric, pgscore_data._short_number(e.value), other,
+                case when e.difference < 0 then 'lower' else 'higher' end, other_name)
+    else format('%s is %s, that of %s %s', g.metric, pgscore_data._short_number(e.value), other_name,
                 pgscore_data._short_number(e.other_value)) end || ', by ' || e.said_by;
-  if n < enough or not e.is_enough or at_most is null then
+  if n < enough or not e.is_enough or worse_at_most is null then
     needs := case when n < enough then format('%s more labels', enough - n)
                when of_arms and not e.is_enough then 'labels of 100 entities in each arm'
                when g.metric = 'roc_auc' then 'more labels of each class' else 'more labels' end;
     reason := concat(g.metric, ' counts ', n, ' labels', ', by ' || e.said_by);
-  elsif at_most <= g.margin then
+  elsif worse_at_most <= g.margin then
     passed := e.doubt is null;
-    reason := reason || case when at_most <= 0 then '' else format(': %s worse at most', pgscore_data._short_number(at_most)) end;
-  elsif worse >= g.margin and worse > 0 then
-    reason := reason || format(': %s worse', pgscore_data._short_number(worse));
+    reason := reason || case when worse_at_most <= 0 then ''
+                          else format(': %s worse at most', pgscore_data._short_number(worse_at_most)) end;
+  elsif worse_by >= g.margin and worse_by > 0 then
+    reason := reason || format(': %s worse', pgscore_data._short_number(worse_by));
   else
     -- The width of an interval goes with 1 / sqrt(n).
-    needs := case when at_most - worse > 1000 * (g.margin - worse) then 'far more labels'
-               else format('about %s more labels', ceil(n * ((at_most - worse) / (g.margin - worse)) ^ 2)::numeric - n) end;
-    reason := reason || format(': it may be %s worse', pgscore_data._short_number(at_most));
+    needs := case when worse_at_most - worse_by > 1000 * (g.margin - worse_by) then 'far more labels'
+               else format('about %s more labels', ceil(n * ((worse_at_most - worse_by) / (g.margin - worse_by)) ^ 2)::numeric - n) end;
+    reason := reason || format(': it may be %s worse', pgscore_data._short_number(worse_at_most));
   end if;
   if e.doubt is not null then
-    needs := case when e.source = 'replay' and at_most > g.margin then needs else e.needs end;
+    needs := case when e.source = 'replay' and worse_at_most > g.margin then needs else e.needs end;
     reason := reason || '; ' || e.doubt;
   end if;
 end
@@ -89,15 +90,16 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  is_split constant boolean := exists (
-    select from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
-     where e.champion_version_id = other and a.version_id = this_version and e.kind <> 'shadow');
+  is_split boolean;
 begin
   evidence := pgscore_data._evidence(this_version, other, segment, g.metric, g.minimum_labels);
   if this_version is null then
     passed := false;
     reason := 'this version does not give it';
   elsif evidence.source is null and coalesce(segment, 0) = 0 then
+    is_split := exists (
+      select from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
+       where e.champion_version_id = other and a.version_id = this_version and e.kind <> 'shadow');
     passed := false;
     needs := case
       when is_split and segment = 0 and exists (select from pgscore_data.experiment_metric k where k.metric = g.metric)

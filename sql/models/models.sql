@@ -200,7 +200,7 @@ set_arms or stop_experiment.';
 comment on column pgscore.audit.model is 'Name of the model at that time.';
 comment on column pgscore.audit.version is 'Number of the version that it was about; NULL where it was about the model.';
 comment on column pgscore.audit.sha256 is 'Digest of the ONNX file of that version.';
-comment on column pgscore.audit.detail is 
+comment on column pgscore.audit.detail is
 'What else was said: the options of a deploy, the alias, the new name, the role, the table.
 Of a promotion that was forced: force, the reason, and failed, the gates that the version did not pass.';
 

@@ -22,7 +22,7 @@ language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   with better as materialized (
-    select v.number, p.of_version as version_id, p.target, e
+    select v.number, p.of_version as version_id, p.target, e.source, e.first_day, e.value, e.other_value, e.difference, e.said_by
       from pgscore_data.version_pair p
       join pgscore_data.version v on v.version_id = p.of_version
      cross join lateral pgscore_data._evidence(p.version_id, p.other_id, 0, $3, 30) e
@@ -38,18 +38,18 @@ as $$
           where g.model_id = $1 and g.kind <> 'golden' and not j.passed)
      order by n.number desc limit 1
   )
-  select b.number, b.target, abs((b.e).difference), ((b.e).first_day at time zone o.time_zone)::date,
+  select b.number, b.target, abs(b.difference), (b.first_day at time zone o.time_zone)::date,
          format('Version %s is surely better: %s%s %s, by %s. %s.', b.number,
            case $3 when 'mae' then 'mean absolute error' else $3 end, ' of ' || b.target,
-           case when (b.e).source in ('arms', 'shadow') then format('is %s %s', pgscore_data._short_number(abs((b.e).difference)),
-                                                               case when (b.e).difference < 0 then 'lower' else 'higher' end)
-             when $3 = 'accuracy' then format('%s %% instead of %s %%', to_char(100 * (b.e).value, 'FM990.0'),
-                                              to_char(100 * (b.e).other_value, 'FM990.0'))
-             else format('%s instead of %s', pgscore_data._short_number((b.e).value), pgscore_data._short_number((b.e).other_value)) end,
-           (b.e).said_by, case
-             when x.experiment_id is null then format('Promote it with pgscore.promote(%L)', m.name || '@' || b.number)
-             when x.is_arm then format('Promote it with pgscore.stop_experiment(%L, promote => %L)', m.name, m.name || '@' || b.number)
-             else format('An experiment is running: stop it before you promote') end)
+           case when b.source in ('arms', 'shadow') then format('is %s %s', pgscore_data._short_number(abs(b.difference)),
+                                                               case when b.difference < 0 then 'lower' else 'higher' end)
+             when $3 = 'accuracy' then format('%s %% instead of %s %%', to_char(100 * b.value, 'FM990.0'),
+                                              to_char(100 * b.other_value, 'FM990.0'))
+             else format('%s instead of %s', pgscore_data._short_number(b.value), pgscore_data._short_number(b.other_value)) end,
+           b.said_by, case
+             when r.experiment_id is null then format('Promote it with pgscore.promote(%L)', m.name || '@' || b.number)
+             when r.is_arm then format('Promote it with pgscore.stop_experiment(%L, promote => %L)', m.name, m.name || '@' || b.number)
+             else 'An experiment is running: stop it before you promote' end)
     from better b
     join passed using (version_id)
     join pgscore_data.model m on m.model_id = $1
@@ -57,7 +57,7 @@ as $$
     left join lateral (
       select y.experiment_id, exists (select from pgscore_data.experiment_arm a
                                        where a.experiment_id = y.experiment_id and a.version_id = b.version_id) as is_arm
-        from pgscore_data.experiment y where y.model_id = $1 and y.stopped_at is null) x on true
+        from pgscore_data.experiment y where y.model_id = $1 and y.stopped_at is null) r on true
 $$;
 comment on function pgscore_data._better_versions(int, int, text) is
   'The newest version that is surely better than the champion by a metric, with each target in which it is. It is surely worse by no '

@@ -26,16 +26,6 @@ comment on view pgscore_data.version_pair is
   'Which versions are compared: each one with the champion of its model and with the one before it. Of versions with several values a row, '
   'each value with the one of its name: version_id and other_id are those of the values, of_version and of_other those of the versions.';
 
-create or replace view pgscore_data.unread_labels as
-select m.model_id, s.compared_at is null and s.error is not null as is_unreadable
-  from pgscore_data.monitor m left join pgscore_data.label_source s using (model_id)
- where s.source_id is not null and s.compared_at is null
-    or exists (select from pgscore_data.label_change c where c.model_id = m.model_id and c.read_in is not null)
-    or m.labels_unset_at is not null
-       and exists (select from pgscore_data.label_change c where c.model_id = m.model_id and c.captured_at <= m.labels_unset_at);
-comment on view pgscore_data.unread_labels is
-  'Models whose labels were set anew or withdrawn, which is not taken yet: nothing is compared until then. is_unreadable: reading failed.';
-
 create or replace view pgscore_data.comparison_due as
 select v.version_id, v.other_id, p.compared_at, p.compare_seconds * n.n_values as compare_seconds, g.by_segment, v.of_version
   from pgscore_data.version_pair v

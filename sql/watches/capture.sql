@@ -120,7 +120,7 @@ comment on function pgscore_data._paired_columns(text, int) is 'A list that repe
 -- Old and new rows are paired by their places. Whatever the pairs, no change is missed: if all pairs with a key are equal, its rows are the
 -- same as before. Rows are compared as bytes, which calls no function of a user.
 
-create or replace function pgscore_data._queue_pair(this_watch int, old text, new text, n_keys int) returns text
+create or replace function pgscore_data._queue_one_update(this_watch int, old text, new text, n_keys int) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -134,7 +134,7 @@ as $$
     this_watch, key.n, pgscore_data._changed_key('o.k', n_keys), key.o, pgscore_data._changed_key('n.k', n_keys), old, new)
     from (select pgscore_data._paired_columns('o.k%', n_keys) as o, pgscore_data._paired_columns('n.k%', n_keys) as n) key
 $$;
-comment on function pgscore_data._queue_pair(int, text, text, int) is
+comment on function pgscore_data._queue_one_update(int, text, text, int) is
   'Queues the keys of an updated row, if it changed: of statements of one row.';
 
 create or replace function pgscore_data._pairs_of_arrays(old text, new text, n_keys int) returns text
@@ -184,7 +184,7 @@ $$;
 comment on function pgscore_data._queue_rows(int, text, int) is
   'What the triggers of a watch do after INSERT and DELETE. Cutting into blocks costs more than to write a row: ten are queued one by one.';
 
-create or replace function pgscore_data._queue_pairs(
+create or replace function pgscore_data._queue_updates(
   this_watch int, old text, new text, old_image text, new_image text, n_keys int, n_compared int, is_narrow boolean
 ) returns text
 language plpgsql stable
@@ -214,10 +214,10 @@ begin
       get diagnostics queued = row_count;
     else
       %s
-    end if;$s$, pgscore_data._queue_pair(this_watch, old_image, new_image, n_keys), many);
+    end if;$s$, pgscore_data._queue_one_update(this_watch, old_image, new_image, n_keys), many);
 end
 $$;
-comment on function pgscore_data._queue_pairs(int, text, text, text, text, int, int, boolean) is
+comment on function pgscore_data._queue_updates(int, text, text, text, text, int, int, boolean) is
   'What the triggers of a watch do after UPDATE: one row, many, and, where these are narrow, up to 100,000 each have a statement of their '
   'own, planned for it.';
 
@@ -282,7 +282,7 @@ begin
 end
 $body$,
     pgscore_data._watch_queue_limit(), pgscore_data._queue_rows(this_watch, new_keys, n_keys),
-    pgscore_data._queue_pairs(this_watch, pgscore_data._watched_rows('stale', key_columns, compared),
+    pgscore_data._queue_updates(this_watch, pgscore_data._watched_rows('stale', key_columns, compared),
                               pgscore_data._watched_rows('fresh', key_columns, compared),
                               pgscore_data._row_images('stale', key_columns, compared, is_whole),
                               pgscore_data._row_images('fresh', key_columns, compared, is_whole),
