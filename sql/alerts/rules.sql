@@ -51,11 +51,12 @@ comment on view pgscore_data.effective_alert is
   'that is watched.';
 
 create or replace view pgscore._alert_request as
-select null::text as model, null::text as action, null::text as name, null::jsonb as settings, null::jsonb as outcome, null::name as owner
+select null::text as model, null::text as action, null::text as name, null::jsonb as settings, null::jsonb as outcome,
+       null::name as requested_by
  where false;
 comment on view pgscore._alert_request is
-  'Where set_alert(), drop_alert() and preview_monitor() hand their request over: owner is the caller, and nobody can write it.';
-alter view pgscore._alert_request alter column owner set default current_user;
+  'Where set_alert(), drop_alert() and preview_monitor() hand their request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._alert_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._check_alert(base text, this_task text, r pgscore_data.alert_rule) returns void
 language plpgsql stable
@@ -178,7 +179,7 @@ declare
   family record := pgscore_data._model_family(new.model);
   earlier pgscore_data.alert_rule;
 begin
-  perform pgscore_data._require_grant(new.owner, family.model_id, new.model);
+  perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
   if new.action = 'preview' then
     new.outcome := pgscore_data._preview(family.model_id, new.name, (new.settings ->> 'from_time')::timestamptz,
                                          (new.settings ->> 'to_time')::timestamptz);
@@ -186,20 +187,20 @@ begin
   end if;
   perform from pgscore_data.monitor m where m.model_id = family.model_id for no key update;
   select * into earlier from pgscore_data.alert_rule r where r.model_id = family.model_id and r.name = new.name;
-  if found and not pgscore_data._acts_for(new.owner, earlier.set_by) then
+  if found and not pgscore_data._acts_for(new.requested_by, earlier.set_by) then
     raise exception 'alert % of model "%" was set by %', quote_literal(new.name), new.model, earlier.set_by
       using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer, or choose another name.', earlier.set_by);
   end if;
   if exists (select from pgscore_data.default_alert d where d.name = new.name)
-    and not pg_has_role(new.owner, 'pgscore_deployer', 'usage')
+    and not pg_has_role(new.requested_by, 'pgscore_deployer', 'usage')
   then
     raise exception 'alert % is one that every model has: deployers set and drop it', quote_literal(new.name) using
       errcode = 'insufficient_privilege', hint = 'Ask a deployer, or set one under another name.';
   end if;
   if new.action = 'set_alert' then
-    perform pgscore_data._set_alert(family.model_id, new.model, family.task, new.name, new.settings, new.owner);
+    perform pgscore_data._set_alert(family.model_id, new.model, family.task, new.name, new.settings, new.requested_by);
   elsif new.action = 'drop_alert' then
-    perform pgscore_data._drop_alert(family.model_id, new.model, new.name, new.owner);
+    perform pgscore_data._drop_alert(family.model_id, new.model, new.name, new.requested_by);
   else
     raise exception 'no such request' using errcode = 'invalid_parameter_value', hint = 'Call pgscore.set_alert(), drop_alert() or '
       'preview_monitor().';
@@ -207,7 +208,8 @@ begin
   insert into pgscore_data.alert_due (version_id) select w.version_id from pgscore_data.watched_version w
     where w.model_id = family.model_id;
   insert into pgscore_data.audit (actor, action, model, detail)
-    values (new.owner, new.action, new.model, jsonb_build_object('alert', new.name) || jsonb_strip_nulls(coalesce(new.settings, '{}')));
+  values (new.requested_by, new.action, new.model,
+          jsonb_build_object('alert', new.name) || jsonb_strip_nulls(coalesce(new.settings, '{}')));
   return new;
 end
 $$;

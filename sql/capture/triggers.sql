@@ -13,11 +13,11 @@ comment on function pgscore._relations_of(regclass) is
 
 create or replace view pgscore._capture_request as
 select null::text as purpose, null::int as id, null::regclass as relation, null::text[] as key_columns, null::name as function_name,
-       null::name as owner
+       null::name as requested_by
  where false;
 comment on view pgscore._capture_request is
-  'Where the function of a table''s triggers is asked for, for a watch or for labels: owner is the caller, and nobody can write it.';
-alter view pgscore._capture_request alter column owner set default current_user;
+  'Where the function of a table''s triggers is asked for, for a watch or for labels: requested_by is the caller, and nobody can write it.';
+alter view pgscore._capture_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._capture_name(purpose text, id int, relation regclass) returns name
 language sql volatile
@@ -45,10 +45,10 @@ declare
 begin
   case new.purpose
     when 'watch' then
-      columns := pgscore_data._check_watch_capture(new.id, new.owner, new.relation, new.key_columns);
+      columns := pgscore_data._check_watch_capture(new.id, new.requested_by, new.relation, new.key_columns);
       body := pgscore_data._watch_capture(new.id, new.relation, columns);
     when 'labels' then
-      columns := pgscore_data._check_label_capture(new.id, new.owner);
+      columns := pgscore_data._check_label_capture(new.id, new.requested_by);
       body := pgscore_data._label_capture(new.id, new.relation);
   end case;
   new.function_name := pgscore_data._capture_name(new.purpose, new.id, new.relation);
@@ -70,7 +70,7 @@ begin
                    format('Queues what a statement changed in %s, for %s %s.', new.relation, new.purpose, new.id));
     execute format('revoke execute on function pgscore_sources.%I() from public', new.function_name);
   end if;
-  execute format('grant execute on function pgscore_sources.%I() to %I', new.function_name, new.owner);
+  execute format('grant execute on function pgscore_sources.%I() to %I', new.function_name, new.requested_by);
   return new;
 end
 $$;

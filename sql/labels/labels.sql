@@ -33,10 +33,10 @@ comment on function pgscore_data._acts_for(name, name) is
 create or replace view pgscore._label_request as
 select null::text as model, null::name as source_schema, null::name as source_name, null::name[] as label_columns,
        null::name[] as key_columns, null::text[] as key_types, null::name as known_at_column, null::text as time_zone,
-       null::bigint as handle_id, null::int as source_id, null::name as owner
+       null::bigint as handle_id, null::int as source_id, null::name as requested_by
  where false;
-comment on view pgscore._label_request is 'Where set_labels() hands its request over: owner is the caller, and nobody can write it.';
-alter view pgscore._label_request alter column owner set default current_user;
+comment on view pgscore._label_request is 'Where set_labels() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._label_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._set_key_types(this_model int, base text, families text[], columns name[]) returns void
 language plpgsql volatile
@@ -101,19 +101,19 @@ declare
   names text[];
 begin
   perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
-  perform pgscore_data._require_grant(new.owner, family.model_id, new.model);
+  perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
   names := pgscore_data._label_names(new.model, family.task, family.class_labels, new.label_columns);
   perform pgscore_data._refuse_label_types(
     new.model, family.task, family.class_labels, family.score_unit,
     pgscore._relation_named(format('%I.%I', new.source_schema, new.source_name)), new.label_columns);
   select * into earlier from pgscore_data.label_source s where s.model_id = family.model_id for update;
-  if found and not pgscore_data._acts_for(new.owner, earlier.set_by) then
+  if found and not pgscore_data._acts_for(new.requested_by, earlier.set_by) then
     raise exception 'the labels of model "%" come from "%"."%", set by %', new.model, earlier.source_schema, earlier.source_name,
       earlier.set_by using
       errcode = 'insufficient_privilege',
       hint = format('Ask %s or a deployer for: select pgscore.unset_labels(%L);', earlier.set_by, new.model);
   end if;
-  if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.owner) then
+  if not exists (select from pgscore_data.handle h where h.handle_id = new.handle_id and h.owner = new.requested_by) then
     raise exception 'the read handle belongs to another role'
       using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
@@ -121,7 +121,7 @@ begin
   -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
   insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_columns, label_names, key_columns,
                                               known_at_column, time_zone, handle_id)
-  values (family.model_id, new.owner, new.source_schema, new.source_name, new.label_columns, names, new.key_columns,
+  values (family.model_id, new.requested_by, new.source_schema, new.source_name, new.label_columns, names, new.key_columns,
           new.known_at_column, new.time_zone, new.handle_id)
   on conflict (model_id) do update set
     set_by = excluded.set_by, source_schema = excluded.source_schema, source_name = excluded.source_name,
@@ -132,7 +132,7 @@ begin
   -- Triggers that read other columns are taken off first: then who writes by them has ended before the comparison.
   perform pgscore_data._drop_captures('labels', new.source_id, case
     when (earlier.set_by, earlier.label_columns, earlier.label_names, earlier.key_columns, earlier.known_at_column, earlier.time_zone)
-      is not distinct from (new.owner, new.label_columns, names, new.key_columns, new.known_at_column, new.time_zone)
+      is not distinct from (new.requested_by, new.label_columns, names, new.key_columns, new.known_at_column, new.time_zone)
     then array(
       select r from pgscore._relations_of(pgscore._relation_named(format('%I.%I', new.source_schema, new.source_name))) r) end);
   insert into pgscore_data.comparison_request (source_id) values (new.source_id);
@@ -250,9 +250,10 @@ comment on function pgscore.set_labels(text, regclass, text[], text[], text) is
   'As set_labels for several targets or labels with a key of one column, for a key of several.';
 
 create or replace view pgscore._unlabel_request as
-select null::text as model, null::name as owner where false;
-comment on view pgscore._unlabel_request is 'Where unset_labels() hands its request over: owner is the caller, and nobody can write it.';
-alter view pgscore._unlabel_request alter column owner set default current_user;
+select null::text as model, null::name as requested_by where false;
+comment on view pgscore._unlabel_request is
+  'Where unset_labels() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._unlabel_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._accept_unlabel() returns trigger
 language plpgsql security definer
@@ -263,7 +264,7 @@ declare
   s pgscore_data.label_source;
 begin
   select * into s from pgscore_data.label_source x where x.model_id = family.model_id for update;
-  if not pgscore_data._acts_for(new.owner, s.set_by) then
+  if not pgscore_data._acts_for(new.requested_by, s.set_by) then
     raise exception 'permission denied for the labels of model "%"', new.model
       using errcode = 'insufficient_privilege', hint = 'Who set them, or a deployer, may unset them.';
   end if;

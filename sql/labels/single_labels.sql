@@ -4,9 +4,9 @@
 -- recorded_label, which says who recorded it.
 
 create or replace view pgscore._label as
-select null::text as model, null::text[] as key, null::text as label, null::timestamptz as known_at, null::name as owner where false;
-comment on view pgscore._label is 'Where record_label() hands a label over: owner is the caller, and nobody can write it.';
-alter view pgscore._label alter column owner set default current_user;
+select null::text as model, null::text[] as key, null::text as label, null::timestamptz as known_at, null::name as requested_by where false;
+comment on view pgscore._label is 'Where record_label() hands a label over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._label alter column requested_by set default current_user;
 
 create or replace function pgscore_data._labels_entity(source pgscore_data.label_source, this_key text[]) returns boolean
 language sql stable
@@ -90,9 +90,9 @@ declare
   source pgscore_data.label_source;
 begin
   perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
-  perform pgscore_data._require_grant(new.owner, family.model_id, new.model);
+  perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
   select * into source from pgscore_data.label_source s where s.model_id = family.model_id;
-  if found and not pgscore_data._acts_for(new.owner, source.set_by) then
+  if found and not pgscore_data._acts_for(new.requested_by, source.set_by) then
     raise exception 'the labels of model "%" come from "%"."%", set by %',
       new.model, source.source_schema, source.source_name, source.set_by
         using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer to record it.', source.set_by);
@@ -136,7 +136,7 @@ begin
     delete from pgscore_data.recorded_label r where r.model_id = family.model_id and r.key = canonical;
   else
     insert into pgscore_data.recorded_label as r (model_id, key, label, known_at, recorded_by)
-    values (family.model_id, canonical, new.label, new.known_at, new.owner)
+    values (family.model_id, canonical, new.label, new.known_at, new.requested_by)
     on conflict (model_id, key) do update
       set (label, known_at, recorded_by, recorded_at) = row(excluded.label, excluded.known_at, excluded.recorded_by, excluded.recorded_at);
   end if;

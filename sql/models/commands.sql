@@ -1,11 +1,12 @@
 -- Changing which version serves, names, and what there is.
 
 create or replace view pgscore._command as
-select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as actor, null::jsonb as options
+select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as requested_by,
+       null::jsonb as options
  where false;
 comment on view pgscore._command is
-  'Where the functions that change models hand their request over: actor is the caller, and nobody can write it.';
-alter view pgscore._command alter column actor set default current_user;
+  'Where the functions that change models hand their request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._command alter column requested_by set default current_user;
 
 create or replace function pgscore_data._name_alias() returns trigger
 language plpgsql security definer
@@ -124,7 +125,7 @@ begin
     when 'promote' then
       perform pgscore_data._refuse_experiment(this_model, base, 'promote', version.version_id);
       perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
-      new.options := pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.actor, new.options);
+      new.options := pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.requested_by, new.options);
       perform pgscore_data._set_alias(version.version_id, 'champion');
       perform pgscore_data._renew_bindings(this_model);
       new.outcome := base || '@' || version.number;
@@ -136,7 +137,7 @@ begin
       if new.argument = 'champion' then
         perform pgscore_data._refuse_experiment(this_model, base, 'promote', version.version_id);
         perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
-        perform pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.actor, null);
+        perform pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.requested_by, null);
       end if;
       perform pgscore_data._set_alias(version.version_id, new.argument);
       perform pgscore_data._renew_bindings(this_model);
@@ -156,19 +157,19 @@ begin
       perform pgscore_data._refuse_experiment(this_model, base, 'drop_model', null);
       perform pgscore_data._drop_model(this_model, base);
     when 'set_gate' then
-      new.argument := pgscore_data._set_gate(base, new.argument, new.options, new.actor);
+      new.argument := pgscore_data._set_gate(base, new.argument, new.options, new.requested_by);
     when 'drop_gate' then
       perform pgscore_data._drop_gate(this_model, base, new.argument);
     when 'start_experiment' then
-      experiment := pgscore_data._start_experiment(this_model, base, new.options, new.actor);
+      experiment := pgscore_data._start_experiment(this_model, base, new.options, new.requested_by);
     when 'set_arms' then
       experiment := pgscore_data._change_arms(this_model, base, new.options -> 'arms');
     when 'stop_experiment' then
       experiment := pgscore_data._stop_experiment(this_model, base, new.argument);
     when 'grant_model' then
-      perform pgscore_data._change_grant(this_model, base, new.argument, new.actor, true);
+      perform pgscore_data._change_grant(this_model, base, new.argument, new.requested_by, true);
     when 'revoke_model' then
-      perform pgscore_data._change_grant(this_model, base, new.argument, new.actor, false);
+      perform pgscore_data._change_grant(this_model, base, new.argument, new.requested_by, false);
     else
       raise exception 'unknown command %', new.action using errcode = 'invalid_parameter_value';
   end case;
@@ -182,7 +183,7 @@ begin
     new.options := coalesce(new.options, '{}') || jsonb_build_object('experiment', experiment);
   end if;
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
-  select new.actor, new.action, base, number,
+  select new.requested_by, new.action, base, number,
          (select v.sha256 from pgscore_data.version v where v.model_id = this_model and v.number = n.number),
          jsonb_strip_nulls(jsonb_build_object('argument', new.argument)) || coalesce(new.options - 'golden', '{}')
     from (select nullif(split_part(new.outcome, '@', 2), '')::int as number) n;

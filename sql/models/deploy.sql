@@ -2,10 +2,11 @@
 
 create or replace view pgscore._deployment as
 select null::text as model, null::bytea as bytes, null::jsonb as options, null::jsonb as expect, null::text as version,
-       null::name as deployed_by
+       null::name as requested_by
 where false;
-comment on view pgscore._deployment is 'Where pgscore.deploy() hands its request over: deployed_by is the caller, and nobody can write it.';
-alter view pgscore._deployment alter column deployed_by set default current_user;
+comment on view pgscore._deployment is
+  'Where pgscore.deploy() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._deployment alter column requested_by set default current_user;
 
 create or replace function pgscore_data._accept_deployment() returns trigger
 language plpgsql security definer
@@ -33,22 +34,22 @@ begin
     raise exception 'the model file for "%" has % bytes; 1048576000 is the limit', new.model, octet_length(new.bytes) using
       errcode = 'program_limit_exceeded', hint = 'Use fewer or smaller trees, or export weights as float32 rather than float64.';
   end if;
-  insert into pgscore_data.model (name, created_by) values (new.model, new.deployed_by) on conflict (name) do nothing;
+  insert into pgscore_data.model (name, created_by) values (new.model, new.requested_by) on conflict (name) do nothing;
   select m.model_id into this_model from pgscore_data.model m where m.name = new.model for no key update;
   if not exists (select from pgscore_data.version v where v.model_id = this_model) then
     insert into pgscore_data.model_grant (model_id, grantee, granted_by)
-      values (this_model, 'pgscore_user', new.deployed_by) on conflict do nothing;
+      values (this_model, 'pgscore_user', new.requested_by) on conflict do nothing;
   end if;
   select coalesce(max(v.number), 0) + 1 into next_number from pgscore_data.version v where v.model_id = this_model;
   digest := encode(sha256(new.bytes), 'hex');
   insert into pgscore_data.version (model_id, number, options, expect, sha256, size_bytes, deployed_by)
-  values (this_model, next_number, coalesce(new.options, '{}'), new.expect, digest, octet_length(new.bytes), new.deployed_by)
+  values (this_model, next_number, coalesce(new.options, '{}'), new.expect, digest, octet_length(new.bytes), new.requested_by)
   returning version_id into this_version;
   insert into pgscore_data.artifact (version_id, is_served, piece, bytes)
   select this_version, false, piece, substr(new.bytes, 1 + piece * piece_bytes, piece_bytes)
     from generate_series(0, (octet_length(new.bytes) - 1) / piece_bytes) piece;
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)
-  values (new.deployed_by, 'deploy', new.model, next_number, digest, coalesce(new.options, '{}'));
+  values (new.requested_by, 'deploy', new.model, next_number, digest, coalesce(new.options, '{}'));
   perform pgscore_data._wake();
   new.version := new.model || '@' || next_number;
   -- The row that is returned is copied several times.

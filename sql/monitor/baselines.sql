@@ -2,9 +2,10 @@
 -- in: set_baseline(), which counts a table as its caller, in the bins of _baseline_plan(). out: feature_baseline, touched_feature.
 
 create or replace view pgscore._baseline_request as
-select null::text as model, null::text as action, null::jsonb as settings, null::jsonb as outcome, null::name as actor where false;
-comment on view pgscore._baseline_request is 'Where set_baseline() hands its request over: actor is the caller, and nobody can write it.';
-alter view pgscore._baseline_request alter column actor set default current_user;
+select null::text as model, null::text as action, null::jsonb as settings, null::jsonb as outcome, null::name as requested_by where false;
+comment on view pgscore._baseline_request is
+  'Where set_baseline() hands its request over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._baseline_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._baseline_plan(this_version int, samples jsonb) returns jsonb
 language sql stable
@@ -149,7 +150,7 @@ begin
       delete from pgscore_data.feature_set s where s.version_id = version.version_id;
   end case;
   insert into pgscore_data.audit (actor, action, model, version, detail)
-  values (new.actor, 'set_baseline', version.model_name, version.number, jsonb_strip_nulls(new.settings));
+  values (new.requested_by, 'set_baseline', version.model_name, version.number, jsonb_strip_nulls(new.settings));
   return new;
 end
 $$;

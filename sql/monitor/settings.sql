@@ -2,10 +2,11 @@
 -- in: monitor(), monitor_features(), refresh(), rebuild() and forget(), as rows of one view of requests. out: monitor, audit, and the work.
 
 create or replace view pgscore._monitor_request as
-select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as actor where false;
+select null::text as model, null::text as action, null::jsonb as settings, null::bigint as outcome, null::name as requested_by where false;
 comment on view pgscore._monitor_request is
-  'Takes the requests of refresh(), monitor(), monitor_features(), rebuild() and forget(). actor is the caller; nobody can write it.';
-alter view pgscore._monitor_request alter column actor set default current_user;
+  'Takes the requests of refresh(), monitor(), monitor_features(), rebuild() and forget(). requested_by is the caller, and nobody can '
+  'write it.';
+alter view pgscore._monitor_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._check_pairing(settings jsonb, m pgscore_data.monitor) returns void
 language plpgsql stable
@@ -142,7 +143,8 @@ begin
   else
     perform pgscore_data._change_monitor(this_model, new.model, new.settings);
   end if;
-  insert into pgscore_data.audit (actor, action, model, detail) values (new.actor, new.action, new.model, jsonb_strip_nulls(new.settings));
+  insert into pgscore_data.audit (actor, action, model, detail)
+  values (new.requested_by, new.action, new.model, jsonb_strip_nulls(new.settings));
   return new;
 end
 $$;

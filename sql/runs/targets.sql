@@ -1,11 +1,11 @@
 -- Targets: managed, typed, partitioned storage for predictions, and the views that users read.
 
 create or replace view pgscore._target_request with (security_barrier) as
-select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner, t.score_unit, t.is_replay
+select t.view_schema, t.view_name, t.task, t.key_columns, t.class_labels, t.target_id, t.owner as requested_by, t.score_unit, t.is_replay
 from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), 'usage');
 comment on view pgscore._target_request is
-  'The caller''s own targets; inserting one makes its storage. owner is the caller, and nobody can write it.';
-alter view pgscore._target_request alter column owner set default current_user;
+  'The caller''s own targets; inserting one makes its storage. requested_by is the caller, and nobody can write it.';
+alter view pgscore._target_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._prediction_columns(task text, value_columns text[])
 returns table (name text, type text, n bigint)
@@ -113,13 +113,13 @@ begin
     raise exception 'target_schema => % is a schema of pgscore', quote_literal(new.view_schema) using
       errcode = 'insufficient_privilege', hint = 'Name a schema of yours: target_schema => ''...''; pgscore uninstall drops what is in '
                                                  'its own.';
-  elsif not has_schema_privilege(new.owner, new.view_schema, 'create') then
+  elsif not has_schema_privilege(new.requested_by, new.view_schema, 'create') then
     raise exception 'permission denied for schema %', new.view_schema using
       errcode = 'insufficient_privilege', hint = format('Name a schema that you may create views in: target_schema => ''...''; or: grant '
-                                                        'create on schema %I to %I;', new.view_schema, new.owner);
+                                                        'create on schema %I to %I;', new.view_schema, new.requested_by);
   end if;
   insert into pgscore_data.target (owner, view_schema, view_name, task, key_columns, class_labels, value_columns, score_unit, is_replay)
-  values (new.owner, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels,
+  values (new.requested_by, new.view_schema, new.view_name, new.task, pgscore_data._key_types(new.key_columns), new.class_labels,
           pgscore._value_columns(new.task, new.class_labels, new.score_unit), new.score_unit, coalesce(new.is_replay, false))
   returning * into t;
   base := 'target_' || t.target_id;
@@ -154,7 +154,7 @@ begin
 exception
   when unique_violation then
     if exists (select from pgscore_data.target x
-                where x.view_schema = new.view_schema and x.view_name = new.view_name and x.owner = new.owner) then
+                where x.view_schema = new.view_schema and x.view_name = new.view_name and x.owner = new.requested_by) then
       raise exception 'target %.% was made by another session of yours just now', new.view_schema, new.view_name using
         errcode = 'object_in_use', hint = 'Submit the run again.';
     end if;
@@ -255,7 +255,7 @@ begin
       errcode = 'duplicate_column',
       hint = 'Score a view that names the key otherwise, or deploy the model with other names: targets => ''{…}''.';
   end if;
-  select t.target_id, t.task, t.key_columns, t.class_labels, t.owner, t.score_unit, t.is_replay into known
+  select t.target_id, t.task, t.key_columns, t.class_labels, t.score_unit, t.is_replay into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
   if known.target_id is null then
     insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, score_unit, is_replay)

@@ -2,11 +2,12 @@
 
 create or replace view pgscore._schedule_request with (security_barrier) as
 select s.schedule_id, s.name, s.cron, s.time_zone, s.model, s.source, s.arguments, s.overlap, s.catch_up, s.handle,
-       encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex') as guard_hash, s.owner
+       encode(sha256(convert_to(s.guard_key, 'UTF8')), 'hex') as guard_hash, s.owner as requested_by
 from pgscore_data.schedule s where s.owner = current_user;
 comment on view pgscore._schedule_request is
-  'The caller''s own schedules; inserting one reserves the function that submits its runs. owner is the caller, and nobody can write it.';
-alter view pgscore._schedule_request alter column owner set default current_user;
+  'The caller''s own schedules; inserting one reserves the function that submits its runs. requested_by is the caller, and nobody can '
+  'write it.';
+alter view pgscore._schedule_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._reserve_schedule() returns trigger
 language plpgsql security definer
@@ -16,7 +17,7 @@ declare
   key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
   insert into pgscore_data.schedule (name, owner, cron, time_zone, model, source, arguments, overlap, catch_up, handle, guard_key)
-  values (new.name, new.owner, new.cron, new.time_zone, new.model, new.source, new.arguments, new.overlap, new.catch_up, 's_'
+  values (new.name, new.requested_by, new.cron, new.time_zone, new.model, new.source, new.arguments, new.overlap, new.catch_up, 's_'
           || replace(gen_random_uuid()::text, '-', ''), key)
   returning schedule_id, handle into new.schedule_id, new.handle;
   new.guard_hash := encode(sha256(convert_to(key, 'UTF8')), 'hex');

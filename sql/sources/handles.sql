@@ -1,11 +1,11 @@
 -- Read handles: how the service reads a source with the requester's rights and nobody else's.
 
 create or replace view pgscore._handle_request with (security_barrier) as
-select h.digest, h.kind, h.name, encode(sha256(convert_to(h.guard_key, 'UTF8')), 'hex') as guard_hash, h.handle_id, h.owner
+select h.digest, h.kind, h.name, encode(sha256(convert_to(h.guard_key, 'UTF8')), 'hex') as guard_hash, h.handle_id, h.owner as requested_by
 from pgscore_data.handle h where h.owner = current_user;
 comment on view pgscore._handle_request is
-  'The caller''s own read handles; inserting one reserves its name and guard. owner is the caller, and nobody can write it.';
-alter view pgscore._handle_request alter column owner set default current_user;
+  'The caller''s own read handles; inserting one reserves its name and guard. requested_by is the caller, and nobody can write it.';
+alter view pgscore._handle_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._reserve_handle() returns trigger
 language plpgsql security definer
@@ -20,7 +20,7 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
   end if;
   insert into pgscore_data.handle (owner, name, kind, digest, guard_key)
-  values (new.owner, 'h_' || replace(gen_random_uuid()::text, '-', ''), new.kind, new.digest, key)
+  values (new.requested_by, 'h_' || replace(gen_random_uuid()::text, '-', ''), new.kind, new.digest, key)
   returning handle_id, name into new.handle_id, new.name;
   new.guard_hash := encode(sha256(convert_to(key, 'UTF8')), 'hex');
   return new;

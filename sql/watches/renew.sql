@@ -2,10 +2,11 @@
 
 create or replace view pgscore._renewal_request as
 select null::int as watch_id, null::int as version_id, null::jsonb as plan, null::bigint as handle_id, null::bigint as scan_handle_id,
-       null::name as owner
+       null::name as requested_by
  where false;
-comment on view pgscore._renewal_request is 'Where the plan of a watch is handed over: owner is the caller, and nobody can write it.';
-alter view pgscore._renewal_request alter column owner set default current_user;
+comment on view pgscore._renewal_request is
+  'Where the plan of a watch is handed over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._renewal_request alter column requested_by set default current_user;
 
 create or replace function pgscore._hash_column(columns jsonb) returns jsonb
 language sql immutable security invoker
@@ -26,19 +27,20 @@ declare
   signature jsonb := (select v.signature from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready');
   this_plan bigint;
 begin
-  select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.owner for no key update;
+  select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.requested_by for no key update;
   select * into t from pgscore_data.target x where x.target_id = w.target_id;
   if w.watch_id is null or not pgscore_data._plan_fits(new.plan, signature, t) is true
     or not pgscore_data._arms_fit(new.plan, new.version_id)
-    or (select count(*) from pgscore_data.handle h where h.handle_id in (new.handle_id, new.scan_handle_id) and h.owner = new.owner) <> 2
+    or (select count(*) from pgscore_data.handle h
+         where h.handle_id in (new.handle_id, new.scan_handle_id) and h.owner = new.requested_by) <> 2
   then
     raise exception 'the plan does not fit the watch' using errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
-  elsif not pgscore._may_score(new.owner, new.version_id) then
-    raise exception 'the model is not granted to "%"', new.owner using errcode = 'insufficient_privilege',
-      hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(model, %L);', new.owner);
+  elsif not pgscore._may_score(new.requested_by, new.version_id) then
+    raise exception 'the model is not granted to "%"', new.requested_by using errcode = 'insufficient_privilege',
+      hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(model, %L);', new.requested_by);
   end if;
   insert into pgscore_data.known_plan (owner, version_id, target_id, handle_id, plan)
-  values (new.owner, new.version_id, w.target_id, new.handle_id,
+  values (new.requested_by, new.version_id, w.target_id, new.handle_id,
           jsonb_set(new.plan, '{columns}', (new.plan -> 'columns') || pgscore._hash_column(new.plan -> 'columns')) - 'pages' - 'rows')
   returning plan_id into this_plan;
   if w.error is not null then

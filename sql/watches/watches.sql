@@ -2,12 +2,13 @@
 
 create or replace view pgscore._watch_request with (security_barrier) as
 select w.watch_id, w.target_id, w.source, w.arguments, w.tables, w.capture, w.poll_every, w.rescore_every, w.on_promote, w.keep_history,
-       w.notify, w.handle, encode(sha256(convert_to(w.guard_key, 'UTF8')), 'hex') as guard_hash, w.owner,
+       w.notify, w.handle, encode(sha256(convert_to(w.guard_key, 'UTF8')), 'hex') as guard_hash, w.owner as requested_by,
        m.name || case when w.alias = 'champion' then '' else '@' || coalesce(w.alias, w.version_number::text) end as model
   from pgscore_data.watch w join pgscore_data.model m using (model_id) where w.owner = current_user;
 comment on view pgscore._watch_request is
-  'The caller''s own watches; inserting one makes it, or changes the one of its target. owner is the caller, and nobody can write it.';
-alter view pgscore._watch_request alter column owner set default current_user;
+  'The caller''s own watches; inserting one makes it, or changes the one of its target. requested_by is the caller, and nobody can '
+  'write it.';
+alter view pgscore._watch_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._own_generation(t pgscore_data.target) returns int
 language plpgsql volatile
@@ -49,11 +50,11 @@ begin
   then
     raise exception 'source and tables are not named once, with their schemas, or are more than 32'
       using errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
-  elsif not pgscore._may_score(new.owner, version.version_id) then
-    raise exception 'model "%" is not granted to "%"', version.model_name, new.owner using errcode = 'insufficient_privilege',
-      hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', version.model_name, new.owner);
+  elsif not pgscore._may_score(new.requested_by, version.version_id) then
+    raise exception 'model "%" is not granted to "%"', version.model_name, new.requested_by using errcode = 'insufficient_privilege',
+      hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', version.model_name, new.requested_by);
   end if;
-  select * into stored from pgscore_data.target x where x.target_id = new.target_id and x.owner = new.owner for update;
+  select * into stored from pgscore_data.target x where x.target_id = new.target_id and x.owner = new.requested_by for update;
   if not found then
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
   end if;
@@ -84,8 +85,8 @@ begin
   if known.watch_id is null then
     insert into pgscore_data.watch (owner, model_id, alias, version_number, target_id, source, arguments, capture, poll_every, on_promote,
                                     handle, guard_key, generation)
-    values (new.owner, version.model_id, new_alias, new_number, stored.target_id, new.source, new.arguments, new.capture, new.poll_every,
-            new.on_promote, 'w_' || replace(gen_random_uuid()::text, '-', ''), key,
+    values (new.requested_by, version.model_id, new_alias, new_number, stored.target_id, new.source, new.arguments, new.capture,
+            new.poll_every, new.on_promote, 'w_' || replace(gen_random_uuid()::text, '-', ''), key,
             case when published.watch_id is not null then pgscore_data._own_generation(stored) end)
     returning * into known;
   end if;

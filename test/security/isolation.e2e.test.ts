@@ -106,7 +106,7 @@ describe('changing models', () => {
     for (const text of [
       'delete from pgscore.audit',
       `insert into pgscore_data.audit (actor, action, model) values ('bob', 'deploy', 'same')`,
-      `insert into pgscore._command (action, model, actor) values ('promote', 'same@1', 'bob')`,
+      `insert into pgscore._command (action, model, requested_by) values ('promote', 'same@1', 'bob')`,
     ]) {
       expect((await refusal(ada, text)).code).toMatch(/^(42501|55000)$/);
     }

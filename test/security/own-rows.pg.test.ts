@@ -26,9 +26,9 @@ test.each([
   ['pgscore.runs', 'requested_by'],
   ['pgscore.targets', 'owner'],
   ['pgscore.schedules', 'owner'],
-  ['pgscore._handle_request', 'owner'],
-  ['pgscore._target_request', 'owner'],
-  ['pgscore._schedule_request', 'owner'],
+  ['pgscore._handle_request', 'requested_by'],
+  ['pgscore._target_request', 'requested_by'],
+  ['pgscore._schedule_request', 'requested_by'],
   ['pgscore._schedule_control', 'owner'],
 ])('%s shows a role its own rows only', async (view, column) => {
   const owners = `select distinct ${column}::text as owner from ${view}`;

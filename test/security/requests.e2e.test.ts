@@ -66,15 +66,15 @@ describe('a request that goes round score_table()', () => {
 
   test.each([
     ['pgscore._run_request', 'requested_by'],
-    ['pgscore._handle_request', 'owner'],
-    ['pgscore._target_request', 'owner'],
-    ['pgscore._schedule_request', 'owner'],
+    ['pgscore._handle_request', 'requested_by'],
+    ['pgscore._target_request', 'requested_by'],
+    ['pgscore._schedule_request', 'requested_by'],
     ['pgscore._cancel_request', 'requested_by'],
     ['pgscore._drop_request', 'requested_by'],
     ['pgscore._history_request', 'requested_by'],
     ['pgscore._schedule_command', 'requested_by'],
-    ['pgscore._deployment', 'deployed_by'],
-    ['pgscore._command', 'actor'],
+    ['pgscore._deployment', 'requested_by'],
+    ['pgscore._command', 'requested_by'],
   ])('cannot say in %s who makes it', async (view, column) => {
     const text = `insert into ${view} (${column}) values ('alice')`;
     expect((await refusal(mallory, text)).code).toBe('42501');

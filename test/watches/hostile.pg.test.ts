@@ -72,7 +72,7 @@ describe(`the watch of another role`, () => {
 
   test('is not seen, nor its queue', async () => {
     const seen = await mallory.query(
-      'select owner from pgscore.watches union all select owner from pgscore._watch_request',
+      'select owner from pgscore.watches union all select requested_by from pgscore._watch_request',
     );
     expect(seen.rows).toEqual([{ owner: 'mallory' }, { owner: 'mallory' }]);
     expect(await refusal(mallory, 'select from pgscore_data.watch_change')).toMatchObject({ code: '42501' });
