@@ -94,6 +94,28 @@ comment on column pgscore_data.execution.score_unit is
   'share of the component, or how odd a row is (anomaly). NULL: a probability, a value, or none.';
 comment on column pgscore_data.execution.types is 'The tensor type of each of its features; of an array with its width, as float32[3].';
 
+create type pgscore_models._version as (
+  version_id int,
+  task text,
+  class_labels text[],
+  positive_class int,
+  threshold double precision,
+  probabilities boolean,
+  native boolean,
+  parts text[],
+  reason text,
+  score_unit text
+);
+comment on type pgscore_models._version is 'A version, and what score() must know of it at every call.';
+create type pgscore_models._call as (version pgscore_models._version, features jsonb);
+comment on type pgscore_models._call is 'The version that answers, and the row.';
+create type pgscore_models._prediction as (score double precision, label text, probabilities double precision[]);
+comment on type pgscore_models._prediction is
+  'What a model says of one row; probabilities or what it gives in their place, in the order of its class labels, or its several values.';
+create type pgscore_models._columns as (scores double precision[], labels int[], probabilities double precision[]);
+comment on type pgscore_models._columns is
+  'What a model says of many rows: places of their labels among its class labels, from 1; probabilities of row after row.';
+
 create table pgscore_data.dropped_version (
   version_id int primary key references pgscore_data.version,
   task text not null,

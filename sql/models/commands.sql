@@ -75,8 +75,7 @@ begin
     or exists (select from pgscore_data._typed_functions(this_model, old_name)) then
     perform pgscore_data._rename_bound(this_model, old_name, new_name);
     -- Before others see it: what is written there goes by the names.
-    perform pgscore_data._renew_score(pgscore_data._bound_relation(x))
-      from (select b.* from pgscore_data.binding b where b.model_id = this_model order by pgscore_data._bound_relation(b)) x;
+    perform pgscore_data._renew_scores(this_model);
   end if;
   perform pgscore_data._renew_bindings(this_model);
   update pgscore_data.schedule s set model = new_name || substr(s.model, length(old_name) + 1)
@@ -101,6 +100,7 @@ declare
   base text := split_part(new.model, '@', 1);
   this_model int;
   version record;
+  alias text;
   experiment int;
 begin
   select m.model_id into this_model from pgscore_data.model m where m.name = base for no key update;
@@ -115,41 +115,30 @@ begin
   end if;
   if new.model <> base and new.action not in ('promote', 'set_alias', 'drop_version') then
     raise exception '% takes a whole model, not version %', new.action, new.model using errcode = 'invalid_parameter_value',
-      hint = format('Name the model: %L.', base) || case new.action
-                                                      when 'drop_model'
-                                                        then format(' Of one version: select pgscore.drop_version(%L);', new.model)
-                                                          else '' end;
+      hint = format('Name the model: %L.', base)
+        || case new.action when 'drop_model' then format(' Of one version: select pgscore.drop_version(%L);', new.model) else '' end;
   end if;
   new.outcome := base;
   case new.action
-    when 'promote' then
-      perform pgscore_data._refuse_experiment(this_model, base, 'promote', version.version_id);
-      perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
-      new.options := pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.requested_by, new.options);
-      perform pgscore_data._set_alias(version.version_id, 'champion');
-      perform pgscore_data._renew_bindings(this_model);
+    when 'promote', 'set_alias' then
+      alias := case new.action when 'promote' then 'champion' else new.argument end;
       new.outcome := base || '@' || version.number;
-    when 'set_alias' then
-      if new.argument is null or new.argument !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(new.argument) > 50 then
-        raise exception 'alias % cannot be used', coalesce(quote_literal(new.argument), 'NULL') using
+      if alias is null or alias !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(alias) > 50 then
+        raise exception 'alias % cannot be used', coalesce(quote_literal(alias), 'NULL') using
           errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
-      end if;
-      if new.argument = 'champion' then
+      elsif alias = 'champion' then
         perform pgscore_data._refuse_experiment(this_model, base, 'promote', version.version_id);
-        perform pgscore_data._refuse_unfitting(this_model, version.version_id, base || '@' || version.number);
-        perform pgscore_data._pass_gates(version.version_id, base || '@' || version.number, new.requested_by, null);
+        perform pgscore_data._refuse_unfitting(this_model, version.version_id, new.outcome);
+        new.options := pgscore_data._pass_gates(version.version_id, new.outcome, new.requested_by, new.options);
       end if;
-      perform pgscore_data._set_alias(version.version_id, new.argument);
-      perform pgscore_data._renew_bindings(this_model);
-      new.outcome := base || '@' || version.number;
+      perform pgscore_data._set_alias(version.version_id, alias);
     when 'rollback' then
       perform pgscore_data._refuse_experiment(this_model, base, 'rollback', null);
       new.outcome := base || '@' || pgscore_data._rollback(this_model);
-      perform pgscore_data._renew_bindings(this_model);
     when 'drop_version' then
-      perform pgscore_data._refuse_experiment(this_model, base, 'drop_version', version.version_id);
-      perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
       new.outcome := base || '@' || version.number;
+      perform pgscore_data._refuse_experiment(this_model, base, 'drop_version', version.version_id);
+      perform pgscore_data._drop_version(version.version_id, new.outcome);
     when 'rename_model' then
       perform pgscore_data._rename_model(this_model, base, new.argument);
       new.outcome := new.argument;
@@ -166,20 +155,19 @@ begin
       experiment := pgscore_data._change_arms(this_model, base, new.options -> 'arms');
     when 'stop_experiment' then
       experiment := pgscore_data._stop_experiment(this_model, base, new.argument);
-    when 'grant_model' then
-      perform pgscore_data._change_grant(this_model, base, new.argument, new.requested_by, true);
-    when 'revoke_model' then
-      perform pgscore_data._change_grant(this_model, base, new.argument, new.requested_by, false);
+    when 'grant_model', 'revoke_model' then
+      perform pgscore_data._change_grant(this_model, base, new.argument, new.requested_by, new.action = 'grant_model');
     else
       raise exception 'unknown command %', new.action using errcode = 'invalid_parameter_value';
   end case;
-  if new.action in ('promote', 'set_alias', 'rollback') then
+  if experiment is not null then
+    perform pgscore_data._renew_route(this_model);
+  end if;
+  if experiment is not null or new.action in ('promote', 'set_alias', 'rollback') then
+    perform pgscore_data._renew_bindings(this_model);
     perform pgscore_data._wake('models');
   end if;
   if experiment is not null then
-    perform pgscore_data._renew_route(this_model);
-    perform pgscore_data._renew_bindings(this_model);
-    perform pgscore_data._wake('models');
     new.options := coalesce(new.options, '{}') || jsonb_build_object('experiment', experiment);
   end if;
   insert into pgscore_data.audit (actor, action, model, version, sha256, detail)

@@ -5,52 +5,40 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  used text;
+  holder record;
 begin
-  select string_agg(a.alias, ', ') into used from pgscore_data.alias a where a.version_id = this_version;
-  if used is not null then
-    raise exception 'version "%" is in use by alias %', model_and_number, used using
-      errcode = 'dependent_objects_still_exist',
-      hint = 'Promote another version or point the alias elsewhere first; drop_model drops a whole model.';
-  end if;
-  select string_agg(quote_literal(s.name), ', ') into used from pgscore_data.schedule s
-   where s.model = model_and_number;
-  if used is not null then
-    raise exception 'version "%" is in use by schedule %', model_and_number, used using
-      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unschedule(name); or schedule another version first.';
-  end if;
-  select string_agg(format('%I.%I', t.view_schema, t.view_name), ', ') into used
-    from pgscore_data.watch w join pgscore_data.target t using (target_id) join pgscore_data.version v on v.model_id = w.model_id
-   where v.version_id = this_version and v.number = w.version_number;
-  if used is not null then
-    raise exception 'version "%" is in use by the watch of %', model_and_number, used using
-      errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unwatch(target); or watch with another version first.';
-  end if;
-  if exists (
-    select from pgscore_data.run r
-     where r.state in ('queued', 'running')
-       and (r.version_id = this_version
-         or r.arms -> 'arms' @> jsonb_build_array(jsonb_build_object('version_id', this_version))))
-  then
-    raise exception 'version "%" is in use by a run that has not ended', model_and_number using
-      errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
-  end if;
-  -- These go with the transaction's end, which is too late to refuse it.
-  select string_agg(distinct pg_describe_object(d.classid, d.objid, 0), ', ') into used
-    from pg_proc p join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.deptype = 'n'
-   where p.pronamespace = 'pgscore_models'::regnamespace
-     and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_'));
-  if used is not null then
-    raise exception 'version "%" is in use by %', model_and_number, used using
-      errcode = 'dependent_objects_still_exist', hint = 'Drop these first: they call functions of pgscore that are for score() alone.';
+  select x.* into holder from (values
+    ('alias ' || (select string_agg(a.alias, ', ') from pgscore_data.alias a where a.version_id = this_version),
+     'dependent_objects_still_exist', 'Promote another version or point the alias elsewhere first; drop_model drops a whole model.'),
+    ('schedule ' || (select string_agg(quote_literal(s.name), ', ') from pgscore_data.schedule s where s.model = model_and_number),
+     'dependent_objects_still_exist', 'select pgscore.unschedule(name); or schedule another version first.'),
+    ('the watch of ' || (
+       select string_agg(format('%I.%I', t.view_schema, t.view_name), ', ')
+         from pgscore_data.watch w join pgscore_data.target t using (target_id) join pgscore_data.version v on v.model_id = w.model_id
+        where v.version_id = this_version and v.number = w.version_number),
+     'dependent_objects_still_exist', 'select pgscore.unwatch(target); or watch with another version first.'),
+    ((select 'a run that has not ended' from pgscore_data.run r
+       where r.state in ('queued', 'running')
+         and (r.version_id = this_version
+           or r.arms -> 'arms' @> jsonb_build_array(jsonb_build_object('version_id', this_version))) limit 1),
+     'object_in_use', 'Wait for the run, or select pgscore.cancel_run(run).'),
+    -- These go with the transaction's end, which is too late to refuse it.
+    ((select string_agg(distinct pg_describe_object(d.classid, d.objid, 0), ', ')
+        from pg_proc p join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.deptype = 'n'
+       where p.pronamespace = 'pgscore_models'::regnamespace
+         and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_'))),
+     'dependent_objects_still_exist', 'Drop these first: they call functions of pgscore that are for score() alone.')
+  ) x (name, code, remedy) where x.name is not null limit 1;
+  if found then
+    raise exception 'version "%" is in use by %', model_and_number, holder.name using errcode = holder.code, hint = holder.remedy;
   end if;
   delete from pgscore_data.promotion p where p.version_id = this_version;
   insert into pgscore_data.dropped_version (version_id, task, class_labels, positive_class, threshold, probabilities, score_unit)
   select e.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.score_unit
     from pgscore_data.execution e where e.version_id = this_version;
   delete from pgscore_data.execution e where e.version_id = this_version;
-  perform pgscore_data._drop_bound_version(v.model_id, split_part(model_and_number, '@', 1), v.number) from pgscore_data.version v
-    where v.version_id = this_version;
+  perform pgscore_data._drop_bound(v.model_id, split_part(model_and_number, '@', 1), v.number), pgscore_data._renew_scores(v.model_id)
+     from pgscore_data.version v where v.version_id = this_version;
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
   -- By now no check adds pieces to it.
   delete from pgscore_data.artifact a where a.version_id = this_version;

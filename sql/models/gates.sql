@@ -136,7 +136,7 @@ end
 $$;
 comment on function pgscore_data._set_gate(text, text, jsonb, name) is 'Stores a gate in place of the one of its name; returns its name.';
 
-create or replace function pgscore_data._drop_gate(this_model int, base text, this_name text) returns text
+create or replace function pgscore_data._drop_gate(this_model int, base text, this_name text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -147,10 +147,9 @@ begin
       hint = format('It has %s.', coalesce((select string_agg(quote_literal(g.name), ', ' order by g.name) from pgscore_data.gate g
                                              where g.model_id = this_model), 'none'));
   end if;
-  return this_name;
 end
 $$;
-comment on function pgscore_data._drop_gate(int, text, text) is 'Forgets a gate; returns its name.';
+comment on function pgscore_data._drop_gate(int, text, text) is 'Forgets a gate.';
 
 create or replace function pgscore._golden_rows(model text, source regclass, expected text) returns jsonb
 language plpgsql stable security invoker

@@ -12,7 +12,7 @@ begin
   -- An error undoes it.
   perform set_config('pgscore.execution', 'native', true);
   for r in select x.e -> 'row' as features, x.n from jsonb_array_elements(golden) with ordinality as x (e, n) order by x.n loop
-    predictions := predictions || (pgscore_models._predict(this, r.features)).prediction;
+    predictions := predictions || pgscore_models._predict(this, r.features);
   end loop;
   perform set_config('pgscore.execution', setting, true);
   return predictions;
@@ -38,7 +38,7 @@ declare
           from (select x.e -> 'row' as row, x.n from jsonb_array_elements(golden) with ordinality as x (e, n)) r);
 begin
   if asked_by is distinct from session_user and asked_by is distinct from current_setting('role') then
-    request := pgscore_data._asked_for(asked_by, request);
+    request := pgscore_data._request_in_name_of(asked_by, request);
   end if;
   return pgscore_data._ask(request);
 end

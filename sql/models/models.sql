@@ -2,7 +2,7 @@
 
 create or replace function pgscore._find_version(
   model text,
-  out version_id int, out model_id int, out model_name text, out number int, out state text, out signature jsonb, out champion boolean
+  out version_id int, out model_id int, out model_name text, out number int, out state text, out signature jsonb
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -51,7 +51,6 @@ begin
     raise exception 'model "%" has no version or alias "%"', base, wanted using
       errcode = 'undefined_object', hint = 'select version, aliases, state from pgscore.models; lists what there is.';
   end if;
-  champion := exists (select from pgscore_data.alias a where a.version_id = _find_version.version_id and a.alias = 'champion');
 end
 $$;
 comment on function pgscore._find_version(text) is

@@ -1,33 +1,21 @@
 -- The online way: score() of a model that is not native asks a gateway of the service, through dblink.
 
-create or replace function pgscore_data._refuse_lost(state text, reason text) returns void
+create or replace function pgscore_data._refuse_lost(state text, reason text, asked_at timestamptz default '-infinity') returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- What could not connect said why.
-  if state <> '08001' then
+  -- What could not connect said why. That a connection was lost before is known at once. What a gateway was about for longer may be what
+  -- ended it.
+  if state <> '08001' and clock_timestamp() > asked_at + interval '1 second' then
     raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
       hint = 'The log of the service says why it went. The call is not sent again by itself, as it may be the reason: a model that takes '
              'too long. If it is not, call again: it is connected to anew.';
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_lost(text, text) is 'Raises that a connection to the gateway was lost before its answer came.';
-
-create or replace function pgscore_data._refuse_lost_late(asked_at timestamptz, state text, reason text) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  -- That a connection was lost before is known at once. What a gateway was about for so long may be what ended it.
-  if clock_timestamp() > asked_at + interval '1 second' then
-    perform pgscore_data._refuse_lost(state, reason);
-  end if;
-end
-$$;
-comment on function pgscore_data._refuse_lost_late(timestamptz, text, text) is
-  'Raises where a connection was lost so long after the request that it is not to be sent again, as it may be the reason.';
+comment on function pgscore_data._refuse_lost(text, text, timestamptz) is
+  'Raises that a connection to the gateway was lost before its answer came. asked_at: when it was asked, where it may be asked once more.';
 
 create or replace function pgscore_data._refuse_other_release(state text, reason text) returns void
 language plpgsql volatile
@@ -95,9 +83,11 @@ begin
     begin
       if attempt = 2 then
         asked := false;
-        until := began + pgscore_data._milliseconds_allowed() * interval '1 millisecond';
+        -- The service may have a default of its own.
+        until := began + coalesce(nullif(current_setting('pgscore.deadline', true), '')::int, 5000) * interval '1 millisecond';
         perform pgscore_data._connect_gateway(until);
-        request := pgscore_data._within(request, until);
+        request := regexp_replace(request, '^(score [^\n]*,"deadline":)\d+', '\1'
+                                  || greatest(1, ceil(extract(epoch from until - clock_timestamp()) * 1000)::int));
       end if;
       if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
         raise exception 'the service hung up on the request' using
@@ -108,17 +98,15 @@ begin
     exception
       -- The first call of a session, a service that was restarted, or none: once more on a new connection. Without dblink,
       -- connecting says so.
-      when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection
-        or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
-        perform pgscore_data._leave_gateway();
-        perform pgscore_data._refuse_lost_late(began, sqlstate, sqlerrm);
+      when connection_exception or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
+        perform pgscore_data._disconnect_gateway();
+        perform pgscore_data._refuse_lost(sqlstate, sqlerrm, case attempt when 1 then began else '-infinity' end);
         if attempt = 2 then
-          perform pgscore_data._refuse_lost(sqlstate, sqlerrm);
           raise;
         end if;
       when query_canceled then
         -- The answer may still come, and would be taken for the next one's.
-        perform pgscore_data._leave_gateway();
+        perform pgscore_data._disconnect_gateway();
         raise;
       when others then
         perform pgscore_data._drain_gateway();
@@ -142,14 +130,13 @@ as $$ select relation.relkind = 'm' or relation.relhastriggers
 comment on function pgscore_data._acts_as_owner(pg_class) is
   'Whether PostgreSQL itself executes queries on a relation as its owner: to refresh it, or as a foreign key cascades.';
 
-create or replace function pgscore_data._asked_for(asked_by name, request text) returns text
+create or replace function pgscore_data._request_in_name_of(asked_by name, request text) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- Whose rights the caller has is known where she calls for herself or after SET ROLE. Where PostgreSQL acts as an owner, in a function,
-  -- in a
-  -- refresh or in what a foreign key cascades to, it can't be proven: who owns none of these can't have been that owner.
+  -- The roles of the session and of SET ROLE are known. That PostgreSQL acts as an owner, in a function, a refresh or a cascade of a
+  -- foreign key, cannot be proven. But it never acts as a role that owns none of these.
   if not exists (
     -- Materialized: else the planner looks at what every role owns, for 40 ms.
     with owned as materialized (
@@ -175,7 +162,7 @@ begin
   return regexp_replace(request, '^score \{', '\&"alone":true,');
 end
 $$;
-comment on function pgscore_data._asked_for(name, text) is
+comment on function pgscore_data._request_in_name_of(name, text) is
 'A request in the name of another role than the session''s, such as a function''s owner: the service runs it with no other call,
 as the caller may only say so. Raises where it cannot be.';
 
@@ -186,30 +173,20 @@ as $$
 begin
   perform pgscore_data._check_length(request);
   -- Until the answer is taken, a caller's own functions may run, which could put another connection there.
-  if pgscore_data._signs() then
+  if pgscore_data._signs_requests() then
     return;
   end if;
   -- 0 where an answer was left behind: it would be taken for this one's.
   if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
-    perform pgscore_data._leave_gateway();
+    perform pgscore_data._disconnect_gateway();
   end if;
 exception
   -- What could not be sent has no answer, and is asked for then.
-  when connection_exception or connection_does_not_exist or connection_failure or undefined_function then
+  when connection_exception or undefined_function then
     null;
 end
 $$;
 comment on function pgscore_data._send(text) is 'Sends a request ahead, if there is a connection: _receive() takes its answer.';
-
-do $$
-begin
-  if to_regtype('pgscore_models._columns') is null then
-    create type pgscore_models._columns as (scores double precision[], labels int[], probabilities double precision[]);
-  end if;
-end
-$$;
-comment on type pgscore_models._columns is
-  'What a model says of many rows: places of their labels among its class labels, from 1; probabilities of row after row.';
 
 create or replace function pgscore_data._receive(rows int) returns pgscore_models._columns
 language plpgsql volatile
@@ -219,7 +196,7 @@ declare
   answer pgscore_models._columns;
   began constant timestamptz := clock_timestamp();
 begin
-  if pgscore_data._signs() then
+  if pgscore_data._signs_requests() then
     return null;
   end if;
   select r.* into answer from pgscore_dblink.dblink_get_result('pgscore')
@@ -229,12 +206,11 @@ begin
   end if;
   return case when cardinality(answer.scores) = rows then answer end;
 exception
-  when connection_exception or connection_does_not_exist or connection_failure or admin_shutdown or idle_session_timeout
-    or undefined_function then
-    perform pgscore_data._refuse_lost_late(began, sqlstate, sqlerrm);
+  when connection_exception or admin_shutdown or idle_session_timeout or undefined_function then
+    perform pgscore_data._refuse_lost(sqlstate, sqlerrm, began);
     return null;
   when query_canceled then
-    perform pgscore_data._leave_gateway();
+    perform pgscore_data._disconnect_gateway();
     raise;
   when others then
     perform pgscore_data._drain_gateway();

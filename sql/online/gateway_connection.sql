@@ -11,7 +11,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if pgscore_data._signs() and to_regprocedure('pgscore_dblink.dblink_connect(varchar, text)') is null then
+  if pgscore_data._signs_requests() and to_regprocedure('pgscore_dblink.dblink_connect(varchar, text)') is null then
     raise exception 'this call asks the service, and the extension dblink is missing in schema pgscore_dblink' using
       errcode = 'feature_not_supported', hint = 'As a superuser: create extension dblink schema pgscore_dblink; or, where it is '
                                                 'elsewhere: alter extension dblink set schema pgscore_dblink; or, where others use it '
@@ -54,7 +54,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   gateway record;
-  signs constant boolean := pgscore_data._signs();
+  signs constant boolean := pgscore_data._signs_requests();
   -- Who took the port of a service that died could ask for the password itself, and be told it. Before PostgreSQL 16 it can't be said.
   proof constant text := case when current_setting('server_version_num')::int >= 160000 then 'require_auth=scram-sha-256' end;
 begin
@@ -111,7 +111,7 @@ declare
   seen constant text := case when pgscore_data._sees_no_changes()
                           then 'This transaction sees the services as they were when it began, and none that came since: call again in '
                                'another. ' end;
-  older constant text := case when pgscore_data._signs()
+  older constant text := case when pgscore_data._signs_requests()
                            and problem like '%password authentication failed%'
                              then 'It may be of a release that knows no signed requests: run pgscore migrate, and restart the service. '
                                  end;
@@ -161,23 +161,6 @@ $$;
 comment on function pgscore_data._connect_gateway(timestamptz) is
   'Connects this session to the gateway of a service that is alive; while it has none, waits for one until then.';
 
-create or replace function pgscore_data._milliseconds_allowed() returns int
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$ select coalesce(nullif(current_setting('pgscore.deadline', true), '')::int, 5000) $$;
-comment on function pgscore_data._milliseconds_allowed() is
-  'What a call may take, as far as this session knows: the service may have a default of its own.';
-
-create or replace function pgscore_data._within(request text, until timestamptz) returns text
-language sql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  select regexp_replace(request, '^(score [^\n]*,"deadline":)\d+', '\1'
-                        || greatest(1, ceil(extract(epoch from until - clock_timestamp()) * 1000)::int))
-$$;
-comment on function pgscore_data._within(text, timestamptz) is
-  'A request that is to be answered until then, where its caller set a deadline.';
-
 create or replace function pgscore_data._drain_gateway() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -186,12 +169,12 @@ begin
   perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
 exception
   when others then
-    perform pgscore_data._leave_gateway();
+    perform pgscore_data._disconnect_gateway();
 end
 $$;
 comment on function pgscore_data._drain_gateway() is 'Makes the connection ready for the next request after one that was refused.';
 
-create or replace function pgscore_data._leave_gateway() returns void
+create or replace function pgscore_data._disconnect_gateway() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -202,4 +185,4 @@ exception
     null;
 end
 $$;
-comment on function pgscore_data._leave_gateway() is 'Ends this session''s connection to the gateway, if there is one.';
+comment on function pgscore_data._disconnect_gateway() is 'Ends this session''s connection to the gateway, if there is one.';

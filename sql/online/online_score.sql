@@ -1,12 +1,12 @@
 -- score() by way of the service on its shortest path: one exchange over the session's connection, whose answer is one number.
 -- What goes wrong on it, and what has to be said of it, is left to the general way of online/gateway.sql.
 
-create or replace function pgscore_data._cancels_exec() returns boolean
+create or replace function pgscore_data._exec_heeds_cancel() returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$ select v >= 170000 or v / 10000 = 16 and v >= 160014 or v / 10000 = 15 and v >= 150018
   from (select current_setting('server_version_num')::int) x (v) $$;
-comment on function pgscore_data._cancels_exec() is
+comment on function pgscore_data._exec_heeds_cancel() is
   'Whether dblink_exec() heeds a cancel and statement_timeout on this server, as was tried; minor releases before these waited for the '
   'answer.';
 
@@ -55,7 +55,7 @@ declare
 begin
   execute format('create or replace function pgscore_models.%I(rows text, asked_by name default current_user) returns double precision '
                  'language plpgsql volatile parallel restricted security definer cost 100000 set search_path = pg_catalog, pg_temp as %L',
-    name, case when pgscore_data._cancels_exec() then format($body$declare
+    name, case when pgscore_data._exec_heeds_cancel() then format($body$declare
   began constant timestamptz := clock_timestamp();
 begin
   begin
@@ -67,12 +67,11 @@ begin
     end if;
   exception
     when query_canceled then
-      perform pgscore_data._leave_gateway();
+      perform pgscore_data._disconnect_gateway();
       raise;
-    when connection_exception or connection_does_not_exist or connection_failure or sqlclient_unable_to_establish_sqlconnection
-      or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
-      perform pgscore_data._leave_gateway();
-      perform pgscore_data._refuse_lost_late(began, sqlstate, sqlerrm);
+    when connection_exception or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
+      perform pgscore_data._disconnect_gateway();
+      perform pgscore_data._refuse_lost(sqlstate, sqlerrm, began);
     when undefined_column or invalid_text_representation or feature_not_supported or program_limit_exceeded then
       null;
   end;
@@ -95,7 +94,7 @@ begin
     name, arguments, result, format(work, E'declare\n  request text;', format(E'
   request := %s;
   if asked_by is distinct from session_user and asked_by is distinct from current_setting(''role'') then
-    request := pgscore_data._asked_for(asked_by, request);
+    request := pgscore_data._request_in_name_of(asked_by, request);
   end if;', pgscore_data._request(this_version, reply))));
   execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
 end
@@ -127,9 +126,6 @@ begin
            'return answer;\n  end if;%%2$s\n  return pgscore_models._as_columns(pgscore_data._ask(request), %1$s);\nend',
       (select replace(quote_literal(e.class_labels), '%', '%%') from pgscore_data.execution e where e.version_id = this_version)),
     'The predictions of rows that were sent; asks for them again where no answer arrived.');
-  if to_regprocedure(format('pgscore_models.%I(text, int, name)', base || '_receive')) is not null then
-    execute format('drop function pgscore_models.%I(text, int, name)', base || '_receive');
-  end if;
   perform pgscore_data._create_online_score(this_version);
 end
 $$;

@@ -2,11 +2,11 @@
 -- another in its place. There the service first proves, to a number that was never used before, that it is at the other end;
 -- then the request is signed for what it answered. Both are worth nothing in another session, and nothing twice.
 
-create or replace function pgscore_data._signs() returns boolean
+create or replace function pgscore_data._signs_requests() returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$ select to_regprocedure('pgscore_dblink.dblink_connect(text, text)') is null $$;
-comment on function pgscore_data._signs() is 'Whether requests are signed: where pgscore does not have dblink for itself.';
+comment on function pgscore_data._signs_requests() is 'Whether requests are signed: where pgscore does not have dblink for itself.';
 
 create or replace function pgscore_data._backend() returns text
 language sql stable

@@ -42,6 +42,32 @@ $$;
 comment on function pgscore_data._plan_fits(jsonb, jsonb, pgscore_data.target) is
 'Whether a plan is one that score_table() makes for this version and target: the service reads by it, and a caller may have written it.';
 
+create or replace function pgscore_data._target_of_request(r pgscore._run_request) returns pgscore_data.target
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  t pgscore_data.target;
+begin
+  select * into t from pgscore_data.target x where x.target_id = r.target_id
+    and pg_has_role(r.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for key share;
+  if not found then
+    raise exception 'the target belongs to another role'
+      using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
+  elsif t.is_replay <> coalesce(r.is_replay, false) then
+    raise exception 'live predictions and replays are never in one target'
+      using errcode = 'object_not_in_prerequisite_state', hint = 'Choose another target.';
+  elsif exists (select from pgscore_data.watch w where w.target_id = t.target_id) then
+    raise exception 'target %.% is watched', t.view_schema, t.view_name using errcode = 'object_in_use',
+      hint = format('Its watch keeps it up to date. Choose another target, or select pgscore.unwatch(%L) first.',
+                    format('%I.%I', t.view_schema, t.view_name));
+  end if;
+  return t;
+end
+$$;
+comment on function pgscore_data._target_of_request(pgscore._run_request) is
+  'The target of a run, locked against being dropped; raises where the run may not write to it.';
+
 create or replace function pgscore_data._accept_run() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -68,19 +94,7 @@ begin
     raise exception 'the read handle belongs to another role'
       using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
-  select * into t from pgscore_data.target x where x.target_id = new.target_id
-    and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for key share;
-  if not found then
-    raise exception 'the target belongs to another role'
-      using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
-  elsif t.is_replay <> coalesce(new.is_replay, false) then
-    raise exception 'live predictions and replays are never in one target'
-      using errcode = 'object_not_in_prerequisite_state', hint = 'Choose another target.';
-  elsif exists (select from pgscore_data.watch w where w.target_id = t.target_id) then
-    raise exception 'target %.% is watched', t.view_schema, t.view_name using errcode = 'object_in_use',
-      hint = format('Its watch keeps it up to date. Choose another target, or select pgscore.unwatch(%L) first.',
-                    format('%I.%I', t.view_schema, t.view_name));
-  end if;
+  t := pgscore_data._target_of_request(new);
   if new.plan_id is null then
     fitting := case when pgscore_data._plan_fits(new.plan, signature, t) and pgscore_data._arms_fit(new.plan, new.version_id)
                  then new.plan end;
@@ -103,7 +117,9 @@ begin
   if new.plan_id is null then
     new.pages := (new.plan ->> 'pages')::bigint;
     new.rows_expected := (new.plan ->> 'rows')::numeric::bigint;
-    perform pgscore_data._keep_plan(new);
+    insert into pgscore_data.known_plan (owner, request, version_id, target_id, handle_id, plan)
+    select new.requested_by, new.request, new.version_id, new.target_id, new.handle_id, new.plan - 'pages' - 'rows'
+     where new.request is not null;
   end if;
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,
     pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed, experiment_id, arm_error,
@@ -177,7 +193,10 @@ begin
   select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, segments,
                                                     experiment);
   select * into known from pgscore._known_plan k where k.request = request.digest order by k.plan_id desc limit 1;
-  if found and pgscore._stands(known.handle_name, known.view_schema, known.view_name) then
+  -- Its read handle, or a view of its target, may be gone.
+  if found and pgscore._handle_is_sole(known.handle_name)
+    and to_regclass(format('%I.%I', known.view_schema, known.view_name)) is not null
+    and to_regclass(format('%I.%I', known.view_schema, known.view_name || '_history')) is not null then
     insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
       rows_expected, rls, publish, error_limit, schedule_id, fire_at, only_changed)
     values (version.version_id, known.target_id, known.source_schema, known.source_name, known.source_kind, known.handle_id,

@@ -50,10 +50,10 @@ begin
   -- STABLE: a promotion replaces it, and it then calls another version. Of _fits_<id> nothing is left in a plan.
   perform pgscore_data._create_function(base, relation::text, result, 'sql',
                                         case when problem is not null or champion.native then 'stable parallel safe cost 2000'
-                                          else pgscore_data._online_kind() end,
+                                          else pgscore_data._online_attributes() end,
     format('select case when pgscore_models._fits_%1$s() then %2$s else pgscore_models._refuse_binding(%1$s)::%3$s end', b.binding_id,
       case when problem is null
-        then pgscore_data._not_to_be_kept(pgscore_data._arms_call(champion.route, base, relation), result)
+        then pgscore_data._unindexable(pgscore_data._arms_call(champion.route, base, relation), result)
         else 'null' end, result),
     format('The champion of %s on a row of %s%s. Indexes and generated columns take the function of a version, which never changes.', base,
            relation, case when problem is null then ', since ' || base || '@' || champion.number else ': set aside' end));
@@ -151,7 +151,7 @@ begin
     cross join lateral (select pgscore_data._version_function(m.name, v.number)) f (name)
     cross join lateral (
       select format('$1 operator(pg_catalog.=) %L', m.name || '@' || v.number),
-             pgscore_data._not_to_be_kept(format('pgscore_models.%I($2)', f.name), 'double precision')
+             pgscore_data._unindexable(format('pgscore_models.%I($2)', f.name), 'double precision')
       union all
       select format('$1 operator(pg_catalog.=) any (array[%L, %L]) and pgscore_models._fits_%s()', m.name, m.name || '@champion',
                     b.binding_id), format('pgscore_models.%I($2)', m.name)
@@ -181,37 +181,30 @@ $$;
 comment on function pgscore_data._renew_score(regclass) is
   'Makes score() on rows of a table go to the typed functions of the models that are bound to it and that it fits.';
 
-create or replace function pgscore_data._renew_score_unless_held(relation regclass) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform pgscore_data._renew_score(relation);
-exception
-  when lock_not_available or serialization_failure or internal_error then
-    -- As it is, it sends a version that it does not know the general way.
-    raise warning 'score() of rows of % may take longer: another transaction was changing its functions', relation using
-      hint = format('When that has ended, bind the model again: select pgscore.bind(''model'', %L);', relation);
-end
-$$;
-comment on function pgscore_data._renew_score_unless_held(regclass) is
-  'Renews score() on rows of a table, or leaves it to whoever is at it.';
-
 create or replace function pgscore_data._renew_bindings(this_model int) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   b pgscore_data.binding;
+  relation regclass;
 begin
   -- In one order for all models, or two would wait for each other.
   for b in select x.* from pgscore_data.binding x where x.model_id = this_model order by pgscore_data._bound_relation(x) loop
-    if pgscore_data._bound_relation(b) is null then
+    relation := pgscore_data._bound_relation(b);
+    if relation is null then
       perform pgscore_data._forget_binding(b.binding_id);
-    else
-      perform pgscore_data._renew_binding(b);
-      perform pgscore_data._renew_score_unless_held(pgscore_data._bound_relation(b));
+      continue;
     end if;
+    perform pgscore_data._renew_binding(b);
+    begin
+      perform pgscore_data._renew_score(relation);
+    exception
+      when lock_not_available or serialization_failure or internal_error then
+        -- As it is, it sends a version that it does not know the general way.
+        raise warning 'score() of rows of % may take longer: another transaction was changing its functions', relation using
+          hint = format('When that has ended, bind the model again: select pgscore.bind(''model'', %L);', relation);
+    end;
   end loop;
   perform pgscore_data._drop_leftovers();
   perform pgscore_data._renew_grants(this_model);

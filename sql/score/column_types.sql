@@ -32,61 +32,41 @@ comment on function pgscore_models._is_enum(regtype) is
 -- varchar, which the calls give, decides for one of these before that for anyelement: an enum fits both.
 do $$
 declare
-  this record;
+  f record;
+  type text;
 begin
-  for this in
+  for f in
     select * from (values
-      ('_number_column', 'real', 'real', '$1'),
-      ('_number_column', 'double precision', 'double precision', '$1'),
-      ('_number_column', 'numeric', 'double precision', '$1::double precision'),
-      ('_number_column', 'smallint', 'double precision', '$1::double precision'),
-      ('_number_column', 'integer', 'double precision', '$1::double precision'),
-      ('_number_column', 'bigint', 'double precision', '$1::double precision'),
-      ('_number_column', 'boolean', 'double precision', '$1::int::double precision'),
-      ('_whole_column', 'smallint', 'bigint', '$1::bigint'),
-      ('_whole_column', 'integer', 'bigint', '$1::bigint'),
-      ('_whole_column', 'bigint', 'bigint', '$1'),
-      ('_whole_column', 'boolean', 'bigint', '$1::int::bigint'),
-      ('_small_whole_column', 'smallint', 'bigint', '$1::bigint'),
-      ('_small_whole_column', 'integer', 'bigint', '$1::bigint'),
-      ('_small_whole_column', 'boolean', 'bigint', '$1::int::bigint'),
-      ('_flag_column', 'boolean', 'boolean', '$1'),
-      ('_text_column', 'text', 'text', '$1'),
-      ('_text_column', 'varchar', 'text', '$1::pg_catalog.text'),
-      ('_text_column', 'bpchar', 'text', '$1::pg_catalog.text'),
-      ('_text_column', 'name', 'text', '$1::pg_catalog.text'),
-      ('_array_column', 'double precision[]', 'double precision[]', '$1'),
-      ('_array_column', 'real[]', 'double precision[]', '$1::double precision[]'),
-      ('_array_column', 'smallint[]', 'double precision[]', '$1::double precision[]'),
-      ('_array_column', 'integer[]', 'double precision[]', '$1::double precision[]'),
-      ('_array_column', 'bigint[]', 'double precision[]', '$1::double precision[]')
-    ) x (name, type, result, value)
+      ('_number_column', 'double precision', 'a number', '{real,double precision,numeric,smallint,integer,bigint,boolean}'::text[],
+       '{anyelement}'::text[]),
+      ('_whole_column', 'bigint', 'a whole number', '{smallint,integer,bigint,boolean}', '{anyelement}'),
+      ('_small_whole_column', 'bigint', 'a whole number of 32 bits', '{smallint,integer,boolean}', '{anyelement}'),
+      ('_flag_column', 'boolean', 'a boolean', '{boolean}', '{anyelement}'),
+      ('_text_column', 'pg_catalog.text', 'a text', '{text,varchar,bpchar,name}', '{anyelement}'),
+      -- PostgreSQL could make several of these of numeric[], and would not choose.
+      ('_array_column', 'double precision[]', 'an array of numbers', '{double precision[],real[],smallint[],integer[],bigint[]}',
+       '{anyelement,numeric[]}')
+    ) x (name, result, wanted, taken, refused)
   loop
-    execute format('create or replace function pgscore_models.%I(value %s, place varchar) returns %s language sql immutable parallel safe '
-                   'as %L', this.name, this.type, this.result, 'select ' || this.value);
-    execute format('comment on function pgscore_models.%I(%s, varchar) is %L', this.name, this.type,
-                   'The value of a column of a bound table, as a compiled function takes it.');
-  end loop;
-  for this in
-    select x.name, x.result, x.wanted, type from (values
-      ('_number_column', 'double precision', 'a number', '{anyelement}'::text[]),
-      ('_whole_column', 'bigint', 'a whole number', '{anyelement}'),
-      ('_small_whole_column', 'bigint', 'a whole number of 32 bits', '{anyelement}'),
-      ('_flag_column', 'boolean', 'a boolean', '{anyelement}'),
-      ('_text_column', 'text', 'a text', '{anyelement}'),
-      -- PostgreSQL could make several of those above of this array, and would not choose.
-      ('_array_column', 'double precision[]', 'an array of numbers', '{anyelement,numeric[]}')
-    ) x (name, result, wanted, types) cross join unnest(x.types) type
-  loop
-    execute format('create or replace function pgscore_models.%I(value %s, place %s) returns %s language plpgsql immutable parallel safe '
-                   'set search_path = pg_catalog, pg_temp as %L',
-      this.name, this.type, case this.type when 'anyelement' then 'text' else 'varchar' end, this.result,
-      format('begin %s perform pgscore_models._refuse_column(pg_typeof(value), place, %L); end',
-             case when this.name = '_text_column' then 'if pgscore_models._is_enum(pg_typeof(value)) then return value::text; end if;' end,
-             this.wanted));
-    execute format('comment on function pgscore_models.%I(%s, %s) is %L', this.name, this.type,
-                   case this.type when 'anyelement' then 'text' else 'varchar' end,
-                   'Raises that the column has a type that its feature cannot have.');
+    foreach type in array f.taken loop
+      execute format('create or replace function pgscore_models.%I(value %s, place varchar) returns %s language sql immutable parallel '
+                     'safe as %L', f.name, type, case type when 'real' then type else f.result end,
+        'select $1' || case type when f.result then '' when 'real' then '' when 'text' then '' when 'boolean' then '::int::' || f.result
+                         else '::' || f.result end);
+      execute format('comment on function pgscore_models.%I(%s, varchar) is %L', f.name, type,
+                     'The value of a column of a bound table, as a compiled function takes it.');
+    end loop;
+    foreach type in array f.refused loop
+      execute format('create or replace function pgscore_models.%I(value %s, place %s) returns %s language plpgsql immutable parallel '
+                     'safe set search_path = pg_catalog, pg_temp as %L',
+        f.name, type, case type when 'anyelement' then 'text' else 'varchar' end, f.result,
+        format('begin %s perform pgscore_models._refuse_column(pg_typeof(value), place, %L); end',
+               case f.name when '_text_column' then 'if pgscore_models._is_enum(pg_typeof(value)) then return value::text; end if;' end,
+               f.wanted));
+      execute format('comment on function pgscore_models.%I(%s, %s) is %L', f.name, type,
+                     case type when 'anyelement' then 'text' else 'varchar' end,
+                     'Raises that the column has a type that its feature cannot have.');
+    end loop;
   end loop;
 end
 $$;

@@ -1,11 +1,12 @@
--- How score() comes from a version and a row to the function that computes it.
+-- How score() gets from a version and a row to the function that computes it.
 --
--- score() calls _score(), which is chosen by the kind of row. A jsonb goes to _score_json() at once, any other row through
--- _score_routed() to _score_row() or _score_json(). These two are generated from the versions there are: a call that is written out
--- costs a twentieth of one that is put together, as _score_any() does it.
+-- score() calls _score(), whose overload is chosen by the type of the row: jsonb, an array, a bound table (_renew_score() writes that one),
+-- or any other. jsonb goes to _score_json(), other rows through _score_routed() to _score_row() or _score_json(). These two are generated,
+-- with a branch for each version: a call that is written out costs a twentieth of one by EXECUTE, which _score_any() makes.
+--
+-- The last argument decides where two overloads fit. Being varchar, it prefers the one for arrays; that of a bound table takes a name, so
+-- that rows of its partitions, of another type, prefer the first.
 
--- Overloads of _score() are chosen by the row. The last argument decides where two fit: varchar takes arrays, which are no rows; name, of a
--- bound table, leaves rows of its partitions to the first.
 create or replace function pgscore_models._score(model text, features anyelement, choice text) returns double precision
 language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score_routed(pgscore_models._route($1), $2) $$;
@@ -16,10 +17,10 @@ language sql volatile parallel restricted cost 10000
 as $$ select pgscore_models._score_json(pgscore_models._route($1), $2) $$;
 comment on function pgscore_models._score(text, jsonb, text) is 'score() of a row as jsonb.';
 
--- Here, as PL/pgSQL says of an array of records without a type only that it takes none.
+-- By itself, as _shape() is PL/pgSQL, which does not take record[].
 create or replace function pgscore_models._score(model text, features anyarray, choice varchar) returns double precision
 language sql stable
-as $$ select pgscore_models._refuse_array(pg_catalog.to_json($2)::pg_catalog.text) $$;
+as $$ select pgscore_models._refuse_value(pg_catalog.to_jsonb($2)) $$;
 comment on function pgscore_models._score(text, anyarray, varchar) is 'Raises: score() takes a row, not an array.';
 
 create or replace function pgscore_models._score_routed(route int[], features anyelement) returns double precision
@@ -157,12 +158,7 @@ as $$
   -- Each costs the first call of a session some microseconds.
   select pgscore_data._write_score_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'),
                                          array_agg(x.version_id) filter (where x.native))
-    from (select e.version_id, e.native from pgscore_data.execution e
-           where pgscore_data._has_score(e)
-             and (select count(*) from unnest(array['online(jsonb, name)', 'online_score(text, name)']
-                                              || case when e.native
-                                                   then array['json(jsonb)', 'row(anyelement, bigint)', 'record(record)'] end) f
-                   where to_regprocedure(format('pgscore_models._v%s_%s', e.version_id, f)) is null) = 0
+    from (select e.version_id, e.native from pgscore_data.execution e where pgscore_data._has_score(e)
            order by e.version_id desc limit 300) x;
 $$;
 comment on function pgscore_data._renew_score_calls() is

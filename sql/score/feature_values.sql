@@ -113,32 +113,19 @@ $$;
 comment on function pgscore_models._other_integer(jsonb, text) is
 'An integer feature whose JSON value is no whole number: NULL or a boolean; raises for others.';
 
-create or replace function pgscore_models._other_boolean(value jsonb, feature text) returns boolean
+create or replace function pgscore_models._other_text(value jsonb, feature text, wanted text) returns text
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  case
-    when value is null or value = 'null' then return null;
-    else perform pgscore_models._mistyped_feature(feature, value, 'a boolean');
-  end case;
+  if value is not null and value <> 'null' then
+    perform pgscore_models._mistyped_feature(feature, value, wanted);
+  end if;
+  return null;
 end
 $$;
-comment on function pgscore_models._other_boolean(jsonb, text) is
-'A boolean feature whose JSON value is no boolean: NULL; raises for others.';
-
-create or replace function pgscore_models._other_text(value jsonb, feature text) returns text
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  case
-    when value is null or value = 'null' then return null;
-    else perform pgscore_models._mistyped_feature(feature, value, 'a text');
-  end case;
-end
-$$;
-comment on function pgscore_models._other_text(jsonb, text) is 'A text feature whose JSON value is no string: NULL; raises for others.';
+comment on function pgscore_models._other_text(jsonb, text, text) is
+'A feature whose JSON value is not the text or boolean that is wanted: NULL; raises for others.';
 
 create or replace function pgscore_models._vector_array(value jsonb) returns jsonb
 language sql immutable parallel safe
@@ -187,9 +174,7 @@ declare
     'or a subquery''s row: select score(''model'', r) from (select ... as name) r.';
 begin
   if jsonb_typeof(given) <> 'object' then
-    raise exception 'the model takes a row, not %', left(given::text, 80) using errcode = 'datatype_mismatch',
-      hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. '
-        'Where the alias is also the name of a column, SQL takes the column: choose another alias.';
+    perform pgscore_models._refuse_value(given);
   end if;
   unnamed := given ? 'f1' and not exists (select from jsonb_object_keys(given) k where k !~ '^f[0-9]+$');
   if unnamed and not features @> '{f1}' then
@@ -206,7 +191,7 @@ begin
                       where length(k) = length(feature) and k <> all (features)
                         and lower(regexp_replace(k, '[^\w+]', '_', 'g')) = lower(feature));
     end if;
-    -- As _apart() names two columns of one name; one such name alone is of a column of its own.
+    -- As _separate_duplicates() names two columns of one name; one such name alone is of a column of its own.
     if found = '{}' and (select count(*) from jsonb_object_keys(given) k
       where lower(k) in (lower(feature) || ' (1 of 2)', lower(feature) || ' (2 of 2)')) > 1 then
       found := array[feature, feature];

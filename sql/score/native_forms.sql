@@ -1,4 +1,4 @@
--- Wrappers of a compiled function: for a row of any table, for a record, for jsonb, and for columns that are all real.
+-- Wrappers of a compiled function: for a row of any table, for jsonb, and for columns that are all real.
 
 create or replace function pgscore_data._is_whole(number text) returns text
 language sql immutable
@@ -24,10 +24,10 @@ as $$
                                                       || ' then (f operator(pg_catalog.->) %1$L)::bigint else '
                                                          'pgscore_models._other_integer(f operator(pg_catalog.->) %1$L, %1$L) end'
       when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''boolean'' then (f '
-                                     'operator(pg_catalog.->) %1$L)::boolean else pgscore_models._other_boolean(f operator(pg_catalog.->) '
-                                     '%1$L, %1$L) end'
+                                     'operator(pg_catalog.->) %1$L)::boolean else pgscore_models._other_text(f operator(pg_catalog.->) '
+                                     '%1$L, %1$L, ''a boolean'')::boolean end'
       else 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''string'' then f operator(pg_catalog.->>) %1$L else '
-           'pgscore_models._other_text(f operator(pg_catalog.->) %1$L, %1$L) end'
+           'pgscore_models._other_text(f operator(pg_catalog.->) %1$L, %1$L, ''a text'') end'
     end, feature)
 $$;
 comment on function pgscore_data._json_argument(text, text, int) is
@@ -155,41 +155,25 @@ comment on function pgscore_models._fitting_shape(jsonb, anyelement) is
   'The shape of a row type that has every feature by its exact name and of a type that needs no look at its values; else NULL. IMMUTABLE '
   'for the same reason as _shape(): computed once in a session, and compared with what the query says.';
 
-create or replace function pgscore_data._create_record(this_version int, features jsonb) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  texts text[] := array(select quote_literal(f ->> 'name') from jsonb_array_elements(features) with ordinality as x (f, n)
-                         where f ->> 'type' = 'string' order by n);
-  padded text := format('not f operator(pg_catalog.?&) array[%s]', array_to_string(texts, ', '))
-    || (select string_agg(format(' or pg_catalog.right(f operator(pg_catalog.->>) %s, 1) operator(pg_catalog.=) %L', t, ' '), '')
-          from unnest(texts) t);
-begin
-  perform pgscore_data._create_function(format('_v%s_record', this_version)::name, 'features record', 'double precision', 'plpgsql',
-                                        'immutable parallel safe cost 5000',
-    E'declare\n  f jsonb := pg_catalog.to_jsonb(features);\nbegin\n'
-      || coalesce('  if ' || padded || E' then\n    f := pgscore_models._without_padding(features, f);\n  end if;\n', '')
-      || format(E'  return pgscore_models.%I(f);\nend', format('_v%s_json', this_version)),
-    format('The score of %s for a row by way of jsonb.', pgscore_models._version_name(this_version)));
-end
-$$;
-comment on function pgscore_data._create_record(int, jsonb) is
-  'Creates the form of a compiled score that makes jsonb of a row. The types of its columns are looked at only where a text may be padded.';
-
 create or replace function pgscore_data._create_row(this_version int, features jsonb) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  call text := (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)),
+                                  ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  texts text[] := array(select quote_literal(f ->> 'name') from jsonb_array_elements(features) with ordinality as x (f, n)
+                         where f ->> 'type' = 'string' order by n);
+  -- The types of columns are looked at only where a text may be padded.
+  unpadded text := case when texts <> '{}' then format(
+    E'  if not f ?& array[%s]%s then\n    f := pgscore_models._without_padding(features, f);\n  end if;\n',
+    array_to_string(texts, ', '), (select string_agg(format(' or right(f ->> %s, 1) = %L', t, ' '), '') from unnest(texts) t)) end;
 begin
   perform pgscore_data._create_function(format('_v%s_row', this_version)::name, 'features anyelement, shape bigint', 'double precision',
                                         'plpgsql', 'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
-    format(E'begin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n    return '
-           'pgscore_models.%I(%s);\n  end if;\n  return pgscore_models.%I(features);\nend',
-      features, '_v' || this_version,
-      (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)), ', '
-                         order by n) from jsonb_array_elements(features) with ordinality as x (f, n)),
-      format('_v%s_record', this_version)),
+    format(E'declare\n  f jsonb;\nbegin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n'
+           '    return pgscore_models.%I(%s);\n  end if;\n  f := to_jsonb(features);\n%s  return pgscore_models.%I(f);\nend',
+      features, '_v' || this_version, call, unpadded, format('_v%s_json', this_version)),
     format('The score of %s for a row of any table. Columns of the very names and of fitting types are taken as they are; of any other '
            'row, by way of jsonb.', pgscore_models._version_name(this_version)));
 end
@@ -265,7 +249,6 @@ begin
   end loop;
   perform pgscore_data._create_row_checks(this_version, features);
   if 'score' = any (parts) then
-    perform pgscore_data._create_record(this_version, features);
     perform pgscore_data._create_row(this_version, features);
     perform pgscore_data._create_real(this_version);
   end if;

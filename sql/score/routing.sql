@@ -3,20 +3,6 @@
 -- score() and its like are inlined into the caller's statement, and _route() with them. As it is STABLE, it sees what the statement sees:
 -- all calls of a statement have one version. In a VOLATILE function, READ COMMITTED would show each call what was committed since.
 
-do $$
-begin
-  if to_regtype('pgscore_models._version') is null then
-    create type pgscore_models._version as (
-      version_id int, task text, class_labels text[], positive_class int, threshold double precision, probabilities boolean, native boolean,
-      parts text[], reason text, score_unit text
-    );
-    create type pgscore_models._call as (version pgscore_models._version, features jsonb);
-  end if;
-end
-$$;
-comment on type pgscore_models._version is 'A version, and what score() must know of it at every call.';
-comment on type pgscore_models._call is 'The version that answers, and the row.';
-
 -- The cost, that of a comparison, lets PostgreSQL inline a function that mentions it in several branches.
 create or replace function pgscore_models._route(model text) returns int[]
 language plpgsql stable security definer parallel safe cost 1

@@ -1,6 +1,6 @@
 -- What score(), predict() and classify() are given: a row of any kind as jsonb, and all else refused with the way to write it.
 
-create or replace function pgscore_models._apart(columns json, given jsonb) returns jsonb
+create or replace function pgscore_models._separate_duplicates(columns json, given jsonb) returns jsonb
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -15,7 +15,7 @@ begin
                                         from unnest(twins) t, unnest('{" (1 of 2)"," (2 of 2)"}'::text[]) n), '{}');
 end
 $$;
-comment on function pgscore_models._apart(json, jsonb) is
+comment on function pgscore_models._separate_duplicates(json, jsonb) is
   'A row of a subquery in which columns of one name that differ are kept apart, as (1 of 2) and (2 of 2): jsonb would take the last for '
   'all of them.';
 
@@ -27,20 +27,24 @@ begin
                  or replace function pgscore_models._features(version_id int, features anyelement) returns jsonb
     language sql stable parallel safe set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as %L$create$, format($body$
   select case
-      when jsonb_typeof(x.given) <> 'object' then pgscore_models._refuse_value(pg_typeof($2), x.given)
+      -- Of JSON, which may hold anything, the version refuses it.
+      when jsonb_typeof(x.given) <> 'object' then case
+        when pg_typeof($2) in ('json'::regtype, 'jsonb'::regtype) or x.given = 'null' then x.given
+        else to_jsonb(pgscore_models._refuse_value(x.given))
+      end
       when x.given @? '$.* ? (@ starts with "")' and pg_typeof($2) <> 'jsonb'::regtype
-        and (x.given @? '$.* ? (@ like_regex " $|^NaN$|^-?Infinity$")' or pgscore_models._texts($1) is not null)
+        and (x.given @? '$.* ? (@ like_regex " $|^NaN$|^-?Infinity$")' or pgscore_models._text_features($1) is not null)
         then case pg_typeof($2)
-            when 'record'::regtype then pgscore_models._as_typed($1, x.given, array(select json_object_keys(to_json($2))),
+            when 'record'::regtype then pgscore_models._checked_row($1, x.given, array(select json_object_keys(to_json($2))),
                                                                  pgscore_models._sent_types(array_send(array[$2])))
-            else pgscore_models._as_typed($1, x.given, pg_typeof($2))
+            else (select pgscore_models._checked_row($1, x.given, c.names, c.types) from pgscore_models._columns_of(pg_typeof($2)) c)
           end
       else x.given
     end
     from (select case
               when num_nulls($2) = 1 then null
               when pg_typeof($2) <> 'record'::regtype%s then to_jsonb($2)
-              else pgscore_models._apart(to_json($2), to_jsonb($2))
+              else pgscore_models._separate_duplicates(to_json($2), to_jsonb($2))
             end offset 0) x (given)$body$,
     -- Before PostgreSQL 16 it takes 10 µs a row to know.
     case when current_setting('server_version_num')::int >= 160000 then ' or to_json($2) is json object with unique keys' else '' end));
@@ -79,46 +83,22 @@ comment on function pgscore_models._relation(anyelement) is
   'The table or type of a row. A plan with it in it is made anew when that is altered: so is that of a function that takes the row and '
   'reads no table, which PostgreSQL keeps from 18 on.';
 
-create or replace function pgscore_models._refuse_scalar(value text) returns double precision
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  raise exception 'the model takes a row, not the value %', quote_literal(left(value, 80)) using errcode = 'datatype_mismatch',
-    hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the '
-           'name of a column, SQL takes the column: choose another alias.';
-end
-$$;
-comment on function pgscore_models._refuse_scalar(text) is
-  'Raises that score() was given a value instead of a row, and how to write the row.';
-
-create or replace function pgscore_models._refuse_array(value text) returns double precision
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  raise exception 'the model takes a row, not the array %', left(value, 80) using errcode = 'datatype_mismatch',
-    hint = 'pgscore.score_rows(''model'', array(select c from customers c)) scores many rows; score(''model'', c) from customers c, each '
-           'of them.';
-end
-$$;
-comment on function pgscore_models._refuse_array(text) is 'Raises that score() was given an array instead of a row, and what takes one.';
-
-create or replace function pgscore_models._refuse_value(type regtype, value jsonb) returns jsonb
+create or replace function pgscore_models._refuse_value(value jsonb) returns double precision
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if type in ('json'::regtype, 'jsonb'::regtype) or value = 'null' then
-    return value;
-  elsif jsonb_typeof(value) = 'array' then
-    perform pgscore_models._refuse_array(value::text);
+  if jsonb_typeof(value) = 'array' then
+    raise exception 'the model takes a row, not the array %', left(value::text, 80) using errcode = 'datatype_mismatch',
+      hint = 'pgscore.score_rows(''model'', array(select c from customers c)) scores many rows; score(''model'', c) from customers c, each '
+             'of them.';
   end if;
-  perform pgscore_models._refuse_scalar(value #>> '{}');
+  raise exception 'the model takes a row, not the value %', quote_literal(left(value #>> '{}', 80)) using errcode = 'datatype_mismatch',
+    hint = 'Pass the whole row by its table''s name or alias: select score(''model'', c) from customers c. Where the alias is also the '
+           'name of a column, SQL takes the column: choose another alias.';
 end
 $$;
-comment on function pgscore_models._refuse_value(regtype, jsonb) is
-  'Raises that a value is no row; of jsonb, which may hold anything, the version says so.';
+comment on function pgscore_models._refuse_value(jsonb) is 'Raises that a value is no row, and how to write the row.';
 
 create or replace function pgscore_models._call(route int[], features anyelement) returns pgscore_models._call
 language sql stable parallel safe
@@ -138,7 +118,7 @@ declare
   detail text;
 begin
   if value !~ '^\s*(\{|null\s*$)' then
-    perform pgscore_models._refuse_scalar(value);
+    perform pgscore_models._refuse_value(to_jsonb(value));
   end if;
   return value::jsonb;
 exception

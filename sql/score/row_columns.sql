@@ -53,23 +53,23 @@ select e.version_id, e.features, e.types from pgscore_data.execution e;
 comment on view pgscore._feature_types is
   'The features of a version, and what they are; read by everybody who calls score(), to whom pgscore.models shows as much.';
 
-create or replace function pgscore_models._texts(version_id int) returns text[]
+create or replace function pgscore_models._text_features(version_id int) returns text[]
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   if version_id < 0 then
     return (select array_agg(t)
-              from unnest(pgscore_models._arm_versions(- version_id)) a cross join unnest(pgscore_models._texts(a)) t);
+              from unnest(pgscore_models._arm_versions(- version_id)) a cross join unnest(pgscore_models._text_features(a)) t);
   end if;
   return (select array_agg(lower(f.name)) from pgscore._feature_types v cross join lateral unnest(v.features, v.types) f (name, type)
-           where v.version_id = _texts.version_id and f.type = 'string');
+           where v.version_id = _text_features.version_id and f.type = 'string');
 end
 $$;
-comment on function pgscore_models._texts(int) is
+comment on function pgscore_models._text_features(int) is
   'The features of a version, or of the arms of an experiment, that are texts, in lower case; NULL where there are none.';
 
-create or replace function pgscore_models._may_be(feature_type text, type oid) returns boolean
+create or replace function pgscore_models._is_feature_type(feature_type text, type oid) returns boolean
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -91,7 +91,7 @@ begin
   end;
 end
 $$;
-comment on function pgscore_models._may_be(text, oid) is
+comment on function pgscore_models._is_feature_type(text, oid) is
   'Whether a value of a type may be a feature. Wider than pgscore.feature_casts: of a number it is seen whether it is whole, and in what '
   'range.';
 
@@ -109,7 +109,7 @@ begin
     join (select u.name, u.type, k.key from unnest(columns, column_types) u (name, type)
            cross join lateral (select lower(u.name) union select lower(regexp_replace(u.name, '[^\w+]', '_', 'g'))) k (key)) c
       on c.key = lower(f.name) and (c.name = f.name or f.name <> all (columns) and (c.key = lower(c.name) or c.key <> all (lowered)))
-   where v.version_id = _mistyped_column.version_id and f.type is not null and not pgscore_models._may_be(f.type, c.type)
+   where v.version_id = _mistyped_column.version_id and f.type is not null and not pgscore_models._is_feature_type(f.type, c.type)
    order by f.n limit 1;
   -- Which of several is meant is said first.
   if column_name <> feature and (select count(*) from unnest(columns) c where lower(feature)
@@ -187,18 +187,18 @@ as $$ select given || coalesce((select jsonb_object_agg(c, rtrim(given ->> c, ' 
                                '{}') $$;
 comment on function pgscore_models._trim_columns(jsonb, text[]) is 'A row without the padding of these columns.';
 
-create or replace function pgscore_models._as_typed(version_id int, given jsonb, names text[], types oid[]) returns jsonb
+create or replace function pgscore_models._checked_row(version_id int, given jsonb, names text[], types oid[]) returns jsonb
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  texts constant text[] := pgscore_models._texts(version_id);
+  texts constant text[] := pgscore_models._text_features(version_id);
 begin
   -- Most rows have their texts in columns that are plain texts.
   if exists (select from unnest(names, types) u (name, type)
               where u.type <> all ('{text,varchar,bpchar,name}'::regtype[])
                 and (lower(u.name) = any (texts) or lower(regexp_replace(u.name, '[^\w+]', '_', 'g')) = any (texts))
-                and jsonb_typeof(given -> u.name) = 'string' and not pgscore_models._may_be('string', u.type))
+                and jsonb_typeof(given -> u.name) = 'string' and not pgscore_models._is_feature_type('string', u.type))
     or given @? '$.* ? (@ like_regex "^NaN$|^-?Infinity$")' or 'bpchar[]'::regtype = any (types)
   then
     perform pgscore_models._check_columns(version_id, array_agg(u.name), array_agg(u.type)) from unnest(names, types) u (name, type)
@@ -211,22 +211,9 @@ begin
   return given;
 end
 $$;
-comment on function pgscore_models._as_typed(int, jsonb, text[], oid[]) is
+comment on function pgscore_models._checked_row(int, jsonb, text[], oid[]) is
   'What a row is as jsonb, by the types of its columns: char(n) without its padding. Raises where what is written as a text is of a type '
   'that its feature cannot be.';
-
-create or replace function pgscore_models._as_typed(version_id int, given jsonb, type regtype) returns jsonb
-language plpgsql stable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  columns record;
-begin
-  select * into columns from pgscore_models._columns_of(type);
-  return pgscore_models._as_typed(version_id, given, columns.names, columns.types);
-end
-$$;
-comment on function pgscore_models._as_typed(int, jsonb, regtype) is 'The same, for a row of a table.';
 
 create or replace function pgscore_models._without_padding(features anyelement, given jsonb) returns jsonb
 language sql stable parallel safe

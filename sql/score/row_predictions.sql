@@ -100,21 +100,20 @@ end
 $$;
 comment on function pgscore_models._refuse_class(pgscore_models._version, text) is 'Raises that a version gives no probability of a class.';
 
-create or replace function pgscore_models._predict(this pgscore_models._version, features jsonb,
-  out prediction pgscore_models._prediction, out version text, out task text, out class_labels text[])
+create or replace function pgscore_models._predict(this pgscore_models._version, features jsonb) returns pgscore_models._prediction
 language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  base constant text := 'pgscore_models._v' || this.version_id;
+  prediction pgscore_models._prediction;
   label int;
-  base text;
   near double precision;
   is_positive boolean;
 begin
   if features is null or features = 'null' then
-    return;
+    return null;
   end if;
-  base := 'pgscore_models._v' || this.version_id;
   if not has_function_privilege(base || '_online(jsonb, name)', 'execute') then
     perform pgscore_models._refuse_ungranted(pgscore_models._version_name(this.version_id));
   end if;
@@ -152,12 +151,11 @@ begin
         else array[1 - prediction.score, prediction.score] end;
     end if;
   end if;
-  task := this.task;
-  class_labels := this.class_labels;
-  version := pgscore_models._version_name(this.version_id);
+  return prediction;
 end
 $$;
-comment on function pgscore_models._predict(pgscore_models._version, jsonb) is 'All that a model says of one row.';
+comment on function pgscore_models._predict(pgscore_models._version, jsonb) is
+  'All that a model says of one row; NULL for a row that is NULL.';
 
 create or replace function pgscore_models._values_json(task text, names text[], numbers double precision[]) returns jsonb
 language sql immutable parallel safe
@@ -180,23 +178,28 @@ comment on function pgscore_models._values_json(text, text[], double precision[]
 'any other model. numbers: of labels first the probabilities and then the labels, as 0 or 1.';
 
 create or replace function pgscore_models._predict_json(asked pgscore_models._call) returns jsonb
-language sql volatile parallel restricted cost 10000
+language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
-  select case
-      when p.task is null then null
-      when p.task in ('multi_target', 'multilabel', 'embedding')
-        then pgscore_models._values_json(p.task, p.class_labels, (p.prediction).probabilities) || jsonb_build_object('version', p.version)
-      when p.task = 'regression' then jsonb_build_object('value', (p.prediction).score, 'version', p.version)
-        || coalesce(pgscore_models._values_json(p.task, p.class_labels, (p.prediction).probabilities), '{}')
-      else jsonb_build_object('label', (p.prediction).label,
-        case (asked).version.score_unit
-          when 'margin' then 'margins' when 'distance' then 'distances' when 'share' then 'shares' when 'anomaly' then 'margins'
-          else 'probabilities' end, (select jsonb_object_agg(c, x.probability)
-          from unnest(p.class_labels, (p.prediction).probabilities) as x (c, probability) where (p.prediction).probabilities is not null),
-        'version', p.version)
-    end
-    from pgscore_models._predict((asked).version, (asked).features) p
+declare
+  this constant pgscore_models._version := asked.version;
+  p constant pgscore_models._prediction := pgscore_models._predict(this, asked.features);
+  version constant jsonb := jsonb_build_object('version', pgscore_models._version_name(this.version_id));
+begin
+  return case
+    when coalesce(asked.features, 'null') = 'null' then null
+    when this.task in ('multi_target', 'multilabel', 'embedding')
+      then pgscore_models._values_json(this.task, this.class_labels, p.probabilities) || version
+    when this.task = 'regression' then jsonb_build_object('value', p.score) || version
+      || coalesce(pgscore_models._values_json(this.task, this.class_labels, p.probabilities), '{}')
+    else version || jsonb_build_object('label', p.label,
+      case this.score_unit
+        when 'margin' then 'margins' when 'distance' then 'distances' when 'share' then 'shares' when 'anomaly' then 'margins'
+        else 'probabilities' end,
+      (select jsonb_object_agg(c, x.probability) from unnest(this.class_labels, p.probabilities) as x (c, probability)
+        where p.probabilities is not null))
+  end;
+end
 $$;
 comment on function pgscore_models._predict_json(pgscore_models._call) is 'predict() of a row.';
 
@@ -205,23 +208,25 @@ language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  p record;
+  this constant pgscore_models._version := asked.version;
+  p constant pgscore_models._prediction := pgscore_models._predict(this, asked.features);
   model text;
 begin
-  select * into p from pgscore_models._predict(asked.version, asked.features);
-  if p.task = 'regression' then
-    model := pgscore_models._model_name((asked.version).version_id);
+  if coalesce(asked.features, 'null') = 'null' then
+    return null;
+  elsif this.task = 'regression' then
+    model := pgscore_models._model_name(this.version_id);
     raise exception 'model "%" is a regression: it has no labels', model using
       errcode = 'invalid_parameter_value', hint = format('score(%L, row) gives its value.', model);
-  elsif p.task = 'embedding' then
-    perform pgscore_models._refuse_vector(asked.version, 'no labels');
-  elsif p.task in ('multi_target', 'multilabel') then
-    model := pgscore_models._model_name((asked.version).version_id);
+  elsif this.task = 'embedding' then
+    perform pgscore_models._refuse_vector(this, 'no labels');
+  elsif this.task in ('multi_target', 'multilabel') then
+    model := pgscore_models._model_name(this.version_id);
     raise exception 'model "%" has % a row: classify() gives one label', model,
-      case p.task when 'multilabel' then 'several labels' else 'values and no label' end using
+      case this.task when 'multilabel' then 'several labels' else 'values and no label' end using
       errcode = 'invalid_parameter_value', hint = format('pgscore.predict(%L, row) gives all of them.', model);
   end if;
-  return (p.prediction).label;
+  return p.label;
 end
 $$;
 comment on function pgscore_models._classify(pgscore_models._call) is 'classify() of a row.';
@@ -231,13 +236,13 @@ language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  p record;
+  this constant pgscore_models._version := asked.version;
+  p constant pgscore_models._prediction := pgscore_models._predict(this, asked.features);
 begin
-  select * into p from pgscore_models._predict(asked.version, asked.features);
-  if p.task is not null then
-    perform pgscore_models._refuse_class(asked.version, class);
+  if coalesce(asked.features, 'null') <> 'null' then
+    perform pgscore_models._refuse_class(this, class);
   end if;
-  return (p.prediction).probabilities[array_position(p.class_labels, class)];
+  return p.probabilities[array_position(this.class_labels, class)];
 end
 $$;
 comment on function pgscore_models._score_class(pgscore_models._call, text) is 'score() with class => ... of a row.';
@@ -247,16 +252,16 @@ language plpgsql volatile parallel restricted cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  p record;
+  this constant pgscore_models._version := asked.version;
+  p constant pgscore_models._prediction := pgscore_models._predict(this, asked.features);
   model text;
 begin
-  select * into p from pgscore_models._predict(asked.version, asked.features);
-  if p.task <> 'embedding' then
-    model := pgscore_models._model_name((asked.version).version_id);
-    raise exception 'model "%" gives no vector: its task is %', model, p.task using
+  if this.task <> 'embedding' and coalesce(asked.features, 'null') <> 'null' then
+    model := pgscore_models._model_name(this.version_id);
+    raise exception 'model "%" gives no vector: its task is %', model, this.task using
       errcode = 'invalid_parameter_value', hint = format('pgscore.predict(%L, row) gives all that it says.', model);
   end if;
-  return (p.prediction).probabilities::real[];
+  return p.probabilities::real[];
 end
 $$;
 comment on function pgscore_models._embed(pgscore_models._call) is 'embed() of a row.';

@@ -34,8 +34,8 @@ $$;
 comment on function pgscore_models._write_rows(int, anyarray, text[], text) is
   'Rows as the service reads them: by the query that writes rows of their type, else as one JSON array.';
 
-create or replace function pgscore_data._written_numbers(version_id int, row_type regtype) returns text
-language sql stable
+create or replace function pgscore_models._rows_writer(version_id int, row_type regtype) returns text
+language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   select case when features.fit and keys.fit then format(
@@ -69,15 +69,15 @@ as $$
          and not a.attisdropped
       where m.model_id = v.model_id
    ) keys
-   where v.version_id = _written_numbers.version_id and t.typrelid <> 0
+   where v.version_id = _rows_writer.version_id and t.typrelid <> 0
 $$;
-comment on function pgscore_data._written_numbers(int, regtype) is
-  'The query that writes rows $1 of a type as the service reads rows of numbers: columns of what labels find them by and for what time '
-  'they are, which features are reals, and all features of row after row as array_send() gives them. In a third of the time that JSON '
-  'takes. NULL where the features of the version, or the columns of the type, are not all numbers.';
+comment on function pgscore_models._rows_writer(int, regtype) is
+  'The query by which score_rows() writes rows $1 of a type as the service reads rows of numbers: columns of what labels find them by and '
+  'for what time they are, which features are reals, and all features of row after row as array_send() gives them. In a third of the time '
+  'that JSON takes. NULL where the features of the version, or the columns of the type, are not all numbers.';
 
-create or replace function pgscore_data._written_columns(version_id int, row_type regtype) returns text
-language sql stable
+create or replace function pgscore_models._columns_writer(version_id int, row_type regtype) returns text
+language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
   -- char(n) as a text is without its padding. x.* is the row also where a column is called x.
@@ -94,28 +94,14 @@ as $$
     left join pgscore_data.call_log l on l.model_id = v.model_id
     join pg_attribute a on a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
       and (a.attname = any (features.columns) or a.attname = any (coalesce(l.key, m.key_columns) || l.event_time))
-   where v.version_id = _written_columns.version_id and t.typrelid <> 0 and features.fit
+   where v.version_id = _columns_writer.version_id and t.typrelid <> 0 and features.fit
   having count(*) > 0
 $$;
-comment on function pgscore_data._written_columns(int, regtype) is
-  'The query that writes rows $1 of a type as JSON: features, and columns of what labels find them by and for what time they are, but '
-  'nothing that the service would pass over. NULL where the rows are not of a type that has all features.';
-
-create or replace function pgscore_models._rows_writer(version_id int, row_type regtype) returns text
-language sql stable security definer parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ select pgscore_data._written_numbers($1, $2) $$;
-comment on function pgscore_models._rows_writer(int, regtype) is
-  'The query by which score_rows() writes rows of a type for the service; NULL where they go as JSON.';
-
-create or replace function pgscore_models._columns_writer(version_id int, row_type regtype) returns text
-language sql stable security definer parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ select pgscore_data._written_columns($1, $2) $$;
 comment on function pgscore_models._columns_writer(int, regtype) is
-  'The query by which score_rows() writes rows of a type as JSON; NULL where they go as they are.';
+  'The query by which score_rows() writes rows $1 of a type as JSON: features, and columns of what labels find them by and for what time '
+  'they are, but nothing that the service would pass over. NULL where the rows are not of a type that has all features.';
 
-create or replace function pgscore_models._written_alone(row_type regtype) returns boolean
+create or replace function pgscore_models._calls_no_user_code(row_type regtype) returns boolean
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -128,5 +114,5 @@ as $$
              left join pg_type e on e.oid = t.typelem
             where r.oid = row_type and (t.oid >= 16384 or t.typtype <> 'b' or e.typtype <> 'b'))
 $$;
-comment on function pgscore_models._written_alone(regtype) is
+comment on function pgscore_models._calls_no_user_code(regtype) is
   'Whether no function of a user can run while rows of a type are written as JSON.';

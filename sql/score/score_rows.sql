@@ -1,16 +1,10 @@
 -- score_rows(): many rows in few round trips, inside a transaction.
 
-create or replace function pgscore_models._feature_names(version_id int) returns text[]
-language sql stable security definer parallel safe
-set search_path = pg_catalog, pg_temp
-as $$ select e.features from pgscore_data.execution e where e.version_id = $1 $$;
-comment on function pgscore_models._feature_names(int) is 'The features of a version, in order.';
-
 create or replace function pgscore_models._columns_native(this pgscore_models._version, rows anyarray) returns pgscore_models._columns
 language sql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore_models._as_columns(array_agg(p.prediction order by x.n), this.class_labels)
+  select pgscore_models._as_columns(array_agg(p order by x.n), this.class_labels)
     -- In one list: of rows of a table, a name of unnest() would be that of a column.
     from (select unnest(rows) as r, generate_series(1, cardinality(rows)) as n) x
     cross join lateral pgscore_models._predict(this, pgscore_models._features(this.version_id, x.r)) p
@@ -137,7 +131,7 @@ declare
   -- In an experiment the champion.
   this constant pgscore_models._version := pgscore_models._version(case when route[1] < 0 then route[2:2] else route end);
   version_name text := pgscore_models._version_name(this.version_id);
-  names text[] := pgscore_models._feature_names(this.version_id);
+  names text[] := (select f.features from pgscore._feature_types f where f.version_id = this.version_id);
   send text := format('select pgscore_models._v%s_online_send($1)', this.version_id);
   native boolean := coalesce(current_setting('pgscore.execution', true), '') = 'native'
     and pgscore_models._execution('native', this.version_id, this.native, this.reason);
@@ -150,7 +144,7 @@ declare
   writer text := case when worth then coalesce(numbers, pgscore_models._columns_writer(this.version_id, element)) end;
   -- Else a function of the caller's may ask the service while rows are written, and take the answer that is awaited, or leave another in
   -- its place.
-  alone constant boolean := numbers is not null or worth and pgscore_models._written_alone(element);
+  alone constant boolean := numbers is not null or worth and pgscore_models._calls_no_user_code(element);
   -- Of a message. What the service reads at once holds up others; a row that is longer goes by itself, up to 8 MB.
   most_bytes constant int := 1000000;
   -- The service takes no more at a time. What the rows take here says about how many are as long as a message may be.

@@ -38,13 +38,13 @@ $$;
 comment on function pgscore_data._native_expression(int, jsonb) is
   'The SQL for the score of a row $1 by the compiled functions of a version that take its columns soonest.';
 
-create or replace function pgscore_data._online_kind() returns text
+create or replace function pgscore_data._online_attributes() returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 -- Before PostgreSQL 17 a query with workers may not begin a subtransaction, and the service is asked in one.
 as $$ select format('volatile parallel %s cost 100000',
                     case when current_setting('server_version_num')::int < 170000 then 'unsafe' else 'restricted' end) $$;
-comment on function pgscore_data._online_kind() is 'What PostgreSQL is told of a typed function that asks the service.';
+comment on function pgscore_data._online_attributes() is 'What PostgreSQL is told of a typed function that asks the service.';
 
 create or replace function pgscore_data._typed_result_type(task text) returns text
 language sql immutable
@@ -110,15 +110,14 @@ $$;
 comment on function pgscore_data._refuse_other_columns(name, regclass, text) is
   'Raises where an index goes by a typed function of a version that would take other columns than it did: it never changes.';
 
-create or replace function pgscore_data._not_to_be_kept(call text, result text) returns text
+create or replace function pgscore_data._unindexable(call text, result text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
--- PostgreSQL asks of an index and a stored column that nothing in it changes, once functions are inlined: without this it would take one
--- by the champion, and have it be of two versions after a promotion; of a row of constants alone it still does. What changes stands where
--- only a row without a score comes to: asked
--- of each row it would take a logistic model a fifteenth longer.
+-- PostgreSQL inlines functions before it checks that an index or a stored column is immutable. Without now() it would accept one by the
+-- champion, which would hold scores of two versions after a promotion. Only a row without a score gets to now(): evaluated for every
+-- row, it would cost a logistic model 7 %. A row of constants alone is accepted still.
 as $$ select format('coalesce(%s, case when pg_catalog.now() is null then null::%s end)', call, result) $$;
-comment on function pgscore_data._not_to_be_kept(text, text) is
+comment on function pgscore_data._unindexable(text, text) is
   'The SQL of a call that PostgreSQL takes into no index and no generated column.';
 
 create or replace function pgscore_data._refuse_kept(function regprocedure) returns void
@@ -149,7 +148,7 @@ declare
   result text := pgscore_data._typed_result_type(e.task);
   -- A version reads nothing and never changes: it may be indexed, generated and computed by workers. The cost, that of reading five
   -- pages, has other conditions tried first and makes workers worth while.
-  kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_kind() end;
+  kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_attributes() end;
   body text := case
     when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
     else format('case when ($1.%I) is null and pg_catalog.num_nulls($1) = 1 then null else %s end', columns -> 0 ->> 'name',
@@ -162,7 +161,7 @@ begin
                             join pg_attribute a on a.attrelid = relation and a.attname = c ->> 'name'
                            where pgscore_models._is_enum(a.atttypid)) then
     kind := 'stable parallel safe cost 2000';
-    body := pgscore_data._not_to_be_kept(body, result);
+    body := pgscore_data._unindexable(body, result);
     perform pgscore_data._refuse_kept(to_regprocedure(format('pgscore_models.%I(%s)', name, relation)));
   end if;
   perform pgscore_data._refuse_other_columns(name, relation, body);

@@ -44,19 +44,23 @@ $$;
 comment on function pgscore_data._forget_binding(int) is
   'Deletes a binding and its own two functions, not those of the model. One that is in use stays for _drop_leftovers().';
 
-create or replace function pgscore_data._drop_bound(this_model int, base text) returns void
+create or replace function pgscore_data._drop_bound(this_model int, base text, number int default null) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   this regprocedure;
 begin
-  for this in select f.function from pgscore_data._typed_functions(this_model, base) f where pgscore_data._may_name(f.function) loop
+  for this in
+    select f.function from pgscore_data._typed_functions(this_model, base) f
+     where f.name = coalesce(pgscore_data._version_function(base, number), f.name) and pgscore_data._may_name(f.function)
+  loop
     execute format('drop function %s', this);
   end loop;
 end
 $$;
-comment on function pgscore_data._drop_bound(int, text) is 'Drops the typed functions of a model.';
+comment on function pgscore_data._drop_bound(int, text, int) is
+  'Drops the typed functions of a model, or of one version; refused while an index, a view or a column uses one.';
 
 create or replace function pgscore_data._drop_unbound(relation regclass) returns void
 language plpgsql volatile
@@ -100,47 +104,31 @@ $$;
 comment on function pgscore_data._rename_bound(int, text, text) is
   'Renames the typed functions of a model: views, indexes and columns that use them go on.';
 
-create or replace function pgscore_data._drop_bound_version(this_model int, base text, number int) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  this regprocedure;
-begin
-  for this in
-    select f.function from pgscore_data._typed_functions(this_model, base) f
-     where f.name = pgscore_data._version_function(base, number) and pgscore_data._may_name(f.function)
-  loop
-    execute format('drop function %s', this);
-  end loop;
-  perform pgscore_data._renew_score(pgscore_data._bound_relation(x))
-    from (select y.* from pgscore_data.binding y where y.model_id = this_model order by pgscore_data._bound_relation(y)) x;
-end
-$$;
-comment on function pgscore_data._drop_bound_version(int, text, int) is
-  'Drops the typed functions of a version; refused while an index, a view or a column uses one.';
-
-create or replace function pgscore_data._is_being_indexed(b pgscore_data.binding) returns boolean
+create or replace function pgscore_data._renew_scores(this_model int) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  -- SHARE is what CREATE INDEX takes. What it keeps is not to be seen before it is committed.
-  select exists (
-    select from pg_locks l
-     where l.relation = pgscore_data._bound_relation(b)
-       and l.database = (select d.oid from pg_database d where d.datname = current_database())
-       and l.mode = 'ShareLock' and l.granted and l.pid is distinct from pg_backend_pid())
+  -- In one order for all models, or two would wait for each other.
+  select pgscore_data._renew_score(x.relation)
+    from (select r as relation from pgscore_data.binding b cross join lateral pgscore_data._bound_relation(b) r
+           where b.model_id = this_model order by r) x
 $$;
-comment on function pgscore_data._is_being_indexed(pgscore_data.binding) is
-  'Whether somebody else makes an index of a bound table, which may go by a function of the model.';
+comment on function pgscore_data._renew_scores(int) is 'Renews score() on rows of all tables to which a model is bound.';
 
 create or replace function pgscore_data._refuse_index_build(b pgscore_data.binding, base text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  bound constant regclass := pgscore_data._bound_relation(b);
 begin
-  if pgscore_data._is_being_indexed(b) then
-    raise exception 'an index of % is being made, which may go by a function of model "%"', pgscore_data._bound_relation(b), base using
+  -- SHARE is what CREATE INDEX takes. What it keeps is not to be seen before it is committed.
+  if exists (
+    select from pg_locks l join pg_database d on d.oid = l.database
+     where l.relation = bound and d.datname = current_database()
+       and l.mode = 'ShareLock' and l.granted and l.pid is distinct from pg_backend_pid())
+  then
+    raise exception 'an index of % is being made, which may go by a function of model "%"', bound, base using
       errcode = 'object_in_use', hint = 'Ask again when its transaction has ended.';
   end if;
 end

@@ -36,22 +36,3 @@ comment on function pgscore._request_of(regclass, int, name, name, text[], text,
 'A digest of all that a plan depends on, with the size of the source: what is asked for, and what the catalogue says of the source. NULL '
 'where the plan is to be made anew: of large tables, partitions, views and row-level security, and where the caller may read some columns '
 'only.';
-
-create or replace function pgscore._stands(handle_name name, view_schema name, view_name name) returns boolean
-language sql stable security invoker
-begin atomic
-  select pgscore._handle_is_sole(handle_name) and to_regclass(format('%I.%I', view_schema, view_name)) is not null
-     and to_regclass(format('%I.%I', view_schema, view_name || '_history')) is not null;
-end;
-comment on function pgscore._stands(name, name, name) is
-  'Whether what a known plan needs is still there: its read handle, and the two views of its target.';
-
-create or replace function pgscore_data._keep_plan(r pgscore._run_request) returns void
-language sql volatile
-set search_path = pg_catalog, pg_temp
-begin atomic
-  insert into pgscore_data.known_plan (owner, request, version_id, target_id, handle_id, plan)
-  select r.requested_by, r.request, r.version_id, r.target_id, r.handle_id, r.plan - 'pages' - 'rows' where r.request is not null;
-end;
-comment on function pgscore_data._keep_plan(pgscore._run_request) is
-  'Keeps the plan of a request that was checked, where it said what it depends on.';

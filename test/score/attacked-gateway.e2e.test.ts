@@ -218,7 +218,7 @@ test('a call of more than 1000 rows is refused with 54000, and its session goes 
     message: 'a call of 1001 rows is past the limit of 1000',
   });
   expect(await score(superuser)).toBe(21);
-  await superuser.query('select pgscore_data._leave_gateway()');
+  await superuser.query('select pgscore_data._disconnect_gateway()');
 });
 
 describe('who takes the port of the gateway', () => {

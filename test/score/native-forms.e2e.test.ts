@@ -250,11 +250,11 @@ test('two versions that become ready at once are both written into score()', asy
 });
 
 test('versions that were deployed before the forms get them by the next migrate', async () => {
-  const forms = `select p.oid::regprocedure::text as form, prosrc from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and (proname ~ '^_v[0-9]+_(row|record|json|real|quick|checked)$' or proname in ('_score', '_score_row', 'logistic_v1')) order by 1`;
+  const forms = `select p.oid::regprocedure::text as form, prosrc from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and (proname ~ '^_v[0-9]+_(row|json|real|quick|checked)$' or proname in ('_score', '_score_row', 'logistic_v1')) order by 1`;
   await alice.query(`select pgscore.bind('logistic', '"all real"')`);
   const before = (await superuser.query(forms)).rows;
   const drops = await superuser.query<{ line: string }>(
-    `select format('drop function %s', p.oid::regprocedure) as line from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and proname ~ '^_v[0-9]+_(row|record|real)$'
+    `select format('drop function %s', p.oid::regprocedure) as line from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and proname ~ '^_v[0-9]+_(row|real)$'
      union all select format('drop type pgscore_models.%I', typname) from pg_type where typnamespace = 'pgscore_models'::regnamespace and typname ~ '^_v[0-9]+_row$'`,
   );
   for (const { line } of drops.rows) await superuser.query(line);

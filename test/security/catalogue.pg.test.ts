@@ -103,7 +103,6 @@ describe('functions', () => {
       'pgscore_models._arm(integer[],jsonb)',
       'pgscore_models._arm_versions(integer)',
       'pgscore_models._columns_writer(integer,regtype)',
-      'pgscore_models._feature_names(integer)',
       'pgscore_models._model_name(integer)',
       'pgscore_models._refuse_binding(integer)',
       'pgscore_models._refuse_column(regtype,text,text)',

@@ -15,7 +15,7 @@ type Head = {
   readonly inputs: boolean;
   readonly id: string | null;
   readonly reply: ReplyKind;
-  /** `_asked_for()` sets it: nothing but the caller's word says that the role is hers. Such a call shares no run of a model that is not row-wise. */
+  /** `_request_in_name_of()` sets it: nothing but the caller's word says that the role is hers. Such a call shares no run of a model that is not row-wise. */
   readonly alone: boolean;
 };
 
