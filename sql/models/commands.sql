@@ -70,11 +70,11 @@ begin
     perform pgscore_data._drop_unless_used(f.function::text) from pgscore_data._typed_functions(this_model, old_name) f
       where pgscore_data._may_name(f.function);
   end if;
-  -- Of one that is bound no more, too: a table may use what is left.
+  -- Also those of a model that is no longer bound: a table may use what is left.
   if exists (select from pgscore_data.binding b where b.model_id = this_model)
     or exists (select from pgscore_data._typed_functions(this_model, old_name)) then
     perform pgscore_data._rename_bound(this_model, old_name, new_name);
-    -- Before others see it: what is written there goes by the names.
+    -- Before others see the new name, by which the functions of rows call these.
     perform pgscore_data._renew_scores(this_model);
   end if;
   perform pgscore_data._renew_bindings(this_model);

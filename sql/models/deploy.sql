@@ -11,7 +11,7 @@ alter view pgscore._deployment alter column requested_by set default current_use
 create or replace function pgscore_data._accept_deployment() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
--- Other plans would hold copies of the model.
+-- Custom plans would hold copies of the model.
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -52,7 +52,7 @@ begin
   values (new.requested_by, 'deploy', new.model, next_number, digest, coalesce(new.options, '{}'));
   perform pgscore_data._wake();
   new.version := new.model || '@' || next_number;
-  -- The row that is returned is copied several times.
+  -- The returned row is copied several times.
   new.bytes := null;
   return new;
 end

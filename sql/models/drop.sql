@@ -22,7 +22,7 @@ begin
          and (r.version_id = this_version
            or r.arms -> 'arms' @> jsonb_build_array(jsonb_build_object('version_id', this_version))) limit 1),
      'object_in_use', 'Wait for the run, or select pgscore.cancel_run(run).'),
-    -- These go with the transaction's end, which is too late to refuse it.
+    -- Their functions are dropped at the transaction's end, which is too late to refuse it.
     ((select string_agg(distinct pg_describe_object(d.classid, d.objid, 0), ', ')
         from pg_proc p join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.deptype = 'n'
        where p.pronamespace = 'pgscore_models'::regnamespace
@@ -40,7 +40,7 @@ begin
   perform pgscore_data._drop_bound(v.model_id, split_part(model_and_number, '@', 1), v.number), pgscore_data._renew_scores(v.model_id)
      from pgscore_data.version v where v.version_id = this_version;
   update pgscore_data.version v set state = 'dropped' where v.version_id = this_version;
-  -- By now no check adds pieces to it.
+  -- No check adds pieces to it any more.
   delete from pgscore_data.artifact a where a.version_id = this_version;
 end
 $$;

@@ -175,7 +175,7 @@ begin
   begin
     perform pgscore_data._renew_bindings(new.model_id);
   exception when others then
-    -- The first champion of a model that was bound, dropped and deployed anew need not fit the table any more.
+    -- The first champion of a model that was bound, dropped and deployed again need not fit the table.
     raise warning 'the typed functions of version % were not made: %', new.version_id, sqlerrm;
     perform pgscore_data._renew_grants(new.model_id);
   end;
@@ -211,7 +211,7 @@ comment on function pgscore_data._version_dropped() is
 do $$
 begin
   if not exists (select from pg_trigger t where t.tgrelid = 'pgscore_data.version'::regclass and t.tgname = 'dropped') then
-    -- When the transaction ends: nobody else can write score() before that.
+    -- At the end of the transaction, as nobody else can write score() until then.
     create constraint trigger dropped after update of state on pgscore_data.version deferrable initially deferred
     for each row when (new.state = 'dropped') execute function pgscore_data._version_dropped();
   end if;

@@ -9,7 +9,7 @@ declare
   predictions pgscore_models._prediction[] := '{}';
   r record;
 begin
-  -- An error undoes it.
+  -- An error undoes the setting.
   perform set_config('pgscore.execution', 'native', true);
   for r in select x.e -> 'row' as features, x.n from jsonb_array_elements(golden) with ordinality as x (e, n) order by x.n loop
     predictions := predictions || pgscore_models._predict(this, r.features);
@@ -29,7 +29,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   names constant text[] := (select e.features from pgscore_data.execution e where e.version_id = this_version);
-  -- Without "log": they are no predictions to be counted.
+  -- Without "log", as these predictions are not to be counted.
   request text := format('score {"version":%s,"reply":"rows","role":%s%s}', this_version, to_json(asked_by::text),
     pgscore_data._settings(coalesce(current_setting('pgscore.deadline', true), ''),
                            coalesce(current_setting('pgscore.request_id', true), ''))) || E'\n'

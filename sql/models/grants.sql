@@ -10,7 +10,7 @@ create or replace function pgscore_data._typed_functions(this_model int, base te
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- churn_v2 can be a version of churn and the champion of a model of that name: whichever is bound to the table whose row it takes.
+  -- churn_v2 can be a version of churn, or the champion of a model of that name: of the model that is bound to the table.
   select p.oid::regprocedure, p.proname
     from pg_proc p
    where p.pronamespace = 'pgscore_models'::regnamespace and p.prokind = 'f' and not starts_with(base, '_')
@@ -85,7 +85,7 @@ begin
       end if;
       execute format('grant execute on function %s to %s', this, array_to_string(wanted, ', '));
     exception when lock_not_available then
-      -- Whoever is dropping her table holds up nobody: a typed function does nothing without those that it calls.
+      -- Whoever is dropping a table stops nobody: its typed function is of no use without those that it calls.
       if (select starts_with(p.proname, '_') from pg_proc p where p.oid = this) then
         raise;
       end if;
@@ -107,7 +107,7 @@ begin
   end if;
   if granted then
     insert into pgscore_data.model_grant (model_id, grantee, granted_by) values (this_model, role, actor) on conflict do nothing;
-    -- An analyst is granted a model to read its accuracy.
+    -- An analyst reads the accuracy of a model.
     if not pg_has_role(role, 'pgscore_user', 'usage') and not pg_has_role(role, 'pgscore_analyst', 'usage') then
       raise warning 'role "%" can call no model yet: it is not a member of pgscore_user', role
         using hint = format('grant pgscore_user to %I;', role);

@@ -80,11 +80,11 @@ select b.prediction_id, m.name as model, v.number as version, b.requested_by, b.
        case v.signature ->> 'task' when 'quantiles' then 'regression' else v.signature ->> 'task' end as task,
        pgscore._output_names(v.signature) as names, v.signature ? 'valueNames' as is_several,
        coalesce(to_jsonb(b.reals), to_jsonb(b.features)) as given,
-       -- Read from where long values are stored, once; the parts of one that is stored there would each read all of it.
+       -- Fetched (detoasted) once; each access to a part of a stored value would fetch all of it.
        b.inputs || '[]' as inputs,
        case when b.probabilities is not null and v.signature #> '{outputs,margins}' is null
          then b.probabilities || '{}'::double precision[] end as probabilities, b.durations,
-       -- Texts of an array are counted off from its first, each time that one is looked for.
+       -- In an array of texts, each access walks from the first.
        to_jsonb(b.keys) as keys, b.event_times, b.error, b.is_shadow
   from pgscore_data.online_block b join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
  where (b.requested_by = current_user and not b.is_shadow) or pg_has_role(current_user, 'pgscore_deployer', 'usage');
@@ -92,7 +92,7 @@ comment on view pgscore_data.shown_block is
   'Blocks of predictions that the current role may see. A barrier, so that what is given here is computed once for a block and not for '
   'each of its predictions, and only where it is asked for.';
 
--- A call that failed has no predictions, and is a row all the same.
+-- A call that failed has no predictions, but is a row.
 create or replace view pgscore.online_predictions with (security_barrier) as
 select b.prediction_id + coalesce(x.n, 1) - 1 as prediction_id, b.model, b.version, b.requested_by, b.request_id, b.asked_at,
        coalesce(x.duration, b.duration_ms) as duration_ms,

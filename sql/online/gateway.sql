@@ -5,8 +5,8 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- What could not connect said why. That a connection was lost before is known at once. What a gateway was about for longer may be what
-  -- ended it.
+  -- Where none could be made (08001), the error says why. That a connection was lost before is known at once; a call that was at work for
+  -- longer may be what ended the gateway.
   if state <> '08001' and clock_timestamp() > asked_at + interval '1 second' then
     raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
       hint = 'The log of the service says why it went. The call is not sent again by itself, as it may be the reason: a model that takes '
@@ -22,7 +22,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- What is sent is JSON or numbers, and one request at a time: a service of the same release reads it.
+  -- A service of the same release reads every request.
   if state in ('22P02', '0A000') then
     raise exception 'the service is of another release than the functions in the database'
       using errcode = 'object_not_in_prerequisite_state', detail = format('It says: %s.', reason),
@@ -37,7 +37,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- As it is sent: a character of another encoding takes up to four bytes there.
+  -- As it is sent, in UTF-8: a character of another encoding takes up to four bytes.
   megabytes constant numeric := case when octet_length(request) > 2000000 then octet_length(convert_to(request, 'UTF8')) / 1e6 end;
 begin
   if megabytes > 8 then
@@ -60,7 +60,7 @@ declare
 begin
   answer := array(select (r.score, r.label, translate(r.probabilities, '[]"', '{}')::double precision[])::pgscore_models._prediction
     from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text));
-  -- To learn that all was read makes the connection ready; to ask for a next result that there is not costs as much as to take one.
+  -- dblink_is_busy() makes the connection ready. To ask for a next result that is not there costs as much as to take one.
   if pgscore_dblink.dblink_is_busy('pgscore') = 1 then
     perform from pgscore_dblink.dblink_get_result('pgscore') as r (score double precision, label text, probabilities text);
   end if;
@@ -96,8 +96,7 @@ begin
       asked := true;
       return pgscore_data._take_answer();
     exception
-      -- The first call of a session, a service that was restarted, or none: once more on a new connection. Without dblink,
-      -- connecting says so.
+      -- The first call of a session, or the service was restarted: once more on a new connection. If dblink is missing, connecting says so.
       when connection_exception or admin_shutdown or idle_session_timeout or undefined_function or invalid_schema_name then
         perform pgscore_data._disconnect_gateway();
         perform pgscore_data._refuse_lost(sqlstate, sqlerrm, case attempt when 1 then began else '-infinity' end);
@@ -105,7 +104,7 @@ begin
           raise;
         end if;
       when query_canceled then
-        -- The answer may still come, and would be taken for the next one's.
+        -- The answer may still come, and would be taken for that of the next request.
         perform pgscore_data._disconnect_gateway();
         raise;
       when others then
@@ -138,7 +137,7 @@ begin
   -- The roles of the session and of SET ROLE are known. That PostgreSQL acts as an owner, in a function, a refresh or a cascade of a
   -- foreign key, cannot be proven. But it never acts as a role that owns none of these.
   if not exists (
-    -- Materialized: else the planner looks at what every role owns, for 40 ms.
+    -- Materialized, or the planner would look at what every role owns, for 40 ms.
     with owned as materialized (
       select d.classid, d.objid from pg_shdepend d
        where d.refclassid = 'pg_authid'::regclass and d.refobjid = to_regrole(quote_ident(asked_by)) and d.deptype = 'o'
@@ -172,16 +171,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform pgscore_data._check_length(request);
-  -- Until the answer is taken, a caller's own functions may run, which could put another connection there.
+  -- Until the answer is taken, functions of the caller may run, and could replace the connection.
   if pgscore_data._signs_requests() then
     return;
   end if;
-  -- 0 where an answer was left behind: it would be taken for this one's.
+  -- 0: an earlier answer was left behind, and would be taken for this request's.
   if pgscore_dblink.dblink_send_query('pgscore', request) = 0 then
     perform pgscore_data._disconnect_gateway();
   end if;
 exception
-  -- What could not be sent has no answer, and is asked for then.
+  -- _receive() will find no answer, and the request is sent again.
   when connection_exception or undefined_function then
     null;
 end

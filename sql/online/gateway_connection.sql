@@ -1,6 +1,6 @@
 -- How a session comes to its connection to a gateway, and what it is told where there is none.
 
--- Inlined: what is called with a password has a plan of its own, of which the password is a constant.
+-- Inlined: in a function with a plan of its own, the password would be a constant of that plan.
 create or replace function pgscore_data._quoted(value text) returns text
 language sql immutable
 return '''' || replace(replace(value, E'\\', E'\\\\'), '''', E'\\''') || '''';
@@ -41,7 +41,7 @@ as $$
   select w.worker_id, w.heartbeat_at < max(w.heartbeat_at) over () - interval '30 seconds', w.heartbeat_at
     from pgscore_data.worker w
    where w.state = 'running'
-     -- A standby may lag behind by any time. A transaction that sees no changes sees no heartbeat that is younger than itself.
+     -- A standby may lag by any time. A transaction that sees no changes sees no heartbeat younger than itself.
      and (pg_is_in_recovery() or w.heartbeat_at > case when pgscore_data._sees_no_changes() then transaction_timestamp()
                                                     else clock_timestamp() end - interval '30 seconds')
 $$;
@@ -55,7 +55,7 @@ as $$
 declare
   gateway record;
   signs constant boolean := pgscore_data._signs_requests();
-  -- Who took the port of a service that died could ask for the password itself, and be told it. Before PostgreSQL 16 it can't be said.
+  -- Whoever took the port of a dead service could ask for the password itself. Only from PostgreSQL 16 on can that be refused.
   proof constant text := case when current_setting('server_version_num')::int >= 160000 then 'require_auth=scram-sha-256' end;
 begin
   connected := false;
@@ -63,7 +63,7 @@ begin
     select g.worker_id, a.address
       from (select x.*, s.is_late, case when s.is_late then s.heartbeat_at end as heard, random() as turn
               from pgscore_data.gateway x join pgscore_data._running_services() s using (worker_id)) g
-     -- Where its machine is another, there is no such socket, and what somebody else may have put there is not its owner's.
+     -- On another machine there is no such socket, or it has another owner.
      cross join lateral (values
        (1, case when g.socket_folder is not null then format('host=%s port=%s requirepeer=%s sslmode=disable',
                                                              pgscore_data._quoted(g.socket_folder), g.port,
@@ -98,7 +98,7 @@ comment on function pgscore_data._try_gateways() is
 create or replace function pgscore_data._is_full(problem text) returns boolean
 language sql immutable
 set search_path = pg_catalog, pg_temp
--- By its text, as dblink passes no SQLSTATE on.
+-- By its text, as dblink passes on no SQLSTATE.
 as $$ select problem like '%too many connections to the gateway%' $$;
 comment on function pgscore_data._is_full(text) is 'Whether a gateway could not be connected to as it has no room for another connection.';
 
@@ -148,7 +148,7 @@ begin
       return;
     end if;
     exit when clock_timestamp() >= until
-      -- To try again and again would take what room it has.
+      -- Further tries would take the room that it has.
       or pgscore_data._is_full(tried.problem)
       or tried.problem is null and pgscore_data._sees_no_changes()
       or not exists (select from pgscore_data._running_services());

@@ -1,5 +1,5 @@
 -- score() by way of the service on its shortest path: one exchange over the session's connection, whose answer is one number.
--- What goes wrong on it, and what has to be said of it, is left to the general way of online/gateway.sql.
+-- Everything else, errors included, is left to the general way of online/gateway.sql.
 
 create or replace function pgscore_data._exec_heeds_cancel() returns boolean
 language sql stable
@@ -59,7 +59,7 @@ begin
   began constant timestamptz := clock_timestamp();
 begin
   begin
-    -- The last raises where there is no connection of that name; dblink_exec() would take it for that of a foreign server, which
+    -- dblink_error_message() raises where there is no such connection. dblink_exec() would look for a foreign server of that name, which
     -- anybody may make.
     if (asked_by is not distinct from session_user or asked_by is not distinct from current_setting('role'))
       and pgscore_dblink.dblink_error_message('pgscore') is not null then
@@ -111,7 +111,7 @@ declare
                   cross join unnest(e.features) with ordinality as x (f, n) where e.version_id = this_version);
   base text := format('_v%s_online', this_version);
 begin
-  -- So that what log_calls() changes meanwhile is seen, by it or here.
+  -- Locked, so that a change by log_calls() meanwhile is seen, there or here.
   perform from pgscore_data.model m join pgscore_data.version v using (model_id) where v.version_id = this_version for no key update of m;
   perform pgscore_data._create_asking(base, 'f jsonb', 'pgscore_models._prediction', this_version, 'rows',
     format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := f operator(pg_catalog.||) '

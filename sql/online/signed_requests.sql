@@ -1,6 +1,6 @@
--- Where dblink stands in a schema that others use too, a caller could use the connection of her session to the service, or put
--- another in its place. There the service first proves, to a number that was never used before, that it is at the other end;
--- then the request is signed for what it answered. Both are worth nothing in another session, and nothing twice.
+-- Where dblink is in a schema that others use too, a caller could use her session's connection to the service, or replace it. There the
+-- service first signs a new number (nonce), which proves that it is at the other end. Then the request is signed together with the number
+-- that it answered (challenge). Neither signature is worth anything in another session, or a second time.
 
 create or replace function pgscore_data._signs_requests() returns boolean
 language sql stable
@@ -20,7 +20,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- In variables, the keys would be constants of a plan, which debug_print_plan shows the caller.
+  -- Keys in variables would be constants of a plan, which debug_print_plan shows the caller.
   return (select sha256(k.outer_key || sha256(k.inner_key || convert_to(message, 'UTF8'))) from pgscore_data.signing_keys k);
 end
 $$;
@@ -74,8 +74,8 @@ begin
     raise exception 'role "%" may not call dblink in schema "%"', current_user, open_schema using errcode = 'insufficient_privilege',
       hint = format('grant execute on all functions in schema %I to %I;', open_schema, current_user);
   end if;
-  -- Bodies that PostgreSQL has parsed: when dblink goes they go with it, and never take what somebody else gave its name.
-  -- varchar, as dblink has text there, which PostgreSQL prefers: so its extension can be moved here beside these.
+  -- Parsed bodies (BEGIN ATOMIC) depend on dblink: they are dropped with it, and never call another function of its name.
+  -- They take varchar where dblink has text, which PostgreSQL prefers: so the extension can be moved here beside them.
   foreach forwarder in array array[
     'dblink_connect(name varchar, connection text) returns text language sql volatile begin atomic select %1$I.dblink_connect($1::text, '
     '$2); end',

@@ -48,7 +48,7 @@ begin
     perform pgscore_data._await_counted(t);
     return new;
   end if;
-  -- Locked before the look for a run, so that none can be submitted after it.
+  -- Locked first, so that no run is submitted after the look for one.
   perform from pgscore_data.target x where x.target_id = t.target_id for update;
   if exists (
     select from pgscore_data.run r
@@ -57,7 +57,7 @@ begin
     raise exception 'target %.% is in use by a run that has not ended, or is not counted', t.view_schema, t.view_name using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;
-  -- A type of hers that she dropped with CASCADE took the key and these views along.
+  -- A type that its owner dropped with CASCADE took the key and these views along.
   execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || t.target_id || '_latest', 'target_'
                  || t.target_id || '_history');
   execute format('drop table pgscore_predictions.%I', 'target_' || t.target_id);

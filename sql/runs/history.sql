@@ -1,5 +1,5 @@
--- How long <target>_history shows predictions. Those of large runs are partitions, of which every query opens each: past the newest 40
--- they are dropped, or folded into generation 0 where the owner wants to keep them.
+-- How long <target>_history shows predictions. Each large run is a partition, and every query opens all of them. So past the newest 40 they
+-- are dropped, or folded into generation 0 where the owner wants to keep them.
 
 create or replace function pgscore._own_target(target text, target_schema name, out target_id int, out view_schema name, out view_name name)
 language plpgsql stable security invoker
@@ -24,7 +24,7 @@ create or replace function pgscore._is_duration(duration interval) returns boole
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Each part for itself: '10000 years -3600000 days' equals no time at all, but no date goes back by it.
+  -- Each part by itself: '10000 years -3600000 days' equals no time at all, but no date minus it is in range.
   select extract(year from $1) between 0 and 100 and extract(day from $1) between 0 and 36525 and extract(hour from $1) between 0 and 876600
      and least(extract(month from $1), extract(minute from $1), extract(second from $1)) >= 0
 $$;
@@ -92,7 +92,7 @@ begin
   if not found then
     return false;
   end if;
-  -- Whoever forgets an entity waits, and then finds it in generation 0.
+  -- A session that forgets an entity waits, and then finds it in generation 0.
   execute format('lock table only pgscore_predictions.%I in share mode', base || '_g' || this_generation);
   select string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
     from pg_attribute a
@@ -118,7 +118,7 @@ declare
   n bigint;
   pruned bigint := 0;
 begin
-  -- In any order, so that each has its turn.
+  -- In random order, so that each has its turn.
   for t in select x.target_id, format('target_%s_g0', x.target_id) as storage,
                   clock_timestamp() - coalesce(x.keep_history, interval '400 days') as until
     from pgscore_data.target x order by random() limit most_targets

@@ -143,7 +143,7 @@ begin
   if new.accepted then
     insert into pgscore_data.cancellation (run_id, requested_by)
     select new.run_id, new.requested_by where not exists (select from pgscore_data.cancellation c where c.run_id = new.run_id);
-    -- One that is locked is being claimed just now, or cancelled by another: the service ends it.
+    -- If it is locked, it is being claimed or cancelled just now, and the service ends it.
     update pgscore_data.run r set state = 'cancelled', finished_at = clock_timestamp()
      where r.run_id = (select x.run_id from pgscore_data.run x
                         where x.run_id = new.run_id and x.state = 'queued' for no key update skip locked);
@@ -200,7 +200,7 @@ create or replace procedure pgscore.wait_for_run(run bigint, timeout interval de
 language plpgsql security invoker
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
--- A plan made while few runs were known would read all of them, each time.
+-- A plan that was made while there were few runs would read all of them each time.
 set seq_page_cost = 1000
 set jit = off
 as $$

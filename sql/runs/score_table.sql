@@ -13,7 +13,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- What only the arms of an experiment read is checked by _arms_fit().
+  -- _arms_fit() checks what only the arms of an experiment read.
   columns jsonb := jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role != "split" && !exists (@.of_arm))');
   features jsonb := signature -> 'features';
   keys int := jsonb_array_length(t.key_columns);
@@ -176,7 +176,7 @@ create or replace function pgscore._submit_run(
 ) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
--- The statements below this are look-ups by key: to plan them anew for each value took a fifth of the call.
+-- Its statements look up by key: to plan them anew for each value took a fifth of the call.
 set plan_cache_mode = force_generic_plan
 as $$
 declare

@@ -13,7 +13,7 @@ begin
                  base);
   execute format('alter table pgscore_predictions.%I replica identity full, alter generation set default %s, alter run_id set default %s',
     base || '_g' || t.next_generation, t.next_generation, coalesce(this_run::text, 'null'));
-  -- Attached empty and committed before a row goes in: attaching a full one would show a reader half a run.
+  -- Attached while empty, as attaching a full one would show readers half a run.
   execute format('alter table pgscore_predictions.%I attach partition pgscore_predictions.%I for values in (%s)', base, base || '_g'
                  || t.next_generation, t.next_generation);
   execute format('grant select, insert, update, delete on pgscore_predictions.%I to pgscore_service', base || '_g' || t.next_generation);
@@ -69,7 +69,7 @@ begin
     or this_generation = 0 then
     return false;
   end if;
-  -- While a lock is waited for, every new reader of the target waits behind it: wait only for what could not be had for an hour.
+  -- While it waits for a lock, every new reader of the target waits behind it. So it waits only after an hour of failed tries.
   if to_regclass(format('pgscore_predictions.%I', partition)) is not null
     and exists (select from pgscore_data.generation g
                  where g.target_id = this_target and g.generation = this_generation

@@ -280,7 +280,7 @@ begin
   else
     id := known.target_id;
   end if;
-  -- What stands in place of a view of a target that she has is her doing; of a new one it is a mistake, and is said.
+  -- Whatever stands in place of a view of an existing target is its owner's doing. In place of a new one it is a mistake, and refused.
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target)) is null then
     perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id),
                                       case when is_replay then 'Empty, as it holds replays: the view of that name and _history has them.'

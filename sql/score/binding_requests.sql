@@ -119,11 +119,11 @@ begin
 exception when insufficient_privilege or dependent_objects_still_exist or object_in_use or lock_not_available then
   if owned then
     get stacked diagnostics details = pg_exception_detail, remedy = pg_exception_hint;
-    -- PostgreSQL's own is about a command that is not hers.
+    -- PostgreSQL's own hint is about DROP ... CASCADE, which the caller did not write.
     raise exception '%', sqlerrm
       using errcode = sqlstate, detail = details, hint = case when remedy like '%CASCADE%' then 'Drop these first.' else remedy end;
   end if;
-  -- A deployer is not to be held up by what others make of their tables, nor may she break it.
+  -- What others build on their tables neither stops a deployer nor is broken by her.
   update pgscore_data.binding b set released = true where b.binding_id = this.binding_id;
   raise warning '% stays bound to model "%", but holds up no promotion any more: %', relation, base, sqlerrm using
     hint = 'select * from pgscore.bindings; lists what is bound.';

@@ -47,7 +47,7 @@ begin
   elsif was <> result then
     result := was;
   end if;
-  -- STABLE: a promotion replaces it, and it then calls another version. Of _fits_<id> nothing is left in a plan.
+  -- STABLE, as a promotion replaces it. _fits_<id>() is inlined away.
   perform pgscore_data._create_function(base, relation::text, result, 'sql',
                                         case when problem is not null or champion.native then 'stable parallel safe cost 2000'
                                           else pgscore_data._online_attributes() end,
@@ -65,7 +65,7 @@ comment on function pgscore_data._bind_champion(pgscore_data.binding, text, regc
 create or replace function pgscore_data._renew_binding(b pgscore_data.binding) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- To check a body would open the table, and wait for whoever has locked it. Who is dropping it has its functions locked.
+-- To check a body would open the table, and wait for its locks. Whoever drops the table has its functions locked.
 set check_function_bodies = off
 set lock_timeout = '500ms'
 as $$
@@ -86,12 +86,12 @@ begin
       when insufficient_privilege or undefined_object or undefined_column or invalid_function_definition
         or dependent_objects_still_exist then
         problem := coalesce(problem, sqlerrm);
-      -- Of a function that was dropped meanwhile, PostgreSQL says that it is an error of its own.
+      -- PostgreSQL raises internal_error where a function was dropped meanwhile.
       when lock_not_available or internal_error then
         problem := coalesce(problem, 'another transaction was changing it or its functions');
     end;
   end if;
-  -- It takes no row: it can be replaced where pgscore may no longer name the table's type.
+  -- It takes no row, so it can be replaced even where pgscore may no longer use the table's type.
   perform pgscore_data._create_function(('_fits_' || b.binding_id)::name, '', 'boolean', 'sql', 'stable parallel safe',
     format('select %L::boolean', problem is null), 'Whether a table fits the champion of a model that is bound to it.');
   update pgscore_data.binding x set set_aside = problem where x.binding_id = b.binding_id and x.set_aside is distinct from problem;
@@ -110,7 +110,7 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '500ms'
 as $$
 begin
-  -- Changed, so that a transaction with a snapshot from before fails, which would not see all that is bound.
+  -- An update, so that a transaction with an older snapshot fails: it would not see all that is bound.
   insert into pgscore_data.bound_relation as b (relation)
     values (_lock_bound.relation) on conflict on constraint bound_relation_pkey do update set relation = excluded.relation;
 exception
@@ -142,7 +142,7 @@ begin
     return;
   end if;
   function := format('pgscore_models._score(text, %s, name)', relation);
-  -- The champion by its function, which each promotion replaces; other aliases are looked up, as this may not be renewed with them.
+  -- The champion has a function, which each promotion replaces. Other aliases are looked up, as this may not be renewed with them.
   select string_agg(format('when %s then %s', x.condition, x.call), ' ' order by v.version_id, x.condition) into branches
     from pgscore_data.binding b
     join pgscore_data.model m using (model_id)

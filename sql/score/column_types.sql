@@ -1,6 +1,6 @@
--- What a typed function takes of a column: each of these is there for the types that the feature may have, and is inlined to the
--- column or its cast. A column that was given another type since comes to the one for anyelement, which raises: a cast would round it,
--- or read a text. Which one it is PostgreSQL decides when it plans a query, in 3 µs a column; bodies that are parsed ahead (RETURN) took 5.
+-- What a typed function takes of a column. Each of these exists for the types that the feature may have, and is inlined to the column or
+-- its cast. A column that was given another type since gets the one for anyelement, which raises: a cast would round it, or read a text.
+-- PostgreSQL chooses when it plans a query, in 3 µs a column; bodies that are parsed ahead (RETURN) took 5.
 -- The second argument is the binding and the column.
 
 create or replace function pgscore_models._refuse_column(type regtype, place text, wanted text) returns void
@@ -29,7 +29,7 @@ as $$ select exists (select from pg_type t where t.oid = pgscore._base_type(type
 comment on function pgscore_models._is_enum(regtype) is
   'Whether a type is an enum, or a domain over one, which no function for enums takes.';
 
--- varchar, which the calls give, decides for one of these before that for anyelement: an enum fits both.
+-- Calls pass varchar, which prefers one of these to that for anyelement: an enum fits both.
 do $$
 declare
   f record;

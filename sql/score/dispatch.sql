@@ -65,8 +65,8 @@ create or replace function pgscore_data._score_call(this_version int, native boo
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Few expressions, and few functions in each: PL/pgSQL prepares each anew in every transaction. Who asks for fewer digits of numbers is
-  -- answered the general way.
+  -- PL/pgSQL prepares each expression anew in every transaction, so they are few, with few functions. Sessions with fewer digits of numbers
+  -- go the general way.
   with mine (is_mine, mode) as (
     select format($mine$version_id operator(pg_catalog.=) %1$s
       and pg_catalog.has_function_privilege('pgscore_models._v%1$s_online(pg_catalog.jsonb, pg_catalog.name)'::pg_catalog.regprocedure,
@@ -96,7 +96,7 @@ create or replace function pgscore_data._score_calls(versions int[], natives int
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- A hundred versions are seven comparisons. A version is taken out of these functions before its own are dropped.
+  -- A hundred versions take seven comparisons. A version leaves these functions before its own are dropped.
   select case cardinality(versions)
     when 0 then ''
     when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), form, formable, sendable, sent)
@@ -115,13 +115,13 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- For the row type of a session and a version it is settled once, unless the table is changed meanwhile.
+  -- Found once for a row type and a version in a session, unless the table is altered.
   is_row constant text := 'pg_catalog.num_nulls(features) operator(pg_catalog.=) 0 and (shape '
                           'operator(pg_catalog.=) pgscore_models._taken_shape(%1$s, case when false then features end) or '
                           'pgscore_models._takes_row(%1$s, features, pgscore_models._relation(case when false then features end)))';
 begin
-  -- Not STRICT: a call with a NULL that is constant would be NULL before it is known whether there is such a model.
-  -- Under the caller's search_path: to change it and back costs each call more than the rest of this.
+  -- Not STRICT: with a row that is a constant NULL, an unknown model would not be refused.
+  -- Under the caller's search_path: to switch it costs each call more than the rest of this.
   execute format('create or replace function pgscore_models._score_json(route int[], features jsonb) returns double '
                  'precision language plpgsql volatile parallel restricted cost 10000 as %L',
     format(E'declare\n  version_id constant int := route[1];\nbegin\n  if features is null or features '
@@ -131,8 +131,7 @@ begin
            '  return pgscore_models._score_any(route, features);\nend',
       pgscore_data._score_calls(versions, natives, 'json(features)', 'true',
                                 '{pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object''}', '{features::pg_catalog.text}')));
-  -- Every name is qualified, as those in _score_call() are: to change two settings and back took a thirtieth of the database's time of a
-  -- call.
+  -- Every name is qualified, as those in _score_call() are: to switch two settings took 3 % of the database's time of a call.
   execute format('create or replace function pgscore_models._score_row(route int[], features anyelement, shape bigint, '
                  'relation regclass) returns double precision
     language plpgsql volatile parallel restricted cost 10000 as %L',
@@ -153,9 +152,9 @@ create or replace function pgscore_data._renew_score_calls() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Of two that replace a function at once, one fails.
+  -- Of two sessions that replace a function at once, one fails.
   select from pgscore_data.turn t where t.work = 'calls' for update;
-  -- Each costs the first call of a session some microseconds.
+  -- Each version costs the first call of a session some microseconds.
   select pgscore_data._write_score_calls(coalesce(array_agg(x.version_id order by x.version_id), '{}'),
                                          array_agg(x.version_id) filter (where x.native))
     from (select e.version_id, e.native from pgscore_data.execution e where pgscore_data._has_score(e)

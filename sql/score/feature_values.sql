@@ -1,7 +1,7 @@
 -- What compiled functions read out of jsonb, and what they refuse of a feature.
 
 create or replace function pgscore_models._null_feature(feature text, takes_nan boolean default true) returns double precision
--- No cost: where it is called nothing else is, and a planner that reckons with it compiles queries (jit) that are over sooner.
+-- Cost 1: with more, the planner would compile (JIT) queries that take less time than that.
 language plpgsql immutable parallel safe cost 1
 set search_path = pg_catalog, pg_temp
 as $$
@@ -46,13 +46,13 @@ create or replace function pgscore_models._number_remedy(feature text, value tex
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Of the type of the column only what it is as JSON is left; each of these casts takes a text too.
+  -- Only the JSON of the value is known here, not the type of its column. Each of these casts takes a text, too.
   select 'A text is never taken for a number: give ' || case
     when value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' then
       format('the part that the model was trained on, as in extract(month from %I::timestamp).', feature)
     when value ~ '^[0-9]{2}:[0-9]{2}:[0-9.]+$' or value ~ '^-?[0-9]+ (year|mon|day)' then
       format('seconds, as in extract(epoch from %I::interval).', feature)
-    -- From whichever type it is: not all have a cast to a number.
+    -- By way of text, as not every type has a cast to a number.
     when value ~ '^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$' then format('%I::text::double precision.', feature)
     when value ~ '^-?[^-+.0-9A-Za-z\s]{1,3}[0-9.,]+$' then format('%I::money::numeric.', feature)
     else 'the number that the model was trained on, computed of it.'

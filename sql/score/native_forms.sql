@@ -47,7 +47,7 @@ declare
   type_name name := '_v' || this_version || '_row';
   attributes text;
 begin
-  -- A longer name would be cut, and so be the key of another value; a path of a thousand steps nests as deep.
+  -- A longer name would be cut, and so be another key. A jsonpath of a thousand steps nests as deep.
   if (select count(*) not between 1 and 500 or max(octet_length(f ->> 'name')) > 63 from jsonb_array_elements(features) f
        where pgscore_data._is_number(f)) then
     return null;
@@ -71,7 +71,7 @@ create or replace function pgscore_data._plain_path(features jsonb) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Unequal to a number that is no double: true of numbers and null, unknown of all else and of what is missing.
+  -- 1e400 is no double: != is true for every number and null, and unknown for all else and for a missing key.
   select 'strict ' || string_agg(format(case when pgscore_data._is_number(f) then '$.%s != 1e400' else 'exists($.%s)' end,
                                         to_json(f ->> 'name')), ' && ' order by n)
     from jsonb_array_elements(features) with ordinality as x (f, n)
@@ -109,7 +109,7 @@ create or replace function pgscore_data._json_call(compiled name, features jsonb
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- In variables: an expression in the place of an argument would be computed wherever the function uses it.
+  -- Variables, as an expression in place of an argument would be computed wherever the function uses it.
   select coalesce(E'  declare\n' || string_agg(format(E'    f%s %s := %s;\n', n, type, value), '' order by n) filter (where not bare), '')
       || format(E'  begin\n    return pgscore_models.%I(%s);\n  end;\n', compiled,
                 string_agg(case when bare then value else 'f' || n end, ', ' order by n))
@@ -142,7 +142,7 @@ begin
           and (f ->> 'width')::int = 1
           and pgscore._base_type(a.atttypid) = any (case
             when f ->> 'type' = 'float32' then '{real,double precision,numeric,smallint,integer,bigint}'
-            -- Not of real, which says more digits as a double precision than it does as JSON.
+            -- Not real, which has more digits as a double precision than as JSON.
             when f ->> 'type' = 'float64' then '{double precision,numeric,smallint,integer,bigint}'
             when f ->> 'type' in ('int32', 'int64') then '{smallint,integer,bigint}'
             when f ->> 'type' = 'bool' then '{boolean}'
@@ -191,8 +191,8 @@ begin
                                           'immutable parallel safe cost 10', quick,
       format('The score of %s where no feature is missing and none past its range, else NULL.',
              pgscore_models._version_name(this_version)));
-    -- In PL/pgSQL, so that a query holds the checks of each feature nowhere: with them it takes three times as long to plan. No cost, as
-    -- few rows come here.
+    -- PL/pgSQL keeps the checks of the features out of the query, which would take three times as long to plan. Cost 1, as few rows come
+    -- here.
     perform pgscore_data._create_function(format('_v%s_checked', this_version)::name, types, 'double precision', 'plpgsql',
                                           'immutable parallel safe cost 1',
       format(E'begin\n  return pgscore_models.%I(%s);\nend', '_v' || this_version,
@@ -221,7 +221,7 @@ begin
   if regexp_replace(compiled.prosrc, '\$[0-9]+ ([-+*/]|[<>]=?) -?''([-+.0-9e]+|Infinity)''::double precision|\$[0-9]+ is null|then '
                                      '\$[0-9]+ when |then \(?pgscore_models\._past_float32\(\$[0-9]+, |then \$[0-9]+ else '
                                      '\(|(nullif|coalesce)\(\$[0-9]+, ''[-+.0-9eNa]+''::double precision\)', '', 'g') !~ '\$[0-9]' then
-    -- The second for a bound table of which a column is given another type: then PostgreSQL takes that one.
+    -- The second is for a bound table of which a column is given another type: PostgreSQL then chooses it.
     foreach type in array '{real,double precision}'::text[] loop
       perform pgscore_data._create_function(format('_v%s_real', this_version)::name,
                                             array_to_string(array_fill(type, array[compiled.pronargs]), ', '), 'double precision', 'sql',
@@ -256,7 +256,7 @@ end
 $$;
 comment on function pgscore_data._create_native_forms(int, jsonb, text[]) is 'Creates what compiled functions take beside their arguments.';
 
--- What was deployed before gets the forms of today, and so do the functions that are bound to tables.
+-- Versions and bindings of earlier releases get the forms of this one.
 select pgscore_data._create_native_forms(e.version_id, v.signature -> 'features', e.parts), pgscore_data._renew_grants(v.model_id)
   from pgscore_data.execution e join pgscore_data.version v using (version_id) where e.native;
 

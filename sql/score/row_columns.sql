@@ -13,7 +13,7 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- Past what array_send() says of one element, and how many columns this has.
+  -- Past the header of array_send(), and the number of columns.
   at int := 28;
   types oid[] := '{}';
 begin
@@ -74,7 +74,7 @@ language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- None of the types that PostgreSQL numbers by hand is a domain.
+  -- No type below 10000 is a domain.
   base constant oid := case when type < 10000 then type else pgscore._base_type(type) end;
 begin
   return case
@@ -111,7 +111,7 @@ begin
       on c.key = lower(f.name) and (c.name = f.name or f.name <> all (columns) and (c.key = lower(c.name) or c.key <> all (lowered)))
    where v.version_id = _mistyped_column.version_id and f.type is not null and not pgscore_models._is_feature_type(f.type, c.type)
    order by f.n limit 1;
-  -- Which of several is meant is said first.
+  -- That a column is ambiguous is said first.
   if column_name <> feature and (select count(*) from unnest(columns) c where lower(feature)
     in (lower(c), case when lower(feature) <> all (lowered) then lower(regexp_replace(c, '[^\w+]', '_', 'g')) end)) > 1 then
     feature := null;
@@ -133,7 +133,7 @@ begin
     return;
   end if;
   select * into mistyped from pgscore_models._mistyped_column(version_id, columns, types);
-  -- Who may not use the model is told that.
+  -- Whoever may not use the model is told that instead.
   if mistyped.feature is not null and has_function_privilege(format('pgscore_models._v%s_online(jsonb, name)', version_id), 'execute') then
     raise exception 'column "%" of the row is %, and feature "%" is %', mistyped.column_name, format_type(mistyped.column_type, null),
       mistyped.feature, mistyped.feature_type using
@@ -154,7 +154,7 @@ declare
   columns record;
 begin
   select * into columns from pgscore_models._columns_of(pg_typeof(features));
-  -- Of a version that an old snapshot does not see, or not as it is, nothing is known.
+  -- An old snapshot may not see the version, or not as it is: then nothing is known.
   return case when exists (select from pgscore._feature_types v where v.version_id = _taken_shape.version_id and v.types <> '{}')
            and (pgscore_models._mistyped_column(version_id, columns.names, columns.types)).feature is null
     then pgscore_models._shape(features) end;
@@ -194,7 +194,7 @@ as $$
 declare
   texts constant text[] := pgscore_models._text_features(version_id);
 begin
-  -- Most rows have their texts in columns that are plain texts.
+  -- Most rows have their texts in columns of plain text types.
   if exists (select from unnest(names, types) u (name, type)
               where u.type <> all ('{text,varchar,bpchar,name}'::regtype[])
                 and (lower(u.name) = any (texts) or lower(regexp_replace(u.name, '[^\w+]', '_', 'g')) = any (texts))

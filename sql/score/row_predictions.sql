@@ -137,7 +137,7 @@ begin
     if this.task = 'multiclass' then
       prediction.score := prediction.probabilities[label + 1];
     end if;
-    -- Where there is no score nothing is said of the row. As float32, in which ONNX Runtime has it, five weights of 0.1 are 0.5.
+    -- Without a score there is no label. It is compared as float32, as ONNX Runtime has it: five weights of 0.1 make 0.5.
     if this.task = 'binary' and this.probabilities and prediction.score is not null then
       near := case when prediction.score < 1e-37 then prediction.score else prediction.score::real end;
       -- Without the deployer's threshold the label is the more probable class, at a tie the first.
@@ -165,7 +165,7 @@ as $$
     when task = 'multilabel' then jsonb_build_object(
       'labels', (select coalesce(jsonb_agg(n order by at) filter (where numbers[cardinality(names) + at] = 1), '[]')
                    from unnest(names) with ordinality as x (n, at)))
-      -- Of a model that gives labels only they are not there.
+      -- A model that gives labels only has none.
       || case when numbers[1] <> 'NaN' then jsonb_build_object(
            'probabilities', (select jsonb_object_agg(n, numbers[at]) from unnest(names) with ordinality as x (n, at))) else '{}' end
     when task = 'embedding' then jsonb_build_object('embedding', numbers::real[])

@@ -3,7 +3,7 @@
 create or replace function pgscore_models._write_rows(version_id int, rows anyarray, features text[], writer text) returns text
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
--- What a number is in JSON depends on it.
+-- It decides how JSON writes numbers.
 set extra_float_digits = 1
 as $$
 declare
@@ -22,7 +22,7 @@ begin
     return written;
   end if;
   if not (to_jsonb(rows[1]) ?& features) then
-    -- Raises where they lack a feature by any case; of JSON the service looks at each, and says which.
+    -- Raises where they lack a feature, whatever the case of its name. Of JSON rows the service checks each.
     perform pgscore_models._match_features(features, to_jsonb(rows[1]));
   end if;
   if shape & 1 = 1 or shape is null then
@@ -48,7 +48,7 @@ as $$
      select bool_and((m.width = 1 and m.candidates <= 1 and case m.tensor_type
                        when 'float32' then m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype,
                                                       'float8'::regtype)
-                       -- A real that is read as JSON is the decimal that it is written as.
+                       -- A real that goes as JSON is read as the decimal that is written.
                        when 'float64' then m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float8'::regtype)
                        else m.tensor_type in ('int32', 'int64') and m.type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
                      end) is true) as fit,
@@ -80,7 +80,7 @@ create or replace function pgscore_models._columns_writer(version_id int, row_ty
 language sql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  -- char(n) as a text is without its padding. x.* is the row also where a column is called x.
+  -- A cast to text drops the padding of char(n). x.* is the row even if a column is named x.
   select format('select json_agg(x.*)::text from (select %s from unnest($1) r) x',
            string_agg(format(case when pgscore._base_type(a.atttypid) = 'bpchar'::regtype then 'r.%1$I::text as %1$I' else 'r.%1$I' end,
                              a.attname), ', ' order by a.attnum))
@@ -105,7 +105,7 @@ create or replace function pgscore_models._calls_no_user_code(row_type regtype) 
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-  -- 16384: types from there on are not PostgreSQL's own, and of these a cast to JSON may be anybody's function.
+  -- From 16384 on types are users', and a cast of theirs to JSON may be any function.
   select row_type in ('json'::regtype, 'jsonb'::regtype)
       or exists (select from pg_type r where r.oid = row_type and r.typrelid <> 0) and not exists (
            select from pg_type r

@@ -1,10 +1,9 @@
 -- score(), predict() and classify(): one row, inside any query.
 
--- These inline into the query, so that a constant model on a bound table costs no more than the model, and all calls of a statement have
--- one version. Hence no SET, every name qualified, and each argument once: one that is computed could not be inlined twice.
--- VOLATILE, so that a filter, an ORDER BY and EXPLAIN don't call the service again and again.
--- RESTRICTED, since the connection to it is that of the session, which workers do not share. The cost, 25 times that of reading a
--- page, has every other condition of a WHERE tried first.
+-- These are inlined into the query, so that a constant model on a bound table costs no more than the model, and all calls of a statement
+-- have one version. Hence they have no SET, qualify every name, and use each argument once: PostgreSQL inlines no function that uses a
+-- computed argument twice. VOLATILE, so that a filter, an ORDER BY and EXPLAIN do not call the service again. RESTRICTED, as workers do not
+-- share the session's connection to it. The cost, 25 times that of reading a page, puts every other condition of a WHERE first.
 
 create or replace function pgscore.score(model text, features anyelement) returns double precision
 language sql volatile parallel restricted cost 10000

@@ -125,7 +125,7 @@ begin
       prediction := pgscore_models._predict(version, features);
     exception
       when data_exception or datatype_mismatch then
-        -- A wrong setting (22023) or a service of another release (22P02) is no problem of the row.
+        -- A wrong setting (22023) and a service of another release (22P02) are no problems of the row.
         if sqlstate in ('22023', '22P02') then
           raise;
         end if;

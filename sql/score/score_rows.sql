@@ -5,7 +5,7 @@ language sql volatile parallel restricted
 set search_path = pg_catalog, pg_temp
 as $$
   select pgscore_models._as_columns(array_agg(p order by x.n), this.class_labels)
-    -- In one list: of rows of a table, a name of unnest() would be that of a column.
+    -- In one list, as FROM unnest() would expand rows of a table to columns.
     from (select unnest(rows) as r, generate_series(1, cardinality(rows)) as n) x
     cross join lateral pgscore_models._predict(this, pgscore_models._features(this.version_id, x.r)) p
 $$;
@@ -31,7 +31,7 @@ begin
         raise;
       end if;
   end;
-  -- Some row fails: one by one it is found.
+  -- Some row fails. To find it, they go one by one.
   while at < cardinality(rows) loop
     at := at + 1;
     perform pgscore_models._columns_native(this, rows[at : at]);
@@ -103,7 +103,7 @@ begin
     missing := array_position(rows, null) - first + 1;
   exception
     when undefined_function then
-      -- Of a type without an equality, as json and rows with a column of it.
+      -- The type has no equality, like json and rows with a column of it.
       select min(x.n) into missing from (select unnest(rows) as e, generate_series(1, cardinality(rows)) as n) x where num_nulls(x.e) = 1;
   end;
   if missing is null and pg_typeof(rows[first]) in ('jsonb'::regtype, 'json'::regtype) then
@@ -118,9 +118,9 @@ end
 $$;
 comment on function pgscore_models._check_rows(anyarray) is 'Raises where an array is not one of rows.';
 
--- STABLE: it sees what the statement sees, and so has the version of all that stands there, however often it is called.
--- Not inlined: an argument that is array(select …) forbids it. How many rows an array has, the planner does not say before it calls
--- a function for that, which only one written in C can be: so they are the thousand that it takes for granted, each at the cost of score().
+-- STABLE, so that it sees what the statement sees: all calls there have one version. It is not inlined, as an argument that is
+-- array(select …) forbids that. Only a support function in C could tell the planner how many rows an array has, so it is told a thousand,
+-- each at the cost of score().
 create or replace function pgscore.score_rows(model text, rows anyarray)
 returns table (features anyelement, score double precision, label text, probabilities double precision[], version text, outputs jsonb)
 language plpgsql stable cost 10000000 rows 1000
@@ -138,18 +138,17 @@ declare
   total int := cardinality(rows);
   before int := array_lower(rows, 1) - 1;
   element regtype := pg_typeof(rows[before + 1]);
-  -- To look for it takes as long as to write some dozens of rows.
+  -- To find a writer takes as long as to write some dozens of rows.
   worth boolean := not native and (total >= 100 or pg_column_size(rows) > 1000000);
   numbers text := case when worth then pgscore_models._rows_writer(this.version_id, element) end;
   writer text := case when worth then coalesce(numbers, pgscore_models._columns_writer(this.version_id, element)) end;
-  -- Else a function of the caller's may ask the service while rows are written, and take the answer that is awaited, or leave another in
-  -- its place.
+  -- Otherwise a function of the caller's may ask the service while rows are written, and take or replace the answer that is awaited.
   alone constant boolean := numbers is not null or worth and pgscore_models._calls_no_user_code(element);
-  -- Of a message. What the service reads at once holds up others; a row that is longer goes by itself, up to 8 MB.
+  -- Of a message: long ones hold up other callers. A row that is longer goes by itself, up to 8 MB.
   most_bytes constant int := 1000000;
-  -- The service takes no more at a time. What the rows take here says about how many are as long as a message may be.
+  -- The service takes a thousand at a time. By what rows take here, about so many make a message of that length.
   most int := least(1000, greatest(1, most_bytes * total::bigint / pg_column_size(rows)));
-  -- To take a slice costs as much as to copy all that it is taken from: so chunks are taken from pieces, of a size that copies the least.
+  -- A slice copies all that it is taken from. So chunks are taken from pieces, of the size that copies the least.
   most_of_piece constant int := most * greatest(1, round(sqrt(total::double precision / most)));
   piece rows%type;
   taken_of_piece int := 0;
@@ -160,7 +159,7 @@ declare
   sent_request text;
   answer pgscore_models._columns;
   classes constant int := cardinality(this.class_labels);
-  -- Of several labels the probabilities come first, and then the labels.
+  -- Of several labels there are first the probabilities, then the labels.
   numbers_a_row int := case this.task when 'multilabel' then 2 else 1 end * classes;
   is_several constant boolean := this.task in ('multi_target', 'multilabel', 'embedding') or this.task = 'regression' and classes > 0;
 begin
@@ -172,7 +171,7 @@ begin
     return query select s.* from pgscore_models._score_rows_by_arm(route, rows) s;
     return;
   end if;
-  -- Each chunk is sent before the rows of the last are handed out and, where it may be, the next are written: the service works meanwhile.
+  -- Each chunk is sent before the rows of the last are returned and, where possible, the next are written: the service works meanwhile.
   loop
     if taken_of_piece >= coalesce(cardinality(piece), 0) then
       piece := rows[before + taken + 1 : before + taken + most_of_piece];

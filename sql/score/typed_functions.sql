@@ -19,7 +19,7 @@ create or replace function pgscore_data._native_expression(this_version int, col
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- The NULL row of an outer join has no score. The test of one column spares the other rows the test of all.
+  -- The NULL row of an outer join has no score. The test of one column spares other rows the test of all.
   select case
       when quick then format('coalesce(%s, case when %s then null else %s end)',
                              pgscore_data._compiled_call(this_version, case when real then '_real' else '_quick' end, columns), missing,
@@ -146,8 +146,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   result text := pgscore_data._typed_result_type(e.task);
-  -- A version reads nothing and never changes: it may be indexed, generated and computed by workers. The cost, that of reading five
-  -- pages, has other conditions tried first and makes workers worth while.
+  -- A version reads nothing and never changes, so it serves in indexes, generated columns and workers. The cost, that of reading five
+  -- pages, puts other conditions first and makes workers worth while.
   kind text := case when e.native then 'immutable parallel safe cost 2000' else pgscore_data._online_attributes() end;
   body text := case
     when e.native and e.task <> 'multiclass' then pgscore_data._native_expression(e.version_id, columns)
@@ -179,7 +179,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- A longer name would be cut, and could then be that of another; and PL/pgSQL has some of its own.
+  -- A longer name would be cut, and could be that of another argument. $1 and its like are PL/pgSQL's.
   named boolean := (select bool_and(octet_length(f ->> 'name') between 1 and 63 and f ->> 'name' !~ '^\$[0-9]+$')
                       from jsonb_array_elements(features) f);
   taken text := (select string_agg(case when named then quote_ident(f ->> 'name') || ' ' else '' end

@@ -3,13 +3,13 @@
 create or replace function pgscore_data._drop_unless_used(function text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Whoever is about to drop it with a table holds up nobody.
+-- A session that is dropping it with a table stops nobody.
 set lock_timeout = '1ms'
 as $$
 begin
   execute format('drop function %s', function);
 exception when others then
-  -- Anybody may have made a view of it, and no change of a model is to fail for that.
+  -- A view that anybody made of it must not make a change of the model fail.
   null;
 end
 $$;
@@ -32,7 +32,7 @@ comment on function pgscore_data._drop_leftovers() is 'Drops what bindings left 
 create or replace function pgscore_data._forget_binding(this_binding int) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- With the table went what took its rows: no need to tell.
+-- The functions may have gone with the table, which needs no notice.
 set client_min_messages = warning
 as $$
 begin
@@ -92,7 +92,7 @@ declare
   this record;
 begin
   perform pgscore_data._refuse_taken_name(this_model, new_name);
-  -- In an order in which none takes the name that another still has: churn_v2 becomes churn_v2_v2 before churn becomes churn_v2.
+  -- In an order in which none takes a name that another still has: churn_v2 becomes churn_v2_v2 before churn becomes churn_v2.
   for this in
     select f.function, f.name from pgscore_data._typed_functions(this_model, old_name) f where pgscore_data._may_name(f.function)
      order by length(f.name) * sign(length(old_name) - length(new_name))
@@ -122,7 +122,7 @@ as $$
 declare
   bound constant regclass := pgscore_data._bound_relation(b);
 begin
-  -- SHARE is what CREATE INDEX takes. What it keeps is not to be seen before it is committed.
+  -- CREATE INDEX takes a SHARE lock. What the index depends on cannot be seen before it is committed.
   if exists (
     select from pg_locks l join pg_database d on d.oid = l.database
      where l.relation = bound and d.datname = current_database()
@@ -166,7 +166,7 @@ declare
 begin
   for b in select x.* from pgscore_data.binding x where x.model_id = this_model order by pgscore_data._bound_relation(x) loop
     if pgscore_data._may_use_type(pgscore_data._bound_relation(b)) is false then
-      -- Its functions cannot be named, and stay until the owner unbinds them.
+      -- Its functions cannot be named. They stay until the owner unbinds them.
       perform pgscore_data._renew_binding(b);
     else
       perform pgscore_data._unbind(b, base);

@@ -88,7 +88,7 @@ as $$
     when t.typname in ('interval', 'time', 'timetz')
       then format('seconds: extract(epoch from %I)%s as %I', column_name, x.conversion, wanted)
     when t.typcategory = 'N' then format('%I%s%s as %I', column_name,
-      -- Neither has a cast to a float; that of money to numeric is its only one, and oid and its like have one to bigint.
+      -- None of these has a cast to a float: money has one to numeric, oid and its like have one to bigint.
       case when t.oid = 'money'::regtype then '::numeric' when t.typname ~ '^(oid|reg.*)$' then '::bigint' end, x.conversion, wanted)
     when t.typcategory = 'S' then format('%I::%s as %I', column_name, x.type, wanted)
     else format('%I as the number that the model was trained on', wanted)
@@ -189,7 +189,7 @@ begin
     raise exception 'column_map names "%", which is not a feature of the model', stranger using
       errcode = 'invalid_parameter_value', hint = 'The keys are features, the values columns: {"feature": "column"}.';
   end if;
-  -- Many columns have one type, and looking into it is what takes the time.
+  -- Many columns share a type, and to look at a type takes most of the time.
   with matched as materialized (
     select m.* from pgscore._matched_features(source, signature, column_map) m
   ), kinds as (

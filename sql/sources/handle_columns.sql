@@ -18,7 +18,7 @@ language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    -- Not by a cast, which may be a function of an enum's owner.
+    -- concat(), as a cast may be a function of the enum's owner.
     when col ->> 'role' = 'segment' and col ->> 'type' = 'enum'
       then format('case when (t.%1$I) is not null then concat(t.%1$I) end', col ->> 'name')
     when col ->> 'role' = 'split' and col ->> 'type' in ('enum', 'raw') and col ->> 'sql_type' <> 'uuid'
@@ -35,7 +35,7 @@ create or replace function pgscore._hash_expression(columns jsonb) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  -- By their bytes: the hash of a number does not tell NULL from 0, nor NaN from infinity, and a collation may call texts equal.
+  -- Of their bytes: the hash of a number is the same for NULL and 0, and for NaN and infinity. A collation may call texts equal.
   select format('hash_record_extended(row(%s), 0)', string_agg(
       case
         when c ->> 'type' = 'enum' then format('case when (t.%1$I) is not null then concat(t.%1$I) end collate "C"', c ->> 'name')
@@ -78,8 +78,7 @@ create or replace function pgscore._with_keys(reading text, columns jsonb) retur
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  -- A view takes the first condition into its groups, and answers for few keys at once. The second is a join, in which no row is
-  -- compared with each key.
+  -- For few keys: a condition that moves into the groups of a view. For many: a join, which does not compare each row with each key.
   with key as (
     select n, format('(t.%I)::%s', c ->> 'name', c ->> 'sql_type') as value,
            format('nullif(current_setting(''pgscore.keys_%s'', true), '''')::%s[]', n, c ->> 'sql_type') as given

@@ -14,7 +14,7 @@ as $$
 declare
   key text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
-  -- Said here: the error of a constraint would show the row, and with it the key.
+  -- Checked here, as the error of a constraint would show the row with its key.
   if new.kind is null or new.kind not in ('view', 'function') or new.digest is null then
     raise exception 'a read handle is a view or a function with a digest'
       using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
@@ -82,8 +82,8 @@ begin
   returning handle_id, name, guard_hash into reserved;
   guard := pgscore._guard(reserved.guard_hash);
   if _create_handle.kind = 'view' then
-    -- A barrier with OFFSET, into which no condition moves, lest the planner show what it knows of a column: to the function of an
-    -- operator, or in its estimates. So the range of a shard is a setting. The types of columns that a view reads cannot change.
+    -- No condition moves into a barrier with OFFSET. Otherwise the planner would show values of a column, to the function of an operator or
+    -- in its estimates. So the range of a shard is a setting. The types of columns that a view reads cannot change.
     execute format(
       'create view pgscore_sources.%I with (security_barrier = true) as select %s from %s t
         where %s and t.ctid >= nullif(current_setting(''pgscore.block_from'', true), '''')::tid and t.ctid < '
@@ -128,7 +128,7 @@ create or replace function pgscore._runs_code_when_planned(source regclass) retu
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 begin atomic
-  -- Nothing depends on what PostgreSQL itself brings.
+  -- pg_depend has no rows for PostgreSQL's own functions.
   with recursive tree (relid) as (
     select source::oid union all select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
   ), part (classid, objid) as (
@@ -151,7 +151,7 @@ create or replace function pgscore_data._reads_source(handle name, source_schema
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  -- A view's parsed query is text, in which names are escaped: a brace or colon after a blank is the tree's own.
+  -- The parsed query of a view is text with escaped names: an unescaped brace or colon belongs to the tree.
   with read as materialized (
     select c.oid, r.ev_action::text as tree from pg_class c join pg_rewrite r on r.ev_class = c.oid
      where c.relnamespace = 'pgscore_sources'::regnamespace and c.relname = handle and c.relkind = 'v'
@@ -173,7 +173,7 @@ begin atomic
             'convert_to(text, name)'::regprocedure, 'current_setting(text, boolean)'::regprocedure, 'texteq(text, text)'::regprocedure,
             'tidge(tid, tid)'::regprocedure, 'tidlt(tid, tid)'::regprocedure, 'timezone(text, timestamp)'::regprocedure,
             'left(text, int)'::regprocedure, 'concat("any")'::regprocedure)
-            -- Up to 16383 is what PostgreSQL itself brings.
+            -- Up to 16383 they are PostgreSQL's own.
             and not exists (select from pg_cast k where k.castfunc = t.id and t.id < 16384)
           when t.field = 'relid' then t.id not in (select s.oid from source s union all select r.oid from read r)
           when t.field = 'rtekind' then t.id <> 0
@@ -189,7 +189,7 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- A view is faster to read and depends on the table, so it lives for one run of a large table; a function depends on nothing and is kept.
+  -- A view is faster to read, but depends on the table, so it lives for one run of a large table. A function is kept.
   kind text := case when (plan ->> 'plain')::boolean and plan ->> 'kind' = 'ctid' and (plan ->> 'pages')::bigint > 128
     and not plan ? 'window'
     and not pgscore._runs_code_when_planned(format('%I.%I', plan ->> 'schema', plan ->> 'name')::regclass) then 'view' else 'function' end;

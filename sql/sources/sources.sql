@@ -34,7 +34,7 @@ begin
     raise exception 'the key names a column twice: %', array_to_string(wanted, ', ')
       using errcode = 'duplicate_column', hint = 'Name each column once.';
   end if;
-  -- An index takes 32, and that of the history has the run beside the key.
+  -- An index takes 32 columns, and that of the history has the run beside the key.
   if cardinality(wanted) > 31 then
     raise exception 'the key of % has % columns; 31 is the limit', source, cardinality(wanted) using
       errcode = 'too_many_columns', hint = 'Name fewer that identify a row: key => array[''a'', ''b'']; or score a view that makes one of '
@@ -59,7 +59,7 @@ begin
         detail = 'A key has a built-in or enum type with a btree order.',
         hint = format('Score a view that casts it: %I::text.', column_name);
     end if;
-    -- Storage has a column of the type, and naming a type takes USAGE on its schema.
+    -- Storage has a column of the type, which takes USAGE on its schema.
     select n.nspname into closed_schema from pg_type t join pg_namespace n on n.oid = t.typnamespace
      where t.oid = found.base and not (has_schema_privilege('pgscore_owner', n.oid, 'usage')
                                        and has_schema_privilege('pgscore_service', n.oid, 'usage'));
@@ -82,7 +82,7 @@ create or replace function pgscore._key_type_allowed(base oid) returns boolean
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Composite types and user-made ranges or arrays of domains would run their makers' checks as the service on the way in.
+  -- Input of composite types, users' ranges and arrays of domains would run checks of their owners as the service.
   select (t.typtype in ('b', 'e') and (t.typelem = 0 or t.typcategory <> 'A' or e.typtype in ('b', 'e')) or t.typtype = 'r'
           and t.typnamespace = 'pg_catalog'::regnamespace)
      and exists (
@@ -117,7 +117,7 @@ begin
     raise exception 'event_time column "%" is %', event_time, format_type(found.atttypid, null) using
       errcode = 'datatype_mismatch', hint = 'It must be timestamptz, timestamp or date.';
   end if;
-  -- A time without a zone is the requester's, whatever zone the session has that reads it.
+  -- A time without a zone is read in the requester's zone, whatever that of the reading session is.
   return jsonb_build_array(jsonb_build_object('name', event_time, 'role', 'event_time', 'type', 'raw', 'width', 1, 'sql_type',
                                               format_type(found.base, -1))
     || case when found.base = 'timestamptz'::regtype then '{}' else jsonb_build_object('time_zone', current_setting('TimeZone')) end);
@@ -188,7 +188,7 @@ begin
                                            else array[source] end);
   return jsonb_build_object(
     'schema', relation.nspname, 'name', relation.relname, 'columns', columns,
-    -- A grant on columns does not cover ctid, by which a table is cut into shards.
+    -- A grant on columns does not cover ctid, by which a table is split into shards.
     'kind', case when not has_table_privilege(source, 'select') then 'stream'
               when on_citus then case when pgscore._has_shards(source) then 'shards' else 'stream' end
               when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks then 'ctid'
