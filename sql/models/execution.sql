@@ -22,6 +22,19 @@ as $$
 $$;
 comment on function pgscore_data._argument_type(text, int) is 'SQL type of the argument that takes a feature in a compiled function.';
 
+create or replace function pgscore_data._features_of(features jsonb)
+returns table (n bigint, name text, type text, width int, nulls text, argument text, is_number boolean)
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select f.n, f.name, f.type, f.width, f.nulls, pgscore_data._argument_type(f.type, f.width),
+         f.width = 1 and f.type in ('float32', 'float64', 'int32', 'int64')
+    from rows from (jsonb_to_recordset(features) as (name text, type text, width int, nulls text)) with ordinality
+         as f (name, type, width, nulls, n)
+$$;
+comment on function pgscore_data._features_of(jsonb) is
+  'The features of a signature, in order. argument: the SQL type that takes one in a compiled function.';
+
 create or replace function pgscore_data._create_function(name name, arguments text, result text, language text, volatility text, body text,
                                                          comment text) returns void
 language plpgsql volatile
@@ -63,8 +76,8 @@ begin
   -- rows of a statement take the other form, for about as long. Both give the same to the last bit, so the function is immutable.
   perform pgscore_data._create_function(format('_v%s', this_version)::name, types, 'double precision', 'plpgsql',
                                         'immutable parallel safe cost 2000 ' || pgscore_data._pinned(),
-    format(E'begin\n  if pg_catalog.clock_timestamp() operator(pg_catalog.<) (pg_catalog.statement_timestamp() operator(pg_catalog.+) '
-           'interval %4$L) then\n    return pgscore_models.%1$I(%3$s);\n  end if;\n  return pgscore_models.%2$I(%3$s);\nend',
+    format(E'begin\n  if clock_timestamp() < statement_timestamp() + interval %4$L then\n    return pgscore_models.%1$I(%3$s);\n'
+           '  end if;\n  return pgscore_models.%2$I(%3$s);\nend',
       format('_v%s_few', this_version), format('_v%s_many', this_version), given, format('%s us', greatest(1000, length(many) / 200))),
     format('The score of %s, compiled: takes its features in the order of pgscore.models.inputs.', name));
 end
@@ -77,8 +90,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  types text := (select string_agg(pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n)
-                   from jsonb_array_elements(features) with ordinality as x (f, n));
+  types text := (select string_agg(f.argument, ', ' order by f.n) from pgscore_data._features_of(features) f);
   part text;
 begin
   for part in select k from jsonb_object_keys(bodies) k loop

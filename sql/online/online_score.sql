@@ -114,9 +114,9 @@ begin
   -- Locked, so that a change by log_calls() meanwhile is seen, there or here.
   perform from pgscore_data.model m join pgscore_data.version v using (model_id) where v.version_id = this_version for no key update of m;
   perform pgscore_data._create_asking(base, 'f jsonb', 'pgscore_models._prediction', this_version, 'rows',
-    format(E'%%1$s\n  rows text;\nbegin\n  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := f operator(pg_catalog.||) '
-           'pgscore_models._match_features(array[%1$s], f);\n  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return '
-           '(pgscore_data._ask(request))[1];\nend', replace(names, '%', '%%')),
+    format(E'%%1$s\n  rows text;\nbegin\n  if not f ?& array[%1$s] then\n    f := f || pgscore_models._match_features(array[%1$s], f);\n'
+           '  end if;\n  rows := ''['' || f::text || '']'';%%2$s\n  return (pgscore_data._ask(request))[1];\nend',
+           replace(names, '%', '%%')),
     'Asks the service for the prediction of a row. EXECUTE on it is the right to use the model; asked_by is the caller, for the log.');
   perform pgscore_data._create_asking(base || '_send', 'rows text', 'void', this_version, 'columns',
                                       E'%1$s\nbegin%2$s\n  perform pgscore_data._send(request);\nend',

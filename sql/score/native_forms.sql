@@ -4,8 +4,7 @@ create or replace function pgscore_data._is_whole(number text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('pg_catalog.mod(%1$s, ''1'') operator(pg_catalog.=) ''0'' and %1$s operator(pg_catalog.>=) ''-9223372036854775808'' and '
-                '%1$s operator(pg_catalog.<=) ''9223372036854775807''', number)
+  select format('mod(%1$s, ''1'') = ''0'' and %1$s >= ''-9223372036854775808'' and %1$s <= ''9223372036854775807''', number)
 $$;
 comment on function pgscore_data._is_whole(text) is 'The SQL that asks whether a numeric is a whole number of 64 bits.';
 
@@ -14,30 +13,21 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   select format(case
-      when width <> 1 then 'pgscore_models._numbers(f operator(pg_catalog.->) %1$L, %1$L, ' || width || ')'
+      when width <> 1 then 'pgscore_models._numbers(f -> %1$L, %1$L, ' || width || ')'
       when tensor_type in ('float32', 'float64')
-        then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''number'' then (f operator(pg_catalog.->) %1$L)::double '
-             'precision else pgscore_models._other_number(f operator(pg_catalog.->) %1$L, %1$L) end'
-      when tensor_type in ('int32', 'int64') then 'case when pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) '
-                                                  'operator(pg_catalog.=) ''number'' and '
-                                                    || pgscore_data._is_whole('(f operator(pg_catalog.->) %1$L)::numeric')
-                                                      || ' then (f operator(pg_catalog.->) %1$L)::bigint else '
-                                                         'pgscore_models._other_integer(f operator(pg_catalog.->) %1$L, %1$L) end'
-      when tensor_type = 'bool' then 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''boolean'' then (f '
-                                     'operator(pg_catalog.->) %1$L)::boolean else pgscore_models._other_text(f operator(pg_catalog.->) '
-                                     '%1$L, %1$L, ''a boolean'')::boolean end'
-      else 'case pg_catalog.jsonb_typeof(f operator(pg_catalog.->) %1$L) when ''string'' then f operator(pg_catalog.->>) %1$L else '
-           'pgscore_models._other_text(f operator(pg_catalog.->) %1$L, %1$L, ''a text'') end'
+        then 'case jsonb_typeof(f -> %1$L) when ''number'' then (f -> %1$L)::double precision '
+             'else pgscore_models._other_number(f -> %1$L, %1$L) end'
+      when tensor_type in ('int32', 'int64')
+        then 'case when jsonb_typeof(f -> %1$L) = ''number'' and ' || pgscore_data._is_whole('(f -> %1$L)::numeric')
+               || ' then (f -> %1$L)::bigint else pgscore_models._other_integer(f -> %1$L, %1$L) end'
+      when tensor_type = 'bool'
+        then 'case jsonb_typeof(f -> %1$L) when ''boolean'' then (f -> %1$L)::boolean '
+             'else pgscore_models._other_text(f -> %1$L, %1$L, ''a boolean'')::boolean end'
+      else 'case jsonb_typeof(f -> %1$L) when ''string'' then f ->> %1$L else pgscore_models._other_text(f -> %1$L, %1$L, ''a text'') end'
     end, feature)
 $$;
 comment on function pgscore_data._json_argument(text, text, int) is
   'The SQL that takes a feature out of the jsonb f for a compiled function.';
-
-create or replace function pgscore_data._is_number(feature jsonb) returns boolean
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$ select (feature ->> 'width')::int = 1 and feature ->> 'type' in ('float32', 'float64', 'int32', 'int64') $$;
-comment on function pgscore_data._is_number(jsonb) is 'Whether a feature of a signature is one number.';
 
 create or replace function pgscore_data._create_row_type(this_version int, features jsonb) returns name
 language plpgsql volatile
@@ -47,14 +37,13 @@ declare
   type_name name := '_v' || this_version || '_row';
   attributes text;
 begin
+  select string_agg(format('%I %s', f.name, case f.argument when 'bigint' then 'numeric' else f.argument end), ', ' order by f.n)
+    into attributes from pgscore_data._features_of(features) f where f.is_number
   -- A longer name would be cut, and so be another key. A jsonpath of a thousand steps nests as deep.
-  if (select count(*) not between 1 and 500 or max(octet_length(f ->> 'name')) > 63 from jsonb_array_elements(features) f
-       where pgscore_data._is_number(f)) then
+  having count(*) between 1 and 500 and max(octet_length(f.name)) <= 63;
+  if attributes is null then
     return null;
   end if;
-  select string_agg(format('%I %s', f ->> 'name',
-                           case when f ->> 'type' in ('float32', 'float64') then 'double precision' else 'numeric' end), ', ' order by n)
-    into attributes from jsonb_array_elements(features) with ordinality as x (f, n) where pgscore_data._is_number(f);
   if to_regtype(format('pgscore_models.%I', type_name)) is null then
     execute format('create type pgscore_models.%I as (%s)', type_name, attributes);
     execute format('revoke usage on type pgscore_models.%I from public', type_name);
@@ -72,9 +61,9 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   -- 1e400 is no double: != is true for every number and null, and unknown for all else and for a missing key.
-  select 'strict ' || string_agg(format(case when pgscore_data._is_number(f) then '$.%s != 1e400' else 'exists($.%s)' end,
-                                        to_json(f ->> 'name')), ' && ' order by n)
-    from jsonb_array_elements(features) with ordinality as x (f, n)
+  select 'strict ' || string_agg(format(case when f.is_number then '$.%s != 1e400' else 'exists($.%s)' end, to_json(f.name)),
+                                 ' && ' order by f.n)
+    from pgscore_data._features_of(features) f
 $$;
 comment on function pgscore_data._plain_path(jsonb) is
   'The jsonpath that holds for a row with all features by their exact names and a number or null in each that is one.';
@@ -84,16 +73,14 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  names text := (select string_agg(quote_literal(f ->> 'name'), ', ' order by n)
-                   from jsonb_array_elements(features) with ordinality as x (f, n));
+  names text := (select string_agg(quote_literal(f.name), ', ' order by f.n) from pgscore_data._features_of(features) f);
   compiled name := pgscore_data._compiled_function(this_version, part);
-  body text := format(E'  if not f operator(pg_catalog.?&) array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  '
-                      'end if;\n%2$s', names, pgscore_data._json_call(compiled, features, false));
+  body text := format(E'  if not f ?& array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n%2$s',
+                      names, pgscore_data._json_call(compiled, features, false));
 begin
   if row_type is not null then
-    body := format(E'  if f operator(pg_catalog.@@) %L::pg_catalog.jsonpath then\n    r := '
-                   'pg_catalog.jsonb_populate_record(null::pgscore_models.%I, f);\n%s  end if;\n', pgscore_data._plain_path(features),
-                   row_type, pgscore_data._json_call(compiled, features, true)) || body;
+    body := format(E'  if f @@ %L::jsonpath then\n    r := jsonb_populate_record(null::pgscore_models.%I, f);\n%s  end if;\n',
+                   pgscore_data._plain_path(features), row_type, pgscore_data._json_call(compiled, features, true)) || body;
   end if;
   perform pgscore_data._create_function(compiled || '_json', 'f jsonb', pgscore_data._part_result(part), 'plpgsql',
                                         'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
@@ -110,19 +97,19 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   -- Variables, as an expression in place of an argument would be computed wherever the function uses it.
-  select coalesce(E'  declare\n' || string_agg(format(E'    f%s %s := %s;\n', n, type, value), '' order by n) filter (where not bare), '')
+  select coalesce(E'  declare\n' || string_agg(format(E'    f%s %s := %s;\n', f.n, f.argument, w.value), '' order by f.n)
+                                       filter (where not z.bare), '')
       || format(E'  begin\n    return pgscore_models.%I(%s);\n  end;\n', compiled,
-                string_agg(case when bare then value else 'f' || n end, ', ' order by n))
-    from jsonb_array_elements(features) with ordinality as x (f, n)
-   cross join lateral (select pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), plain
-                          and pgscore_data._is_number(f)) y (type, number)
-   cross join lateral (select number and type = 'double precision') z (bare)
+                string_agg(case when z.bare then w.value else 'f' || f.n end, ', ' order by f.n))
+    from pgscore_data._features_of(features) f
+   cross join lateral (select plain and f.is_number and f.argument = 'double precision') z (bare)
    cross join lateral (
      select case
-       when bare then format('r.%I', f ->> 'name')
-       when number then format('case when %1$s then r.%2$I::bigint else pgscore_models._other_integer(f operator(pg_catalog.->) %3$L, '
-                               '%3$L) end', pgscore_data._is_whole(format('r.%I', f ->> 'name')), f ->> 'name', f ->> 'name')
-       else pgscore_data._json_argument(f ->> 'name', f ->> 'type', (f ->> 'width')::int)
+       when z.bare then format('r.%I', f.name)
+       when plain and f.is_number
+         then format('case when %1$s then r.%2$I::bigint else pgscore_models._other_integer(f -> %2$L, %2$L) end',
+                     pgscore_data._is_whole(format('r.%I', f.name)), f.name)
+       else pgscore_data._json_argument(f.name, f.type, f.width)
      end) w (value)
 $$;
 comment on function pgscore_data._json_call(name, jsonb, boolean) is
@@ -160,10 +147,9 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  call text := (select string_agg(format('features.%I::%s', f ->> 'name', pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int)),
-                                  ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
-  texts text[] := array(select quote_literal(f ->> 'name') from jsonb_array_elements(features) with ordinality as x (f, n)
-                         where f ->> 'type' = 'string' order by n);
+  columns text := (select string_agg(format('features.%I::%s', f.name, f.argument), ', ' order by f.n)
+                     from pgscore_data._features_of(features) f);
+  texts text[] := array(select quote_literal(f.name) from pgscore_data._features_of(features) f where f.type = 'string' order by f.n);
   -- The types of columns are looked at only where a text may be padded.
   unpadded text := case when texts <> '{}' then format(
     E'  if not f ?& array[%s]%s then\n    f := pgscore_models._without_padding(features, f);\n  end if;\n',
@@ -173,7 +159,7 @@ begin
                                         'plpgsql', 'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
     format(E'declare\n  f jsonb;\nbegin\n  if shape = pgscore_models._fitting_shape(%L, case when false then features end) then\n'
            '    return pgscore_models.%I(%s);\n  end if;\n  f := to_jsonb(features);\n%s  return pgscore_models.%I(f);\nend',
-      features, '_v' || this_version, call, unpadded, format('_v%s_json', this_version)),
+      features, '_v' || this_version, columns, unpadded, format('_v%s_json', this_version)),
     format('The score of %s for a row of any table. Columns of the very names and of fitting types are taken as they are; of any other '
            'row, by way of jsonb.', pgscore_models._version_name(this_version)));
 end

@@ -73,14 +73,12 @@ declare
   names text;
   problems text;
 begin
-  select string_agg(quote_literal(name), ', ' order by n),
+  select string_agg(quote_literal(f.name), ', ' order by f.n),
          string_agg(
            format('case when not (%s) then pgscore_models._value_problem(%s, %L, %L, %s, %L) end',
-             pgscore_data._plain_value(value, type, width), value, name, type, width, nulls), E',\n    ' order by n)
+             pgscore_data._plain_value(v, f.type, f.width), v, f.name, f.type, f.width, f.nulls), E',\n    ' order by f.n)
     into names, problems
-    from (select n, f ->> 'name' as name, format('f -> %L', f ->> 'name') as value, f ->> 'type' as type,
-                 (f ->> 'width')::int as width, f ->> 'nulls' as nulls
-            from jsonb_array_elements(features) with ordinality as x (f, n)) y;
+    from pgscore_data._features_of(features) f cross join format('f -> %L', f.name) v;
   perform pgscore_data._create_function(format('_v%s_problem', this_version)::name, 'f jsonb', 'text', 'plpgsql',
     'immutable parallel safe cost 2000 ' || pgscore_data._pinned(),
     format(E'begin\n  if not f ?& array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n'

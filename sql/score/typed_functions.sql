@@ -180,12 +180,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- A longer name would be cut, and could be that of another argument. $1 and its like are PL/pgSQL's.
-  named boolean := (select bool_and(octet_length(f ->> 'name') between 1 and 63 and f ->> 'name' !~ '^\$[0-9]+$')
-                      from jsonb_array_elements(features) f);
-  taken text := (select string_agg(case when named then quote_ident(f ->> 'name') || ' ' else '' end
-                                   || pgscore_data._argument_type(f ->> 'type', (f ->> 'width')::int), ', ' order by n)
-                                     from jsonb_array_elements(features) with ordinality as x (f, n));
-  given text := (select string_agg('$' || n, ', ' order by n) from jsonb_array_elements(features) with ordinality as x (f, n));
+  named boolean := (select bool_and(octet_length(f.name) between 1 and 63 and f.name !~ '^\$[0-9]+$')
+                      from pgscore_data._features_of(features) f);
+  taken text := (select string_agg(case when named then quote_ident(f.name) || ' ' else '' end || f.argument, ', ' order by f.n)
+                   from pgscore_data._features_of(features) f);
+  given text := (select string_agg('$' || n, ', ' order by n) from generate_series(1, jsonb_array_length(features)) n);
 begin
   -- In PL/pgSQL, which takes 0.3 µs more: pg_dump may write a table with a generated column before the function that one in SQL would
   -- call, for which PostgreSQL looks when it makes the column.
