@@ -225,7 +225,9 @@ test('a version that is surely better than the champion is told', async () => {
   });
   const better = `Version 2 is surely better: accuracy 95.0 % instead of 70.0 %, by labels that judge both, 10 Jan 2024. Promote it with pgscore.promote('rivals@2').`;
   expect(verdict.sentence).toBe(better);
-  await superuser.query('update pgscore_data.run set rows_done = 400, rows_failed = 40 where version_id = $1', [champion.versionId]);
+  await superuser.query('update pgscore_data.run set rows_done = 400, rows_failed = 40 where version_id = $1', [
+    champion.versionId,
+  ]);
   const { cause, sentence } = await verdictOf('rivals');
   expect(cause).toBe('rows_failed');
   expect(sentence).toMatch(/^Run \d+ could not score 40 of its 400 rows \(10\.0 %\)\. Version 2 /);
@@ -271,13 +273,11 @@ test('where there is nothing to judge by, the sentence says what to do', async (
   await addRun(superuser, model, rows);
   await superuser.query('select pgscore.refresh()');
   const setTask = `update pgscore_data.execution set task = $2, score_unit = $3 where version_id = $1`;
-  for (const [task, unit] of [
-    ['embedding', null],
-    ['multiclass', 'distance'],
-  ]) {
-    await superuser.query(setTask, [model.versionId, task, unit]);
-    expect(await cause()).toEqual(['no_truth', expect.stringContaining('its volume')]);
-  }
+  const noTruth = ['no_truth', expect.stringContaining('its volume')];
+  await superuser.query(setTask, [model.versionId, 'embedding', null]);
+  expect(await cause()).toEqual(noTruth);
+  await superuser.query(setTask, [model.versionId, 'multiclass', 'distance']);
+  expect(await cause()).toEqual(noTruth);
   await superuser.query(setTask, [model.versionId, 'binary', null]);
   expect(await cause()).toEqual(['no_label_source', expect.stringContaining(`pgscore.set_labels('new', …)`)]);
   await superuser.query(
@@ -289,17 +289,11 @@ test('where there is nothing to judge by, the sentence says what to do', async (
   expect(await cause()).toEqual(['labels_waiting', waiting]);
   const compared = 'update pgscore_data.label_source set compared_at = now(), error = $2 where model_id = $1';
   await superuser.query(compared, [model.modelId, 'relation "truth" does not exist']);
-  expect(await cause()).toEqual([
-    'labels_unreadable',
-    'Labels of public.truth cannot be read: pgscore.label_sources has the error.',
-  ]);
+  expect(await cause()).toEqual(['labels_unreadable', expect.stringContaining('pgscore.label_sources has the error')]);
   await superuser.query(compared, [model.modelId, null]);
   expect(await cause()).toEqual(['no_labels', expect.stringMatching(/public.truth.*known_at/)]);
   await superuser.query(`select pgscore.record_label('new', '1', 'yes', now() - interval '1 day')`);
   expect(await cause()).toEqual(['labels_waiting', waiting]);
   await superuser.query('select pgscore.refresh()');
-  expect(await cause()).toEqual([
-    'no_mature_month',
-    'No month can be judged yet: that takes 30 labels, and the truth of 95 % of its predictions.',
-  ]);
+  expect(await cause()).toEqual(['no_mature_month', expect.stringContaining('takes 30 labels, and the truth of 95 %')]);
 });
