@@ -56,41 +56,6 @@ $$;
 comment on function pgscore_data._set_key_types(int, text, text[], name[]) is
   'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
 
-create or replace function pgscore_data._label_names(base text, task text, value_names text[], columns name[]) returns text[]
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  misplaced text;
-begin
-  if task not in ('multi_target', 'multilabel') then
-    if cardinality(columns) > 1 then
-      raise exception 'model "%" gives one value a row, and label has %', base, cardinality(columns) using
-        errcode = 'invalid_parameter_value', hint = 'Name one column: label => ''...''.';
-    end if;
-    return null;
-  end if;
-  if cardinality(columns) <> cardinality(value_names) then
-    raise exception 'model "%" gives % values a row, and label has %', base, cardinality(value_names), cardinality(columns) using
-      errcode = 'invalid_parameter_value',
-      hint = format('Name a column for each of %s: label => array[''...'', ''...''].', array_to_string(value_names, ', '));
-  end if;
-  -- By their names where they have them all, whatever their order.
-  if columns::text[] @> value_names then
-    return columns::text[];
-  end if;
-  select min(c) into misplaced from unnest(columns::text[], value_names) as x (c, value) where c <> value and c = any (value_names);
-  if misplaced is not null then
-    raise exception 'label column "%" has the name of a value of model "%" and stands in the place of another', misplaced, base using
-      errcode = 'invalid_parameter_value',
-      hint = format('Columns are the truth of %s, in this order, unless all have these names.', array_to_string(value_names, ', '));
-  end if;
-  return value_names;
-end
-$$;
-comment on function pgscore_data._label_names(text, text, text[], name[]) is
-  'Which value of a row each column is the truth of: the one of its name, if all have one, else in order. NULL: there is one value.';
-
 create or replace function pgscore_data._accept_labels() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
