@@ -151,15 +151,32 @@ test('labels that were queued when they were unset are withdrawn, too', async ()
   expect(await known()).toEqual({});
 });
 
-test('a label of the source is corrected there, and by nobody beside it', async () => {
-  const record = `select pgscore.record_label('compared', '1', 'no')`;
-  expect(await refusal(bob, record)).toMatchObject({ code: '42501', hint: 'Ask alice or a deployer to record it.' });
-  for (const client of [alice, ada])
-    expect(await refusal(client, record)).toMatchObject({
-      code: '55000',
-      message: 'the label of (1) comes from "alice"."truth"',
-      hint: 'Correct it there, or set labels from a view that corrects it.',
-    });
+test('a label of the source is overruled by a deployer alone, who is named, until the source changes it', async () => {
+  const record = (label: string): string => `select pgscore.record_label('compared', '1', '${label}')`;
+  expect(await refusal(bob, record('no'))).toMatchObject({
+    code: '42501',
+    hint: 'Ask alice or a deployer to record it.',
+  });
+  expect(await refusal(alice, record('no'))).toMatchObject({
+    code: '55000',
+    message: 'the label of (1) comes from "alice"."truth"',
+    hint: 'Correct it there. A deployer may overrule it.',
+  });
+  await ada.query(record('no'));
+  await superuser.query('select pgscore.refresh()');
+  const overruled = { 1: 'no', 2: 'yes', 3: 'yes' };
+  expect(await known()).toEqual(overruled);
+  await unseen('');
+  await compareLabels(service, readerUrl);
+  await superuser.query('select pgscore.refresh()');
+  expect(await known()).toEqual(overruled);
+  const recorded = 'select key, label, recorded_by, overrules from pgscore.recorded_labels';
+  expect((await alice.query(recorded)).rows).toEqual([
+    { key: ['1'], label: 'no', recorded_by: 'ada', overrules: true },
+  ]);
+  expect((await bob.query(recorded)).rows).toEqual([]);
+  await alice.query('update truth set outcome = null where id = 1');
+  await alice.query(`update truth set outcome = 'yes' where id = 1`);
   await superuser.query('select pgscore.refresh()');
   expect(await known()).toEqual({ 1: 'yes', 2: 'yes', 3: 'yes' });
 });
@@ -170,29 +187,8 @@ test('whoever set the labels may record one that the source does not have, until
   await alice.query(`select pgscore.record_label('compared', '1', 'no')`);
   await superuser.query('select pgscore.refresh()');
   expect(await known()).toEqual({ 1: 'no', 2: 'yes', 3: 'yes' });
-  const recorded = 'select key, label, recorded_by from pgscore.recorded_labels';
-  expect((await ada.query(recorded)).rows).toEqual([{ key: ['1'], label: 'no', recorded_by: 'alice' }]);
-  expect((await bob.query(recorded)).rows).toEqual([]);
   await unseen(`insert into alice.truth values (1, 'yes')`);
   await compareLabels(service, readerUrl);
-  await superuser.query('select pgscore.refresh()');
-  expect(await known()).toEqual({ 1: 'yes', 2: 'yes', 3: 'yes' });
-});
-
-test('two who record one label at once leave one line', async () => {
-  await alice.query('delete from truth where id = 1');
-  await superuser.query('select pgscore.refresh()');
-  const record = (label: string): string => `select pgscore.record_label('compared', '1', '${label}')`;
-  await ada.query('begin');
-  await ada.query(record('no'));
-  let isDone = false;
-  const second = alice.query(record('yes')).finally(() => (isDone = true));
-  const waits = `select from pg_stat_activity where datname = current_database() and usename = 'alice' and wait_event_type = 'Lock'`;
-  await waitFor(async () => isDone || (await superuser.query(waits)).rowCount === 1);
-  await ada.query('commit');
-  await second;
-  const lines = await ada.query(`select label from pgscore.recorded_labels where model = 'compared'`);
-  expect(lines.rows).toEqual([{ label: 'yes' }]);
   await superuser.query('select pgscore.refresh()');
   expect(await known()).toEqual({ 1: 'yes', 2: 'yes', 3: 'yes' });
 });
