@@ -36,7 +36,7 @@ begin
         then case pg_typeof($2)
             when 'record'::regtype then pgscore_models._checked_row($1, x.given, array(select json_object_keys(to_json($2))),
                                                                  pgscore_models._sent_types(array_send(array[$2])))
-            else (select pgscore_models._checked_row($1, x.given, c.names, c.types) from pgscore_models._columns_of(pg_typeof($2)) c)
+            else pgscore_models._checked_row($1, x.given, pg_typeof($2))
           end
       else x.given
     end

@@ -215,6 +215,20 @@ comment on function pgscore_models._checked_row(int, jsonb, text[], oid[]) is
   'What a row is as jsonb, by the types of its columns: char(n) without its padding. Raises where what is written as a text is of a type '
   'that its feature cannot be.';
 
+-- A subquery in _features() in its place costs every row of a subquery 2.8 of 28 µs.
+create or replace function pgscore_models._checked_row(version_id int, given jsonb, type regtype) returns jsonb
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  columns record;
+begin
+  select * into columns from pgscore_models._columns_of(type);
+  return pgscore_models._checked_row(version_id, given, columns.names, columns.types);
+end
+$$;
+comment on function pgscore_models._checked_row(int, jsonb, regtype) is 'The same, for a row of a table.';
+
 create or replace function pgscore_models._without_padding(features anyelement, given jsonb) returns jsonb
 language sql stable parallel safe
 set search_path = pg_catalog, pg_temp

@@ -187,7 +187,7 @@ test('a query that PostgreSQL runs with workers may call it', async () => {
   const plan = (await column(`explain ${count}`)).join('\n');
   if (serverVersion >= 170_000) expect(plan).toContain('Gather');
   const [form] = await column(
-    `select min(p.oid::regproc::text) from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname ~ '^_v[0-9]_problem$'`,
+    `select min(p.oid::regproc::text) from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and p.proname ~ '^_v[0-9]_or_null$'`,
   );
   const compiled = `explain (analyze) select count(${String(form)}(to_jsonb(m))) from (select id, a, b as "B" from many) m`;
   expect((await column(compiled)).join('\n')).toMatch(/Workers Launched: [12]/);
