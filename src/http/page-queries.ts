@@ -111,7 +111,7 @@ function features(): Record<string, PageQuery> {
 }
 
 const RUN_COLUMNS = `run, model, source, target, state, phase, rows_done, rows_failed, rows_total, rows_per_second,
-  extract(epoch from eta)::float8 as eta_seconds, error_code, error, remedy, published, requested_by, requested_at, started_at, finished_at, schedule`;
+  extract(epoch from eta)::float8 as eta_seconds, error_code, error, remedy, published, requested_by, requested_at, started_at, finished_at, schedule, is_replay`;
 
 /** Every question that the page can ask, by name. All of them are about views; none returns more than some thousand rows. */
 export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {

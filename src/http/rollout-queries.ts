@@ -1,11 +1,11 @@
 import { MODEL, VERSIONS, type PageQuery } from './page-data.ts';
 
-const NEWEST_EXPERIMENT = `(select max(x.experiment) from pgscore_bi.experiment_results x where x.model_name = $1)`;
+const EXPERIMENT = ['experiment', 'version'] as const;
 
 /** What the page asks of comparisons, experiments, replays and gates. */
 export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
   comparison: {
-    text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict, target
+    text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict, target, compared_at
              from pgscore_bi.version_comparison where model_name = $1 and model_version = any($2::bigint[]) and not is_replayed order by model_version desc, compared_with, metric, target limit 400`,
     parameters: [MODEL, VERSIONS],
     optional: true,
@@ -33,8 +33,8 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
             cross join lateral (
               select case when r.is_champion then 100 - coalesce(sum(a.weight), 0) else sum(a.weight) filter (where v.number = r.model_version) end::float8 as weight
                 from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id) where a.experiment_id = e.experiment_id) w
-            where r.model_name = $1 and r.experiment = ${NEWEST_EXPERIMENT}
-            order by r.is_champion, r.model_version desc, array_position('{accuracy,roc_auc,f1_score,mae,rmse,mse}', r.metric), r.metric limit 200`,
+            where r.model_name = $1
+            order by r.experiment desc, r.is_champion, r.model_version desc, array_position('{accuracy,roc_auc,f1_score,mae,rmse,mse}', r.metric), r.metric limit 400`,
     parameters: [MODEL],
     optional: true,
   },
@@ -42,21 +42,34 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
     text: `select d.model_version, d.metric, d.last_date, d.difference, d.always_valid_low, d.always_valid_high, d.verdict
              from pgscore_bi.experiment_results_daily d
             where d.model_name = $1 and d.always_valid_low is not null
-              and d.experiment = ${NEWEST_EXPERIMENT}
+              and d.experiment = $2::bigint
             order by d.model_version, d.metric, d.last_date limit 4000`,
-    parameters: [MODEL],
+    parameters: [MODEL, EXPERIMENT],
     optional: true,
   },
   'experiment-stages': {
     text: `select v.number::bigint as model_version, s.since, (select sum(upper(r) - lower(r)) from unnest(s.buckets) r)::float8 / 100 as share
              from pgscore_data.experiment_stage s join pgscore_data.version v using (version_id)
-            where s.experiment_id = ${NEWEST_EXPERIMENT}
+             join pgscore_data.visible_model m using (model_id)
+            where m.name = $1 and s.experiment_id = $2::int
             order by v.number, s.since limit 200`,
-    parameters: [MODEL],
+    parameters: [MODEL, EXPERIMENT],
     optional: true,
   },
   gates: {
     text: `select g.* from pgscore_data._known_verdicts($1, $2::bigint[]) g limit 200`,
+    parameters: [MODEL, VERSIONS],
+    optional: true,
+  },
+  objections: {
+    text: `select g.model_version, format('does not pass the gate %s', g.gate) as said
+             from pgscore_data._known_verdicts($1, $2::bigint[]) g where not g.passed
+            union all
+           select v.number::bigint, format('is worse by %s%s, by %s', w.metric, ' of ' || w.target, w.said_by)
+             from pgscore_data.visible_model m join pgscore_data.version v using (model_id)
+             join pgscore_data.alias a on a.model_id = m.model_id and a.alias = 'champion'
+            cross join lateral pgscore_data._worse_metrics(v.version_id, a.version_id) w
+            where m.name = $1 and v.number = any($2::bigint[]) limit 200`,
     parameters: [MODEL, VERSIONS],
     optional: true,
   },

@@ -1,17 +1,18 @@
 import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
 import { el } from './dom.ts';
-import { count, day, decimal, moment, percent } from './format.ts';
+import { count, day, decimal, interval, moment, percent } from './format.ts';
 import { swatch, colour, colourOf } from './theme.ts';
 import { judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
 import { type PanelBody, panel, type Panel } from './panel.ts';
+import { sayPromotion } from './promotion-panels.ts';
 import { timePlot, type Series } from './time-plot.ts';
 import { comparisonChip } from './verdict.ts';
 
-type Data = Readonly<Record<'rows' | 'daily' | 'stages', readonly Row[]>>;
+type Data = Readonly<Record<'rows' | 'earlier' | 'daily' | 'stages' | 'objections', readonly Row[]>>;
 
-/** How the arms of the newest experiment do against its champion. Not shown where there was none. */
+/** How the arms of the newest experiment do against its champion, and how those of earlier ones did. Not shown where there was none. */
 export const experimentPanel = (): Panel<ModelContext> =>
   panel<ModelContext, Data>({
     id: 'experiment',
@@ -19,43 +20,68 @@ export const experimentPanel = (): Panel<ModelContext> =>
     about: 'its arms against the champion; 95 % intervals that may be looked at daily',
     depends: ({ model, address }) => [model, address.metric],
     load: async ({ model }) => {
-      const rows = await ask('experiment', { model });
-      if (rows.length === 0) return undefined;
-      const [daily, stages] = await Promise.all([
-        ask('experiment-daily', { model }),
-        ask('experiment-stages', { model }),
+      const all = await ask('experiment', { model });
+      const experiment = text(all[0], 'experiment');
+      if (experiment === '') return undefined;
+      const rows = all.filter((row) => text(row, 'experiment') === experiment);
+      const earlier = all.filter((row) => text(row, 'experiment') !== experiment && isArm(row));
+      const [daily, stages, objections] = await Promise.all([
+        ask('experiment-daily', { model, experiment }),
+        ask('experiment-stages', { model, experiment }),
+        ask('objections', { model, versions: armsOf(rows).join(',') }),
       ]);
-      return { rows, daily, stages };
+      return { rows, earlier, daily, stages, objections };
     },
-    draw: (body, { rows, daily, stages }, { task, address, model }) => {
+    draw: (body, { rows, earlier, daily, stages, objections }, { task, address, model }) => {
       const [first] = rows;
       body.say(aboutOf(first));
-      body.add(armsOf(rows), ...stagesOf(stages));
+      body.add(sharesOf(rows), ...stagesOf(stages));
       const metric = judgedMetric(daily, task, address.metric);
       if (metric !== undefined) plot(body, daily, metric, model);
-      body.add(cardTable(tableOf('Arms and champion, metric by metric', fieldsOf(task), rows)));
-      for (const arm of new Set(rows.filter(isArm).map((row) => text(row, 'model_version')))) {
-        if (first?.['is_running'] !== true) continue;
-        body.add(el('pre', {}, `select pgscore.stop_experiment('${model}', promote => '${model}@${arm}');`));
+      body.add(cardTable(tableOf('Arms and champion, metric by metric', [...verdictsOf(task), ...SIZES, WHY], rows)));
+      for (const arm of first?.['is_running'] === true ? armsOf(rows) : []) {
+        const isTold = rows.some((row) => text(row, 'model_version') === arm && TOLD.includes(text(row, 'verdict')));
+        const unjudged = isTold ? [] : [{ model_version: arm, said: 'has no verdict yet' }];
+        const statement = `select pgscore.stop_experiment('${model}', promote => '${model}@${arm}');`;
+        sayPromotion(body, arm, statement, [...unjudged, ...objections]);
       }
+      if (earlier.length === 0) return;
+      body.say('A gate goes by the newest experiment that has labels enough of a version, and names it.');
+      const fields: Field[] = [['Experiment', wordsOf], ...verdictsOf(task), WHY];
+      body.add(cardTable(tableOf('Earlier experiments, the newest first', fields, earlier)));
     },
   });
 
+/** So many versions may be asked about at once. */
+const MOST_ARMS = 6;
+
+/** Verdicts that tell something of an arm. */
+const TOLD = ['better', 'worse', 'no_difference'];
+
 const isArm = (row: Row): boolean => row['is_champion'] !== true;
 
-function aboutOf(row: Row | undefined): string {
+const armsOf = (rows: readonly Row[]): string[] =>
+  [...new Set(rows.filter(isArm).map((row) => text(row, 'model_version')))].slice(0, MOST_ARMS);
+
+/** Its number, its kind and when it was open. */
+function wordsOf(row: Row | undefined): string {
   const ended = text(row, 'stopped_at');
   const until = text(row, 'until');
   const end = ended !== '' ? ` to ${day(ended)}` : until === '' ? ', running' : `, running until ${day(until)}`;
+  const article = row?.['kind'] === 'ab' ? 'an' : 'a';
+  return `${text(row, 'experiment')}, ${article} ${text(row, 'kind')} from ${day(text(row, 'started_at'))}${end}`;
+}
+
+function aboutOf(row: Row | undefined): string {
   const ratio = number(row, 'srm_p_value');
   const split = ratio === null ? '' : ` Sample ratio: p = ${ratio < 0.001 ? ratio.toExponential(1) : decimal(ratio)}.`;
   const agreement = number(row, 'agreement');
   const agrees = agreement === null ? '' : ` It says the same as the champion of ${percent(agreement)} of labels.`;
-  return `${text(row, 'kind')} from ${day(text(row, 'started_at'))}${end}.${split}${agrees}`;
+  return `Experiment ${wordsOf(row)}.${split}${agrees}`;
 }
 
 /** Which share of entities each version has. */
-function armsOf(rows: readonly Row[]): HTMLElement {
+function sharesOf(rows: readonly Row[]): HTMLElement {
   const once = rows.filter((row, at) => rows.findIndex((one) => one['model_version'] === row['model_version']) === at);
   const entries = once.map((row) => {
     const share = number(row, 'weight');
@@ -127,19 +153,18 @@ function plot(body: PanelBody, daily: readonly Row[], metric: Metric, model: str
   });
 }
 
-const fieldsOf = (task: Task): Field[] => [
+const verdictsOf = (task: Task): Field[] => [
   ['Version', (row) => `${text(row, 'model_version')}${isArm(row) ? '' : ', champion'}`],
   ['Metric', (row) => titleOf(task, text(row, 'metric'))],
   ['Verdict', (row) => (row['verdict'] === null ? '' : comparisonChip(text(row, 'verdict')))],
   [numeric('Difference'), (row) => (isArm(row) ? decimal(number(row, 'difference')) : '')],
-  [numeric('Always valid'), intervalOf],
+  [numeric('Always valid'), (row) => interval(number(row, 'always_valid_low'), number(row, 'always_valid_high'))],
+];
+
+const SIZES: readonly Field[] = [
   [numeric('Value'), (row) => decimal(number(row, 'value'))],
   [numeric('Entities'), (row) => count(number(row, 'entities'))],
   [numeric('Labels'), (row) => percent(number(row, 'label_coverage'), 0)],
-  ['Why', (row) => el('div', { class: 'wide' }, text(row, 'reason'))],
 ];
 
-function intervalOf(row: Row): string {
-  const low = number(row, 'always_valid_low');
-  return low === null ? '' : `${decimal(low)} to ${decimal(number(row, 'always_valid_high'))}`;
-}
+const WHY: Field = ['Why', (row) => el('div', { class: 'wide' }, text(row, 'reason'))];

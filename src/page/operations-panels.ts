@@ -64,7 +64,8 @@ function modelOf(row: Row): string {
 }
 
 function linkOf(row: Row): HTMLElement {
-  return el('a', { href: modelLink(modelOf(row)) }, text(row, 'model'));
+  const words = `${text(row, 'model')}${row['is_replay'] === true ? ', replay' : ''}`;
+  return el('a', { href: modelLink(modelOf(row)) }, words);
 }
 
 function stateOf(row: Row): HTMLElement {
@@ -180,7 +181,7 @@ export const eventsPanel = (): Panel<ModelContext> =>
     caption: 'What was done, the newest first',
     fields: () => [
       ['When', (row) => moment(text(row, 'time'))],
-      ['What', (row) => text(row, 'text')],
+      ['What', (row) => el('div', { class: 'wide' }, text(row, 'text'))],
     ],
   });
 

@@ -1,48 +1,54 @@
 import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric } from './data-table.ts';
 import { el } from './dom.ts';
-import { decimal, count, day } from './format.ts';
+import { count, day, decimal, interval } from './format.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
-import { panel, type Panel, tablePanel } from './panel.ts';
+import { panel, type Panel, type PanelBody, tablePanel } from './panel.ts';
 import { titleOf } from './metrics.ts';
 import { comparisonChip } from './verdict.ts';
+
+type Data = Readonly<Record<'rows' | 'objections', readonly Row[]>>;
+
+/** How a version is promoted; where it fails a gate or is worse, that in place of the statement. `objections` has rows of that question. */
+export function sayPromotion(body: PanelBody, version: string, statement: string, objections: readonly Row[]): void {
+  const said = objections.filter((row) => text(row, 'model_version') === version).map((row) => text(row, 'said'));
+  if (said.length > 0) return body.say(`Do not promote version ${version}: it ${said.join('; it ')}.`);
+  body.say(`To promote version ${version}:`);
+  body.add(el('pre', {}, statement));
+}
 
 const COLUMNS = ['Version', 'Gate', 'Passed', ...['Difference', 'Interval'].map(numeric), 'Reason'];
 
 /** Whether the versions that are shown pass the gates of the model, and how they are promoted. Not shown where there are none. */
 export const gatesPanel = (): Panel<ModelContext> =>
-  panel<ModelContext, readonly Row[]>({
+  panel<ModelContext, Data>({
     id: 'gates',
     title: 'Gates',
     about: 'what a version must pass before it is promoted',
     depends: ({ versions, champion, experiments }) => ({ versions, champion, experiments }),
     load: async (context) => {
-      const rows = await ask('gates', ofVersions(context));
-      return rows.length === 0 ? undefined : rows;
+      const asked = ofVersions(context);
+      const [rows, objections] = await Promise.all([ask('gates', asked), ask('objections', asked)]);
+      return rows.length === 0 ? undefined : { rows, objections };
     },
-    draw: (body, rows, { model, experiments }) => {
+    draw: (body, { rows, objections }, { model, experiments }) => {
       const caption = 'Versions that are not the champion, gate by gate';
       body.add(cardTable({ caption, columns: COLUMNS, rows: rows.map(cellsOf) }));
       if (experiments.some(({ to }) => to === undefined))
         return body.say('While the experiment runs, promote() is refused. stop_experiment() asks the gates, too.');
-      const versions = [...new Set(rows.map((row) => text(row, 'model_version')))];
-      for (const version of versions) {
-        const failed = rows.some((row) => row['model_version'] === Number(version) && row['passed'] === false);
-        body.say(failed ? `Version ${version} does not pass, so this is refused:` : `To promote version ${version}:`);
-        body.add(el('pre', {}, `select pgscore.promote('${model}@${version}');`));
-      }
+      for (const version of new Set(rows.map((row) => text(row, 'model_version'))))
+        sayPromotion(body, version, `select pgscore.promote('${model}@${version}');`, objections);
     },
   });
 
 function cellsOf(row: Row): (string | Node)[] {
-  const isCompared = number(row, 'low') !== null;
   const needs = text(row, 'needs');
   return [
     text(row, 'model_version'),
     text(row, 'gate'),
     passedOf(row),
     decimal(number(row, 'value')),
-    isCompared ? `${decimal(number(row, 'low'))} to ${decimal(number(row, 'high'))}` : '',
+    interval(number(row, 'low'), number(row, 'high')),
     el('div', { class: 'wide' }, needs === '' ? text(row, 'reason') : `${text(row, 'reason')}; needs ${needs}`),
   ];
 }
@@ -75,11 +81,12 @@ export const comparisonPanel = (): Panel<ModelContext> =>
       ],
       ['Verdict', (row) => comparisonChip(text(row, 'verdict'))],
       [numeric('Difference'), (row) => decimal(number(row, 'difference'))],
-      [numeric('Interval'), (row) => `${decimal(number(row, 'ci_low'))} to ${decimal(number(row, 'ci_high'))}`],
+      [numeric('Interval'), (row) => interval(number(row, 'ci_low'), number(row, 'ci_high'))],
       [numeric('Value'), (row) => decimal(number(row, 'value_a'))],
       [numeric('The other’s'), (row) => decimal(number(row, 'value_b'))],
       [numeric('Labels'), (row) => count(number(row, 'n_a'))],
       ['Predictions for', (row) => `${day(text(row, 'first_date'))} to ${day(text(row, 'last_date'))}`],
+      ['Compared', (row) => day(text(row, 'compared_at'))],
     ],
   });
 

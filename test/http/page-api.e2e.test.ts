@@ -30,6 +30,7 @@ const VALUES: Readonly<Record<string, string>> = {
   model: 'churn',
   version: '1',
   versions: '1',
+  experiment: '1',
   month: '2026-02-01',
   day: '2026-02-01',
   feature: 'x',

@@ -35,12 +35,13 @@ export function lists({ superuser, service, page, show }: Stage): void {
       const forced = said.find((what) => what?.startsWith('fare@2: promote'));
       expect(forced).toContain(`fare@2: promote by ada, forced: ${REASON}, not passed: not_worse_mae: `);
       expect(said).toContain('fare@1: promote by ada');
+      expect(await page.locator('#events .sideways').isVisible()).toBe(false);
     });
 
     test('say which version is better, by how much at least, and by which predictions', async () => {
       type Compared = Record<'value_a' | 'value_b' | 'difference' | 'ci_low' | 'ci_high' | 'n_a', number> &
-        Record<'verdict' | 'first_date' | 'last_date', string>;
-      const read = `select value_a, value_b, difference, ci_low, ci_high, verdict, n_a, first_date::text, last_date::text from pgscore_bi.version_comparison
+        Record<'verdict' | 'first_date' | 'last_date' | 'compared_at', string>;
+      const read = `select value_a, value_b, difference, ci_low, ci_high, verdict, n_a, first_date::text, last_date::text, compared_at::text from pgscore_bi.version_comparison
         where model_name = 'fare' and model_version = 2 and compared_with = 'predecessor' and difference is not null and not is_replayed order by metric`;
       const { rows } = await superuser.query<Compared>(read);
       await page.locator('#comparison tbody tr').first().waitFor();
@@ -54,8 +55,10 @@ export function lists({ superuser, service, page, show }: Stage): void {
           ...[row.value_a, row.value_b].map(decimal),
           String(row.n_a),
           `${day(row.first_date)} to ${day(row.last_date)}`,
+          day(row.compared_at),
         ]),
       );
+      expect(await page.locator('#comparison .sideways').isVisible()).toBe(false);
     });
 
     test('show the first ten rows and all at a press, which lasts while rows are added', async () => {

@@ -162,12 +162,9 @@ export function plots({ superuser, page, show, rowsOf }: Stage): void {
         ]),
       );
       expect(shown[1]?.[5]).toMatch(/^rmse counts \d+ labels, by labels that judge both, .*; needs \d+ more labels$/);
-      expect(await page.locator('#gates pre').allTextContents()).toEqual([
-        `select pgscore.promote('price@2');`,
-        `select pgscore.promote('price@1');`,
-      ]);
+      expect(await page.locator('#gates pre').allTextContents()).toEqual([`select pgscore.promote('price@1');`]);
       expect(await page.locator('#gates .body > p').allTextContents()).toEqual([
-        'Version 2 does not pass, so this is refused:',
+        'Do not promote version 2: it does not pass the gate not_worse_rmse.',
         'To promote version 1:',
       ]);
     });

@@ -62,6 +62,13 @@ export function replays({ page, show }: Stage): void {
       expect(await page.locator('#comparison').textContent()).not.toContain('replay');
     });
 
+    test('are marked among the runs', async () => {
+      await show('#/model/fare');
+      await page.locator('#runs tbody tr').first().waitFor();
+      const runs = (await numbersIn(page, 'runs')).map(([, model]) => model);
+      expect(runs.slice(0, 3)).toEqual(['fare@2, replay', 'fare@2, replay', expect.stringMatching(/@\d$/)]);
+    });
+
     test('the newest by month: its training apart, the champion live over the same labels, and which month it has in part', async () => {
       await show('#/model/fare');
       const drawn = await drawnIn(page, 'replays');
