@@ -57,6 +57,24 @@ export async function drawnIn(page: Page, panel: string, nth = 0): Promise<Drawn
   });
 }
 
+/** What names the parts of a plot: the titles of its axes, and the entries of its legend, as they are drawn. */
+export async function namesIn(page: Page, panel: string, nth = 0): Promise<{ axes: string[]; legend: string[] }> {
+  await drawnIn(page, panel, nth);
+  const canvas = page.locator(`#${panel} canvas`).nth(nth);
+  return canvas.evaluate((element) => {
+    type Title = { display: boolean; text: string };
+    type Legend = { options: { display: boolean }; legendItems: { text: string }[] };
+    type Plot = { legend?: Legend; scales: Record<string, { options: { title: Title } }> };
+    const { Chart } = globalThis as unknown as { Chart: { getChart(of: unknown): Plot } };
+    const { legend, scales } = Chart.getChart(element);
+    const titles = Object.values(scales).map(({ options }) => options.title);
+    return {
+      axes: titles.filter(({ display }) => display).map(({ text }) => text),
+      legend: legend?.options.display === true ? legend.legendItems.map(({ text }) => text) : [],
+    };
+  });
+}
+
 /** The lines across a plot that mark an instant, as they are drawn, with what is written at them. */
 export async function markersIn(page: Page, panel: string, nth = 0): Promise<{ at: number; label: string }[]> {
   await drawnIn(page, panel, nth);

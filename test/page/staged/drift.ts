@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
+import type { Locator } from 'playwright-core';
 
 import { count, decimal, percent } from '../../../src/page/format.ts';
 import { stageFeatures, unitBins } from '../../monitor/golden/staged-features.ts';
-import { drawnIn, numbersIn, openPage } from '../../support/browser.ts';
+import { drawnIn, namesIn, numbersIn, openPage } from '../../support/browser.ts';
 import type { Stage } from '../stage.ts';
 
 const HOSTILE = ['<img src=x onerror=alert(1)>', 'a"b\'c\\d', 'ünïcödé '.repeat(20), '', ' '];
@@ -98,6 +99,48 @@ export function drift({ service, page, show, rowsOf }: Stage): void {
       const years = page.locator('#drift .heat thead tr').first().locator('td');
       await years.first().waitFor();
       expect(await years.allTextContents()).toEqual(['', '2025', '2026']);
+    });
+
+    test('says what each colour means', async () => {
+      await show('#/model/drifting?grain=day');
+      const legend = page.locator('#drift .heat-legend > span');
+      await legend.first().waitFor();
+      expect(await legend.allTextContents()).toEqual([
+        'ok, what chance gives',
+        'ok, more than chance gives',
+        'warning',
+        'warning, from 0.175 on',
+        'alert',
+        'alert, from 0.5 on',
+        'too few rows to tell, or none',
+      ]);
+      const colourOf = async (cell: Locator): Promise<string> =>
+        cell.evaluate((element) => {
+          type Styles = { getComputedStyle(of: unknown): { backgroundColor: string } };
+          return (globalThis as unknown as Styles).getComputedStyle(element).backgroundColor;
+        });
+      const colours: string[] = [];
+      for (const [nth, level] of ['.h0', '.h1', '.h2', '.h3', '.h4', '.h5', ':not([class])'].entries()) {
+        const meant = await colourOf(legend.nth(nth).locator('i'));
+        const cells = page.locator(`#drift .heat button${level}`);
+        if ((await cells.count()) > 0) expect([level, await colourOf(cells.first())]).toEqual([level, meant]);
+        colours.push(meant);
+      }
+      expect(new Set(colours).size).toBe(colours.length);
+    });
+
+    test('both plots of a feature have a title, axes and a legend', async () => {
+      await show('#/model/drifting?grain=day&feature=number+21&day=2026-03-12');
+      expect(await namesIn(page, 'feature')).toEqual({ axes: ['share of rows'], legend: ['baseline', 'this day'] });
+      expect(await namesIn(page, 'feature', 1)).toEqual({
+        axes: ['PSI'],
+        legend: ['PSI', 'what chance gives at most (99 %)'],
+      });
+      expect(await page.locator('#feature h3').allTextContents()).toEqual([
+        'number 21, 12 Mar 2026, against its baseline',
+        'Drift of number 21 by day',
+      ]);
+      expect(await page.locator('#feature').innerText()).toContain('Left out, for too few rows to tell: 3 days.');
     });
 
     test('a feature beside its baseline, as its view has it, whatever its categories are called', async () => {
