@@ -17,20 +17,37 @@ grant execute on all functions in schema pgscore to pgscore_user;
 grant execute on all procedures in schema pgscore to pgscore_user;
 revoke execute on function pgscore._may_score(name, int) from pgscore_user;
 
--- What only a deployer may call.
+-- What only a deployer may call, and what the service calls as the owner.
 do $$
 declare
-  this regprocedure;
+  this record;
 begin
   for this in
-    select p.oid from pg_proc p
-     where p.pronamespace = 'pgscore'::regnamespace and p.proname = any (
-       '{_run_command,deploy,promote,rollback,set_alias,drop_version,drop_model,rename_model,grant_model,revoke_model,log_calls,
-         set_gate,drop_gate,check_gates,_gate_verdicts,_golden_rows,start_experiment,set_arms,stop_experiment,
-         refresh,monitor,monitor_features,rebuild,forget,set_baseline,_baseline_columns}')
+    select g.role, name, p.oid::regprocedure as function
+      from (values
+        ('pgscore', 'pgscore_deployer',
+         '{_run_command,deploy,promote,rollback,set_alias,drop_version,drop_model,rename_model,grant_model,revoke_model,log_calls,
+           set_gate,drop_gate,check_gates,_gate_verdicts,_golden_rows,start_experiment,set_arms,stop_experiment,
+           refresh,monitor,monitor_features,rebuild,forget,set_baseline,_baseline_columns}'::text[]),
+        ('pgscore_data', 'pgscore_service',
+         '{_wake,_audit,_create_native,_drop_functions,_known_verdicts,_worse_metrics,_stop_due_experiments,
+           _create_generation,_index_generation,_drop_generation,_fold_generation,_prune_history,_begin_publication,
+           _drop_handle,_reads_source,_fire_function,_arms_of_run,_finish_arms,
+           _skip_past_backlog,_shadows_due,_claim_shadow,_shadowed_calls,_renew_shadow,_finish_shadow,_fail_shadow,
+           _delete_monitoring,_delete_predictions,_count_all_labels,_label_text,_compare_labels,
+           _refresh,_move_recent,_compute_metrics,_claim_calibration,_set_calibration,_estimate,_compare_versions,_freeze_bins,
+           _compute_drift,_evaluate_alerts,_claim_alerts,_note_delivery,
+           _claim_watches,_keys_by_column,_is_of_watch,_finish_keys,_due_watches,_watch_function,_end_watch_work,_drop_idle_changes,
+           _compare_watch,_prune_watches}')) as g (schema, role, names)
+     cross join unnest(g.names) name
+      left join pg_proc p on p.pronamespace = to_regnamespace(g.schema) and p.proname = name
   loop
-    execute format('revoke execute on function %s from pgscore_user', this);
-    execute format('grant execute on function %s to pgscore_deployer', this);
+    -- Else a function that was renamed would be everybody's.
+    if this.function is null then
+      raise exception 'grants.sql names the function "%", which does not exist', this.name;
+    end if;
+    execute format('revoke execute on function %s from pgscore_user', this.function);
+    execute format('grant execute on function %s to %I', this.function, this.role);
   end loop;
 end
 $$;
@@ -94,29 +111,6 @@ grant insert on
   pgscore_data.schedule_fire
   to pgscore_service;
 grant insert on pgscore_data.arm_tally to pgscore_service;
-
--- What the service calls as the owner.
-do $$
-declare
-  this regprocedure;
-begin
-  for this in
-    select p.oid from pg_proc p
-     where p.pronamespace = 'pgscore_data'::regnamespace and p.proname = any (
-       '{_wake,_audit,_create_native,_drop_functions,_known_verdicts,_worse_metrics,_stop_due_experiments,
-         _create_generation,_index_generation,_drop_generation,_fold_generation,_prune_history,_begin_publication,
-         _drop_handle,_reads_source,_fire_function,_arms_of_run,_finish_arms,
-         _skip_past_backlog,_shadows_due,_claim_shadow,_shadowed_calls,_renew_shadow,_finish_shadow,_fail_shadow,
-         _delete_monitoring,_delete_predictions,_count_all_labels,_label_text,_compare_labels,
-         _refresh,_move_recent,_compute_metrics,_claim_calibration,_set_calibration,_estimate,_compare_versions,_freeze_bins,_compute_drift,
-         _evaluate_alerts,_claim_alerts,_note_delivery,
-         _claim_watches,_keys_by_column,_is_of_watch,_finish_keys,_due_watches,_watch_function,_end_watch_work,_drop_idle_changes,
-         _compare_watch,_prune_watches}')
-  loop
-    execute format('grant execute on function %s to pgscore_service', this);
-  end loop;
-end
-$$;
 
 -- What every call of score() goes through; the functions of a version are granted with its model, and those for rows of bound tables,
 -- whose schemas may be closed to us by now, as they are made.

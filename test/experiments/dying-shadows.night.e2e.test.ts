@@ -8,7 +8,8 @@ import { weightedModel } from '../support/weighted-model.ts';
 import { shadowIs, startShadow } from './shadowed-calls.ts';
 
 const database = await cloneDatabase();
-const SETTINGS = { PGSCORE_POLL: '0.2' };
+// What a dead process leased is due again after some times this timeout.
+const SETTINGS = { PGSCORE_POLL: '0.2', PGSCORE_BATCH_TIMEOUT: '1' };
 let service = await startTestService(database, SETTINGS);
 const [ada, bob] = await Promise.all([database.client('ada'), database.client('bob')]);
 
@@ -27,14 +28,17 @@ test('calls are shadowed once each, though the service dies again and again', as
     }
   })();
   const scored = async (): Promise<number> => (await shadowIs(ada, 'dying', () => true)).scored;
-  for (let death = 0; death < 10; death += 1) {
-    const before = await scored();
-    await waitFor(async () => (await scored()) > before, { message: 'calls that are shadowed' });
-    await service.kill();
-    service = await startTestService(database, SETTINGS);
+  try {
+    for (let death = 0; death < 10; death += 1) {
+      const before = await scored();
+      await waitFor(async () => (await scored()) > before, { message: 'calls that are shadowed' });
+      await service.kill();
+      service = await startTestService(database, SETTINGS);
+    }
+  } finally {
+    goesOn = false;
+    await load;
   }
-  goesOn = false;
-  await load;
   // What the gateway has still to keep is queued with it.
   await service.stop();
   service = await startTestService(database, SETTINGS);
