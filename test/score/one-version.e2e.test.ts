@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { deployBytes } from '../support/deploy.ts';
-import { createPause, whilePlanned } from '../support/paused-planning.ts';
+import { createPause, promotedSum } from '../support/paused-planning.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
@@ -137,27 +137,11 @@ describe('a promotion, and rows of a bound table', () => {
     await createPause(alice);
   });
 
-  const promote = (number: number): Promise<unknown> => ada.query('select pgscore.promote($1)', [`sum@${number}`]);
+  const { promote, answers, answersWhilePromoted } = promotedSum({ superuser, ada, alice });
 
   beforeEach(async () => {
     await promote(1);
   });
-
-  type Query = string | { readonly name: string; readonly text: string };
-
-  /** The different answers that one execution gave. */
-  async function answers(query: Query): Promise<number[]> {
-    const { rows } = await alice.query<{ answers: number[] }>(query);
-    return [...new Set(rows.flatMap((row) => row.answers))];
-  }
-
-  /** The same of one that is planned while the second version is promoted. */
-  const answersWhilePromoted = (query: Query): Promise<number[]> =>
-    whilePlanned(
-      superuser,
-      () => answers(query),
-      () => promote(2),
-    );
 
   test('a statement that is planned while another version is promoted has either, and the next one has the new', async () => {
     for (const answer of await answersWhilePromoted(AROUND)) expect([FIRST, SECOND]).toContain(answer);

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { deployBytes } from '../support/deploy.ts';
-import { createPause, lockAwaited, whilePlanned } from '../support/paused-planning.ts';
+import { createPause, lockAwaited, promotedSum, whilePlanned } from '../support/paused-planning.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
@@ -50,27 +50,11 @@ beforeAll(async () => {
   await alice.query(`create function same(text) returns text volatile language plpgsql as 'begin return $1; end'`);
 });
 
-const promote = (number: number): Promise<unknown> => ada.query('select pgscore.promote($1)', [`sum@${number}`]);
+const { promote, answers, answersWhilePromoted } = promotedSum({ superuser, ada, alice });
 
 beforeEach(async () => {
   await promote(1);
 });
-
-type Query = string | { readonly name: string; readonly text: string };
-
-/** The different answers that one execution gave. */
-async function answers(query: Query): Promise<number[]> {
-  const { rows } = await alice.query<{ answers: number[] }>(query);
-  return [...new Set(rows.flatMap((row) => row.answers))];
-}
-
-/** The same of one that is planned while another version is promoted. */
-const answersWhilePromoted = (query: Query): Promise<number[]> =>
-  whilePlanned(
-    superuser,
-    () => answers(query),
-    () => promote(2),
-  );
 
 const STATEMENTS = [
   ['in the middle of its planning', AROUND],

@@ -35,3 +35,29 @@ export async function whilePlanned<T>(
   }
   return asked;
 }
+
+type Query = string | { readonly name: string; readonly text: string };
+
+type PromotedSum = {
+  readonly promote: (version: number) => Promise<unknown>;
+  /** The different answers that one execution gave, of its column `answers`. */
+  readonly answers: (query: Query) => Promise<number[]>;
+  /** The same of one that is planned while the second version is promoted. */
+  readonly answersWhilePromoted: (query: Query) => Promise<number[]>;
+};
+
+/** The model `sum`, whose versions ada promotes while alice asks. */
+export function promotedSum({ superuser, ada, alice }: Record<'superuser' | 'ada' | 'alice', Client>): PromotedSum {
+  const promote = (version: number): Promise<unknown> => ada.query('select pgscore.promote($1)', [`sum@${version}`]);
+  const answers = async (query: Query): Promise<number[]> => {
+    const { rows } = await alice.query<{ answers: number[] }>(query);
+    return [...new Set(rows.flatMap((row) => row.answers))];
+  };
+  const answersWhilePromoted = (query: Query): Promise<number[]> =>
+    whilePlanned(
+      superuser,
+      () => answers(query),
+      () => promote(2),
+    );
+  return { promote, answers, answersWhilePromoted };
+}

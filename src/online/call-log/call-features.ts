@@ -4,7 +4,8 @@ import { groupedBy } from '../../lib/grouped-by.ts';
 import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
 import { type Feature, watchedFeatures } from '../../inference/signature.ts';
-import { timeOf, type EventTimes, type Keyed, type FinishedCall } from './logged-call.ts';
+import { timeOf, type EventTimes } from './event-time.ts';
+import type { FinishedCall, Keyed } from './logged-call.ts';
 
 /** The features that rows of one version were scored by, those that are watched, as columns; and what time each row is for. */
 export type CallFeatures = {

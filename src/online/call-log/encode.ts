@@ -1,12 +1,6 @@
 import { featuresOf, watchedOf, type CallFeatures, type WatchedFeatures } from './call-features.ts';
-import {
-  keysOf,
-  type Keyed,
-  type FinishedCall,
-  EventTimeReader,
-  type EventTimes,
-  type CountedCall,
-} from './logged-call.ts';
+import { EventTimeReader, type EventTimes } from './event-time.ts';
+import { keysOf, type CountedCall, type FinishedCall, type Keyed } from './logged-call.ts';
 import type { Call } from '../requests/call.ts';
 import { areKept, encodeBlocks, type EncodedCalls } from './encode-blocks.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';

@@ -20,7 +20,8 @@ import { PredictionTally } from '../../monitor/prediction-tally.ts';
 import { writeFeatureSamples, writeFeatureTallies } from '../../monitor/write-features.ts';
 import { watchedFeatures } from '../../inference/signature.ts';
 import type { CallFeatures } from './call-features.ts';
-import { timeOf, type CountedCall } from './logged-call.ts';
+import { timeOf } from './event-time.ts';
+import type { CountedCall } from './logged-call.ts';
 
 const COPY = `copy pgscore_data.online_block (${BLOCK_COLUMNS}) from stdin (format binary)`;
 const UNIQUE_VIOLATION = '23505';

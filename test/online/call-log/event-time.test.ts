@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { EventTimeReader } from '../../../src/online/call-log/logged-call.ts';
+import { EventTimeReader } from '../../../src/online/call-log/event-time.ts';
 import { NumberRows } from '../../../src/inference/number-rows.ts';
 
 const berlin = new EventTimeReader('Europe/Berlin');
