@@ -122,7 +122,7 @@ function lookAround(output: Invocation['output'], dataDir: string, url: string):
   output.note(`See how a model of January decays: ${url}/#/model/air_time`);
   output.note(`See its challenger, a canary: ${url}/#/model/air_time?part=versions`);
   output.note('Look around from another terminal in this folder:');
-  output.note(`  ${sql.padEnd(one.length)}    an SQL prompt as ana`);
+  output.note(`  ${sql.padEnd(one.length)}    an SQL prompt as ana; in it, set role dana; makes you the deployer`);
   output.note(`  ${one}    one statement`);
   output.note('Stop with Ctrl-C.');
 }

@@ -105,7 +105,7 @@ export function rowsByLength(feeds: readonly Feed[], rows: number, errors: Reado
 const POSITIONS = 4096;
 
 /** How many rows of such sequences are to be in one run. */
-export function rowsAtOnce(feeds: readonly Feed[]): number {
+export function rowsPerRun(feeds: readonly Feed[]): number {
   const positions = feeds.map(({ input }) => positionsOf(input));
   return Math.max(1, Math.floor(POSITIONS / Math.max(1, ...positions)));
 }

@@ -20,7 +20,7 @@ export type Graph = {
   /** Whether what it says of a row cannot depend on the other rows of a run. */
   readonly isRowWise?: boolean;
   /** The same in this turn of the event loop, where the graph can. */
-  runAtOnce?(inputs: readonly RunInput[], rows: number): RunOutput[];
+  runSync?(inputs: readonly RunInput[], rows: number): RunOutput[];
   release(): Promise<void>;
 };
 

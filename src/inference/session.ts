@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import { rowsAtOnce, rowsByLength, takenRows } from './arrays.ts';
+import { rowsPerRun, rowsByLength, takenRows } from './arrays.ts';
 import { emptyFeed, paddedRowsOf, rowsOf, type Feed } from './feed.ts';
 import { buildFeeds, type Feeds, TextCache } from './feeds.ts';
 import { type Graph, type RunOutput, GraphLost } from './graph.ts';
@@ -59,12 +59,12 @@ export class ModelSession {
   }
 
   /** The same in this turn of the event loop, among those of other calls, from a row on; undefined where the model can't. */
-  predictRowsAtOnce(given: FeatureRows): PredictionsAmong | undefined {
-    if (this.#graph.runAtOnce === undefined || this.signature.batch !== null) return undefined;
+  predictRowsSync(given: FeatureRows): PredictionsAmong | undefined {
+    if (this.#graph.runSync === undefined || this.signature.batch !== null) return undefined;
     const { rows, feeds, errors } = this.#feedsOf(given);
     const { predictions, from } = this.#roomFor(rows);
     for (const [row, error] of errors) predictions.errors.set(from + row, error);
-    if (errors.size < rows) this.#read(this.#graph.runAtOnce(feeds, rows), from, rows, predictions);
+    if (errors.size < rows) this.#read(this.#graph.runSync(feeds, rows), from, rows, predictions);
     if (predictions.errors.size > 0) blankErrors(predictions);
     return { predictions, from };
   }
@@ -119,7 +119,7 @@ export class ModelSession {
 
   /** Scores rows `from` to `to`; where the model refuses them, halves them until the rows at fault stand alone. */
   async #score(feeds: readonly Feed[], from: number, to: number, into: Predictions): Promise<void> {
-    const most = this.signature.batch ?? rowsAtOnce(feeds);
+    const most = this.signature.batch ?? rowsPerRun(feeds);
     if (to - from > most) {
       for (let at = from; at < to; at += most) await this.#score(feeds, at, Math.min(at + most, to), into);
       return;

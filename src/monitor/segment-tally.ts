@@ -1,4 +1,5 @@
 import type { SegmentPlaces } from '../copy/batch.ts';
+import { PgscoreError } from '../errors.ts';
 import { hashBytes, sameBytes } from '../lib/bytes.ts';
 import { statement } from '../postgres/statement.ts';
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
@@ -21,7 +22,7 @@ const MOST_COUNTS = 2_000_000;
 
 /**
  * Counts the predictions of a job by day and segment while they pass by. Where it has no room for another count, the rarer
- * half of the values without a name count as others from then on; where that makes none, counts that are new are left out.
+ * half of the values without a name count as others from then on; where that makes none, the run fails.
  */
 export class SegmentTally {
   #values: SegmentPlaces['values'] = [];
@@ -76,6 +77,10 @@ export class SegmentTally {
       this.#size += 1;
       counts.set(key, 1);
     } else if (this.#fold()) this.#count(day, pair, failed);
+    else
+      throw new PgscoreError('too_many_segments', `the rows lie in more than ${this.#most} days and segments`, {
+        remedy: 'Score fewer days in one run, or watch fewer segments: select pgscore.monitor(model, segments => array[…]).',
+      });
   }
 
   /** Makes the rarer half of the values without a name others; false where there is none. */

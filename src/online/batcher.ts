@@ -39,7 +39,7 @@ export class Batcher {
     const { versionId } = call.request;
     const waiting = this.#waiting.get(versionId);
     const most = Math.min(MOST_AT_ONCE_ROWS, this.#options.batchRows);
-    const isAnswered = waiting === undefined && call.rowsLeft <= most && this.#runAtOnce(call, session);
+    const isAnswered = waiting === undefined && call.rowsLeft <= most && this.#runSync(call, session);
     if (!isAnswered) this.#queue(versionId, call);
   }
 
@@ -58,9 +58,9 @@ export class Batcher {
   }
 
   /** False where the model can't answer in this turn of the event loop. */
-  #runAtOnce(call: Call, session: ModelSession): boolean {
+  #runSync(call: Call, session: ModelSession): boolean {
     try {
-      const answered = session.predictRowsAtOnce(call.rows);
+      const answered = session.predictRowsSync(call.rows);
       if (answered === undefined) return false;
       const { length } = call.rows;
       this.#options.onRun(length);

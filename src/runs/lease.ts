@@ -4,7 +4,7 @@ import type { RunWorker } from './worker.ts';
 import type { RunMetrics } from './metrics.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
-import { MOST_TRIES } from './run-failures.ts';
+import { MOST_TRIES } from './record-failures.ts';
 
 type Beating = {
   readonly worker: string;

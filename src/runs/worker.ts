@@ -3,12 +3,12 @@ import { Wakeable } from '../lib/wakeable.ts';
 import type { Logger } from '../log.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { Dispatcher, type Expected } from './claim.ts';
-import { failureOf } from './failure.ts';
+import { failureOf } from './describe-failure.ts';
 import type { Job, Outcome, Shard } from './job.ts';
 import type { RunMetrics } from './metrics.ts';
 import { publicationConnection, publishRun, type Loaded } from './publish.ts';
 import { hasArms, type Run } from './run.ts';
-import { MOST_TRIES, RunFailures, type Failed } from './run-failures.ts';
+import { MOST_TRIES, RunFailures, type Failed } from './record-failures.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { RunEnded, ShardedRun } from './sharded-run.ts';
 

@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { isConnectionLoss } from '../postgres/sqlstate.ts';
-import { failureOf } from '../runs/failure.ts';
+import { failureOf } from '../runs/describe-failure.ts';
 import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from '../runs/job.ts';
 import { LostFence } from './load.ts';
 import { ModelCache } from '../inference/cache.ts';

@@ -39,7 +39,7 @@ export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
 /** The same of shards that the nodes of Citus hold. */
 async function scoreShards(job: Job, shard: Shard, arms: readonly Arm[], tools: Tools): Promise<Outcome> {
   const reading = await ShardReading.of(await tools.writer.client(), job, shard);
-  const read = reading.batches(tools.reader.url, { rows: rowsAtOnce(arms, tools), signal: tools.signal });
+  const read = reading.batches(tools.reader.url, { rows: rowsPerBatch(arms, tools), signal: tools.signal });
   const scored = await scoreRows(job, arms, inOrder(read, tools.onWait), tools, () => Promise.resolve([]));
   return loadShard(job, shard, scored, tools, reading);
 }
@@ -65,7 +65,7 @@ export async function scoreRows(
 }
 
 /** As many rows as each model scores in seconds. */
-export function rowsAtOnce(arms: readonly Arm[], { batchRows }: Tools): number {
+export function rowsPerBatch(arms: readonly Arm[], { batchRows }: Tools): number {
   return Math.min(batchRows, ...arms.map(({ session }) => session.mostRows));
 }
 
@@ -75,7 +75,7 @@ export function readSource(
   { client, before, after }: Reading,
   tools: Tools,
 ): AsyncIterable<DecodedBatch> {
-  const options = { rows: rowsAtOnce(arms, tools), signal: tools.signal, before, after };
+  const options = { rows: rowsPerBatch(arms, tools), signal: tools.signal, before, after };
   return inOrder(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), tools.onWait);
 }
 

@@ -6,7 +6,7 @@ import { TARGET_CHANGED } from '../runs/publish.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
 import { type Reading, sourceColumns, sourceQuery, type Tools } from './read-source.ts';
-import { fitsInPlace, loadArms, rowsAtOnce, scoreRows } from './score-job.ts';
+import { fitsInPlace, loadArms, rowsPerBatch, scoreRows } from './score-job.ts';
 
 /** Bytes of a source that is read as one of several, and how long they wait for a lock and for each other. */
 const MOST_BYTES = 1024 * 1024;
@@ -103,7 +103,7 @@ async function readInOneTrip(jobs: readonly Job[], toolsOf: (job: Job) => Tools)
 
 async function scoreOne({ job, reading, copied }: Read, tools: Tools): Promise<Publication | undefined> {
   const arms = await loadArms(job, tools);
-  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsAtOnce(arms, tools) }));
+  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsPerBatch(arms, tools) }));
   const scored = await scoreRows(job, arms, rows, tools, () => Promise.resolve([]));
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined || !(await fitsInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;

@@ -7,7 +7,7 @@ import { connect, disconnect } from '../postgres/connect.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
-import { codeOfState, remedyOfWatch } from '../runs/failure.ts';
+import { codeOfState, remedyOfWatch } from '../runs/describe-failure.ts';
 import { OwnerSession } from '../schedules/submit-fire.ts';
 
 /** Sources are spelled as the triggers spell them, and may not be read for as long as the lease of the work. */

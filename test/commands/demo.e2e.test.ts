@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 
 import { waitFor } from '../support/wait-for.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, type Said } from './run-cli.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'pgscore-demo-'));
 await chmod(folder, 0o755);
 afterAll(() => rm(folder, { recursive: true }));
+
+/** What ana is told who stops the experiment, by herself and as dana. */
+const stopped: Said[] = [];
 
 const { exit, stdout, stderr } = await runCli(['demo', '--data-dir', join(folder, 'data')], {
   interruptAt: 'Stop with Ctrl-C.',
@@ -35,6 +38,10 @@ async function numbersMove(said: string): Promise<void> {
     return Number(rows.find((row) => row['window_date'] === '2014-01-01')?.['n_labeled']) > 0;
   };
   await waitFor(judged, { message: 'the truth of new flights', timeout: 60_000 });
+  for (const role of ['ana', 'dana']) {
+    const sql = `set role ${role}; select pgscore.stop_experiment('air_time') as champion`;
+    stopped.push(await runCli(['sql', '--data-dir', join(folder, 'data'), '-c', sql]));
+  }
 }
 
 /** The months of a table that the demo prints, by the heads of its columns. */
@@ -55,6 +62,13 @@ const column = (rows: readonly Record<string, number>[], head: string): number[]
 
 test('the demo ends well at Ctrl-C, with what it scored; until then flights come, and the numbers of the page move', () => {
   expect([exit, stdout]).toEqual([0, expect.stringMatching(/rows scored +32735\n/)]);
+});
+
+test('ana becomes the deployer by set role, as the demo says', () => {
+  expect(stderr).toContain('set role dana; makes you the deployer');
+  const [byAna, byDana] = stopped;
+  expect(byAna).toMatchObject({ exit: 1, stderr: expect.stringContaining('deployer') });
+  expect(byDana).toMatchObject({ exit: 0, stdout: expect.stringContaining('air_time@1') });
 });
 
 test('what learned from January decays in summer and comes back, what learned from spring holds', () => {

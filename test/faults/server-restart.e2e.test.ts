@@ -5,7 +5,7 @@ import { endOfRun, submitRun } from '../support/run.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
-import { MOST_TRIES } from '../../src/runs/run-failures.ts';
+import { MOST_TRIES } from '../../src/runs/record-failures.ts';
 import { differences } from '../watches/watching.ts';
 import { expectSound } from './oracle.ts';
 

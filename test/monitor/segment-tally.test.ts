@@ -107,6 +107,15 @@ test('where there is no room for more counts, the rarest values without a name c
   expect(counts.reduce((sum, of) => sum + of.size, 0)).toBeLessThanOrEqual(60);
 });
 
+test('where that makes none either, the run is refused', () => {
+  const tally = new SegmentTally(60);
+  const places = { places: [Uint32Array.of(2)], values: [[null, ':other', 'named']], firstUnnamed: [3] };
+  const count = (day: number): void => tally.add(places, [day], new Map());
+  for (let day = 0; day < 60; day += 1) count(day);
+  count(59);
+  expect(() => count(60)).toThrow('the rows lie in more than 60 days and segments');
+});
+
 function linesOf(days: readonly SegmentDay[]): string[] {
   return days
     .flatMap(({ day, places, names, counts, failed }) =>

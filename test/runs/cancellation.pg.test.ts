@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { beginPublication, RUN_LOST, finishRun } from '../../src/runs/publish.ts';
 import { cancelRuns, renewRuns, recoverRuns } from '../../src/runs/lease.ts';
 import { claimRuns } from '../../src/runs/claim.ts';
-import { handBackRuns, requeueRun } from '../../src/runs/run-failures.ts';
+import { handBackRuns, requeueRun } from '../../src/runs/record-failures.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';

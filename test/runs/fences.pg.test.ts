@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 import { claimRuns, claimShard } from '../../src/runs/claim.ts';
 import { evictHolders, recoverRuns, recoverShards } from '../../src/runs/lease.ts';
-import { failRun, handBackRuns, handBackShards, releaseShard, requeueRun } from '../../src/runs/run-failures.ts';
+import { failRun, handBackRuns, handBackShards, releaseShard, requeueRun } from '../../src/runs/record-failures.ts';
 import { finishShard, openShards, shardsDone } from '../../src/runs/shards.ts';
 import { createGeneration } from '../../src/runs/publish.ts';
 import { cloneDatabase } from '../support/database.ts';

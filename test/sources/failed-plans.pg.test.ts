@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { failRun } from '../../src/runs/run-failures.ts';
+import { failRun } from '../../src/runs/record-failures.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { addReadyModel } from '../support/ready-model.ts';

@@ -49,10 +49,10 @@ export class TreeGraph implements Graph {
 
   // oxlint-disable-next-line require-await -- what it throws is to reject
   async run(inputs: readonly RunInput[], rows: number): Promise<RunOutput[]> {
-    return this.runAtOnce(inputs, rows);
+    return this.runSync(inputs, rows);
   }
 
-  runAtOnce([input]: readonly RunInput[], rows: number): RunOutput[] {
+  runSync([input]: readonly RunInput[], rows: number): RunOutput[] {
     const sums = walkTrees(this.table, input?.data as Float32Array, rows);
     // Before the sums are written over.
     const labels = this.#label === undefined ? [] : [labelled(this.#label, sums, rows)];

@@ -118,7 +118,7 @@ function expectSameOfFew(trees: TreeGraph): void {
   const cells = Float32Array.from({ length: rows * width }, () => (random() < 0.1 ? Number.NaN : 20 * random() - 10));
   const say = (from: number, some: number): unknown[][] => {
     const data = cells.subarray(from * width, (from + some) * width);
-    return trees.runAtOnce([{ input: trees.input, data }], some).map((output) => Array.from<unknown>(output.data));
+    return trees.runSync([{ input: trees.input, data }], some).map((output) => Array.from<unknown>(output.data));
   };
   const all = say(0, rows);
   for (const some of [1, 2, 3, 4, 6, 8, 12]) {

@@ -20,7 +20,7 @@ export function slowModel(isRowWise = false) {
   const session = {
     signature: SIGNATURE,
     isRowWise,
-    predictRowsAtOnce: () => undefined,
+    predictRowsSync: () => undefined,
     predictRows: async (given: FeatureRows) => {
       const rows = xsOf(given);
       await new Promise<void>((finish) => runs.push({ rows, finish }));
@@ -102,7 +102,7 @@ const predict = (rows: FeatureRows): Predictions => ({
 });
 export const COMPUTED = {
   signature: SIGNATURE,
-  predictRowsAtOnce: (rows: FeatureRows) => ({ predictions: predict(rows), from: 0 }),
+  predictRowsSync: (rows: FeatureRows) => ({ predictions: predict(rows), from: 0 }),
   predictRows: (rows: FeatureRows) => Promise.resolve(predict(rows)),
 } as unknown as ModelSession;
 

@@ -29,7 +29,7 @@ function run([input]: readonly RunInput[], rows: number): RunOutput[] {
 }
 
 const GRAPH = {
-  runAtOnce: run,
+  runSync: run,
   run: (inputs: readonly RunInput[], rows: number) => Promise.resolve(run(inputs, rows)),
 } as unknown as Graph;
 
@@ -58,7 +58,7 @@ test.each(Object.keys(WAYS))(
   async (way) => {
     const session = new ModelSession(GRAPH, SIGNATURE);
     const rowsOf = WAYS[way] ?? (() => []);
-    const atOnce = CALLS.map((ps) => session.predictRowsAtOnce(rowsOf(ps)));
+    const atOnce = CALLS.map((ps) => session.predictRowsSync(rowsOf(ps)));
     const told = CALLS.map((ps, call) => {
       const { predictions, from = 0 } = atOnce[call] ?? {};
       return ps.map((_, row) => [

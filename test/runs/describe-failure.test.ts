@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import type { Run } from '../../src/runs/run.ts';
-import { failureOf } from '../../src/runs/failure.ts';
+import { failureOf } from '../../src/runs/describe-failure.ts';
 
 const RUN = { sourceSchema: 'flights', sourceName: 'leads', requestedBy: 'alice' } as Run;
 
