@@ -21,7 +21,11 @@ export const ERRORS = {
   source_error: { exit: 65, retry: false, meaning: 'a view, function or policy of the source raised an error' },
   source_changed: { exit: 65, retry: false, meaning: 'the source is not what it was when the run was submitted' },
   too_many_failed_rows: { exit: 65, retry: false, meaning: 'more rows failed than the error limit allows' },
-  too_many_segments: { exit: 65, retry: false, meaning: 'the rows of a run lie in more days and segments than are counted' },
+  too_many_segments: {
+    exit: 65,
+    retry: false,
+    meaning: 'the rows of a run lie in more days and segments than are counted',
+  },
   replay_empty: { exit: 65, retry: false, meaning: 'a replay found no row in its window' },
   handle_missing: { exit: 65, retry: false, meaning: 'the read handle of a run was dropped or altered' },
   handle_foreign: { exit: 77, retry: false, meaning: 'the read handle of a run belongs to another role' },

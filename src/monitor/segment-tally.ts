@@ -79,7 +79,8 @@ export class SegmentTally {
     } else if (this.#fold()) this.#count(day, pair, failed);
     else
       throw new PgscoreError('too_many_segments', `the rows lie in more than ${this.#most} days and segments`, {
-        remedy: 'Score fewer days in one run, or watch fewer segments: select pgscore.monitor(model, segments => array[…]).',
+        remedy:
+          'Score fewer days in one run, or watch fewer segments: select pgscore.monitor(model, segments => array[…]).',
       });
   }
 

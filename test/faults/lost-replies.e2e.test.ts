@@ -18,7 +18,7 @@ const service = await startTestService(database, {
   PGSCORE_DATABASE_URL: proxy.url(database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD })),
   PGSCORE_READER_URL: proxy.url(database.url({ user: 'pgscore_reader', password: READER_PASSWORD })),
 });
-const [superuser, alice] = [await database.client(), await database.client('alice')];
+const alice = await database.client('alice');
 await deployLogistic(await database.client('ada'));
 await createSource(alice, 'small', 1000);
 await createSource(alice, 'big', LARGE);

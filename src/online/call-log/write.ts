@@ -10,7 +10,7 @@ import { ScoreBins } from '../../monitor/score-bins.ts';
 import type { EncodedForKeeping } from './encode.ts';
 import { BLOCK_COLUMNS } from './encode-blocks.ts';
 import type { KeepCalls } from './recorder.ts';
-import type { WatchedVersions } from './watched-versions.ts';
+import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
 import { CallBatch } from './call-batch.ts';
 import type { CallFeatures } from './call-features.ts';
