@@ -4,7 +4,7 @@ create or replace function pgscore._relations_of(source regclass) returns setof 
 language sql stable security invoker
 begin atomic
   with recursive tree (relid) as (
-    select source::oid union all select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
+    select source::oid union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
   )
   select t.relid::regclass from tree t;
 end;
@@ -32,6 +32,27 @@ as $$
 $$;
 comment on function pgscore_data._capture_name(text, int, regclass) is
   'The name of the trigger function of a table, for the watch or label source with this id: the one that is there, or a new one.';
+
+create or replace function pgscore_data._refuse_other_trigger(relation oid, trigger_name name, event text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (to_regclass('pg_temp.fresh') is not null or to_regclass('pg_temp.stale') is not null)
+    and not exists (
+      select from pg_trigger t
+       where t.tgrelid = relation and t.tgname = trigger_name
+         and t.tgnewtable is not distinct from case when event in ('INSERT', 'UPDATE') then 'fresh' end::name
+         and t.tgoldtable is not distinct from case when event in ('UPDATE', 'DELETE') then 'stale' end::name)
+  then
+    raise exception 'trigger "%" on % is not as pgscore made it', trigger_name, relation::regclass
+      using errcode = 'insufficient_privilege', hint = format('Drop it: drop trigger %I on %s;', trigger_name, relation::regclass);
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_other_trigger(oid, name, text) is
+'Raises where a trigger without their transition tables calls a capture function: that would read, as the owner, relations of '
+'these names that the caller has in pg_temp.';
 
 create or replace function pgscore_data._define_capture() returns trigger
 language plpgsql security definer

@@ -169,6 +169,9 @@ declare
   is_lost boolean := false;
   queued bigint;
 begin
+  if pg_my_temp_schema() <> 0 then
+    perform pgscore_data._refuse_other_trigger(tg_relid, tg_name, tg_op);
+  end if;
   if %1$s then
     return null;
   elsif tg_op = 'INSERT' then

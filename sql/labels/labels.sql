@@ -45,6 +45,13 @@ as $$
 declare
   known text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model for no key update);
 begin
+  -- _canonical_key() writes them into a statement of the owner.
+  if families is null or cardinality(families) is distinct from cardinality(columns)
+    or exists (select from unnest(families) f where pgscore._key_family(to_regtype(f)) is distinct from f)
+  then
+    raise exception '% are no types that labels can be keyed by', families
+      using errcode = 'datatype_mismatch', hint = format('Set labels by select pgscore.set_labels(%L, …);', base);
+  end if;
   if known is distinct from families and exists (select from pgscore_data.evaluation e where e.model_id = this_model) then
     raise exception 'the labels of model "%" are keyed by %, not by %', base, array_to_string(known, ', '), array_to_string(families, ', ')
       using errcode = 'datatype_mismatch', hint = format('Key them alike, or begin anew: select pgscore.unset_labels(%L);', base);

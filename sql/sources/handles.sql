@@ -130,7 +130,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   -- pg_depend has no rows for PostgreSQL's own functions.
   with recursive tree (relid) as (
-    select source::oid union all select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
+    select source::oid union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
   ), part (classid, objid) as (
     select 'pg_class'::regclass::oid, t.relid from tree t
     union all

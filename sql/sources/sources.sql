@@ -130,7 +130,7 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   with recursive tree (relid) as (
-    select $1::oid union all select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
+    select $1::oid union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid
   )
   select relid::regclass from tree join pg_class c on c.oid = relid where c.relkind <> 'p'
 $$;

@@ -43,7 +43,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   -- Of a table under a view all: what the view makes of a row, no catalogue says. Of the source, what its plan reads.
   with recursive tree (relid) as (
-    select relation::oid union all select i.inhparent from tree join pg_inherits i on i.inhrelid = tree.relid
+    select relation::oid union select i.inhparent from tree join pg_inherits i on i.inhrelid = tree.relid
   ), read as (
     select c ->> 'name' as name
       from pgscore_data.watch w
@@ -243,6 +243,9 @@ declare
   is_lost boolean := false;
   queued bigint;
 begin
+  if pg_my_temp_schema() <> 0 then
+    perform pgscore_data._refuse_other_trigger(tg_relid, tg_name, tg_op);
+  end if;
   -- To ask for the size takes longer than to write a row: a session asks now and then, and each time once the queue was full.
   if current_setting('pgscore.watch_queue', true) is distinct from 'open'
     or date_part('microseconds', clock_timestamp())::int %% 32 = 0

@@ -36,7 +36,7 @@ export const measureSource = statement<
   'measure_source',
   `with recursive tree (oid) as (
      select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2
-     union all
+     union
      select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.oid
    ), leaf as (
      select pg_relation_size(c.oid) / current_setting('block_size')::int as blocks, c.reltuples from tree join pg_class c using (oid) where c.relkind in ('r', 'm')

@@ -11,7 +11,7 @@ export type Connections = ReturnType<typeof openConnections>;
 /** Opens the connections of the parts of a service, each for its own short statements. */
 export function openConnections({ databaseUrl: url, leaseMs }: Pick<ServiceConfig, 'databaseUrl' | 'leaseMs'>) {
   return {
-    work: controlConnection(url, 'claim', CLAIM_TIMEOUT_MS, UNFLUSHED),
+    work: controlConnection(url, 'claim', CLAIM_TIMEOUT_MS, CLAIMING),
     settle: controlConnection(url, 'settle', undefined, UNHELD),
     check: controlConnection(url, 'check', undefined, UNHELD),
     // A connection that has died without a word must be replaced while there is still something to renew.
@@ -38,7 +38,10 @@ export function watchConnection(url: string | undefined): DatabaseConnection {
  */
 const UNFLUSHED = { synchronous_commit: 'off' };
 
-/** Nor does a refresh: labels that a crash of the server forgets to have counted are back in the queue. */
+/** Ended by the server before this side gives it up: a claim that committed unheard would keep its runs until their lease ends. */
+const CLAIMING = { ...UNFLUSHED, statement_timeout: `${CLAIM_TIMEOUT_MS - 3000}ms` };
+
+/** Nor need a refresh: labels that a crash of the server forgets to have counted are back in the queue. */
 const REFRESHING = {
   ...UNFLUSHED,
   // Before the timeout of this side, which ends the connection and not the statement with its locks.

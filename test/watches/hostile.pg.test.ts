@@ -219,3 +219,20 @@ test('keys are those of the changed rows, in any spelling of the session that wr
     insert into days values ('31.12.2025', '1.1.2026 09:00:00+09', 1); reset all`);
   expect(await queue()).toEqual([expect.objectContaining({ keys: ['{2025-12-31,"2026-01-01 00:00:00+00"}'] })]);
 });
+
+test('tables that each have two parents are met once, not once for each way to them', async () => {
+  const levels = Array.from({ length: 24 }, (_, level) => {
+    const parents = level === 0 ? 'rows' : `a${level - 1}, b${level - 1}`;
+    return `create table a${level} () inherits (${parents}); create table b${level} () inherits (${parents})`;
+  });
+  for (const level of levels) await mallory.query(level);
+  await superuser.query(`set statement_timeout = '10s'`);
+  const { rows } = await superuser.query(
+    `select (select count(*)::int from pgscore._leaves('mallory.rows')) as leaves,
+       (select count(*)::int from pgscore._relations_of('mallory.rows')) as relations`,
+  );
+  expect(rows).toEqual([{ leaves: 49, relations: 49 }]);
+  await superuser.query(`select pgscore._runs_code_when_planned('mallory.rows')`);
+  await superuser.query(`select work from pgscore_data._due_watches('{}')`);
+  await superuser.query('reset statement_timeout');
+});
