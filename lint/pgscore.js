@@ -14,7 +14,7 @@ const LAYERS = [
   ['onnx', 'citus'],
   ['inference'],
   ['copy', 'to-sql'],
-  ['monitor', 'install', 'runs', 'schedules'],
+  ['monitor', 'install', 'models', 'runs', 'schedules'],
   ['check', 'watches'],
   ['scorer', 'online'],
   ['http'],

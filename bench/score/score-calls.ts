@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { saveVersion } from '../../src/check/load-version.ts';
+import { saveVersion } from '../../src/models/load-version.ts';
 import { inModelFolder } from '../../src/onnx/model-folder.ts';
 import { spreadOf, type Spread } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';

@@ -7,7 +7,7 @@ import { buildFeeds, type Feeds, TextCache } from '../../src/inference/feeds.ts'
 import { GraphSession } from '../../src/inference/graph-session.ts';
 import type { Graph } from '../../src/inference/graph.ts';
 import { neededOutputs } from '../../src/inference/outputs.ts';
-import { saveVersion } from '../../src/check/load-version.ts';
+import { saveVersion } from '../../src/models/load-version.ts';
 import { inModelFolder } from '../../src/onnx/model-folder.ts';
 
 /** Which rows to score with which version, and how to read them. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { saveVersion } from '../../src/check/load-version.ts';
+import { saveVersion } from '../../src/models/load-version.ts';
 import { TREES } from './small-runs.ts';
 
 const run = promisify(execFile);

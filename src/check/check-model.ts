@@ -3,7 +3,7 @@ import { isStorableJson } from '../lib/text.ts';
 import { categoriesOf } from './column-flow.ts';
 import type { CheckOptions } from './evidence.ts';
 import { mapFeatures, declaredInputs } from './features.ts';
-import { gate } from '../onnx/gate.ts';
+import { refuseUnsafe } from '../onnx/refuse.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import { checkLengths, FEATURES_KEY, metadataNames } from './names.ts';
 import { normalise } from '../onnx/normalise.ts';
@@ -59,7 +59,7 @@ export async function checkModel(
   options: ProbeOptions,
   rowsFor: RowsFor = () => Promise.resolve(null),
 ): Promise<ProbeReport> {
-  gate(bytes);
+  refuseUnsafe(bytes);
   const model = normalise(bytes);
   const preparation = prepare(model.outline, options);
   const trial = await tryBatches(model, preparation);

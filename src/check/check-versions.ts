@@ -7,7 +7,7 @@ import type { Logger } from '../log.ts';
 import type { CheckOptions } from './evidence.ts';
 import { type ProbeLimits, probeModel } from './probe-model.ts';
 import { acceptVersion, claimVersion, type ClaimedVersion, renewVersion, rejectVersion } from './version-queue.ts';
-import { type LoadedVersion, saveOriginal } from './load-version.ts';
+import { type LoadedVersion, saveOriginal } from '../models/load-version.ts';
 import { inModelFolder, type ModelFile } from '../onnx/model-folder.ts';
 import { makeNative, type ToProve } from './make-native.ts';
 import type { RunMetrics } from '../runs/metrics.ts';

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { PgscoreError } from '../errors.ts';
 import { PipedProgram } from '../lib/child-process.ts';
 import { limitWork } from '../lib/work-time.ts';
-import { MAX_MODEL_BYTES } from '../onnx/gate.ts';
+import { MAX_MODEL_BYTES } from '../onnx/refuse.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, CheckedModel } from './check-model.ts';
 import { frameOf, readVerdict, type Asked } from './verdict.ts';
 import type { ModelFile } from '../onnx/model-folder.ts';

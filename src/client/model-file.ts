@@ -3,7 +3,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PgscoreError } from '../errors.ts';
 import { inlineExternalData, tooLarge } from '../onnx/external-data.ts';
-import { MAX_MODEL_BYTES } from '../onnx/gate.ts';
+import { MAX_MODEL_BYTES } from '../onnx/refuse.ts';
 
 /**
  * The bytes of an ONNX file, with the weights of the data files beside it (model.onnx.data) taken in.

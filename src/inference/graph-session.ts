@@ -14,7 +14,7 @@ export class GraphSession implements Graph {
   }
 
   /**
-   * Loads a model that passed the gate. ONNX Runtime reads a file itself; it may be removed afterwards.
+   * Loads a model that passed refuseUnsafe(). ONNX Runtime reads a file itself; it may be removed afterwards.
    * `threads` compute one run together.
    * @throws PgscoreError model_load_failed
    */

@@ -6,7 +6,7 @@ import type { GatewayStatistics } from './statistics.ts';
 import { RestartDelay } from '../lib/child-process.ts';
 import { pause } from '../lib/retry.ts';
 import type { Logger } from '../log.ts';
-import { type LoadedVersion, wantedVersions } from '../check/load-version.ts';
+import { type LoadedVersion, wantedVersions } from '../models/load-version.ts';
 import { Wakeable } from '../lib/wakeable.ts';
 import { ITERATIONS_OF_KEY, ITERATIONS_OF_PASSWORD } from './protocol/scram.ts';
 

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { type ErrorCode, PgscoreError } from '../errors.ts';
-import type { LoadedVersion } from '../check/load-version.ts';
+import type { LoadedVersion } from '../models/load-version.ts';
 import { type LocalSocket, removeSocketFolder } from './protocol/local-socket.ts';
 import type { GatewayStatistics } from './statistics.ts';
 import { ChildProgram } from '../lib/child-process.ts';

@@ -2,7 +2,7 @@
 import { DatabaseConnection } from '../postgres/connection.ts';
 import { toPgscoreError } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
-import type { LoadedVersion } from '../check/load-version.ts';
+import type { LoadedVersion } from '../models/load-version.ts';
 import { Gateway } from './gateway.ts';
 import { keepCalls } from './call-log/write.ts';
 import type { FromGateway, GatewaySettings, ToGateway } from './gateway-process.ts';

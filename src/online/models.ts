@@ -7,7 +7,7 @@ import type { ModelCache } from '../inference/cache.ts';
 import { readOutline } from '../onnx/outline.ts';
 import { ModelSession } from '../inference/session.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
-import { saveVersion, type LoadedVersion } from '../check/load-version.ts';
+import { saveVersion, type LoadedVersion } from '../models/load-version.ts';
 import { inModelFolder } from '../onnx/model-folder.ts';
 import { loadFailure, notTriedAgain, refusedForAWhile, warmUp } from './load.ts';
 import type { VersionStep, WantedVersion } from './gateway-process.ts';

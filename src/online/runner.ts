@@ -3,7 +3,7 @@ import { ChildProgram } from '../lib/child-process.ts';
 import type { FeedData } from '../inference/feed.ts';
 import type { Signature } from '../inference/signature.ts';
 import { GraphLost, type RunInput, type RunOutput, type Graph } from '../inference/graph.ts';
-import type { LoadedVersion } from '../check/load-version.ts';
+import type { LoadedVersion } from '../models/load-version.ts';
 import { OneAtATime } from './fair-queue.ts';
 
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];

@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import { checkFile, MAX_MODEL_BYTES } from './gate.ts';
+import { checkFile, MAX_MODEL_BYTES } from './refuse.ts';
 import { CHILDREN, ENTRY, TENSOR, type MessageKind } from './layout.ts';
 import { hasExternalData } from './tensors.ts';
 import { Fields, LENGTH, parts, textField, whole, type Span, lengthPrefix } from './wire.ts';

@@ -30,11 +30,11 @@ export type Outline = {
   readonly intermediates: Part[];
 };
 
-/** Reads the outline of a model that passed the gate. */
+/** Reads the outline of a model that passed refuseUnsafe(). */
 export function readOutline(bytes: Uint8Array): Outline {
   const model = whole(bytes);
   const [graph] = parts(model, MODEL.graph);
-  if (graph === undefined) throw new Error('readOutline wants a model that passed the gate');
+  if (graph === undefined) throw new Error('readOutline wants a model that passed refuseUnsafe()');
   const initializers = new Map(
     parts(graph.payload, GRAPH.initializer).map(({ payload }) => [textField(payload, TENSOR.name), payload]),
   );

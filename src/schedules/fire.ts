@@ -3,7 +3,8 @@ import { isConnectionLoss } from '../postgres/sqlstate.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { breakSchedule, dueSchedules, type DueSchedule, advanceSchedule, dueFires, type Due } from './due.ts';
-import { OwnerSession, submitFire } from './submit-fire.ts';
+import { OwnerSession } from '../postgres/owner-session.ts';
+import { submitFire } from './submit-fire.ts';
 import { transaction, statement } from '../postgres/statement.ts';
 
 type FireOptions = {
@@ -14,7 +15,7 @@ type FireOptions = {
   readonly log: Logger;
 };
 
-/** An owner who locks what her schedules need holds up others for half a second each time, and this often in one look. */
+/** An owner who locks what their schedules need holds up others for half a second each time, and this often in one look. */
 const MOST_WAITS = 4;
 
 /**
@@ -123,7 +124,7 @@ async function closeFires(
   due?: Due,
 ): Promise<{ missed: number; failed: number }> {
   return transaction(service, async () => {
-    // Its owner may hold the schedule in an open transaction, and no other may wait for her.
+    // Its owner may hold the schedule in an open transaction, and nobody else may wait for the owner.
     await service.query("set local lock_timeout = '500ms'");
     const recorded = await recordFires(service, schedule.id, fires);
     if (due) await advanceSchedule(service, schedule.id, due.decidedUntil.toISOString(), due.next.toISOString());

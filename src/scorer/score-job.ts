@@ -8,7 +8,7 @@ import { type Arm, RowSplit, runsOfArms } from './arms.ts';
 import { PredictionCount, RunSegments } from './count.ts';
 import { isReadFromNodes } from '../runs/distributed-source.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
-import { loadSession } from '../check/load-session.ts';
+import { loadSession } from '../models/load-session.ts';
 import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import { ShardReading } from './read-shards.ts';

@@ -8,7 +8,7 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import { codeOfState, remedyOfWatch } from '../runs/describe-failure.ts';
-import { OwnerSession } from '../schedules/submit-fire.ts';
+import { OwnerSession } from '../postgres/owner-session.ts';
 
 /** Sources are spelled as the triggers spell them, and may not be read for as long as the lease of the work. */
 const READER_SETTINGS = { TimeZone: 'UTC', lock_timeout: '2s', statement_timeout: '9min' };

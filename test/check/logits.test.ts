@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { checkModel, type ProbeOptions } from '../../src/check/check-model.ts';
-import { gate } from '../../src/onnx/gate.ts';
+import { refuseUnsafe } from '../../src/onnx/refuse.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import { withActivation } from '../../src/onnx/activation.ts';
 import { classic, DataType, floats, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
@@ -111,7 +111,7 @@ test('an activation imports what it needs, and takes no name twice', () => {
   } = withActivation(model, 'y', 'softmax');
   expect(outline.nodes.map(({ op, outputs }) => [op, outputs])).toContainEqual(['Softmax', ['y_probability_']]);
   expect(outline.outputs).toMatchObject([{ name: 'y_probability_', type: 'float64' }]);
-  expect(() => gate(outline.bytes)).not.toThrow();
+  expect(() => refuseUnsafe(outline.bytes)).not.toThrow();
 });
 
 test('probabilities are no logits', async () => {

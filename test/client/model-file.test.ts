@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { readModelFile } from '../../src/client/model-file.ts';
-import { gate, MAX_MODEL_BYTES } from '../../src/onnx/gate.ts';
+import { refuseUnsafe, MAX_MODEL_BYTES } from '../../src/onnx/refuse.ts';
 import { external, node, onnxModel } from '../support/onnx-builder.ts';
 
 const above = await mkdtemp(join(tmpdir(), 'pgscore-test-'));
@@ -33,7 +33,7 @@ describe('the data file beside a model', () => {
   test('is taken in', async () => {
     await writeFile(data, WEIGHTS);
     const bytes = await readModelFile(model);
-    expect(() => gate(bytes)).not.toThrow();
+    expect(() => refuseUnsafe(bytes)).not.toThrow();
     expect(bytes.includes(WEIGHTS)).toBe(true);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { gate } from '../../src/onnx/gate.ts';
+import { refuseUnsafe } from '../../src/onnx/refuse.ts';
 import { caught } from '../support/caught.ts';
 import { floats, graph, localFunction, node, onnxModel } from '../support/onnx-builder.ts';
 
@@ -42,7 +42,7 @@ describe('operators of ONNX Runtime that are let in', () => {
     ['QLinearSigmoid', { inputs: ['X', [], null, [], []] }],
     ['QLinearSoftmax', { inputs: ['X', [], [], [1], [1]] }],
   ])('%s of %j', (op, form) => {
-    expect(() => gate(modelOf(op, form))).not.toThrow();
+    expect(() => refuseUnsafe(modelOf(op, form))).not.toThrow();
   });
 });
 
@@ -79,7 +79,7 @@ describe('operators of ONNX Runtime that are refused', () => {
     ['QLinearSigmoid', { inputs: ['X', [], null, []] }, /five inputs/],
     ['QLinearConcat', { inputs: [[], [], 'X', [], []] }, /never wrote/],
   ])('%s of %j', (op, form, reason) => {
-    const error = caught(() => gate(modelOf(op, form)));
+    const error = caught(() => refuseUnsafe(modelOf(op, form)));
     expect(error.code).toBe('model_refused_operator');
     expect(error.message).toMatch(reason);
     expect(error.remedy).toBeTruthy();
@@ -89,7 +89,7 @@ describe('operators of ONNX Runtime that are refused', () => {
     const body = graph({ nodes: [nodeOf('Attention', attention)] });
     const tensors = [floats('w1', [3, 12], []), floats('w2', [12], [])];
     const branches = node('If', ['X'], ['y'], { then_branch: body, else_branch: body });
-    expect(caught(() => gate(onnxModel({ nodes: [branches], tensors }))).code).toBe('model_refused_operator');
+    expect(caught(() => refuseUnsafe(onnxModel({ nodes: [branches], tensors }))).code).toBe('model_refused_operator');
   });
 
   test.each<[string, Partial<Parameters<typeof onnxModel>[0]>]>([
@@ -98,7 +98,7 @@ describe('operators of ONNX Runtime that are refused', () => {
   ])('are refused where %s has the name of a weight, which ONNX Runtime would take instead', (_, other) => {
     const tensors = [floats('w1', [3, 12], []), floats('w2', [12], []), ...(other.tensors ?? [])];
     const model = onnxModel({ nodes: [...(other.nodes ?? []), nodeOf('Attention', attention)], tensors });
-    expect(caught(() => gate(model)).message).toMatch(/weights must be initializers/);
+    expect(caught(() => refuseUnsafe(model)).message).toMatch(/weights must be initializers/);
   });
 });
 
@@ -111,7 +111,7 @@ describe('a part of Concat that has no elements', () => {
     [[0, 5], -1],
     [[5, 0], 0],
   ])('%j along axis %d is refused: its place in the result would be left as it was in memory', (dims, axis) => {
-    const error = caught(() => gate(joined(dims, axis)));
+    const error = caught(() => refuseUnsafe(joined(dims, axis)));
     expect(error.code).toBe('model_refused_operator');
     expect(error.message).toContain("part 'part' of dimensions");
   });
@@ -129,7 +129,7 @@ describe('a part of Concat that has no elements', () => {
     ['a Constant of a branch makes', { nodes: [branch({ nodes: [constant, concat] })] }],
     ['a local function makes', { nodes: [concat], functions: [localFunction('mine', 'Joined', [constant, concat])] }],
   ])('is refused where %s it', (_, parts) => {
-    expect(caught(() => gate(onnxModel(parts))).message).toContain("part 'part' of dimensions 0 x 5");
+    expect(caught(() => refuseUnsafe(onnxModel(parts))).message).toContain("part 'part' of dimensions 0 x 5");
   });
 
   test.each<[number[], number]>([
@@ -137,6 +137,6 @@ describe('a part of Concat that has no elements', () => {
     [[7, 0], 1],
     [[1, 2], 1],
   ])('%j along axis %d has no place there, or elements, and is let in', (dims, axis) => {
-    expect(() => gate(joined(dims, axis))).not.toThrow();
+    expect(() => refuseUnsafe(joined(dims, axis))).not.toThrow();
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PgscoreError } from '../../src/errors.ts';
 import { inlineExternalData } from '../../src/onnx/external-data.ts';
-import { gate } from '../../src/onnx/gate.ts';
+import { refuseUnsafe } from '../../src/onnx/refuse.ts';
 import { GraphSession } from '../../src/inference/graph-session.ts';
 import { besideGolden, goldenBytes, goldenModel } from '../support/golden-models.ts';
 import { external, floats, graph, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
@@ -18,7 +18,7 @@ const modelWith = (place: Record<string, string>) =>
 const place = { location: 'w.bin', offset: '8', length: '12' };
 
 async function scoreOf(model: Uint8Array): Promise<number[]> {
-  gate(model);
+  refuseUnsafe(model);
   const session = await GraphSession.load(model, 1);
   const input = { name: 'X', type: 'float32' as const, width: 3, shape: [null, 3] };
   const [y] = await session.run([{ input, data: Float32Array.of(1, 10, 100) }], 1, ['y']);
@@ -46,7 +46,7 @@ describe('external data', () => {
     expect(await scoreOf(await inlineExternalData(model, readWeights))).toEqual([432]);
   });
 
-  test('of a real PyTorch export ends up in one file that passes the gate', async () => {
+  test('of a real PyTorch export ends up in one file that is not refused', async () => {
     const golden = goldenModel('pytorch_mlp');
     const read: string[] = [];
     const model = await inlineExternalData(goldenBytes(golden), (name) => {
@@ -54,7 +54,7 @@ describe('external data', () => {
       return besideGolden(golden, name);
     });
     expect(read).toEqual(['pytorch_mlp.onnx.data']);
-    expect(() => gate(model)).not.toThrow();
+    expect(() => refuseUnsafe(model)).not.toThrow();
   });
 
   test('that is none leaves the model as it is', async () => {

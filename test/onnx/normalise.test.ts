@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { gate } from '../../src/onnx/gate.ts';
+import { refuseUnsafe } from '../../src/onnx/refuse.ts';
 import { normalise, withAnyBatch } from '../../src/onnx/normalise.ts';
 import { classic, DataType, mapsValue, node, onnxModel, tensorValue } from '../support/onnx-builder.ts';
 
@@ -29,7 +29,7 @@ describe('a ZipMap', () => {
       { name: 'p', declared: 'tensor(float)', shape: [null, 2] },
     ]);
     expect(outline.metadata).toEqual({ keep: 'me' });
-    expect(() => gate(outline.bytes)).not.toThrow();
+    expect(() => refuseUnsafe(outline.bytes)).not.toThrow();
   });
 
   test('whose matrix is an output already takes only its own output with it', () => {

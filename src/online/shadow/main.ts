@@ -2,7 +2,7 @@
 import { endWithParent } from '../../lib/child-process.ts';
 import { ModelCache } from '../../inference/cache.ts';
 import type { ModelSession } from '../../inference/session.ts';
-import { loadSession } from '../../check/load-session.ts';
+import { loadSession } from '../../models/load-session.ts';
 import { DatabaseConnection, LOOKING_UP } from '../../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../../postgres/sqlstate.ts';
 import { encodedCalls, together } from '../call-log/encode.ts';

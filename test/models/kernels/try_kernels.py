@@ -1,4 +1,4 @@
-"""Looks for kernels of ONNX Runtime that read outside of their tensors, in nodes that pgscore's gate lets in."""
+"""Looks for kernels of ONNX Runtime that read outside of their tensors, in nodes that pgscore lets in."""
 
 import argparse
 import collections
@@ -55,14 +55,14 @@ def build_guard(folder: Path) -> Path:
 
 
 def let_in(domain: str, op: str, count: int, folder: Path) -> list[int]:
-    """Seeds whose model passes the gate."""
+    """Seeds whose model is not refused."""
     folder.mkdir()
     for seed in range(count):
         made = case(domain, op, seed)
         if made is not None:
             (folder / str(seed)).write_bytes(made[0])
     loader = ['--import', './test/support/register-typescript.js']
-    asked = ['node', *loader, HERE / 'gate-main.ts', folder]
+    asked = ['node', *loader, HERE / 'refuse-main.ts', folder]
     passed = subprocess.run(asked, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     return sorted(map(int, passed.stdout.split()))
 
@@ -103,7 +103,7 @@ def run_until_signal(
 
 def shown(counts: collections.Counter, stopped: int) -> str:
     signals = [f'{count} ended by {name}' for name, count in counts.items() if name.startswith('SIG')]
-    ordinary = f'{counts["valid"]} valid, {counts["refused"]} refused, {stopped} stopped by the gate'
+    ordinary = f'{counts["valid"]} valid, {counts["refused"]} refused, {stopped} stopped before'
     read = f'{counts["unwritten"]} read unwritten memory, {counts["overwritten"]} wrote outside'
     return ', '.join([ordinary, read, *signals, f'{counts["not run"]} not run'])
 

@@ -23,7 +23,7 @@ const MAX_PARTS = 2_000_000;
  *   model_unknown_operator, model_unknown_domain, model_refused_operator, model_too_deep, model_too_complex,
  *   model_tensor_too_large
  */
-export function gate(bytes: Uint8Array): void {
+export function refuseUnsafe(bytes: Uint8Array): void {
   checkFile(bytes);
   const model = whole(bytes);
   const walk = new Walk(localFunctions(bytes), model);

@@ -5,7 +5,7 @@ import { PgscoreError } from '../../src/errors.ts';
 import { categoriesOf } from '../../src/check/column-flow.ts';
 import { classLabelsOf } from '../../src/check/names.ts';
 import { mapFeatures, declaredInputs } from '../../src/check/features.ts';
-import { gate, MAX_MODEL_BYTES } from '../../src/onnx/gate.ts';
+import { refuseUnsafe, MAX_MODEL_BYTES } from '../../src/onnx/refuse.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import { decideNulls } from '../../src/check/null-handling.ts';
 import { caught } from '../support/caught.ts';
@@ -16,31 +16,33 @@ const sum = node('ReduceSum', ['X'], ['y']);
 const sound = onnxModel({ nodes: [sum] });
 const outside = external('w', [3], { location: 'w.bin' });
 
-const refusal = (bytes: Uint8Array) => caught(() => gate(bytes)).code;
+const refusal = (bytes: Uint8Array) => caught(() => refuseUnsafe(bytes)).code;
 const refusalOf = (...parameters: Parameters<typeof onnxModel>) => refusal(onnxModel(...parameters));
 
-describe('the gate lets pass', () => {
+describe('refuseUnsafe() lets pass', () => {
   test.each(goldenModels.filter(({ name }) => name !== 'pytorch_mlp').map((model) => [model.name, model] as const))(
     '%s',
     (_, model) => {
-      expect(() => gate(goldenBytes(model))).not.toThrow();
+      expect(() => refuseUnsafe(goldenBytes(model))).not.toThrow();
     },
   );
 
   test('functions that the model defines', () => {
     const functions = [localFunction('local', 'Twice', [node('Add', ['a', 'a'], ['b'])])];
-    expect(() => gate(onnxModel({ nodes: [node('Twice', ['X'], ['y'], {}, 'local')], functions }))).not.toThrow();
+    expect(() =>
+      refuseUnsafe(onnxModel({ nodes: [node('Twice', ['X'], ['y'], {}, 'local')], functions })),
+    ).not.toThrow();
   });
 });
 
-describe('the gate refuses', () => {
+describe('refuseUnsafe() refuses', () => {
   test('an empty file', () => {
     expect(refusal(new Uint8Array(0))).toBe('model_empty');
   });
 
   test('a file past the limit, before it looks inside, and none of just that size', () => {
     // Nobody writes to these bytes: they take no memory.
-    const error = caught(() => gate(new Uint8Array(MAX_MODEL_BYTES + 1)));
+    const error = caught(() => refuseUnsafe(new Uint8Array(MAX_MODEL_BYTES + 1)));
     expect(error).toMatchObject({
       code: 'model_too_large',
       message: 'the model has 1001 MB; the limit is 1000 MB',
@@ -63,7 +65,7 @@ describe('the gate refuses', () => {
     ['no_graph.onnx', /no graph/],
     ['trailing_garbage.onnx', /byte \d+/],
   ])('%s, saying what it is', (file, reason) => {
-    const error = caught(() => gate(hostileBytes(file)));
+    const error = caught(() => refuseUnsafe(hostileBytes(file)));
     expect(error.code).toBe('model_unreadable');
     expect(error.message).toMatch(reason);
     expect(error.remedy).toBeTruthy();
@@ -109,7 +111,7 @@ describe('the gate refuses', () => {
     ['BeamSearch', 'com.microsoft', 'model_refused_operator'],
     ['Conv', 'com.microsoft.nchwc', 'model_unknown_domain'],
   ])('the operator %s of %p', (op, domain, code) => {
-    const error = caught(() => gate(onnxModel({ nodes: [node(op, ['X'], ['y'], {}, domain)] })));
+    const error = caught(() => refuseUnsafe(onnxModel({ nodes: [node(op, ['X'], ['y'], {}, domain)] })));
     expect(error.code).toBe(code);
     expect(error.message).toContain(op);
   });
@@ -136,7 +138,7 @@ describe('the gate refuses', () => {
   test('control flow that is nested too deep', () => {
     const nested = (depth: number): ReturnType<typeof node> =>
       depth === 0 ? sum : node('If', ['X'], ['y'], { then_branch: graph({ nodes: [nested(depth - 1)] }) });
-    expect(() => gate(onnxModel({ nodes: [nested(7)] }))).not.toThrow();
+    expect(() => refuseUnsafe(onnxModel({ nodes: [nested(7)] }))).not.toThrow();
     expect(refusalOf({ nodes: [nested(8)] })).toBe('model_too_deep');
   });
 
@@ -185,7 +187,7 @@ describe('whatever the bytes, everything that happens before a model runs', () =
 
 function readsOrRefuses(bytes: Uint8Array): boolean {
   try {
-    gate(bytes);
+    refuseUnsafe(bytes);
     const normalised = normalise(bytes);
     classLabelsOf(normalised, {});
     const { features } = mapFeatures(declaredInputs(normalised.outline.inputs), undefined);
