@@ -109,7 +109,7 @@ create table pgscore_data.run (
   target_id int references pgscore_data.target on delete set null,
   source_schema name not null,
   source_name name not null,
-  source_kind text not null check (source_kind in ('ctid', 'shards', 'stream')),
+  source_kind text not null check (source_kind in ('ctid', 'distributed', 'stream')),
   pages bigint,
   handle_id bigint references pgscore_data.handle on delete set null,
   plan jsonb,

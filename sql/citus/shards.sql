@@ -44,7 +44,7 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if plan ->> 'kind' = 'shards' and not coalesce((plan ->> 'by_key')::boolean, false) then
+  if plan ->> 'kind' = 'distributed' and not coalesce((plan ->> 'by_key')::boolean, false) then
     -- The service finds out where it failed, and reads through the coordinator then.
     execute 'select count(*) from pg_catalog.run_command_on_workers($1)' using pgscore._shard_handle(plan, handle, guard_hash);
   end if;

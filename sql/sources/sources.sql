@@ -190,7 +190,7 @@ begin
     'schema', relation.nspname, 'name', relation.relname, 'columns', columns,
     -- A grant on columns does not cover ctid, by which a table is split into shards.
     'kind', case when not has_table_privilege(source, 'select') then 'stream'
-              when on_citus then case when pgscore._has_shards(source) then 'shards' else 'stream' end
+              when on_citus then case when pgscore._has_shards(source) then 'distributed' else 'stream' end
               when relation.relkind in ('r', 'm', 'p') and leaves.hold_blocks then 'ctid'
               else 'stream' end,
     'plain', relation.relkind in ('r', 'm', 'p') and not relation.relrowsecurity,

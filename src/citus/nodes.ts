@@ -27,7 +27,7 @@ export async function keepDdlLocal(client: pg.Client): Promise<void> {
 }
 
 /** A worker of a cluster. */
-export type WorkerState = {
+export type CitusWorker = {
   readonly node: string;
   /** The roles that it lacks; undefined: it did not answer. */
   readonly missing: string[] | undefined;
@@ -36,7 +36,7 @@ export type WorkerState = {
 };
 
 /** Asks every worker which of some roles it lacks. */
-export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly string[]): Promise<WorkerState[]> {
+export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly string[]): Promise<CitusWorker[]> {
   const names = client.escapeLiteral(JSON.stringify(roles));
   const query = `select json_build_object('missing', coalesce(json_agg(r.name), '[]'), 'prepared', to_regnamespace('pgscore_models') is not null) from json_array_elements_text(${names}) r (name) where to_regrole(r.name) is null`;
   const { rows } = await client.query<{ node: string; success: boolean; result: string }>(
@@ -66,7 +66,10 @@ export async function runOnWorkers(client: pg.ClientBase, statement: string): Pr
   });
 }
 
-/** What queries that Citus sends as they are written call: functions that refuse it. Types of arguments, and the body. */
+/**
+ * Functions of workers in schema public, with the types of their arguments and their body. Citus sends some queries as they are
+ * written; their score() finds these, which lead to the refusal of pgscore.score() there.
+ */
 const PUBLIC_FUNCTIONS = [
   ['score', 'text, anyelement', 'select pgscore.score($1, $2)'],
   ['score', 'text, anyelement, text', 'select pgscore.score($1, $2, $3)'],

@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { citusOf, rolesOnWorkers, runOnWorkers, type WorkerState } from '../citus/nodes.ts';
+import { citusOf, rolesOnWorkers, runOnWorkers, type CitusWorker } from '../citus/nodes.ts';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/text.ts';
 import { retrying } from '../lib/retry.ts';
@@ -57,7 +57,7 @@ async function ensureRole(client: pg.Client, role: RoleSpec): Promise<boolean> {
 }
 
 /** The workers of Citus, with the roles that each of them lacks. */
-export function workerStates(client: pg.Client): Promise<WorkerState[]> {
+export function workerStates(client: pg.Client): Promise<CitusWorker[]> {
   return rolesOnWorkers(
     client,
     ROLES.map(({ name }) => name),

@@ -1,6 +1,6 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
-import { runFrom, type Run, type ClaimedRun, RUN_COLUMNS, RUN_PARTS, type RunDefect } from './run.ts';
+import { isOfWatch, runFrom, type Run, type ClaimedRun, RUN_COLUMNS, RUN_PARTS, type RunDefect } from './run.ts';
 import type { Job, Shard } from './job.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
@@ -13,7 +13,7 @@ const RUNS_EACH = 4;
 /** Keys of a watch that one run takes at most: where a claim gave as many, more wait. */
 const MOST_KEYS = 10_000;
 /** Runs over large tables that are sharded at a time: each holds a snapshot, and more would only share the same scorers. */
-const MOST_CONDUCTED = 4;
+const MOST_SHARDED = 4;
 
 /** What may be claimed: anything; only shards of runs sharded here, so that they can end; nothing. */
 type Intake = 'open' | 'own' | 'closed';
@@ -68,7 +68,8 @@ export class Dispatcher {
     this.#intake = 'closed';
   }
 
-  expect(expected: Expected): void {
+  /** Tells that there may be work. */
+  announce(expected: Expected): void {
     if (expected !== 'known') this.#runsExpected = true;
     if (expected !== 'all') return;
     this.#shardsExpected = true;
@@ -95,13 +96,13 @@ export class Dispatcher {
   }
 
   get #roomForChanges(): number {
-    const inHand = this.#with.scorers.progress.filter(({ job }) => job.run.keyLists !== null).length;
+    const inHand = this.#with.scorers.progress.filter(({ job }) => isOfWatch(job.run)).length;
     return this.#with.scorers.size * (this.#changesWait ? 2 : 1) - inHand;
   }
 
   /** Claims until no scorer is free or no work is expected. */
   async dispatch(): Promise<void> {
-    if (performance.now() - this.#expectedAllAt > 0.8 * this.#with.pollMs) this.expect('all');
+    if (performance.now() - this.#expectedAllAt > 0.8 * this.#with.pollMs) this.announce('all');
     while (this.#intake !== 'closed' && (this.#wantsRuns || this.#wantsShards)) {
       this.#shardsTurn = this.#wantsShards && !(this.#shardsTurn && this.#wantsRuns);
       await (this.#shardsTurn ? this.#dispatchShard() : this.#dispatchRuns());
@@ -120,7 +121,7 @@ export class Dispatcher {
     this.#runsExpected = false;
     if (this.#intake !== 'open') return;
     const { connection, worker, leaseMs, scorers, work } = this.#with;
-    const large = work.sharded < MOST_CONDUCTED;
+    const large = work.sharded < MOST_SHARDED;
     const most = scorers.roomFor(RUNS_EACH);
     const rows = await connection.use((client) => claimRuns(client, worker, leaseMs, most, large, LARGE_PAGES));
     this.#backlog = rows.length === most;
@@ -145,10 +146,10 @@ export class Dispatcher {
     const [row] = await connection.use((client) => claimShard(client, worker, leaseMs, this.#intake === 'open'));
     if (row === undefined) return;
     this.#shardsExpected = true;
-    const { shard, fence, tries, from, to, snapshotId, generation, ...claimed } = row;
+    const { shard, fence, tries, from, to, snapshotId, readBy, generation, ...claimed } = row;
     const run = await this.#validRunOrFail(claimed);
     if (run !== undefined)
-      this.#with.work.score(this.#job(run, { shard, fence, tries, from, to, snapshotId, generation }));
+      this.#with.work.score(this.#job(run, { shard, fence, tries, from, to, snapshotId, readBy, generation }));
   }
 
   /** The run of a row, or undefined after it was failed for what is wrong with it. */
@@ -167,8 +168,9 @@ export class Dispatcher {
 }
 
 /** Whether a run is scored in shards. A distributed table is, whatever its size, unless keys are given or rows compared. */
-function isCut({ sourceKind, pages, comparesRows, keyLists }: Run): boolean {
-  const isLarge = sourceKind === 'shards' ? keyLists === null : sourceKind === 'ctid' && pages > LARGE_PAGES;
+function isCut(run: Run): boolean {
+  const { sourceKind, pages, comparesRows } = run;
+  const isLarge = sourceKind === 'distributed' ? !isOfWatch(run) : sourceKind === 'ctid' && pages > LARGE_PAGES;
   return isLarge && !comparesRows;
 }
 
@@ -204,7 +206,7 @@ export const claimRuns = statement<
 );
 
 /**
- * Claims one open shard for a worker, of any run or only of those that the worker conducts; its fence goes up, so that an
+ * Claims one open shard for a worker, of any run or only of those that the worker itself shards; its fence goes up, so that an
  * earlier holder can no longer commit.
  */
 export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: boolean], ClaimedRun & Shard>(
@@ -223,7 +225,8 @@ export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: 
      returning s.*
    )
    select ${RUN_COLUMNS}, s.shard, s.fence, s.fence - s.handed_back as tries, s.block_from::float8 as "from", s.block_to::float8 as "to",
-          c.snapshot_id as "snapshotId", c.generation
+          case when c.source_kind <> 'distributed' then c.snapshot_id end as "snapshotId",
+          case when c.source_kind = 'distributed' then c.snapshot_id end as "readBy", c.generation
      from taken s
      cross join lateral (select x.* from pgscore_data.run x where x.run_id = s.run_id offset 0) c ${RUN_PARTS}`,
 );

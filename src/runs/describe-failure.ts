@@ -1,6 +1,6 @@
 import { isPassing, sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError, type ErrorCode } from '../errors.ts';
-import type { Run } from './run.ts';
+import { isOfWatch, type Run } from './run.ts';
 
 export type Failure = {
   readonly code: ErrorCode;
@@ -85,7 +85,7 @@ export function failureOf(error: unknown, run: Run): Failure {
     return {
       code: known.code,
       message: `${known.what(run)}: ${reason}${state === '23505' ? detailOf(error) : ''}`,
-      remedy: run.keyLists === null ? known.remedy : remedyOfWatch(state),
+      remedy: isOfWatch(run) ? remedyOfWatch(state) : known.remedy,
       retry: state === '55P03' || state === '08006',
     };
   }

@@ -3,16 +3,12 @@ import { nodeName, nodeUrl, placementsOf, type Placement } from '../citus/placem
 import { PgscoreError } from '../errors.ts';
 import { groupedBy } from '../lib/grouped-by.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
-import type { Job, Shard } from './job.ts';
+import type { Job, Shard, ShardReader } from './job.ts';
 import type { Run } from './run.ts';
-
-/** Who reads a distributed table: the nodes that hold its shards, or the coordinator for them. Stands in place of a snapshot. */
-const NODES = 'nodes';
-const COORDINATOR = 'coordinator';
 
 /** Whether a scorer is to read the nodes of Citus, each for itself. */
 export function isReadFromNodes(job: Job): job is Job & { readonly shard: Shard } {
-  return job.shard?.snapshotId === NODES;
+  return job.shard?.readBy === 'nodes';
 }
 
 /** Parts of a run for each scorer, so that all end together. */
@@ -20,7 +16,7 @@ const PARTS_EACH = 4;
 
 /** How a distributed table is read: ranges of the ids of its shards. */
 export type DistributedSource = {
-  readonly readBy: typeof NODES | typeof COORDINATOR;
+  readonly readBy: ShardReader;
   readonly ranges: readonly { readonly from: number; readonly to: number | null }[];
   readonly shardIds: readonly string[];
   /** Why the coordinator is to read. */
@@ -37,10 +33,10 @@ export async function cutDistributed(
   const placements = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
   const shardIds = placements.map(({ shardId }) => shardId);
   const reason = await whyNotNodes(readerUrl, run, placements);
-  if (reason !== undefined) return { readBy: COORDINATOR, ranges: [{ from: 0, to: null }], shardIds, reason };
+  if (reason !== undefined) return { readBy: 'coordinator', ranges: [{ from: 0, to: null }], shardIds, reason };
   const each = Math.max(1, Math.ceil(shardIds.length / (PARTS_EACH * scorers)));
   const starts = shardIds.flatMap((shardId, at) => (at % each === 0 ? [at === 0 ? 0 : Number(shardId)] : []));
-  return { readBy: NODES, ranges: starts.map((from, at) => ({ from, to: starts[at + 1] ?? null })), shardIds };
+  return { readBy: 'nodes', ranges: starts.map((from, at) => ({ from, to: starts[at + 1] ?? null })), shardIds };
 }
 
 /** Raises where shards were split, or came into being, while a run read the others: rows may be missing or double. */
@@ -100,8 +96,8 @@ async function whyNotNode(readerUrl: string, run: Run, node: Placement | undefin
 }
 
 /**
- * Whether a node has the handle, the requester's own: another role may have taken its name. From then on only she and
- * pgscore can drop or replace it.
+ * Whether a node has the handle, the requester's own: another role may have taken its name. From then on only the
+ * requester and pgscore can drop or replace it.
  */
 export async function hasHandle(client: pg.Client, { handle, requestedBy }: Run): Promise<boolean> {
   const { rowCount } = await client.query(

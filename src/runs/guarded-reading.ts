@@ -82,9 +82,10 @@ async function begin(client: pg.Client, run: Run): Promise<Pick<ExportedSnapshot
   await client.query(BEGIN_READING);
   await client.query(prepareToLock(run));
   // The handle of a distributed table locks it where it has its guard.
-  if (run.sourceKind === 'shards') await client.query(takeGuard(run));
+  const isDistributed = run.sourceKind === 'distributed';
+  if (isDistributed) await client.query(takeGuard(run));
   await client.query(lockSource(run));
-  const { rows } = await client.query<{ id: string | null; at: string }>(run.sourceKind === 'shards' ? TIME : EXPORT);
+  const { rows } = await client.query<{ id: string | null; at: string }>(isDistributed ? TIME : EXPORT);
   const [row] = rows;
   if (row === undefined) throw new Error('the snapshot was not exported');
   return { id: row.id ?? undefined, at: row.at };

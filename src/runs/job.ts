@@ -1,16 +1,22 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Run } from './run.ts';
 
-/** Blocks of a source under the snapshot that all shards of a run share. */
+/** Who reads a distributed table: the nodes that hold its shards, or the coordinator for them. */
+export type ShardReader = 'nodes' | 'coordinator';
+
+/** A part of a source: blocks of a table, or shards of a distributed one. */
 export type Shard = {
   readonly shard: number;
+  /** Goes up with each claim of the shard, as the attempt goes up with each claim of the run. */
   readonly fence: number;
   /** How often it was claimed, this time included. */
   readonly tries: number;
   readonly from: number;
   readonly to: number | null;
-  /** Of a distributed table, who reads it: see isReadFromNodes(). */
-  readonly snapshotId: string;
+  /** The snapshot that all shards of the run read; null of a distributed table, whose nodes share none. */
+  readonly snapshotId: string | null;
+  /** Null unless the table is distributed. */
+  readonly readBy: ShardReader | null;
   readonly generation: number;
 };
 

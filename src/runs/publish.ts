@@ -24,10 +24,10 @@ export function publicationConnection(url: string | undefined): DatabaseConnecti
  * with whether the run was still this worker's; raises what makes it fail.
  */
 export function publishRun(connection: DatabaseConnection, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
-  return connection.use((client) => publish(client, worker, run, loaded));
+  return connection.use((client) => publishGeneration(client, worker, run, loaded));
 }
 
-async function publish(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
+async function publishGeneration(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
   const problem = refusalToPublish(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
   if (problem !== undefined) throw problem;
   await indexGeneration(client, run.target.targetId, loaded.generation).catch((error: unknown) => {
@@ -165,7 +165,7 @@ const finishArms = statement<[runId: string], { run_id: string }>(
 );
 
 /** Statements after the last step of a publication: the rows of each arm become a run of its version. */
-export function armsFinished(run: Run): PipelinedStatement[] {
+export function finishArmsStatements(run: Run): PipelinedStatement[] {
   return hasArms(run) ? [finishArms.pipelined(run.runId)] : [];
 }
 

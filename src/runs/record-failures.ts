@@ -192,7 +192,7 @@ export const handBackRuns = statement<[worker: string], { run_id: string }>(
    select run_id from given`,
 );
 
-/** The same for its shards of runs that another worker conducts. */
+/** The same for its shards of runs that another worker sharded. */
 export const handBackShards = statement<[worker: string], { run_id: string; shard: number }>(
   'hand_back_shards',
   `with held as materialized (

@@ -73,7 +73,8 @@ export type Run = {
   readonly waitedMs: number;
   readonly handle: Handle;
   readonly columns: readonly PlannedColumn[];
-  readonly sourceKind: 'ctid' | 'shards' | 'stream';
+  /** How the source is read: in ranges of blocks, in shards of Citus, or from its beginning to its end. */
+  readonly sourceKind: 'ctid' | 'distributed' | 'stream';
   readonly sourceSchema: string;
   readonly sourceName: string;
   readonly rls: 'error' | 'filter';
@@ -180,6 +181,11 @@ export function runFrom(claimed: ClaimedRun): Run | RunDefect {
   const hasHashes = run.hashedAs !== null && run.hashedAs === targetHashedAs;
   const comparesRows = run.latest && hasHashes && target.currentRows <= MOST_COMPARED;
   return { ...run, handle, columns, target, comparesRows };
+}
+
+/** Whether the run is over changed rows of a watch. */
+export function isOfWatch({ keyLists }: Pick<Run, 'keyLists'>): boolean {
+  return keyLists !== null;
 }
 
 /** Whether versions of an experiment score rows of the run beside its own. */

@@ -3,6 +3,7 @@ import type { Logger } from '../log.ts';
 import { RestartDelay } from '../lib/child-process.ts';
 import { pause } from '../lib/retry.ts';
 import type { Apart, Job, Outcome, ScorerSettings } from './job.ts';
+import { isOfWatch } from './run.ts';
 import { lostScorer, ScorerProcess } from './scorer-process.ts';
 
 /** `apart`: it was to be scored with others, and is to be scored by itself. */
@@ -62,8 +63,7 @@ export class ScorerPool {
     return new Promise((ended) => {
       const waiting = { job, ended, apart: false };
       // Rows that change just now go before the shards of a large table, in their order.
-      const others =
-        job.run.keyLists === null ? -1 : this.#waiting.findIndex(({ job: { run } }) => run.keyLists === null);
+      const others = isOfWatch(job.run) ? this.#waiting.findIndex(({ job: { run } }) => !isOfWatch(run)) : -1;
       this.#waiting.splice(others < 0 ? this.#waiting.length : others, 0, waiting);
       this.#assign();
     });
@@ -161,7 +161,7 @@ function goTogether(one: Waiting, other: Waiting): boolean {
 function isSmall({ shard, run }: Job): boolean {
   return (
     shard === null &&
-    run.keyLists === null &&
+    !isOfWatch(run) &&
     !run.comparesRows &&
     run.attempt === 1 &&
     run.handle.kind === 'function' &&

@@ -13,7 +13,8 @@ const POLL_MS = 1000;
 
 /** What shards read, and what they are. */
 type Cut = {
-  readonly snapshotId: string;
+  /** The id of their snapshot, or of a distributed table who reads it. */
+  readonly snapshotOrReader: string;
   readonly ranges: readonly BlockRange[];
   readonly rows: number | null;
 };
@@ -48,7 +49,7 @@ export class ShardedRun {
   constructor(run: Run, options: ShardedRunOptions) {
     this.run = run;
     this.#with = options;
-    this.#connection = controlConnection(options.databaseUrl, 'conductor');
+    this.#connection = controlConnection(options.databaseUrl, 'sharded run');
     this.publication = publicationConnection(options.databaseUrl);
   }
 
@@ -91,7 +92,7 @@ export class ShardedRun {
   async #open(snapshot: ExportedSnapshot): Promise<number> {
     const { run } = this;
     const client = await this.#connection.client();
-    const { snapshotId, ranges, rows } = await (snapshot.id === undefined
+    const { snapshotOrReader, ranges, rows } = await (snapshot.id === undefined
       ? this.#cutDistributed(client)
       : this.#cutBlocks(client, snapshot.id));
     const [created] = await createGeneration(client, run.runId, run.attempt);
@@ -101,7 +102,7 @@ export class ShardedRun {
       run.runId,
       run.attempt,
       this.#with.worker,
-      snapshotId,
+      snapshotOrReader,
       snapshot.at,
       created.generation,
       ranges.map(({ from }) => from),
@@ -115,7 +116,11 @@ export class ShardedRun {
   async #cutBlocks(client: pg.Client, snapshotId: string): Promise<Cut> {
     const [size] = await measureSource(client, this.run.sourceSchema, this.run.sourceName);
     const ranges = shardRanges(size?.longest ?? 0, size?.total ?? 0, this.#with.scorers);
-    return { snapshotId, ranges, rows: size?.rows === null || size === undefined ? null : Math.round(size.rows) };
+    return {
+      snapshotOrReader: snapshotId,
+      ranges,
+      rows: size?.rows === null || size === undefined ? null : Math.round(size.rows),
+    };
   }
 
   async #cutDistributed(client: pg.Client): Promise<Cut> {
@@ -123,7 +128,7 @@ export class ShardedRun {
     const { readBy, ranges, shardIds, reason } = await cutDistributed(client, readerUrl, this.run, scorers);
     if (reason === undefined) this.#shardIds = shardIds;
     else log.warn({ run: this.run.runId, reason }, 'the coordinator reads the shards of the run');
-    return { snapshotId: readBy, ranges, rows: null };
+    return { snapshotOrReader: readBy, ranges, rows: null };
   }
 
   async #allDone(snapshot: ExportedSnapshot): Promise<Counts> {

@@ -45,8 +45,8 @@ export const measureSource = statement<
 );
 
 /**
- * Writes down the shards of an attempt with the snapshot that all of them read, if the run is still this worker's. Shards
- * of an earlier attempt go: whoever holds one finds nothing to commit. One that a scorer was stopped in the middle of ending
+ * Writes down the shards of an attempt with the snapshot that all of them read, or of a distributed table who reads it, if the
+ * run is still this worker's. Shards of an earlier attempt go: whoever holds one finds nothing to commit. One that a scorer was stopped in the middle of ending
  * is left to the sweep: to wait for it, with the run locked, would cost the run its lease; its commit changes nothing here.
  */
 export const openShards = statement<
@@ -54,7 +54,7 @@ export const openShards = statement<
     runId: string,
     attempt: number,
     worker: string,
-    snapshotId: string,
+    snapshotOrReader: string,
     snapshotAt: string,
     generation: number,
     from: number[],

@@ -7,7 +7,7 @@ import { failureOf } from './describe-failure.ts';
 import type { Job, Outcome, Shard } from './job.ts';
 import type { RunMetrics } from './metrics.ts';
 import { publicationConnection, publishRun, type Loaded } from './publish.ts';
-import { hasArms, type Run } from './run.ts';
+import { hasArms, isOfWatch, type Run } from './run.ts';
 import { MOST_TRIES, RunFailures, type Failed } from './record-failures.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { RunEnded, ShardedRun } from './sharded-run.ts';
@@ -17,6 +17,7 @@ type RunWorkerOptions = {
   readonly readerUrl: string | undefined;
   /** To claim, and to write down what becomes of work that did not succeed. */
   readonly connections: { readonly work: DatabaseConnection; readonly settle: DatabaseConnection };
+  /** False while the service waits for its database. One that drains still claims what its runs need. */
   readonly mayClaim: () => boolean;
   /** Whether there may be changed rows of watches. */
   readonly mayFollow: () => boolean;
@@ -85,7 +86,7 @@ export class RunWorker {
 
   /** Claims what there may be to claim. */
   lookFor(expected: Expected): void {
-    this.#dispatcher.expect(expected);
+    this.#dispatcher.announce(expected);
     this.#claiming.wake();
   }
 
@@ -205,11 +206,11 @@ export class RunWorker {
   async #jobEnded(job: Job, outcome: Outcome): Promise<void> {
     const { run, shard } = job;
     this.#metrics.jobEnded(run, outcome);
-    if (run.keyLists !== null && this.#dispatcher.changesWait) this.#following.wake();
+    if (isOfWatch(run) && this.#dispatcher.changesWait) this.#following.wake();
     if (outcome.kind === 'failed')
       await (shard === null ? this.#failWhole(run, outcome) : this.#failShard(run, shard, outcome));
     if (outcome.kind === 'lost')
-      this.#log.warn({ run: run.runId, attempt: run.attempt }, 'lease lost: another service has the run');
+      this.#log.warn({ run: run.runId, attempt: run.attempt }, 'run lost: another service has it');
     if (outcome.kind === 'published') this.#metrics.ended(run.model, 'done');
     if (shard !== null) this.#shardEnded(run);
     else if (outcome.kind === 'loaded' && outcome.snapshotAt !== null)

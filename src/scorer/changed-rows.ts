@@ -4,7 +4,7 @@ import { RowHasher } from '../copy/row-hash.ts';
 import { takeRows } from '../copy/take-rows.ts';
 import { PgscoreError } from '../errors.ts';
 import type { Run } from '../runs/run.ts';
-import type { Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
 import { readBatches } from '../copy/read.ts';
 import type { SourceColumn } from '../copy/source-column.ts';
 import { hashesQuery } from './write-predictions.ts';
@@ -19,8 +19,8 @@ const MOST_AHEAD = 64 * 1024 * 1024;
 /** Tells the rows of a source that changed from those that the target has as they are. */
 export class Comparison {
   unchanged = 0;
-  /** The tools of the job: rows that are let be are progress, too. */
-  readonly tools: Tools;
+  /** That of the job: rows that are let be are progress, too. */
+  readonly context: ScorerContext;
   readonly #run: Run;
   readonly #hasher: RowHasher;
   #known = new KnownHashes(0);
@@ -28,14 +28,14 @@ export class Comparison {
   #bytes = 0;
   #counted: [done: number, failed: number] = [0, 0];
 
-  constructor(run: Run, tools: Tools) {
+  constructor(run: Run, context: ScorerContext) {
     this.#run = run;
     this.#hasher = new RowHasher(run.hashedAs ?? '');
     const onProgress = (done: number, failed: number): void => {
       this.#counted = [done, failed];
-      tools.onProgress(this.unchanged + done, failed);
+      context.onProgress(this.unchanged + done, failed);
     };
-    this.tools = { ...tools, onProgress };
+    this.context = { ...context, onProgress };
   }
 
   /** The predictions that are replaced or taken out, once all rows went by. */
@@ -48,7 +48,7 @@ export class Comparison {
     for await (const batch of this.#onceKnown(batches)) {
       const rows = this.#differing(batch);
       this.unchanged += batch.rows - rows.length;
-      this.tools.onProgress(...this.#counted);
+      this.context.onProgress(...this.#counted);
       if (rows.length === 0) continue;
       const changed = takeRows(batch, rows);
       this.#refuseTooMany(changed);
@@ -59,7 +59,7 @@ export class Comparison {
   /** The batches once the target is read. While it is, the first of them are read, too. */
   async *#onceKnown(batches: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
     let isKnown = false;
-    const reading = KnownHashes.read(this.#run, this.tools).then((known) => {
+    const reading = KnownHashes.read(this.#run, this.context).then((known) => {
       this.#known = known;
       isKnown = true;
     });
@@ -139,13 +139,13 @@ class KnownHashes {
   }
 
   /** Reads the target of a run. Raises NotCompared where it has more rows than it says. */
-  static async read(run: Run, tools: Tools): Promise<KnownHashes> {
+  static async read(run: Run, context: ScorerContext): Promise<KnownHashes> {
     const known = new KnownHashes(run.target.currentRows);
-    const client = await tools.writer.client();
-    for await (const batch of readBatches(client, hashesQuery(run.target), COLUMNS, { signal: tools.signal })) {
+    const client = await context.writer.client();
+    for await (const batch of readBatches(client, hashesQuery(run.target), COLUMNS, { signal: context.signal })) {
       if (known.#rows + batch.rows > run.target.currentRows) throw new NotCompared();
       known.#add(batch);
-      tools.onWait();
+      context.onWait();
     }
     return known;
   }

@@ -7,7 +7,7 @@ import { LocalDays } from '../monitor/local-days.ts';
 import { PredictionTally } from '../monitor/prediction-tally.ts';
 import { SegmentTally, writeSegmentTally, MISSING, roomForValues, SegmentValues } from '../monitor/segment-tally.ts';
 import type { Run } from '../runs/run.ts';
-import type { Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
 import type { WatchedFeature } from '../monitor/feature-bins.ts';
 import { valuesOf, freezeBins, LEAST_ROWS, rowsOf } from '../monitor/feature-sample.ts';
 import { FeatureTally } from '../monitor/feature-tally.ts';
@@ -32,9 +32,9 @@ export class PredictionCount {
     this.features = features;
   }
 
-  static async of(run: Run, signature: Signature, tools: Tools): Promise<PredictionCount> {
-    const tally = new PredictionTally(await tools.scoreBins(), signature);
-    return new PredictionCount(run, tally, await FeatureCount.of(run, signature, tools));
+  static async of(run: Run, signature: Signature, context: ScorerContext): Promise<PredictionCount> {
+    const tally = new PredictionTally(await context.scoreBins(), signature);
+    return new PredictionCount(run, tally, await FeatureCount.of(run, signature, context));
   }
 
   add({ eventTime, batch }: DecodedBatch, predictions: Predictions, segments: SegmentPlaces | null): void {
@@ -105,9 +105,9 @@ class FeatureCount {
     this.#watched = watched;
   }
 
-  static async of(run: Run, signature: Signature, tools: Tools): Promise<FeatureCount> {
+  static async of(run: Run, signature: Signature, context: ScorerContext): Promise<FeatureCount> {
     const count = new FeatureCount(run, run.featuresWatched ? watchedFeatures(signature.features) : []);
-    if (count.#watched.length > 0) await count.#useBins(tools);
+    if (count.#watched.length > 0) await count.#useBins(context);
     return count;
   }
 
@@ -117,13 +117,13 @@ class FeatureCount {
   }
 
   /** Sees to it that there are bins before the writing begins, if there are rows enough. */
-  async finish(tools: Tools, { sampleSource, ahead }: Sources): Promise<void> {
+  async finish(context: ScorerContext, { sampleSource, ahead }: Sources): Promise<void> {
     if (this.#tally !== undefined || this.#watched.length === 0) return;
     const sample = await sampleSource();
-    if (rowsOf(sample) >= LEAST_ROWS) return this.#freeze(sample, tools);
+    if (rowsOf(sample) >= LEAST_ROWS) return this.#freeze(sample, context);
     const areAll = await ahead(Math.max(LEAST_ROWS, Math.min(MOST_ROWS, Math.floor(MOST_READ / this.#watched.length))));
     const read = this.#read.map(({ batch }) => batch);
-    if (rowsOf(read) >= LEAST_ROWS || !areAll) await this.#freeze(read, tools);
+    if (rowsOf(read) >= LEAST_ROWS || !areAll) await this.#freeze(read, context);
   }
 
   /** Writes the counts down, in the transaction that writes the predictions. */
@@ -136,13 +136,13 @@ class FeatureCount {
     return [writeFeatureSamples(this.#run, shard, days, values)];
   }
 
-  async #freeze(batches: readonly RecordBatch[], tools: Tools): Promise<void> {
-    await freezeBins(await tools.writer.client(), this.#run.versionId, this.#watched, batches);
-    await this.#useBins(tools);
+  async #freeze(batches: readonly RecordBatch[], context: ScorerContext): Promise<void> {
+    await freezeBins(await context.writer.client(), this.#run.versionId, this.#watched, batches);
+    await this.#useBins(context);
   }
 
-  async #useBins(tools: Tools): Promise<void> {
-    const bins = await tools.featureBins.get(await tools.writer.client(), this.#run.versionId, this.#run.binSet);
+  async #useBins(context: ScorerContext): Promise<void> {
+    const bins = await context.featureBins.get(await context.writer.client(), this.#run.versionId, this.#run.binSet);
     if (bins === undefined) return;
     this.#setId = bins.setId;
     this.#tally = new FeatureTally(bins);
@@ -171,10 +171,10 @@ export class RunSegments {
   }
 
   /** Null for a run without segments. */
-  static async of(run: Run, tools: Tools): Promise<RunSegments | null> {
+  static async of(run: Run, context: ScorerContext): Promise<RunSegments | null> {
     if (run.segments.length === 0) return null;
     const known = new Map<string, string[]>();
-    for (const { column_name, value } of await knownSegments(await tools.writer.client(), run.versionId))
+    for (const { column_name, value } of await knownSegments(await context.writer.client(), run.versionId))
       known.set(column_name, [...(known.get(column_name) ?? []), value]);
     return new RunSegments(run, known);
   }

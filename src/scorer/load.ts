@@ -3,7 +3,7 @@ import { transaction } from '../postgres/statement.ts';
 import { runPipeline } from '../postgres/pipeline.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
 import type { ScoredStream } from './scored-stream.ts';
-import type { Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
 import type { ShardReading } from './read-shards.ts';
 import { writePredictions } from './write-predictions.ts';
 import { finishShard } from '../runs/shards.ts';
@@ -13,12 +13,12 @@ export async function loadGeneration(
   job: Job,
   snapshotAt: string,
   scored: ScoredStream,
-  tools: Tools,
+  context: ScorerContext,
 ): Promise<Outcome> {
-  const client = await tools.writer.client();
+  const client = await context.writer.client();
   const { run, worker } = job;
   const [created] = await createGeneration(client, run.runId, run.attempt);
-  if (created === undefined) throw new LostFence();
+  if (created === undefined) throw new WorkLost();
   const { generation } = created;
   await transaction(client, async () => {
     await writePredictions(client, run, generation, scored);
@@ -35,7 +35,7 @@ export async function loadGeneration(
       rowsFailed,
       cpuSeconds,
     );
-    if (mine.length === 0) throw new LostFence();
+    if (mine.length === 0) throw new WorkLost();
   });
   return { kind: 'loaded', generation, snapshotAt, ...scored.counts };
 }
@@ -48,10 +48,10 @@ export async function loadShard(
   job: Job,
   shard: Shard,
   scored: ScoredStream,
-  tools: Tools,
+  context: ScorerContext,
   reading?: ShardReading,
 ): Promise<Outcome> {
-  const client = await tools.writer.client();
+  const client = await context.writer.client();
   const { run } = job;
   await transaction(
     client,
@@ -70,7 +70,7 @@ export async function loadShard(
         rowsFailed,
         cpuSeconds,
       );
-      if (done.length === 0) throw new LostFence();
+      if (done.length === 0) throw new WorkLost();
     },
     BEGIN,
   );
@@ -78,9 +78,9 @@ export async function loadShard(
 }
 
 /** The work was given to another worker meanwhile; what this one wrote is rolled back. */
-export class LostFence extends Error {
+export class WorkLost extends Error {
   constructor() {
-    super('the lease of this work was lost');
-    this.name = 'LostFence';
+    super('another worker has this work by now');
+    this.name = 'WorkLost';
   }
 }

@@ -3,11 +3,12 @@ import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { isConnectionLoss } from '../postgres/sqlstate.ts';
 import { failureOf } from '../runs/describe-failure.ts';
 import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from '../runs/job.ts';
-import { LostFence } from './load.ts';
+import { WorkLost } from './load.ts';
 import { ModelCache } from '../inference/cache.ts';
 import { FeatureBinsCache } from '../monitor/feature-bins.ts';
 import { ScoreBins } from '../monitor/score-bins.ts';
-import { Reader, type Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
+import { Reader } from './read-source.ts';
 import { scoreChanged } from './score-changed.ts';
 import { scoreJob } from './score-job.ts';
 import { scoreKeys } from './score-keys.ts';
@@ -44,7 +45,7 @@ class Scorer {
   }
 
   /** A job was given, which may have to wait for the one before. */
-  expect(jobId: number): void {
+  announce(jobId: number): void {
     this.#jobs.set(jobId, new AbortController());
   }
 
@@ -70,9 +71,9 @@ class Scorer {
 
   /** Undefined for those that are to be scored by themselves: nothing of them was committed. */
   async #scoreTogether(jobs: readonly Job[]): Promise<readonly (Outcome | undefined)[]> {
-    const tools = new Map(jobs.map((job) => [job, this.#toolsFor(job)]));
+    const contexts = new Map(jobs.map((job) => [job, this.#contextOf(job)]));
     try {
-      return await scoreTogether(jobs, (job) => tools.get(job) ?? this.#toolsFor(job));
+      return await scoreTogether(jobs, (job) => contexts.get(job) ?? this.#contextOf(job));
     } catch (error) {
       await this.#disconnect();
       return isConnectionLoss(error) ? jobs.map((job) => outcomeOf(error, job, NOTHING)) : [];
@@ -80,19 +81,19 @@ class Scorer {
   }
 
   async #scoreAlone(job: Job): Promise<Outcome> {
-    const tools = this.#toolsFor(job);
+    const context = this.#contextOf(job);
     try {
-      tools.signal.throwIfAborted();
+      context.signal.throwIfAborted();
       const { keyLists, comparesRows, split } = job.run;
-      if (keyLists !== null && split?.sample === undefined) return await scoreKeys(job, keyLists, tools);
-      return await (comparesRows && job.shard === null ? scoreChanged(job, tools) : scoreJob(job, tools));
+      if (keyLists !== null && split?.sample === undefined) return await scoreKeys(job, keyLists, context);
+      return await (comparesRows && job.shard === null ? scoreChanged(job, context) : scoreJob(job, context));
     } catch (error) {
       await this.#disconnect();
-      return outcomeOf(error, job, tools.counts());
+      return outcomeOf(error, job, context.counts());
     }
   }
 
-  #toolsFor(job: Job): Tools & { readonly counts: () => Counted } {
+  #contextOf(job: Job): ScorerContext & { readonly counts: () => Counted } {
     const { signal } = this.#jobs.get(job.id) ?? new AbortController();
     let counts = NOTHING;
     let told = performance.now();
@@ -128,7 +129,7 @@ type Counted = { readonly rowsDone: number; readonly rowsFailed: number };
 const NOTHING: Counted = { rowsDone: 0, rowsFailed: 0 };
 
 function outcomeOf(error: unknown, job: Job, counts: Counted): Outcome {
-  if (error instanceof LostFence) return { kind: 'lost' };
+  if (error instanceof WorkLost) return { kind: 'lost' };
   if (error instanceof PgscoreError && error.code === 'aborted') return { kind: 'aborted' };
   return { kind: 'failed', ...failureOf(error, job.run), ...counts };
 }
@@ -152,7 +153,7 @@ function receive(message: ToScorer): void {
   } else if (message.type === 'abort') {
     scorer?.abort(message.jobId);
   } else {
-    if (message.type === 'score') for (const { id } of message.jobs) scorer?.expect(id);
+    if (message.type === 'score') for (const { id } of message.jobs) scorer?.announce(id);
     work = work.then(() => handle(message));
   }
 }

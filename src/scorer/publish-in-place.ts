@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { begin, commit, type PipelinedStatement, runPipeline } from '../postgres/pipeline.ts';
 import {
-  armsFinished,
+  finishArmsStatements,
   beginPublication,
   RUN_LOST,
   TARGET_CHANGED,
@@ -12,10 +12,10 @@ import {
 } from '../runs/publish.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { LostFence } from './load.ts';
+import { WorkLost } from './load.ts';
 import { supersede, predictionsStatement } from './write-predictions.ts';
 import { rowErrorStatements, type Scored, type ScoredStream } from './scored-stream.ts';
-import type { Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
 
 /** Superseded rows live in generation 0; so do those of a run that is not to be the latest. */
 const HISTORY = 0;
@@ -38,16 +38,16 @@ export async function publishInPlace(
   job: Job,
   snapshotAt: string,
   scored: ScoredStream,
-  tools: Tools,
+  context: ScorerContext,
 ): Promise<Outcome> {
-  const client = await tools.writer.client();
+  const client = await context.writer.client();
   const problem = refusalToPublish(job.run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
   if (problem !== undefined) {
     await runPipeline(client, rowErrorStatements(job.run, 0, scored.failed));
     throw problem;
   }
   const publication = await publicationOf(job, snapshotAt, scored);
-  await publish(client, publication);
+  await publishOne(client, publication);
   return { kind: 'published', ...publication.counts };
 }
 
@@ -61,14 +61,14 @@ export async function publicationOf(job: Job, snapshotAt: string, scored: Scored
 }
 
 /** Publishes one run, whatever its target has become since it was claimed. */
-export async function publish(client: pg.Client, publication: Publication): Promise<void> {
+export async function publishOne(client: pg.Client, publication: Publication): Promise<void> {
   try {
     await publishAsExpected(client, publication).catch((error: unknown) => {
       if (sqlState(error) !== TARGET_CHANGED) throw error;
       return publishAsFound(client, publication);
     });
   } catch (error) {
-    throw sqlState(error) === RUN_LOST ? new LostFence() : keyTooLong(error, publication.job.run);
+    throw sqlState(error) === RUN_LOST ? new WorkLost() : keyTooLong(error, publication.job.run);
   }
 }
 
@@ -77,26 +77,26 @@ export async function publishAsExpected(client: pg.Client, ...publications: read
   const steps = publications.flatMap((publication) => {
     const { latest, target } = publication.job.run;
     const place = { latest, generation: target.currentGeneration };
-    return [begun(publication, place), ...publishing(publication, place)];
+    return [beginStatement(publication, place), ...publishStatements(publication, place)];
   });
   await runPipeline(client, steps);
 }
 
 async function publishAsFound(client: pg.Client, publication: Publication): Promise<void> {
-  const found = begun(publication, undefined);
+  const found = beginStatement(publication, undefined);
   await runPipeline(client, [begin(), found]);
   const [target] = found.rows;
-  if (target === undefined) throw new LostFence();
+  if (target === undefined) throw new WorkLost();
   const place = { latest: target.latest, generation: target.current_generation };
-  await runPipeline(client, [...publishing(publication, place), commit()]);
+  await runPipeline(client, [...publishStatements(publication, place), commit()]);
 }
 
-export function begun({ job: { run, worker }, snapshotAt }: Publication, place: Place | undefined) {
+export function beginStatement({ job: { run, worker }, snapshotAt }: Publication, place: Place | undefined) {
   const expected = [place?.latest ?? null, place?.generation ?? null] as const;
   return beginPublication.pipelined(run.runId, run.attempt, worker, snapshotAt, ...expected);
 }
 
-function publishing(publication: Publication, { latest, generation }: Place): PipelinedStatement[] {
+function publishStatements(publication: Publication, { latest, generation }: Place): PipelinedStatement[] {
   const { job, snapshotAt, batches, sideStatements, counts } = publication;
   const { run } = job;
   const { rowsDone, rowsFailed, cpuSeconds } = counts;
@@ -114,7 +114,7 @@ function publishing(publication: Publication, { latest, generation }: Place): Pi
       cpuSeconds,
       run.hashedAs,
     ),
-    ...armsFinished(run),
+    ...finishArmsStatements(run),
     ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
   ];
 }

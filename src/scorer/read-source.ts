@@ -9,10 +9,6 @@ import type { Job } from '../runs/job.ts';
 import { BEGIN_READING, LOCK_TIMEOUT, lockSource, prepareToLock, takeGuard } from '../runs/guarded-reading.ts';
 import { qualified } from '../lib/text.ts';
 import { isSqlType, type SourceColumn } from '../copy/source-column.ts';
-import type { DatabaseConnection } from '../postgres/connection.ts';
-import type { ModelCache } from '../inference/cache.ts';
-import type { FeatureBinsCache } from '../monitor/feature-bins.ts';
-import type { ScoreBins } from '../monitor/score-bins.ts';
 
 /** A session of pgscore_reader, and the steps that go around the COPY of a job. */
 export type Reading = Around & {
@@ -24,7 +20,7 @@ export type Reading = Around & {
 /**
  * The connection that reads sources as pgscore_reader. It carries one requester at a time: what a hostile view may have
  * left in the session is discarded before the next one's key is set. It reads in transactions that cannot write, because
- * a role may change its own password and settings, and a requester can make her handle run her code as pgscore_reader.
+ * a role may change its own password and settings, and a requester can make the handle run its own code as pgscore_reader.
  */
 export class Reader {
   readonly url: string | undefined;
@@ -46,7 +42,7 @@ export class Reader {
     await this.release();
     if (this.#requester !== run.requestedBy) await beginAnew(client);
     this.#requester = run.requestedBy;
-    if (shard === null || run.sourceKind === 'shards') return inOneTrip(client, job, lockTimeout);
+    if (shard === null || shard.snapshotId === null) return inOneTrip(client, job, lockTimeout);
     this.#readingFor = attempt;
     await importSnapshot(client, shard.snapshotId);
     await client.query(prepareToLock(run, lockTimeout));
@@ -176,19 +172,3 @@ function sourceColumn(column: PlannedColumn): SourceColumn {
     throw new PgscoreError('internal', `column "${column.name}" has the unknown wire type "${type}"`);
   return { name: column.feature ?? column.name, role, type, width, ...(shape === undefined ? {} : { shape }) };
 }
-
-/** What a scorer keeps from job to job. */
-export type Tools = {
-  readonly reader: Reader;
-  readonly writer: DatabaseConnection;
-  readonly models: ModelCache;
-  readonly scoreBins: () => Promise<ScoreBins>;
-  readonly featureBins: FeatureBinsCache;
-  readonly batchRows: number;
-  /** Told after every batch. */
-  readonly onProgress: (rowsDone: number, rowsFailed: number) => void;
-  /** Told again and again while the source is awaited. */
-  readonly onWait: () => void;
-  /** The job is not to go on. */
-  readonly signal: AbortSignal;
-};

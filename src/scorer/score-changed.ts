@@ -3,7 +3,7 @@ import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import {
-  armsFinished,
+  finishArmsStatements,
   keyTooLong,
   RUN_LOST,
   refusalToPublish,
@@ -13,25 +13,25 @@ import {
 import type { Run } from '../runs/run.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import { Comparison, NotCompared } from './changed-rows.ts';
-import { LostFence } from './load.ts';
-import { begun, publicationOf, type Publication } from './publish-in-place.ts';
+import { WorkLost } from './load.ts';
+import { beginStatement, publicationOf, type Publication } from './publish-in-place.ts';
 import { loadArms, readSource, scoreJob, scoreRows } from './score-job.ts';
 import { finishKeys } from './score-keys.ts';
 import { rowErrorStatements, type ScoredStream } from './scored-stream.ts';
-import type { Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
 import { predictionsStatement, supersedeRows } from './write-predictions.ts';
 
 /** Attempts of a run that compare, where other runs publish to the target again and again. */
 const MOST_ATTEMPTS = 10;
 
 /** Scores the rows of a run that are not as the target has them, or all where that costs less. */
-export async function scoreChanged(job: Job, tools: Tools): Promise<Outcome> {
+export async function scoreChanged(job: Job, context: ScorerContext): Promise<Outcome> {
   try {
-    return await scoreDifferences(job, tools);
+    return await scoreDifferences(job, context);
   } catch (error) {
     if (!(error instanceof NotCompared)) throw error;
-    await tools.reader.destroy();
-    return scoreJob(job, tools);
+    await context.reader.destroy();
+    return scoreJob(job, context);
   }
 }
 
@@ -39,23 +39,23 @@ export async function scoreChanged(job: Job, tools: Tools): Promise<Outcome> {
  * The source is read once, and a row whose hash the target has is let be. One transaction replaces the predictions of the
  * others, and takes out those of rows that are gone.
  */
-async function scoreDifferences(claimed: Job, tools: Tools): Promise<Outcome> {
+async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<Outcome> {
   if (claimed.run.attempt > MOST_ATTEMPTS) throw new NotCompared();
-  const [latest] = await latestPredictions(await tools.writer.client(), claimed.run.target.targetId);
+  const [latest] = await latestPredictions(await context.writer.client(), claimed.run.target.targetId);
   if (latest === undefined || latest.hashed_as !== claimed.run.hashedAs) throw new NotCompared();
   const job = withTarget(claimed, latest);
-  const arms = await loadArms(job, tools);
-  const reading = await tools.reader.open(job);
-  const comparison = new Comparison(job.run, tools);
-  const changed = comparison.changed(readSource(job, arms, reading, tools));
-  const scored = await scoreRows(job, arms, changed, comparison.tools, () => Promise.resolve([]));
+  const arms = await loadArms(job, context);
+  const reading = await context.reader.open(job);
+  const comparison = new Comparison(job.run, context);
+  const changed = comparison.changed(readSource(job, arms, reading, context));
+  const scored = await scoreRows(job, arms, changed, comparison.context, () => Promise.resolve([]));
   const publication = await publicationOf(job, '', scored);
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
-  await refuseTooManyFailed(job.run, scored, comparison.unchanged, tools);
-  const published = publish({ ...publication, snapshotAt }, latest, comparison, tools);
+  await refuseTooManyFailed(job.run, scored, comparison.unchanged, context);
+  const published = publishChanges({ ...publication, snapshotAt }, latest, comparison, context);
   await published.catch((error: unknown) => {
-    if (sqlState(error) === RUN_LOST) throw new LostFence();
+    if (sqlState(error) === RUN_LOST) throw new WorkLost();
     throw sqlState(error) === TARGET_CHANGED ? targetChanged(job.run) : keyTooLong(error, job.run);
   });
   return { kind: 'published', ...publication.counts };
@@ -75,11 +75,16 @@ function withTarget({ run, ...job }: Job, { generation, rows }: Latest): Job {
   return { ...job, run: { ...run, target } };
 }
 
-async function refuseTooManyFailed(run: Run, scored: ScoredStream, unchanged: number, tools: Tools): Promise<void> {
+async function refuseTooManyFailed(
+  run: Run,
+  scored: ScoredStream,
+  unchanged: number,
+  context: ScorerContext,
+): Promise<void> {
   const { rowsDone, rowsFailed, failed } = scored;
   const problem = refusalToPublish(run, rowsDone + unchanged, rowsFailed, failed[0]?.error.message);
   if (problem === undefined) return;
-  await runPipeline(await tools.writer.client(), rowErrorStatements(run, 0, failed));
+  await runPipeline(await context.writer.client(), rowErrorStatements(run, 0, failed));
   throw problem;
 }
 
@@ -89,16 +94,21 @@ const sameTarget = statement<[targetId: number, snapshotAt: string | null], { ta
   'select target_id from pgscore_data.target where target_id = $1 and current_snapshot_at is not distinct from $2::timestamptz',
 );
 
-async function publish(publication: Publication, latest: Latest, comparison: Comparison, tools: Tools): Promise<void> {
+async function publishChanges(
+  publication: Publication,
+  latest: Latest,
+  comparison: Comparison,
+  context: ScorerContext,
+): Promise<void> {
   const { run } = publication.job;
   const { rowsDone, rowsFailed, cpuSeconds } = publication.counts;
   const { target } = run;
-  const client = await tools.writer.client();
+  const client = await context.writer.client();
   const replaced = comparison.replaced();
   const same = sameTarget.pipelined(target.targetId, latest.snapshot_at);
   const gone = supersedeRows(target, replaced);
   const place = { latest: true, generation: target.currentGeneration };
-  await runPipeline(client, [begin(), begun(publication, place), same, gone]);
+  await runPipeline(client, [begin(), beginStatement(publication, place), same, gone]);
   // The owner of the target may have had it written anew, with its rows in other places.
   if (same.rows.length === 0 || Number(gone.rows[0]?.moved) !== replaced.places.length) throw targetChanged(run);
   await runPipeline(client, [
@@ -113,7 +123,7 @@ async function publish(publication: Publication, latest: Latest, comparison: Com
       rowsFailed,
       cpuSeconds,
     ),
-    ...armsFinished(run),
+    ...finishArmsStatements(run),
     ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
     commit(),
   ]);

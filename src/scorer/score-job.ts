@@ -8,11 +8,13 @@ import { type Arm, RowSplit, runsOfArms } from './arms.ts';
 import { PredictionCount, RunSegments } from './count.ts';
 import { isReadFromNodes } from '../runs/distributed-source.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
+import { isOfWatch } from '../runs/run.ts';
 import { loadSession } from '../models/load-session.ts';
 import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import { ShardReading } from './read-shards.ts';
-import { type Reading, sourceColumns, sourceQuery, rangeStatements, type Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
+import { type Reading, sourceColumns, sourceQuery, rangeStatements } from './read-source.ts';
 import { CountedArm, ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
@@ -22,26 +24,26 @@ const IN_PLACE_ROWS = 10_000;
  * Scores one job end to end: read through the handle, decode to Arrow, infer, encode, write, commit under the fence.
  * Reading goes on only as fast as writing does.
  */
-export async function scoreJob(job: Job, tools: Tools): Promise<Outcome> {
+export async function scoreJob(job: Job, context: ScorerContext): Promise<Outcome> {
   // A model that cannot be loaded is found before its source is read.
-  const arms = await loadArms(job, tools);
-  if (isReadFromNodes(job)) return scoreShards(job, job.shard, arms, tools);
-  const reading = await tools.reader.open(job);
-  const rows = readSource(job, arms, reading, tools);
-  const scored = await scoreRows(job, arms, rows, tools, () => sampleSource(job, reading, tools));
-  if (job.shard !== null) return loadShard(job, job.shard, scored, tools);
+  const arms = await loadArms(job, context);
+  if (isReadFromNodes(job)) return scoreShards(job, job.shard, arms, context);
+  const reading = await context.reader.open(job);
+  const rows = readSource(job, arms, reading, context);
+  const scored = await scoreRows(job, arms, rows, context, () => sampleSource(job, reading, context));
+  if (job.shard !== null) return loadShard(job, job.shard, scored, context);
   const inPlace = await fitsInPlace(job, scored);
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
-  return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, tools);
+  return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, context);
 }
 
 /** The same of shards that the nodes of Citus hold. */
-async function scoreShards(job: Job, shard: Shard, arms: readonly Arm[], tools: Tools): Promise<Outcome> {
-  const reading = await ShardReading.of(await tools.writer.client(), job, shard);
-  const read = reading.batches(tools.reader.url, { rows: rowsPerBatch(arms, tools), signal: tools.signal });
-  const scored = await scoreRows(job, arms, inOrder(read, tools.onWait), tools, () => Promise.resolve([]));
-  return loadShard(job, shard, scored, tools, reading);
+async function scoreShards(job: Job, shard: Shard, arms: readonly Arm[], context: ScorerContext): Promise<Outcome> {
+  const reading = await ShardReading.of(await context.writer.client(), job, shard);
+  const read = reading.batches(context.reader.url, { rows: rowsPerBatch(arms, context), signal: context.signal });
+  const scored = await scoreRows(job, arms, inOrder(read, context.onWait), context, () => Promise.resolve([]));
+  return loadShard(job, shard, scored, context, reading);
 }
 
 /** The rows of a job as they are scored and counted. `sampleSource` gives some rows from all over its source, to make bins of. */
@@ -49,23 +51,23 @@ export async function scoreRows(
   job: Job,
   arms: readonly Arm[],
   rows: AsyncIterable<DecodedBatch>,
-  tools: Tools,
+  context: ScorerContext,
   sampleSource: () => Promise<RecordBatch[]>,
 ): Promise<ScoredStream> {
   const counted: CountedArm[] = [];
   for (const { run, session } of arms)
-    counted.push(new CountedArm(run, await PredictionCount.of(run, session.signature, tools)));
+    counted.push(new CountedArm(run, await PredictionCount.of(run, session.signature, context)));
   const split = RowSplit.of(job.run);
-  const segments = await RunSegments.of(job.run, tools);
+  const segments = await RunSegments.of(job.run, context);
   const hasher = job.run.hashedAs === null ? null : new RowHasher(job.run.hashedAs);
-  const scored = new ScoredStream(job, tools, infer(rows, { arms, split, segments, hasher }), counted, split);
+  const scored = new ScoredStream(job, context, infer(rows, { arms, split, segments, hasher }), counted, split);
   for (const { predictionCount } of counted)
-    await predictionCount.features.finish(tools, { sampleSource, ahead: (most) => scored.readAhead(most) });
+    await predictionCount.features.finish(context, { sampleSource, ahead: (most) => scored.readAhead(most) });
   return scored;
 }
 
 /** As many rows as each model scores in seconds. */
-export function rowsPerBatch(arms: readonly Arm[], { batchRows }: Tools): number {
+export function rowsPerBatch(arms: readonly Arm[], { batchRows }: ScorerContext): number {
   return Math.min(batchRows, ...arms.map(({ session }) => session.mostRows));
 }
 
@@ -73,10 +75,10 @@ export function readSource(
   job: Job,
   arms: readonly Arm[],
   { client, before, after }: Reading,
-  tools: Tools,
+  context: ScorerContext,
 ): AsyncIterable<DecodedBatch> {
-  const options = { rows: rowsPerBatch(arms, tools), signal: tools.signal, before, after };
-  return inOrder(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), tools.onWait);
+  const options = { rows: rowsPerBatch(arms, context), signal: context.signal, before, after };
+  return inOrder(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), context.onWait);
 }
 
 type Inference = {
@@ -106,19 +108,21 @@ async function* infer(
 
 /** Whether what a run says takes the place of the rows that are there, one by one. */
 export async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
-  const { keyLists, target } = job.run;
-  return (await scored.isOneBatch()) && (keyLists !== null || target.currentRows <= IN_PLACE_ROWS);
+  const { run } = job;
+  return (await scored.isOneBatch()) && (isOfWatch(run) || run.target.currentRows <= IN_PLACE_ROWS);
 }
 
 /** Loads the models that score a job: the one of its run first. */
-export async function loadArms({ run }: Job, tools: Tools): Promise<readonly Arm[]> {
+export async function loadArms({ run }: Job, context: ScorerContext): Promise<readonly Arm[]> {
   const arms: Arm[] = [];
-  for (const armRun of runsOfArms(run)) arms.push({ run: armRun, session: await loadModel(armRun.versionId, tools) });
+  for (const armRun of runsOfArms(run)) arms.push({ run: armRun, session: await loadModel(armRun.versionId, context) });
   return arms;
 }
 
-function loadModel(versionId: number, tools: Tools): Promise<ModelSession> {
-  return tools.models.get(versionId, async () => loadSession(await tools.writer.client(), versionId, tools.onWait));
+function loadModel(versionId: number, context: ScorerContext): Promise<ModelSession> {
+  return context.models.get(versionId, async () =>
+    loadSession(await context.writer.client(), versionId, context.onWait),
+  );
 }
 
 const PLACES = 16;
@@ -129,16 +133,16 @@ const PAGES_EACH = 8;
  * table that is in the order of its time. None for a run in one piece, which is read from its beginning anyway, and for
  * distributed tables.
  */
-async function sampleSource(job: Job, { client }: Reading, tools: Tools): Promise<RecordBatch[]> {
+async function sampleSource(job: Job, { client }: Reading, context: ScorerContext): Promise<RecordBatch[]> {
   const { run, shard } = job;
   const batches: RecordBatch[] = [];
   let bytes = 0;
   for (let place = 0; shard !== null && run.sourceKind === 'ctid' && place < PLACES && bytes < MOST_AHEAD; place += 1) {
     const from = Math.floor((place * run.pages) / PLACES);
     const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
-    const options = { rows: tools.batchRows, signal: tools.signal, before: rangeStatements(part), after: [] };
+    const options = { rows: context.batchRows, signal: context.signal, before: rangeStatements(part), after: [] };
     const read = readBatches(client, sourceQuery(part), sourceColumns(run), options);
-    for await (const { batch } of inOrder(read, tools.onWait)) {
+    for await (const { batch } of inOrder(read, context.onWait)) {
       if (bytes < MOST_AHEAD) batches.push(batch);
       bytes += batch.data.byteLength;
     }

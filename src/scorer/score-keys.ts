@@ -7,25 +7,25 @@ import { runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { armsFinished, keyTooLong, RUN_LOST } from '../runs/publish.ts';
+import { finishArmsStatements, keyTooLong, RUN_LOST } from '../runs/publish.ts';
 import type { Run } from '../runs/run.ts';
 import { RowSplit, runsOfArms } from './arms.ts';
-import { LostFence } from './load.ts';
-import { begun, publicationOf } from './publish-in-place.ts';
+import { WorkLost } from './load.ts';
+import { beginStatement, publicationOf } from './publish-in-place.ts';
 import { loadArms, readSource, scoreRows } from './score-job.ts';
-import type { Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
 import { knownQuery, predictionsStatement, supersedeKeys } from './write-predictions.ts';
 
 /**
  * Scores the rows that have some keys, for a watch: those that are as the target has them are left alone, others replace
  * what is there, and what the source has no more is taken out. One transaction publishes all of it.
  */
-export async function scoreKeys(job: Job, keyLists: readonly string[], tools: Tools): Promise<Outcome> {
-  const arms = await loadArms(job, tools);
-  const reading = await tools.reader.open(job);
-  const known = await KnownRows.read(job.run, keyLists, tools);
-  const changed = known.changed(readSource(job, arms, reading, tools));
-  const scored = await scoreRows(job, arms, changed, tools, () => Promise.resolve([]));
+export async function scoreKeys(job: Job, keyLists: readonly string[], context: ScorerContext): Promise<Outcome> {
+  const arms = await loadArms(job, context);
+  const reading = await context.reader.open(job);
+  const known = await KnownRows.read(job.run, keyLists, context);
+  const changed = known.changed(readSource(job, arms, reading, context));
+  const scored = await scoreRows(job, arms, changed, context, () => Promise.resolve([]));
   const publication = await publicationOf(job, '', scored);
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined) throw new Error('a run over keys has its own snapshot');
@@ -33,15 +33,15 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], tools: To
   const { rowsDone, rowsFailed, cpuSeconds } = publication.counts;
   const replaced = known.replaced();
   const steps = [
-    begun({ ...publication, snapshotAt }, undefined),
+    beginStatement({ ...publication, snapshotAt }, undefined),
     ...(replaced.rows > 0 ? [supersedeKeys(run.target, run.target.currentGeneration, replaced.keyLists)] : []),
     ...(rowsDone > 0 ? [predictionsStatement(run, run.target.currentGeneration, publication.batches)] : []),
     ...publication.sideStatements(),
     finishKeys.pipelined(run.runId, snapshotAt, rowsDone, replaced.rows, known.unchanged, rowsFailed, cpuSeconds),
-    ...armsFinished(run),
+    ...finishArmsStatements(run),
   ];
-  await runPipeline(await tools.writer.client(), steps).catch((error: unknown) => {
-    throw sqlState(error) === RUN_LOST ? new LostFence() : keyTooLong(error, run);
+  await runPipeline(await context.writer.client(), steps).catch((error: unknown) => {
+    throw sqlState(error) === RUN_LOST ? new WorkLost() : keyTooLong(error, run);
   });
   return { kind: 'published', ...publication.counts };
 }
@@ -79,10 +79,10 @@ class KnownRows {
     this.#split = RowSplit.of(run);
   }
 
-  static async read(run: Run, keyLists: readonly string[], tools: Tools): Promise<KnownRows> {
+  static async read(run: Run, keyLists: readonly string[], context: ScorerContext): Promise<KnownRows> {
     const { target } = run;
     const copied = new Copied(knownQuery(target, keyLists), MOST_KNOWN);
-    await runPipeline(await tools.writer.client(), [copied]);
+    await runPipeline(await context.writer.client(), [copied]);
     if (copied.overflowed) throw new Error('the known rows of a watch are too large');
     const width = target.keys.length;
     const columns = Array.from({ length: 2 * width + 2 }, (_, at): SourceColumn => ({ name: `c${at}`, role: 'key' }));

@@ -4,8 +4,9 @@ import { sqlState } from '../postgres/sqlstate.ts';
 import { runPipeline } from '../postgres/pipeline.ts';
 import { TARGET_CHANGED } from '../runs/publish.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { publicationOf, publish, publishAsExpected, type Publication } from './publish-in-place.ts';
-import { type Reading, sourceColumns, sourceQuery, type Tools } from './read-source.ts';
+import { publicationOf, publishAsExpected, publishOne, type Publication } from './publish-in-place.ts';
+import type { ScorerContext } from './context.ts';
+import { type Reading, sourceColumns, sourceQuery } from './read-source.ts';
 import { fitsInPlace, loadArms, rowsPerBatch, scoreRows } from './score-job.ts';
 
 /** Bytes of a source that is read as one of several, and how long they wait for a lock and for each other. */
@@ -23,76 +24,82 @@ type Read = { readonly job: Job; readonly reading: Reading; readonly copied: Cop
  */
 export async function scoreTogether(
   jobs: readonly Job[],
-  toolsOf: (job: Job) => Tools,
+  contextOf: (job: Job) => ScorerContext,
 ): Promise<readonly (Outcome | undefined)[]> {
-  const read = await readAll(jobs, toolsOf);
+  const read = await readAll(jobs, contextOf);
   if (read === undefined) return [];
   const publications: Publication[] = [];
   for (const one of read) {
-    const publication = one.copied.overflowed ? undefined : await scoreOne(one, toolsOf(one.job));
+    const publication = one.copied.overflowed ? undefined : await scoreOne(one, contextOf(one.job));
     if (publication === undefined) return [];
     publications.push(publication);
   }
-  for (const job of jobs) toolsOf(job).signal.throwIfAborted();
+  for (const job of jobs) contextOf(job).signal.throwIfAborted();
   const [first] = jobs;
   if (first === undefined) return [];
   // Targets in one order, so that no two scorers wait for each other.
   const ordered = publications.toSorted((a, b) => a.job.run.target.targetId - b.job.run.target.targetId);
-  const published = await publishAll(ordered, toolsOf(first));
+  const published = await publishAll(ordered, contextOf(first));
   return publications.map((publication) => {
     return published.has(publication) ? { kind: 'published', ...publication.counts } : undefined;
   });
 }
 
-async function publishAll(publications: readonly Publication[], tools: Tools): Promise<ReadonlySet<Publication>> {
-  const client = await tools.writer.client();
+async function publishAll(
+  publications: readonly Publication[],
+  context: ScorerContext,
+): Promise<ReadonlySet<Publication>> {
+  const client = await context.writer.client();
   try {
     await publishAsExpected(client, ...publications);
     return new Set(publications);
   } catch (error) {
     if (sqlState(error) !== TARGET_CHANGED) throw error;
-    return publishOneByOne(publications, tools);
+    return publishOneByOne(publications, context);
   }
 }
 
 /** Publishes as many as there are before the first that fails. */
-async function publishOneByOne(publications: readonly Publication[], tools: Tools): Promise<ReadonlySet<Publication>> {
+async function publishOneByOne(
+  publications: readonly Publication[],
+  context: ScorerContext,
+): Promise<ReadonlySet<Publication>> {
   const published = new Set<Publication>();
   try {
     for (const publication of publications) {
-      await publish(await tools.writer.client(), publication);
+      await publishOne(await context.writer.client(), publication);
       published.add(publication);
     }
   } catch {
     // It is tried again by itself, and says why then.
-    await tools.writer.close();
+    await context.writer.close();
   }
   return published;
 }
 
 /** Undefined where one of them raises, waits or computes: whose fault it was shows when each is read by itself. */
-async function readAll(jobs: readonly Job[], toolsOf: (job: Job) => Tools): Promise<Read[] | undefined> {
-  const tools = jobs.map(toolsOf);
+async function readAll(jobs: readonly Job[], contextOf: (job: Job) => ScorerContext): Promise<Read[] | undefined> {
+  const contexts = jobs.map(contextOf);
   const giveUp = (): void => {
-    for (const { reader } of tools) void reader.destroy();
+    for (const { reader } of contexts) void reader.destroy();
   };
   const timer = setTimeout(giveUp, MOST_MS);
-  for (const { signal } of tools) signal.addEventListener('abort', giveUp);
+  for (const { signal } of contexts) signal.addEventListener('abort', giveUp);
   try {
-    return await readInOneTrip(jobs, toolsOf);
+    return await readInOneTrip(jobs, contextOf);
   } catch {
     giveUp();
     return undefined;
   } finally {
     clearTimeout(timer);
-    for (const { signal } of tools) signal.removeEventListener('abort', giveUp);
+    for (const { signal } of contexts) signal.removeEventListener('abort', giveUp);
   }
 }
 
-async function readInOneTrip(jobs: readonly Job[], toolsOf: (job: Job) => Tools): Promise<Read[]> {
+async function readInOneTrip(jobs: readonly Job[], contextOf: (job: Job) => ScorerContext): Promise<Read[]> {
   const read: Read[] = [];
   for (const job of jobs) {
-    const reading = await toolsOf(job).reader.open(job, LOCK_TIMEOUT);
+    const reading = await contextOf(job).reader.open(job, LOCK_TIMEOUT);
     read.push({ job, reading, copied: new Copied(sourceQuery(job), MOST_BYTES) });
   }
   const steps = read.flatMap(({ reading: { before, after }, copied }) => [...before, copied, ...after]);
@@ -101,10 +108,10 @@ async function readInOneTrip(jobs: readonly Job[], toolsOf: (job: Job) => Tools)
   return read;
 }
 
-async function scoreOne({ job, reading, copied }: Read, tools: Tools): Promise<Publication | undefined> {
-  const arms = await loadArms(job, tools);
-  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsPerBatch(arms, tools) }));
-  const scored = await scoreRows(job, arms, rows, tools, () => Promise.resolve([]));
+async function scoreOne({ job, reading, copied }: Read, context: ScorerContext): Promise<Publication | undefined> {
+  const arms = await loadArms(job, context);
+  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsPerBatch(arms, context) }));
+  const scored = await scoreRows(job, arms, rows, context, () => Promise.resolve([]));
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined || !(await fitsInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;
   return publicationOf(job, snapshotAt, scored);

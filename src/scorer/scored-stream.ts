@@ -5,7 +5,7 @@ import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/publish.ts';
 import type { Job } from '../runs/job.ts';
 import { armTallies, type RowSplit } from './arms.ts';
 import type { PredictionCount } from './count.ts';
-import type { Tools } from './read-source.ts';
+import type { ScorerContext } from './context.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { literal, storable } from '../lib/text.ts';
 import type { Run } from '../runs/run.ts';
@@ -53,7 +53,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
   rowsDone = 0;
   rowsFailed = 0;
   readonly #job: Job;
-  readonly #tools: Tools;
+  readonly #context: ScorerContext;
   readonly #split: RowSplit | undefined;
   readonly #source: AsyncIterator<readonly Scored[]>;
   /** The parts of each batch that waits. */
@@ -63,7 +63,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
 
   constructor(
     job: Job,
-    tools: Tools,
+    context: ScorerContext,
     source: AsyncIterable<readonly Scored[]>,
     arms: readonly CountedArm[],
     split?: RowSplit,
@@ -71,7 +71,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
     this.arms = arms;
     this.#split = split;
     this.#job = job;
-    this.#tools = tools;
+    this.#context = context;
     this.#source = source[Symbol.asyncIterator]();
   }
 
@@ -138,7 +138,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
       if (this.failed.length >= Math.min(Math.max(limit, LEAST_ERROR_LIMIT), MOST_KEPT)) break;
       this.failed.push({ key: keyBytes(scored.decoded, row), error, input: featureValues(scored.decoded.batch, row) });
     }
-    this.#tools.onProgress(this.rowsDone, this.rowsFailed);
+    this.#context.onProgress(this.rowsDone, this.rowsFailed);
   }
 }
 

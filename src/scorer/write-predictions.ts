@@ -4,7 +4,7 @@ import { CopyWriter } from '../copy/write.ts';
 import { PredictionEncoder } from '../copy/encode.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { GIVES } from '../inference/signature.ts';
-import { hasArms, type Run, type Target } from '../runs/run.ts';
+import { hasArms, isOfWatch, type Run, type Target } from '../runs/run.ts';
 import { PgscoreError } from '../errors.ts';
 import { runsOfArms } from './arms.ts';
 import type { Scored, ScoredStream } from './scored-stream.ts';
@@ -73,7 +73,7 @@ function ownColumns(target: Target): string[] {
  */
 function copyPredictions(run: Run, generation: number, constants: 'written' | 'default'): string {
   const timed = run.columns.some(({ role }) => role === 'event_time');
-  const passed = [...(timed ? ['event_time'] : []), ...(run.keyLists === null && run.hashedAs === null ? [] : [HASH])];
+  const passed = [...(timed ? ['event_time'] : []), ...(isOfWatch(run) || run.hashedAs !== null ? [HASH] : [])];
   const own = ownColumns(run.target).flatMap((column) => (column === 'event_time' ? passed : [column]));
   const segments = run.segments.length > 0 ? [SEGMENTS] : [];
   const columns = [...(constants === 'written' ? ['generation', 'run_id'] : []), ...own, ...segments];

@@ -48,10 +48,10 @@ async function predictionsOf(run: string): Promise<number> {
   return rows[0]?.n ?? 0;
 }
 
-async function conductors(): Promise<number> {
+async function sessionsOfRuns(): Promise<number> {
   const { rows } = await superuser.query<{ sessions: number }>(
     `select count(*)::int as sessions from pg_stat_activity
-      where datname = current_database() and application_name in ('pgscore conductor', 'pgscore snapshot', 'pgscore publish')`,
+      where datname = current_database() and application_name in ('pgscore sharded run', 'pgscore snapshot', 'pgscore publish')`,
   );
   return rows[0]?.sessions ?? 0;
 }
@@ -99,7 +99,7 @@ describe('a run that is cancelled', () => {
 
 test('large runs that fail before they have a snapshot leave no session', async () => {
   for (let times = 0; times < 3; times += 1) expect(await failedRun()).toEqual(['failed', 'permission_denied']);
-  await waitFor(async () => (await conductors()) === 0, { message: 'the sessions of the failed runs to end' });
+  await waitFor(async () => (await sessionsOfRuns()) === 0, { message: 'the sessions of the failed runs to end' });
 });
 
 describe('a scorer that', () => {

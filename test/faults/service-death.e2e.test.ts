@@ -26,8 +26,8 @@ await deployLogistic(await database.client('ada'));
 await createSource(alice, 'big', LARGE);
 await createSource(alice, 'small', SMALL);
 
-/** The service that conducts a run, of two. */
-async function conductorOf(run: string, one: TestService, other: TestService): Promise<[TestService, TestService]> {
+/** The service that claimed a run, of two. */
+async function claimantOf(run: string, one: TestService, other: TestService): Promise<[TestService, TestService]> {
   const { rows } = await superuser.query<{ claimed_by: string }>(
     'select claimed_by from pgscore_data.run where run_id = $1',
     [run],
@@ -63,7 +63,7 @@ test('two services score many runs, each exactly once', async () => {
 test('when a service is killed another takes its run over, and its scorers end by themselves', async () => {
   const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
-  const [victim, other] = await conductorOf(run, survivor, second);
+  const [victim, other] = await claimantOf(run, survivor, second);
   const orphans = await victim.scorerPids();
   await victim.kill();
   const killed = performance.now();

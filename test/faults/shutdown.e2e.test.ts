@@ -108,13 +108,13 @@ test('shards of a run that goes on elsewhere are given back, too', async () => {
   const services = await Promise.all([1, 2].map(() => startTestService(database, settings)));
   const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
-  const { rows } = await superuser.query<{ conductor: string }>(
-    'select claimed_by as conductor from pgscore_data.run where run_id = $1',
+  const { rows } = await superuser.query<{ claimant: string }>(
+    'select claimed_by as claimant from pgscore_data.run where run_id = $1',
     [run],
   );
-  const conductor = services.find(({ worker }) => worker === rows[0]?.conductor);
-  const other = services.find((service) => service !== conductor);
-  if (conductor === undefined || other === undefined) throw new Error('two services were started');
+  const claimant = services.find(({ worker }) => worker === rows[0]?.claimant);
+  const other = services.find((service) => service !== claimant);
+  if (claimant === undefined || other === undefined) throw new Error('two services were started');
   await waitFor(() => scores(other, run), { timeout: PATIENCE_MS, message: 'the other service to score a shard' });
   expect(await other.stop()).toBe(0);
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
@@ -124,7 +124,7 @@ test('shards of a run that goes on elsewhere are given back, too', async () => {
     error: null,
   });
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
-  expect(await conductor.stop()).toBe(0);
+  expect(await claimant.stop()).toBe(0);
 });
 
 test('a second signal cuts the grace short', async () => {

@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 export const CONNECTIONS_OF_A_RUN = [
   { part: 'reader', attempt: 1 },
   { part: 'scorer', attempt: 1 },
-  { part: 'conductor', attempt: 1 },
+  { part: 'sharded run', attempt: 1 },
   { part: 'snapshot', attempt: 2 },
 ] as const;
 

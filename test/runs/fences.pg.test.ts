@@ -106,7 +106,7 @@ test('a shard that was handed back has a new fence, and was not tried', async ()
   expect(await finishShard(service, run, 1, 1, 1, 10, 0, 0)).toEqual([]);
 });
 
-test('a worker that stops claims no shards but of the runs that it conducts', async () => {
+test('a worker that stops claims no shards but of the runs that it shards', async () => {
   await claim(ANN);
   await open(ANN, 1);
   expect(await claimShard(service, BEN, LEASE_MS, false)).toEqual([]);

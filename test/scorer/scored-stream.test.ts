@@ -3,7 +3,7 @@ import { Table, Utf8, vectorFromArray } from 'apache-arrow';
 import type { Job } from '../../src/runs/job.ts';
 import type { PredictionCount } from '../../src/scorer/count.ts';
 import { CountedArm, ScoredStream, type Scored } from '../../src/scorer/scored-stream.ts';
-import type { Tools } from '../../src/scorer/read-source.ts';
+import type { ScorerContext } from '../../src/scorer/context.ts';
 
 /** A stream of ten batches of a hundred rows, each a text of so many bytes. */
 function streamOf(bytes: number): ScoredStream {
@@ -17,10 +17,10 @@ function streamOf(bytes: number): ScoredStream {
   async function* source(): AsyncGenerator<readonly Scored[]> {
     for (let n = 0; n < 10; n += 1) yield await Promise.resolve([scored]);
   }
-  const tools = { onProgress: () => undefined } as unknown as Tools;
+  const context = { onProgress: () => undefined } as unknown as ScorerContext;
   const count = { add: () => undefined } as unknown as PredictionCount;
   const job = { run: { errorLimit: null } } as unknown as Job;
-  return new ScoredStream(job, tools, source(), [new CountedArm(job.run, count)]);
+  return new ScoredStream(job, context, source(), [new CountedArm(job.run, count)]);
 }
 
 test.each([

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type pg from 'pg';
 import { ENCODINGS, NEWEST_MAJOR, OLDEST_MAJOR } from '../../install/migrate.ts';
 import { fail, ok, warn, type Finding } from './machine.ts';
-import { citusOf, type WorkerState } from '../../citus/nodes.ts';
+import { citusOf, type CitusWorker } from '../../citus/nodes.ts';
 import { workerStates } from '../../install/roles.ts';
 
 /** The minor releases that this version of pgscore was tested with; older ones lack fixes. */
@@ -70,11 +70,11 @@ function checkDblink({ dblink, installable }: Server): Finding {
   );
 }
 
-const NOTIFY_PATIENCE_MS = 3000;
+const NOTIFY_TIMEOUT_MS = 3000;
 
 /** Whether NOTIFY arrives, which a pooler that shares sessions prevents. */
 export async function checkNotify(client: pg.Client): Promise<Finding> {
-  const heard = once(client, 'notification', { signal: AbortSignal.timeout(NOTIFY_PATIENCE_MS) }).then(
+  const heard = once(client, 'notification', { signal: AbortSignal.timeout(NOTIFY_TIMEOUT_MS) }).then(
     () => true,
     () => false,
   );
@@ -120,7 +120,7 @@ async function checkWorkers(client: pg.Client, version: string): Promise<Finding
     : [ok('Citus', `${version}, coordinator of ${workers.map(({ node }) => node).join(', ')}`)];
 }
 
-function checkWorker({ node, missing, prepared }: WorkerState): Finding[] {
+function checkWorker({ node, missing, prepared }: CitusWorker): Finding[] {
   if (missing === undefined) {
     return [fail('Citus', `worker ${node} does not answer`, 'Start it, or take it out with citus_remove_node().')];
   }

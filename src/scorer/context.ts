@@ -1,0 +1,21 @@
+import type { ModelCache } from '../inference/cache.ts';
+import type { FeatureBinsCache } from '../monitor/feature-bins.ts';
+import type { ScoreBins } from '../monitor/score-bins.ts';
+import type { DatabaseConnection } from '../postgres/connection.ts';
+import type { Reader } from './read-source.ts';
+
+/** What a scorer keeps from job to job, and how a job tells of its progress. */
+export type ScorerContext = {
+  readonly reader: Reader;
+  readonly writer: DatabaseConnection;
+  readonly models: ModelCache;
+  readonly scoreBins: () => Promise<ScoreBins>;
+  readonly featureBins: FeatureBinsCache;
+  readonly batchRows: number;
+  /** Told after every batch. */
+  readonly onProgress: (rowsDone: number, rowsFailed: number) => void;
+  /** Told again and again while the source is awaited. */
+  readonly onWait: () => void;
+  /** The job is not to go on. */
+  readonly signal: AbortSignal;
+};
