@@ -49,7 +49,7 @@ begin
   end if;
   -- What is written here is itself a transaction that has not ended.
   if found then
-    work := 'again';
+    work := 'look_again';
     return next;
     return;
   end if;

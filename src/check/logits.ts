@@ -14,9 +14,9 @@ const SHARES: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax'
 type Activated = { readonly model: Normalised; readonly signature: Signature };
 
 /**
- * A model that returns logits or log-probabilities, as one that returns probabilities. One number a row gets a sigmoid, others a
- * softmax, of which a log-softmax beforehand makes no difference. scikit-learn's m and -m of two classes get a sigmoid each.
- * `returned` is what the model said of the samples.
+ * Makes a model that returns logits or log-probabilities one that returns probabilities. A single number a row gets a sigmoid,
+ * several get a softmax, which gives the same for log-probabilities. scikit-learn returns m and -m for two classes: each gets
+ * a sigmoid. `returned`: the predictions of the samples.
  * @throws PgscoreError model_options_wrong
  */
 export function activated(model: Normalised, signature: Signature, returned: Predictions): Activated {

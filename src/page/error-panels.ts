@@ -1,7 +1,7 @@
 import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { day, decimal, count, percent } from './format.ts';
-import { isUnripe } from './metrics.ts';
+import { isImmature } from './metrics.ts';
 import { isScore, ofTarget, ofVersion, type ModelContext } from './model-context.ts';
 import { chartPanel, panel, type Panel } from './panel.ts';
 import { colour, colourOf, legend } from './theme.ts';
@@ -34,7 +34,7 @@ export const errorsPanel = (): Panel<ModelContext> =>
         known.map((row) => ({
           date: text(row, 'window_date'),
           value: number(row, column),
-          unripe: isUnripe(row),
+          immature: isImmature(row),
         }));
       body.add(legend(...LINES.map(([name, , series]) => [`s${series}`, name] as const)));
       body.plot({

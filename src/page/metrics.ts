@@ -18,7 +18,7 @@ export type Metric = {
 export const ENOUGH = 30;
 
 /** Whether a window's labels are few or still arriving. */
-export function isUnripe(row: Row): boolean {
+export function isImmature(row: Row): boolean {
   return row['is_mature'] !== true || (number(row, 'n_labeled') ?? 0) < ENOUGH;
 }
 
@@ -143,7 +143,7 @@ export type Gap = {
   readonly high: number | null;
   readonly gap: number | null;
   /** How much worse it is at least, by the nearer end of its interval; below 0, how much better; 0 where that leaves it open, or labels are few. */
-  readonly surely: number;
+  readonly worseBy: number;
 };
 
 /** The metric that is asked for, if rows have it with its interval, else the first that they have. */
@@ -164,7 +164,7 @@ export function gapsOf(rows: readonly Row[], metric: Metric): Gap[] {
   return rows
     .filter((row) => row['segment_key'] !== null)
     .map((row) => gapOf(row, metric, all))
-    .toSorted((a, b) => b.surely - a.surely || b.labelled - a.labelled);
+    .toSorted((a, b) => b.worseBy - a.worseBy || b.labelled - a.labelled);
 }
 
 function gapOf(row: Row, { column, low, high, better }: Metric, all: number | null): Gap {
@@ -180,7 +180,7 @@ function gapOf(row: Row, { column, low, high, better }: Metric, all: number | nu
     low: from,
     high: to,
     gap: value === null || all === null ? null : value - all,
-    surely: all === null || labelled < ENOUGH ? 0 : sign * beyond(all, from, to),
+    worseBy: all === null || labelled < ENOUGH ? 0 : sign * beyond(all, from, to),
   };
 }
 

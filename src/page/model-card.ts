@@ -2,7 +2,7 @@ import { number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
 import { el, svg } from './dom.ts';
 import { ago, count, day, NOTHING, percent } from './format.ts';
-import { metricOf, readingOf, taskOf, write, type Metric, isUnripe } from './metrics.ts';
+import { metricOf, readingOf, taskOf, write, type Metric, isImmature } from './metrics.ts';
 import { furtherCauses, verdictChip } from './verdict.ts';
 
 export type JudgedModel = {
@@ -116,11 +116,11 @@ function sparkline(rows: readonly Row[], label: string): SVGElement {
     attributes,
     svg('polygon', { class: 'band', points: [...along('ci_high'), ...along('ci_low').toReversed()].join(' ') }),
     svg('polyline', { class: 'line', points: line.slice(0, solid).join(' ') }),
-    svg('polyline', { class: 'line unripe', points: line.slice(Math.max(0, solid - 1)).join(' ') }),
+    svg('polyline', { class: 'line immature', points: line.slice(Math.max(0, solid - 1)).join(' ') }),
   );
 }
 
 /** Whether a month says something: its labels are there, and not too few. */
 function isFirm(row: Row): boolean {
-  return !isUnripe(row) && number(row, 'value') !== null;
+  return !isImmature(row) && number(row, 'value') !== null;
 }

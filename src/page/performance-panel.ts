@@ -4,7 +4,7 @@ import { experimentList } from './experiment-bands.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend, colourOf, tint, colour } from './theme.ts';
 import type { Marker } from './markers.ts';
-import { isUnripe, metricOf, readingOf, write, type Metric } from './metrics.ts';
+import { isImmature, metricOf, readingOf, write, type Metric } from './metrics.ts';
 import { ofTarget, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody } from './panel.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './sql-hints.ts';
@@ -51,7 +51,7 @@ export const performancePanel = (): Panel<ModelContext> =>
       body.say(`${metric.title}${target === undefined ? '' : ` of ${target}`}: ${readingOf(metric)}.`);
       body.add(
         versionLegend(context, {
-          unripe: true,
+          immature: true,
           bars: true,
           estimate: expected.length > 0,
           bound: bounds.length > 0,
@@ -109,7 +109,7 @@ function seriesOfVersions(rows: readonly Row[], metric: Metric, { versions }: Mo
         value: number(row, metric.column),
         low: metric.low === undefined ? null : number(row, metric.low),
         high: metric.high === undefined ? null : number(row, metric.high),
-        unripe: isUnripe(row),
+        immature: isImmature(row),
       })),
   }));
 }

@@ -1,7 +1,7 @@
 import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
 import { count, day, decimal, interval, moment } from './format.ts';
-import { isUnripe, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
+import { isImmature, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
 import type { ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody, type Plot } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
@@ -65,7 +65,7 @@ function plotOf(months: readonly Row[], metric: Metric): Plot {
     some.map((row) => ({
       date: text(row, 'window_date'),
       value: number(row, column),
-      unripe: isPartial(row) || isUnripe(row),
+      immature: isPartial(row) || isImmature(row),
     }));
   const trained = months.filter((row) => row['in_training'] === true);
   const replayed = months.filter((row) => row['in_training'] !== true);

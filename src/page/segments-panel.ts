@@ -14,8 +14,7 @@ export const segmentsPanel = (): Panel<ModelContext> =>
   panel<ModelContext, Row[]>({
     id: 'segments',
     title: 'Segments',
-    about:
-      'the worst first, by the end of its 95 % interval that is nearer to all: of many, one in twenty is beyond by chance',
+    about: 'the worst first, by the nearer end of the 95 % interval; one segment in twenty differs by chance',
     depends: ({ address, focus, month, target }) => [address.metric, focus, month, target],
     load: async (context) => {
       const values = ofMonth(context);
@@ -49,14 +48,14 @@ function tableOf(gaps: readonly Gap[], metric: Metric): HTMLElement {
       numeric('Gap to all'),
       'Verdict',
     ],
-    rows: gaps.map(({ key, value, labelled, metric: own, low, high, gap, surely }) => [
+    rows: gaps.map(({ key, value, labelled, metric: own, low, high, gap, worseBy }) => [
       key,
       value,
       count(labelled),
       write(metric, own),
       `${write(metric, low)} to ${write(metric, high)}`,
       difference(metric, gap),
-      verdictOf(surely, labelled),
+      verdictOf(worseBy, labelled),
     ]),
   });
 }
@@ -67,7 +66,7 @@ function difference({ share }: Metric, gap: number | null): string {
   return `${gap < 0 ? '−' : '+'}${share === true ? `${(100 * size).toFixed(1)} points` : decimal(size)}`;
 }
 
-function verdictOf(surely: number, labelled: number): HTMLElement {
-  if (surely === 0) return el('span', { class: 'chip plain' }, labelled < ENOUGH ? 'few labels' : 'no difference');
-  return surely > 0 ? el('span', { class: 'chip bad' }, 'worse') : el('span', { class: 'chip good' }, 'better');
+function verdictOf(worseBy: number, labelled: number): HTMLElement {
+  if (worseBy === 0) return el('span', { class: 'chip plain' }, labelled < ENOUGH ? 'few labels' : 'no difference');
+  return worseBy > 0 ? el('span', { class: 'chip bad' }, 'worse') : el('span', { class: 'chip good' }, 'better');
 }

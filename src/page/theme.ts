@@ -36,13 +36,13 @@ export function colourOf(version: number): string {
 /** Which colour is which version, and what dashes mean. */
 export function versionLegend(
   { versions, champion }: { readonly versions: readonly number[]; readonly champion: number | undefined },
-  dashes: { unripe?: boolean; bars?: boolean; estimate?: boolean; bound?: boolean } = {},
+  dashes: { immature?: boolean; bars?: boolean; estimate?: boolean; bound?: boolean } = {},
 ): HTMLElement {
   return legend(
     ...versions.map(
       (version) => [`s${seriesOf(version)}`, `version ${version}${version === champion ? ', champion' : ''}`] as const,
     ),
-    dashes.unripe === true && ['dash', 'labels few or still arriving'],
+    dashes.immature === true && ['dash', 'labels few or still arriving'],
     dashes.bars === true && ['bars', 'labelled predictions'],
     dashes.estimate === true && ['dash estimate', 'estimated without labels'],
     dashes.bound === true && ['dash bound', 'an alert begins'],

@@ -12,7 +12,7 @@ type Point = {
   readonly low?: number | null;
   readonly high?: number | null;
   /** Labels are few, or still arriving: drawn dashed, and its interval does not stretch the axis. */
-  readonly unripe?: boolean;
+  readonly immature?: boolean;
 };
 
 export type Series = {
@@ -81,9 +81,9 @@ function line({ label, colour: stroke, points, dashed = false, bare = false }: S
     ...(dashed ? { borderDash: [2, 4] } : {}),
     pointRadius: few && !bare ? 3 : 0,
     pointHoverRadius: bare ? 0 : 5,
-    pointBackgroundColor: points.map(({ unripe }) => (unripe === true ? colour('card') : stroke)),
+    pointBackgroundColor: points.map(({ immature }) => (immature === true ? colour('card') : stroke)),
     segment: {
-      borderDash: ({ p1DataIndex }) => (points[p1DataIndex]?.unripe === true ? [4, 4] : undefined),
+      borderDash: ({ p1DataIndex }) => (points[p1DataIndex]?.immature === true ? [4, 4] : undefined),
     },
   };
 }
@@ -146,7 +146,7 @@ function optionsOf(plot: TimePlot, times: readonly number[]): ChartOptions<'line
 /** Room for all values and for the intervals of those that stand firm, from one round number to another. */
 function rangeOf(series: readonly Series[]): { min?: number; max?: number; stepSize?: number } {
   const points = series.flatMap((one) => one.points);
-  const known = points.flatMap(({ value, low, high, unripe }) => (unripe === true ? [value] : [value, low, high]));
+  const known = points.flatMap(({ value, low, high, immature }) => (immature === true ? [value] : [value, low, high]));
   const numbers = known.filter((value) => typeof value === 'number');
   if (numbers.length === 0) return {};
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];

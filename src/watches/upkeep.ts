@@ -13,10 +13,10 @@ import { OwnerSession } from '../postgres/owner-session.ts';
 /** Sources are spelled as the triggers spell them, and may not be read for as long as the lease of the work. */
 const READER_SETTINGS = { TimeZone: 'UTC', lock_timeout: '2s', statement_timeout: '9min' };
 
-/** What a watch needs: to be planned anew as its owner, to be compared whole, or another look at once. */
+/** What a watch needs: to be planned anew as its owner, or to be compared whole. `look_again`: comparisons were marked, and the next look takes one. */
 type DueWatch = {
   readonly watch_id: number;
-  readonly work: 'renew' | 'compare' | 'again';
+  readonly work: 'renew' | 'compare' | 'look_again';
   readonly handle: string;
   readonly owner: string;
   readonly guard_key: string;
@@ -69,7 +69,7 @@ export class WatchKeeper {
     while (this.#hasWatches && this.#busy.size < MOST_OWNERS) {
       const [due] = await this.#connection.use((client) => dueWatches(client, [...this.#busy.keys()]));
       if (due === undefined) return;
-      if (due.work === 'again') continue;
+      if (due.work === 'look_again') continue;
       const work = this.#keep(due).finally(() => {
         this.#busy.delete(due.owner);
         onKept();

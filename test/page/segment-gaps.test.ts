@@ -38,7 +38,7 @@ describe('segments are told by how much worse they surely are', () => {
   test('so that a few labels do not lead for their value alone', () => {
     const gaps = gapsOf(ROWS, accuracy);
     expect(gaps.map(({ value }) => value)).toEqual(['worst', 'bad', 'usual', 'worst of a few', 'few', 'none', 'good']);
-    expect(gaps.map(({ surely }) => Number(surely.toFixed(2)))).toEqual([0.41, 0.06, 0, 0, 0, 0, -0.13]);
+    expect(gaps.map(({ worseBy }) => Number(worseBy.toFixed(2)))).toEqual([0.41, 0.06, 0, 0, 0, 0, -0.13]);
     expect(gaps[1]).toMatchObject({ key: 'carrier', labelled: 400, metric: 0.7, low: 0.65, high: 0.74 });
     expect(gaps[1]?.gap).toBeCloseTo(-0.1, 12);
   });
@@ -50,7 +50,7 @@ describe('segments are told by how much worse they surely are', () => {
       { segment_key: 'v', segment_value: 'low', n_labeled: 90, mae: 2, mae_ci_low: 1, mae_ci_high: 3 },
       { segment_key: 'v', segment_value: 'high', n_labeled: 90, mae: 9, mae_ci_low: 7, mae_ci_high: 11 },
     ];
-    expect(gapsOf(errors, mae).map(({ value, surely }) => [value, surely])).toEqual([
+    expect(gapsOf(errors, mae).map(({ value, worseBy }) => [value, worseBy])).toEqual([
       ['high', 2],
       ['low', -2],
     ]);
@@ -58,7 +58,7 @@ describe('segments are told by how much worse they surely are', () => {
 
   test('of all that have no value themselves, nothing is known', () => {
     expect(gapsOf([row(null, 0, null, null, null), row('a', 1, 1, 0.2, 1)], accuracy)).toMatchObject([
-      { gap: null, surely: 0 },
+      { gap: null, worseBy: 0 },
     ]);
   });
 });

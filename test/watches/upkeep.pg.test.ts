@@ -57,7 +57,7 @@ describe('a source that is to be compared is compared again until these transact
   async function isComparedAgain(): Promise<boolean> {
     await superuser.query('update pgscore_data.watch set busy_until = null');
     await superuser.query('insert into pgscore_data.watch_to_compare select watch_id from pgscore_data.watch');
-    expect([await due(), await due(), await due()]).toEqual([['again'], ['again'], ['compare']]);
+    expect([await due(), await due(), await due()]).toEqual([['look_again'], ['look_again'], ['compare']]);
     return (await superuser.query('select from pgscore_data.watch where compare_until is not null')).rowCount === 1;
   }
 

@@ -100,8 +100,8 @@ export function overview({ page, show, rowsOf }: Stage): void {
         const firm = months.filter((month) => month.firm).length;
         expect(firm).toBe(model === 'churn' ? 2 : 3);
         const line = placed(months, 'value');
-        expect(await pointsOf('.line:not(.unripe)')).toEqual(line.slice(0, firm));
-        expect(await pointsOf('.unripe')).toEqual(line.slice(firm - 1));
+        expect(await pointsOf('.line:not(.immature)')).toEqual(line.slice(0, firm));
+        expect(await pointsOf('.immature')).toEqual(line.slice(firm - 1));
         expect(await pointsOf('.band')).toEqual([...placed(months, 'high'), ...placed(months, 'low').toReversed()]);
       },
     );
