@@ -148,8 +148,8 @@ export class Gateway {
     if (call.request.log) this.#recorder.record(call);
   }
 
-  /** What a client can't help is for whoever runs the service to read, once a second at most. */
-  #told(error: WireError): void {
+  /** Counts an error that a client was told. What the client cannot help is logged, once a second at most. */
+  #noteError(error: WireError): void {
     countError(this.#statistics, error);
     if (error.cause === undefined || !OURS.test(error.sqlstate) || performance.now() < this.#quietUntil) return;
     this.#quietUntil = performance.now() + QUIET_MS;
@@ -161,8 +161,8 @@ export class Gateway {
     return {
       messageBytes: MESSAGE_BYTES,
       limits: { deadlineMs, mostDeadlineMs, mostRows: MOST_ROWS },
-      score: (request, waitedMs) => this.#handler.score(request, waitedMs),
-      onError: (error) => this.#told(error),
+      score: (request, arrival) => this.#handler.score(request, arrival),
+      onError: (error) => this.#noteError(error),
     };
   }
 }

@@ -208,16 +208,18 @@ class Supervisor implements Service {
     await this.#report().catch(() => undefined);
   }
 
+  /** A hint that is not listed may be about anything. */
   #wakeFor(hint: string): void {
+    const { check, beat, watches } = this.#loops;
+    const warmed = { wake: () => this.#gateway.warm() };
+    const woken = new Map<string, readonly { wake(): void }[]>([
+      ['run', []],
+      ['labels', [this.#monitorLoops]],
+      ['watch', [watches]],
+      ['models', [watches, this.#shadows, warmed]],
+    ]);
     this.#runWorker.lookFor(hint === 'run' ? 'runs' : 'all');
-    if (hint === 'run') return;
-    if (hint === 'labels') return this.#monitorLoops.wake();
-    this.#loops.watches.wake();
-    if (hint === 'models') this.#shadows.wake();
-    if (hint === 'models') return this.#gateway.warm();
-    if (hint === 'watch') return;
-    this.#loops.check.wake();
-    this.#loops.beat.wake();
+    for (const part of woken.get(hint) ?? [watches, check, beat]) part.wake();
   }
 
   /** Goes on as soon as the database is there and, where it is a restored copy, adopted. */
@@ -234,6 +236,7 @@ class Supervisor implements Service {
     if (this.#state === 'running') await work();
   }
 
+  /** Whether its database is not there yet, or a copy that nobody adopted. */
   get #waits(): boolean {
     return this.#state === 'starting' || this.#state === 'paused';
   }

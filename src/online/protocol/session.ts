@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { Call, Deadline } from '../requests/call.ts';
+import { Call, Deadline, type Arrival } from '../requests/call.ts';
 import { Gone, type Connection } from './connection.ts';
 import type { Message } from './frames.ts';
 import type { FairQueue } from '../fair-queue.ts';
@@ -22,8 +22,7 @@ import { protocolViolation, WireError } from './wire-error.ts';
 export type SessionOptions = {
   readonly messageBytes: number;
   readonly limits: RequestLimits;
-  /** `waitedMs`: for how long its message waited to be read. */
-  readonly score: (request: ScoreRequest, waitedMs?: number) => Call;
+  readonly score: (request: ScoreRequest, arrival?: Arrival) => Call;
   readonly onError: (error: WireError) => void;
 };
 
@@ -124,8 +123,8 @@ export class Session {
     return this.#signing === undefined ? readCommand(query) : this.#signing.read(query);
   }
 
-  /** What a query is answered with, or the call that will be. `waitedMs`: for how long it waited to be read. */
-  #reply(command: Command, waitedMs?: number): Buffer | Call {
+  /** What a query is answered with, or the call that will be. */
+  #reply(command: Command, arrival?: Arrival): Buffer | Call {
     switch (command.name) {
       case 'hello':
         return Buffer.concat([commandComplete(command.welcome), READY]);
@@ -137,7 +136,7 @@ export class Session {
         checkEncoding(command.encoding);
         return ENCODING_SET;
       case 'score':
-        return this.#options.score(this.#requests.read(command.request), waitedMs);
+        return this.#options.score(this.#requests.read(command.request), arrival);
     }
   }
 
@@ -203,7 +202,7 @@ export class Session {
     const body = await deadline.or(this.#connection.whole());
     const read = this.#queue.work(() => {
       deadline.check();
-      return this.#reply(this.#commandOf(body), deadline.elapsedMs);
+      return this.#reply(this.#commandOf(body), { isLong: true, waitedMs: deadline.elapsedMs });
     });
     return deadline.or(read);
   }

@@ -44,7 +44,7 @@ export class Permissions {
     this.#ask = ask;
   }
 
-  /** Whether it is remembered that she may. */
+  /** Whether it is remembered that the role may use the version. */
   known(role: string, versionId: number): boolean {
     const until = this.#permitted.get(role)?.get(versionId);
     return until !== undefined && until > performance.now();

@@ -7,6 +7,11 @@ import { numbersOf, type Predictions } from '../../inference/predictions.ts';
 
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 
+/** How the message of a call came. A long one waits to be read, and its rows are not to be held for longer than they must. */
+export type Arrival = { readonly isLong: boolean; readonly waitedMs: number };
+
+const AT_ONCE: Arrival = { isLong: false, waitedMs: 0 };
+
 /** A score() under way, from its arrival until it is finished, once: answered, failed, past its deadline or given up. */
 export class Call {
   readonly request: ScoreRequest;
@@ -16,7 +21,6 @@ export class Call {
   /** Whether the log was not behind when it came, or has caught up since: then it has room for it. */
   hasRoom = false;
   readonly #began: number;
-  /** Whether it came in a long message, whose rows are not to be held for longer than they must. */
   readonly isLong: boolean;
   readonly #parts: Part[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -27,12 +31,11 @@ export class Call {
   #scored = 0;
   readonly #onFinished: ((call: Call) => void)[] = [];
 
-  /** `waitedMs`: for how long its message waited to be read. */
-  constructor(request: ScoreRequest, waitedMs = 0) {
+  constructor(request: ScoreRequest, { isLong, waitedMs }: Arrival = AT_ONCE) {
     this.request = request;
     this.askedAt = new Date(Date.now() - waitedMs);
     this.#began = performance.now() - waitedMs;
-    this.isLong = waitedMs > 0;
+    this.isLong = isLong;
     this.rows = request.rows;
   }
 

@@ -1,7 +1,7 @@
 import type { ModelSession } from '../../inference/session.ts';
 import type { Batcher } from '../batcher.ts';
 import type { OnlineModels } from '../models.ts';
-import { Call } from './call.ts';
+import { Call, type Arrival } from './call.ts';
 import type { LogBudget } from '../call-log/log-budget.ts';
 import type { Permissions } from './authorise.ts';
 import type { ScoreRequest } from './parse.ts';
@@ -34,9 +34,9 @@ export class RequestHandler {
     return this.#rows;
   }
 
-  /** The call, whose answer is to be awaited. `waitedMs`: for how long its message waited to be read. */
-  score(request: ScoreRequest, waitedMs = 0): Call {
-    const call = new Call(request, waitedMs);
+  /** The call, whose answer is to be awaited. */
+  score(request: ScoreRequest, arrival?: Arrival): Call {
+    const call = new Call(request, arrival);
     const { length } = request.rows;
     this.#calls += 1;
     this.#rows += length;

@@ -15,7 +15,7 @@ type Head = {
   readonly inputs: boolean;
   readonly id: string | null;
   readonly reply: ReplyKind;
-  /** `_request_in_name_of()` sets it: nothing but the caller's word says that the role is hers. Such a call shares no run of a model that is not row-wise. */
+  /** `_request_in_name_of()` sets it: nothing but the caller's word says that it is the caller's role. Such a call shares no run of a model that is not row-wise. */
   readonly alone: boolean;
 };
 
@@ -57,7 +57,7 @@ export class ScoreRequestReader {
     return requestOf(head, readBody(text.slice(this.#text.length), this.#limits.mostRows));
   }
 
-  /** Who asks and how long she waits, by the beginning of a message; what is not known there is told when all of it is read. */
+  /** Who asks, and the deadline, by the beginning of a message; what is not known there is told when all of it is read. */
   beginningOf(message: Buffer): Pick<Head, 'role' | 'deadlineMs'> {
     try {
       return readHead(parse(HEAD.exec(message.toString())?.[0] ?? ''), this.#limits);
