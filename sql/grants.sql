@@ -84,7 +84,7 @@ grant
     publish, error_limit, schedule_id, fire_at, only_changed, is_replay)
   on pgscore._run_request to pgscore_user;
 grant select on pgscore._known_plan to pgscore_user;
--- No UPDATE or DELETE: whoever has it on a view may lock the tables below, or their rows, for as long as she likes.
+-- No UPDATE or DELETE: a role that has it on a view may lock the tables below, or their rows, for as long as it likes.
 grant select on pgscore._run_control, pgscore._schedule_control to pgscore_user;
 grant select (accepted), insert (run_id) on pgscore._cancel_request to pgscore_user;
 grant insert (target_id, step) on pgscore._drop_request to pgscore_user;

@@ -12,7 +12,7 @@ create or replace function pgscore_data._store_verdicts(this_model int, since ti
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  -- By whoever looks, and not by who sets or drops a rule: her transaction may stay open.
+  -- By whoever looks, and not by who sets or drops a rule, whose transaction may stay open.
   delete from pgscore_data.alert_window w
    where w.model_id = this_model
      and not exists (select from pgscore_data.effective_alert e

@@ -36,7 +36,7 @@ begin
 end
 $$;
 comment on function pgscore._create_calls_view(int, name, name) is
-  'Makes the view of the calls that a version can replay, as the caller, who sees her own calls, or all as a pgscore_deployer.';
+  'Makes the view of the calls that a version can replay, as the caller: its own calls, or all of a pgscore_deployer.';
 
 create or replace function pgscore._replayable_calls(
   this_version int, out model text, out versions int[], out expressions text, out column_map jsonb, out sampling double precision,

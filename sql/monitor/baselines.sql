@@ -132,7 +132,7 @@ as $$
 declare
   version record := pgscore._find_version(new.model);
 begin
-  -- Whoever asks for a plan goes on to count a table, which may take hours: she holds up nobody until she has counted.
+  -- Whoever asks for a plan goes on to count a table, which may take hours. Until it is counted, nobody is held up.
   if new.action = 'plan' then
     new.outcome := pgscore_data._baseline_plan(version.version_id, new.settings);
     return new;

@@ -169,7 +169,7 @@ $$;
 comment on function
   pgscore_data._newcombe_bound(double precision, double precision, double precision, double precision, double precision) is
 'A bound of an AUC by Newcombe 2006, method 5: between the AUC and outer_bound, 0 or 1, the last value that the AUC found does not '
-'refute. He takes the quantile of the normal distribution.';
+'refute. Newcombe takes the quantile of the normal distribution.';
 
 create or replace function pgscore_data._auc_interval(auc double precision, positives double precision, negatives double precision,
   beats_variance double precision, loses_variance double precision, out low double precision, out high double precision)

@@ -1,4 +1,4 @@
--- Where dblink is in a schema that others use too, a caller could use her session's connection to the service, or replace it. There the
+-- Where dblink is in a schema that others use too, a caller could use the session's connection to the service, or replace it. There the
 -- service first signs a new number (nonce), which proves that it is at the other end. Then the request is signed together with the number
 -- that it answered (challenge). Neither signature is worth anything in another session, or a second time.
 

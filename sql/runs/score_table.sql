@@ -147,7 +147,7 @@ begin
 end
 $$;
 comment on function pgscore_data._accept_run() is
-'Checks that the requester may use the model, that handle and target are hers, queues the run and wakes the service.';
+'Checks that the requester may use the model, that handle and target are the requester''s, queues the run and wakes the service.';
 
 create or replace trigger accept instead of insert on pgscore._run_request
 for each row execute function pgscore_data._accept_run();

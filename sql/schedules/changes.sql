@@ -73,8 +73,8 @@ begin
 end
 $$;
 comment on function pgscore._my_schedule(text) is
-'The schedule that the caller names: her own of that name, or that of a role whose rights she has by role.name; else the only one of
-that name among those. Raises where there is none, or more than one.';
+'The schedule that the caller names: the caller''s own of that name, or by role.name that of a role whose rights the caller has; else the
+only one of that name among those. Raises where there is none, or more than one.';
 
 create or replace function pgscore.pause_schedule(name text) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -123,7 +123,7 @@ exception when insufficient_privilege or dependent_objects_still_exist or object
     raise exception '%', sqlerrm
       using errcode = sqlstate, detail = details, hint = case when remedy like '%CASCADE%' then 'Drop these first.' else remedy end;
   end if;
-  -- What others build on their tables neither stops a deployer nor is broken by her.
+  -- What others build on their tables neither stops a deployer nor is broken.
   update pgscore_data.binding b set released = true where b.binding_id = this.binding_id;
   raise warning '% stays bound to model "%", but holds up no promotion any more: %', relation, base, sqlerrm using
     hint = 'select * from pgscore.bindings; lists what is bound.';

@@ -10,7 +10,7 @@ begin
 end
 $$;
 comment on function pgscore_models._refuse_ungranted(text) is
-'Raises that the caller may not use a model, which PostgreSQL would only say of a function that she never heard of.';
+'Raises that the caller may not use a model, which PostgreSQL would only say of a function that the caller never heard of.';
 
 create or replace function pgscore_models._value_names_text(version pgscore_models._version) returns text
 language sql immutable parallel safe

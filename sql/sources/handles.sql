@@ -121,8 +121,8 @@ begin atomic
    where p.proname = handle and p.pronamespace = 'pgscore_sources'::regnamespace;
 end;
 comment on function pgscore._handle_is_sole(name) is
-'Whether the function of a handle is the caller''s, as it is not where a role of her name was there before, and stands alone under its '
-'name. One that somebody has overloaded since may no longer be called: his function can fit the call as well as hers.';
+'Whether the function of a handle is the caller''s, as it is not where a role of that name was there before, and stands alone under its '
+'name. One that was overloaded since may no longer be called: the other function can fit the call as well.';
 
 create or replace function pgscore._runs_code_when_planned(source regclass) returns boolean
 language sql stable security invoker

@@ -190,7 +190,7 @@ export function isAddressedHere(host: string, headers: IncomingHttpHeaders): boo
   return !isLoopback(host) || isLoopback(hostOf(headers.host));
 }
 
-/** Whether a word that somebody gave is the token; takes as long whatever she gave. */
+/** Whether a word is the token; takes as long whatever the word is. */
 export function isToken(token: string, word: string): boolean {
   return timingSafeEqual(digest(token), digest(word));
 }

@@ -152,7 +152,7 @@ async function dropRole(client: pg.Client, role: string): Promise<void> {
   for (const line of lines) await client.query(line);
 }
 
-/** DROP OWNED asks for the rights of the role, which its creator has to give himself first. */
+/** DROP OWNED asks for the rights of the role, which its creator has to grant to itself first. */
 async function joinRole(client: pg.Client, role: string): Promise<void> {
   const { rows } = await client.query<{ me: string; usable: boolean }>(
     "select current_user as me, pg_has_role($1, 'usage') as usable",

@@ -129,7 +129,7 @@ export const OTHER = 1;
 const MOST_NAMED = 200;
 /** Values without a name that the columns of a job share: some 50 MB, 190 MB where they are as long as may be. */
 const MOST_UNNAMED = 100_000;
-/** Bytes of a hundred characters, which a read handle cuts values to: but it is the requester's, and may give her own. */
+/** Bytes of a hundred characters, to which a read handle cuts values. The handle is the requester's, and may give longer ones. */
 const LONGEST = 400;
 
 /** Values that each of so many columns of a job may add to those that it knows; none where no further one can get a name. */

@@ -48,7 +48,7 @@ const REFRESHING = {
   statement_timeout: `${LONG_TIMEOUT_MS - 10_000}ms`,
 };
 
-/** What all users need done: somebody who keeps a lock on what is hers must not hold up the others. */
+/** What all users need done: a user who keeps a lock on a table of their own must not hold up the others. */
 const UNHELD = { lock_timeout: '500ms' };
 
 /** What a look at the page may cost the database at most. */

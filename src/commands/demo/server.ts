@@ -75,7 +75,7 @@ async function createPeople(url: string, passwordOf: (user: string) => string): 
   try {
     for (const [person, rights] of Object.entries(PEOPLE))
       await createPerson(client, person, rights, passwordOf(person));
-    // She becomes the deployer by SET ROLE alone.
+    // Ana becomes the deployer by SET ROLE alone.
     await client.query('grant dana to ana with inherit false');
     await client.query('create schema flights authorization ana');
     await client.query('alter role ana in database demo set search_path = flights, public');
