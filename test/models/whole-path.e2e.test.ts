@@ -119,7 +119,7 @@ function haveNearProbabilities(one: Answer, other: Answer): boolean {
   return classes.every((label) => areNear(some[label] ?? null, others[label] ?? null));
 }
 
-describe.each(oneIn(2, goldenModels).map((model) => [model.name, model] as const))('%s', (_, model) => {
+describe.each(oneIn(4, goldenModels).map((model) => [model.name, model] as const))('%s', (_, model) => {
   const rows = goldenRows(model);
   let predictions: JsonRow[];
 

@@ -13,7 +13,7 @@ const client = await clientAmongTraps(database);
 const LARGE = ['random_forest', 'catboost', 'bench_trees'];
 
 /** At each commit those that do not go the whole path in test/models/whole-path. */
-const asked = oneIn(2, goldenModels.toReversed());
+const asked = oneIn(4, goldenModels.toReversed());
 
 describe('the functions of a compiled model answer as ONNX Runtime does, for its rows and those of the proof', () => {
   test.each(asked.map((model) => [model.name, model] as const))('%s', async (_, model) => {
