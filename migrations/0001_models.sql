@@ -87,7 +87,7 @@ comment on table pgscore_data.execution is
 comment on column pgscore_data.execution.task is 'As it is scored and judged: a model of quantiles is a regression.';
 comment on column pgscore_data.execution.class_labels is 'The labels of a classifier, or the names of the values of a row.';
 comment on column pgscore_data.execution.probabilities is 'Whether there is a probability of each class, or several values.';
-comment on column pgscore_data.execution.positive_class is 'Place of the positive class in class_labels, from 1.';
+comment on column pgscore_data.execution.positive_class is 'Position of the positive class in class_labels, from 1.';
 comment on column pgscore_data.execution.threshold is 'As the deployer gave it; NULL: labels are the model''s own.';
 comment on column pgscore_data.execution.score_unit is
   'What the score of a classifier without probabilities is: a decision score (margin), the distance to the centre of the cluster, the '
@@ -114,7 +114,7 @@ comment on type pgscore_models._prediction is
   'What a model says of one row; probabilities or what it gives in their place, in the order of its class labels, or its several values.';
 create type pgscore_models._columns as (scores double precision[], labels int[], probabilities double precision[]);
 comment on type pgscore_models._columns is
-  'What a model says of many rows: places of their labels among its class labels, from 1; probabilities of row after row.';
+  'What a model says of many rows: positions of their labels among its class labels, from 1; probabilities of row after row.';
 
 create table pgscore_data.dropped_version (
   version_id int primary key references pgscore_data.version,
@@ -130,19 +130,19 @@ comment on table pgscore_data.dropped_version is 'What the accuracy of a dropped
 create table pgscore_data.version_value (
   value_id int generated always as identity (increment by -1) primary key,
   version_id int not null references pgscore_data.version on delete cascade,
-  place smallint not null,
+  position smallint not null,
   name text not null,
   task text not null check (task in ('regression', 'binary')),
   probabilities boolean not null default false,
   threshold double precision,
   quantile double precision check (quantile > 0 and quantile < 1),
   is_score boolean not null default false,
-  unique (version_id, place)
+  unique (version_id, position)
 );
 comment on table pgscore_data.version_value is
   'The values of a row, of a version that gives several: labels judge each by itself.';
 comment on column pgscore_data.version_value.value_id is 'Negative. It stands in the place of version_id in the cells of the value.';
-comment on column pgscore_data.version_value.place is 'Place among the values of a row, from 1.';
+comment on column pgscore_data.version_value.position is 'Position among the values of a row, from 1.';
 comment on column pgscore_data.version_value.task is
   'How it is judged: a target or quantile as a regression, a label as a binary classifier.';
 comment on column pgscore_data.version_value.probabilities is 'Whether a label has a probability.';

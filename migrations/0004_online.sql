@@ -90,7 +90,7 @@ comment on column pgscore_data.online_block.reals is 'The same as features, wher
 comment on column pgscore_data.online_block.inputs is
   'What else was given: a list with an object for each prediction, or null where it is not kept.';
 comment on column pgscore_data.online_block.scores is 'Of each prediction; NULL where the model gives labels only.';
-comment on column pgscore_data.online_block.labels is 'Places among the class labels of the version, from 1; NULL for a regression.';
+comment on column pgscore_data.online_block.labels is 'Positions among the class labels of the version, from 1; NULL for a regression.';
 comment on column pgscore_data.online_block.probabilities is
   'An array for each prediction, in the order of the class labels; NULL where the model gives none.';
 comment on column pgscore_data.online_block.error is 'Why a call failed, which has no predictions.';

@@ -249,7 +249,7 @@ create table pgscore_data.kept_block (
 comment on table pgscore_data.kept_block is 'Some hundreds of predictions of a run.';
 comment on column pgscore_data.kept_block.keys is 'The key of each; of several columns in the notation of an array.';
 comment on column pgscore_data.kept_block.exact_scores is 'In place of scores, where real cannot hold them all.';
-comment on column pgscore_data.kept_block.classes is 'Place of the predicted class, from 0; NULL for a regression.';
+comment on column pgscore_data.kept_block.classes is 'Position of the predicted class, from 0; NULL for a regression.';
 comment on column pgscore_data.kept_block.probabilities is 'An array for each, of three classes or more, or of several values.';
 comment on column pgscore_data.kept_block.segments is 'An array for each: its segments.';
 
@@ -311,10 +311,10 @@ comment on column pgscore_data.evaluation.run_id is
 comment on column pgscore_data.evaluation.age_band is
   'Age of the label when it became known: 0 up to a day, 1 a week, 2 thirty days, 3 ninety days, 4 more.';
 comment on column pgscore_data.evaluation.actual_class is
-  'Place of the true class in the version''s class labels, from 0; NULL for a regression.';
+  'Position of the true class in the version''s class labels, from 0; NULL for a regression.';
 comment on column pgscore_data.evaluation.p_actual is 'Probability that the model gave to the true class.';
 comment on column pgscore_data.evaluation.rank is
-  'Place of the true class among the classes by probability, from 1; of equal ones the later class comes first, as in scikit-learn.';
+  'Position of the true class among the classes by probability, from 1; of equal ones the later class comes first, as in scikit-learn.';
 comment on column pgscore_data.evaluation.class_bins is
   'The bin of each class''s probability, of a classifier of 3 to 50 classes: a fourth as many as score_bins has. Kept so that a pair can '
   'be taken out of the cells after its prediction is gone.';
@@ -384,14 +384,14 @@ create table pgscore_data.segment_tally (
   attempt int not null,
   shard int not null,
   day timestamptz,
-  places smallint[] not null,
+  positions smallint[] not null,
   names text[] not null,
   counts bigint[] not null,
   failed bigint[] not null
 );
 comment on table pgscore_data.segment_tally is
   'Predictions of a job by day and segment, written with them: counts[i] of them, and failed[i] rows that could not be scored, have the '
-  'value names[i] in the column run.segments[places[i]]; NULL has none. A refresh adds them to the cells when the run is done.';
+  'value names[i] in the column run.segments[positions[i]]; NULL has none. A refresh adds them to the cells when the run is done.';
 create index segment_tally_of_run on pgscore_data.segment_tally (run_id, attempt);
 
 create table pgscore_data.feature_tally (
@@ -859,7 +859,7 @@ create table pgscore_data.feature_bins (
 comment on table pgscore_data.feature_bins is
   'What a feature is counted in. Counts are arrays of n_bins + 3: missing; below the lowest bin, or a category that the baseline does not '
   'have; the bins; above the highest, or any other category.';
-comment on column pgscore_data.feature_bins.feature is 'Place of the feature in the version''s signature, from 1.';
+comment on column pgscore_data.feature_bins.feature is 'Position of the feature in the version''s signature, from 1.';
 comment on column pgscore_data.feature_bins.edges is
   'Inner edges of the bins of a number, ascending. Bin 1 begins at low, the last one ends with high; an edge belongs to the bin above it, '
   'as in width_bucket() and numpy.histogram().';
@@ -1049,7 +1049,7 @@ comment on column pgscore_data.refresh_pair.is_newest is
 create unlogged table pgscore_data.refresh_old_pair (
   entity bigint not null,
   like pgscore_data.evaluation,
-  place tid not null
+  row_tid tid not null
 );
 comment on table pgscore_data.refresh_old_pair is
   'Work of the refresh that is running: the labels that these entities had, and where they are.';

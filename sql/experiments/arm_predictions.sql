@@ -66,7 +66,7 @@ begin atomic
            this.kind <> 'shadow' and coalesce(this.split_by <@ mo.key_columns::text[], false) as by_key,
            case when this.split_by <@ mo.key_columns::text[] and this.split_by <> mo.key_columns::text[] and this.kind <> 'shadow'
              then array(select array_position(mo.key_columns::text[], c) from unnest(this.split_by) with ordinality x (c, n) order by n) end
-             as places
+             as positions
       from pgscore_data.experiment_share s join pgscore_data.monitor mo on mo.model_id = this.model_id
       join pgscore_data.judge j on j.model_id = this.model_id and j.version_id = s.version_id
      where s.experiment_id = this.experiment_id
@@ -82,8 +82,8 @@ begin atomic
    cross join lateral (select coalesce(r.snapshot_at, e.event_time) as made_at) m
     join version v on v.version_id = e.version_id and v.since <= m.made_at and m.made_at < v.ends
    cross join lateral (
-     select case when v.places is null then e.key
-              else array(select e.key[p] from unnest(v.places) with ordinality x (p, n) order by n) end as entity) u
+     select case when v.positions is null then e.key
+              else array(select e.key[p] from unnest(v.positions) with ordinality x (p, n) order by n) end as entity) u
     -- The next prediction by another version. Within a stage an entity has predictions of one version.
     left join lateral (
       select min(o.event_time) as at from pgscore_data.evaluation o

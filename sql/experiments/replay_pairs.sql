@@ -10,7 +10,7 @@ return case
   else pgscore_data._key_text(case
     when t.is_replay
       and (select bool_and(t.key_columns @> jsonb_build_array(jsonb_build_object('name', n))) from unnest(label_keys) n)
-      then (select jsonb_agg(jsonb_build_object('name', n) order by place) from unnest(label_keys) with ordinality x (n, place))
+      then (select jsonb_agg(jsonb_build_object('name', n) order by position) from unnest(label_keys) with ordinality x (n, position))
     else t.key_columns end)
 end;
 comment on function pgscore_data._entity_expression(pgscore_data.target, name[]) is
@@ -35,7 +35,7 @@ return format($q$
      where p.run_id = $1 and p.generation = any ($3) and p.error_code is null
        and p.event_time = pgscore_data._moment(p.event_time, null)
   ), place as (
-    select x.key, x.event_time, lead(x.event_time) over w as next_time, row_number() over w as place,
+    select x.key, x.event_time, lead(x.event_time) over w as next_time, row_number() over w as nth,
            count(*) over (partition by x.key) as of
       from (select distinct p.key, p.event_time from prediction p) x window w as (partition by x.key order by x.event_time)
   ), label as materialized (
@@ -76,9 +76,9 @@ return format($q$
   case m.pairing
     when 'latest_before_label' then 'l.known_at >= x.event_time and (x.next_time is null or l.known_at < x.next_time)'
     when 'within' then format('l.known_at >= x.event_time and l.known_at < x.event_time + %L::interval', m.horizon)
-    when 'first' then 'x.place = 1' when 'latest' then 'x.place = x.of' else 'true' end,
+    when 'first' then 'x.nth = 1' when 'latest' then 'x.nth = x.of' else 'true' end,
   case when m.pairing = 'first' then 'p.made_at, p.tie,' end,
-  case when m.pairing in ('latest_before_label', 'latest') then 'x.next_time is null' when m.pairing = 'first' then 'x.place = 1'
+  case when m.pairing in ('latest_before_label', 'latest') then 'x.next_time is null' when m.pairing = 'first' then 'x.nth = 1'
     else 'true' end);
 comment on function pgscore_data._replay_query(pgscore_data.target, pgscore_data.monitor) is
 'The statement that pairs the predictions of run $1 in a target, of its class labels $2 and generations $3, with the labels of model $4.

@@ -79,10 +79,10 @@ comment on function pgscore_data._write_blocks(bigint) is
   'Writes the predictions of a run as blocks. Returns how many predictions that were.';
 
 create or replace view pgscore_data.block_prediction as
-select r.version_id, r.run_id, r.event_time, b.bucket, k.code, k.place, b.segments
+select r.version_id, r.run_id, r.event_time, b.bucket, k.code, k.position, b.segments
   from pgscore_data.kept_run r
   join pgscore_data.kept_block b using (run_id)
- cross join lateral unnest(b.keys) with ordinality as k (code, place);
+ cross join lateral unnest(b.keys) with ordinality as k (code, position);
 comment on view pgscore_data.block_prediction is 'The predictions of blocks, one row each. segments are those of the whole block.';
 
 create or replace function pgscore_data._block_rows(this_run bigint)
@@ -94,11 +94,11 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select k.code, pgscore_data._key_of(k.code, r.n_columns), r.event_time, coalesce(k.score, k.exact_score), k.class,
-         case when b.probabilities is not null then array(select unnest(b.probabilities[k.place : k.place])) end,
-         case when b.segments is not null then array(select unnest(b.segments[k.place : k.place])) end
+         case when b.probabilities is not null then array(select unnest(b.probabilities[k.position : k.position])) end,
+         case when b.segments is not null then array(select unnest(b.segments[k.position : k.position])) end
     from pgscore_data.kept_run r
     join pgscore_data.kept_block b using (run_id)
-   cross join lateral unnest(b.keys, b.scores, b.exact_scores, b.classes) with ordinality as k (code, score, exact_score, class, place)
+   cross join lateral unnest(b.keys, b.scores, b.exact_scores, b.classes) with ordinality as k (code, score, exact_score, class, position)
    where r.run_id = this_run;
 end;
 comment on function pgscore_data._block_rows(bigint) is 'The predictions of a run that is kept in blocks, one row each.';

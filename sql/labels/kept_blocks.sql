@@ -42,11 +42,11 @@ begin
        select array(select unnest(b.segments[i : i])) as segments from generate_subscripts(b.keys, 1) i) x
      where b.segments is not null group by b.run_id, x.segments
     union all
-    select b.run_id, case when b.segments is not null then array(select unnest(b.segments[x.place : x.place])) end, -1
+    select b.run_id, case when b.segments is not null then array(select unnest(b.segments[x.position : x.position])) end, -1
       from excepted e
       join pgscore_data.kept_block b on b.run_id = e.run_id and b.bucket = hashtext(e.code) & r.mask
-     cross join lateral (select array_position(b.keys, e.code) as place) x
-     where x.place is not null
+     cross join lateral (select array_position(b.keys, e.code) as position) x
+     where x.position is not null
   )
   insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
   select r.version_id, c.segments, date_trunc('day', x.at, r.time_zone), x.closes_at, x.sign * sum(c.n)
@@ -78,13 +78,13 @@ begin
     select k.n_buckets - 1 = r.mask from pgscore_data.kept_run k where k.run_id = heads[1]) then r.mask end;
   with fresh as materialized (
     select p.code,
-           case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments,
+           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end as segments,
            s.code is not null as is_special
       from pgscore_data.block_prediction p left join pgscore_data.refresh_special s using (code)
      where p.run_id = this_run and p.bucket = any (buckets)
   ), head as (
     select p.run_id, p.code, p.event_time,
-           case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end as segments
+           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end as segments
       from pgscore_data.block_prediction p where p.run_id = any (heads) and (mask is null or p.bucket = any (buckets))
   ), met as materialized (
     select coalesce(f.code, h.code) as code, h.run_id, f.code is not null as is_fresh, f.is_special,

@@ -74,10 +74,10 @@ return case when cardinality(key) = 1 then key[1] else key::text end;
 comment on function pgscore_data._key_code(text[]) is
   'A key as blocks store it: its value, or the text of the array where it has several columns.';
 
-create or replace function pgscore_data._block_place(keys text[], key text[]) returns int
+create or replace function pgscore_data._block_position(keys text[], key text[]) returns int
 language sql stable parallel safe
 return array_position(keys, pgscore_data._key_code(key) collate "C");
-comment on function pgscore_data._block_place(text[], text[]) is 'Where a key stands among the keys of a block; NULL where it does not.';
+comment on function pgscore_data._block_position(text[], text[]) is 'Where a key stands among the keys of a block; NULL where it does not.';
 
 create or replace function pgscore_data._key_of(code text, n_columns int) returns text[]
 language sql stable parallel safe
@@ -97,7 +97,7 @@ begin atomic
             cross join lateral (
               select b.keys from pgscore_data.kept_block b
                where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_newest_place.key)) & (r.n_buckets - 1) offset 0) b
-            where pgscore_data._block_place(b.keys, _newest_place.key) is not null limit 1)) x;
+            where pgscore_data._block_position(b.keys, _newest_place.key) is not null limit 1)) x;
 end;
 comment on function pgscore_data._newest_place(int, text[]) is 'The latest event_time of an entity''s predictions; NULL if none is kept.';
 
@@ -112,16 +112,16 @@ begin atomic
     where p.version_id = version and hash_array(p.key) = hash_array(_newest_predictions.key) and p.key = _newest_predictions.key
     order by p.event_time desc fetch first 1 row with ties)
   union all
-  (select r.event_time, r.event_time, r.run_id, coalesce(b.scores[x.place], b.exact_scores[x.place]), b.classes[x.place],
-          case when b.probabilities is not null then array(select unnest(b.probabilities[x.place : x.place])) end,
-          case when b.segments is not null then array(select unnest(b.segments[x.place : x.place])) end
+  (select r.event_time, r.event_time, r.run_id, coalesce(b.scores[x.position], b.exact_scores[x.position]), b.classes[x.position],
+          case when b.probabilities is not null then array(select unnest(b.probabilities[x.position : x.position])) end,
+          case when b.segments is not null then array(select unnest(b.segments[x.position : x.position])) end
      from (select * from pgscore_data.kept_run k where k.version_id = version and k.is_head order by k.event_time desc offset 0) r
     cross join lateral (
       select * from pgscore_data.kept_block b
        where b.run_id = r.run_id
          and b.bucket = hashtext(pgscore_data._key_code(_newest_predictions.key)) & (r.n_buckets - 1) offset 0) b
-    cross join lateral (select pgscore_data._block_place(b.keys, _newest_predictions.key) as place) x
-    where x.place is not null
+    cross join lateral (select pgscore_data._block_position(b.keys, _newest_predictions.key) as position) x
+    where x.position is not null
     order by r.event_time desc fetch first 1 row with ties);
 end;
 comment on function pgscore_data._newest_predictions(int, text[]) is
@@ -142,7 +142,7 @@ begin atomic
             cross join lateral (
               select b.keys from pgscore_data.kept_block b
                where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_last_place.key)) & (r.n_buckets - 1) offset 0) b
-            where pgscore_data._block_place(b.keys, _last_place.key) is not null limit 1)) x;
+            where pgscore_data._block_position(b.keys, _last_place.key) is not null limit 1)) x;
 end;
 comment on function pgscore_data._last_place(int, text[], timestamptz) is
   'The last place of an entity until a time. It looks through runs one by one, which takes long where few hold the entity.';
@@ -162,7 +162,7 @@ begin atomic
             cross join lateral (
               select b.keys from pgscore_data.kept_block b
                where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_next_place.key)) & (r.n_buckets - 1) offset 0) b
-            where pgscore_data._block_place(b.keys, _next_place.key) is not null limit 1)) x;
+            where pgscore_data._block_position(b.keys, _next_place.key) is not null limit 1)) x;
 end;
 comment on function pgscore_data._next_place(int, text[], timestamptz) is
   'The first place of an entity after a time. It looks through runs one by one, which takes long where few hold the entity.';
@@ -181,7 +181,7 @@ begin atomic
      select b.keys from pgscore_data.kept_block b
       where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_places_within.key)) & (r.n_buckets - 1) offset 0) b
    where r.version_id = version and r.is_counted and r.event_time > after and r.event_time <= until
-     and pgscore_data._block_place(b.keys, _places_within.key) is not null;
+     and pgscore_data._block_position(b.keys, _places_within.key) is not null;
 end;
 comment on function pgscore_data._places_within(int, text[], timestamptz, timestamptz) is
   'The places of an entity after one time and until another.';
@@ -196,14 +196,14 @@ begin atomic
    where p.version_id = version and hash_array(p.key) = hash_array(_predictions_at.key) and p.key = _predictions_at.key
      and p.event_time = at
   union all
-  select r.event_time, r.run_id, coalesce(b.scores[x.place], b.exact_scores[x.place]), b.classes[x.place],
-         case when b.probabilities is not null then array(select unnest(b.probabilities[x.place : x.place])) end,
-         case when b.segments is not null then array(select unnest(b.segments[x.place : x.place])) end
+  select r.event_time, r.run_id, coalesce(b.scores[x.position], b.exact_scores[x.position]), b.classes[x.position],
+         case when b.probabilities is not null then array(select unnest(b.probabilities[x.position : x.position])) end,
+         case when b.segments is not null then array(select unnest(b.segments[x.position : x.position])) end
     from pgscore_data.kept_run r
    cross join lateral (
      select * from pgscore_data.kept_block b
       where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_predictions_at.key)) & (r.n_buckets - 1) offset 0) b
-   cross join lateral (select pgscore_data._block_place(b.keys, _predictions_at.key) as place) x
-   where r.version_id = version and r.is_counted and r.event_time = at and x.place is not null;
+   cross join lateral (select pgscore_data._block_position(b.keys, _predictions_at.key) as position) x
+   where r.version_id = version and r.is_counted and r.event_time = at and x.position is not null;
 end;
 comment on function pgscore_data._predictions_at(int, text[], timestamptz) is 'The predictions of an entity for one time.';

@@ -121,7 +121,7 @@ begin
            cross join lateral (
              select b.keys from pgscore_data.kept_block b
               where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(l.key)) & (r.n_buckets - 1) offset 0) b
-           where r.run_id = this_run and pgscore_data._block_place(b.keys, l.key) is not null
+           where r.run_id = this_run and pgscore_data._block_position(b.keys, l.key) is not null
           except
           select k.model_id, k.key from pgscore_data.refresh_key k) n;
   perform pgscore_data._recall_labels(told);

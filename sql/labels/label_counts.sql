@@ -12,7 +12,7 @@ begin
     from pgscore_data.label_source x join pgscore_data.monitor m using (model_id) where x.source_id = this_source;
   with unpaired as (
     select e.key, e.known_at from pgscore_data.evaluation e where e.model_id = s.model_id and e.run_id is null limit 100000
-  ), placed as (
+  ), checked as (
     select u.known_at, n.is_known, u.known_at < s.old as is_old,
            exists (select from unnest(pgscore_data._kept_versions(s.model_id)) v (id)
                     cross join lateral pgscore_data._last_place(v.id, u.key, u.known_at) l
@@ -26,9 +26,9 @@ begin
      where s.is_timed and e.model_id = s.model_id and e.known_at > clock_timestamp() - interval '90 days'
   )
   update pgscore_data.label_source x set
-    n_unmatched = (select count(*) from placed p where not p.is_known and not p.is_old),
-    n_before = (select count(*) from placed p where p.is_known and not p.is_old and not p.is_overruled),
-    n_too_old = (select count(*) from placed p where p.is_old),
+    n_unmatched = (select count(*) from checked p where not p.is_known and not p.is_old),
+    n_before = (select count(*) from checked p where p.is_known and not p.is_old and not p.is_overruled),
+    n_too_old = (select count(*) from checked p where p.is_old),
     late_share = (select l.share from late l), counted_at = clock_timestamp()
    where x.source_id = this_source;
 end

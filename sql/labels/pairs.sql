@@ -52,7 +52,7 @@ begin atomic
     select k.entity, e.*
       from pgscore_data.refresh_key k
      cross join lateral (
-       select x.*, x.ctid as place from pgscore_data.evaluation x
+       select x.*, x.ctid as row_tid from pgscore_data.evaluation x
         where x.model_id = k.model_id and hash_array(x.key) = hash_array(k.key) and x.key = k.key
           and not pgscore_data._is_sealed(x.model_id, x.event_time) offset 0) e
      where k.entity > after
@@ -219,7 +219,7 @@ set enable_hashjoin = on
 begin atomic
   with changed as materialized (
     -- Columns instead of whole rows: reading a column of a nested row scans that row from its first column.
-    select o.is_recent, o.place, o.run_id as old_run_id, o.version_id as old_version_id, o.day as old_day,
+    select o.is_recent, o.row_tid, o.run_id as old_run_id, o.version_id as old_version_id, o.day as old_day,
            o.age_band as old_age_band, o.actual_class as old_actual_class, o.predicted_class as old_predicted_class,
            o.actual as old_actual, o.score as old_score, o.p_actual as old_p_actual, o.bin as old_bin, o.rank as old_rank,
            o.class_bins as old_class_bins, o.segments as old_segments, o.predicted_values as old_predicted_values,
@@ -250,8 +250,8 @@ begin atomic
       from changed c where c.run_id is not null
   ), gone as (
     delete from pgscore_data.evaluation e using changed c
-     where e.is_recent = c.is_recent and e.ctid = c.place and c.key is null
-       and e.ctid = any (array(select x.place from changed x where x.key is null))
+     where e.is_recent = c.is_recent and e.ctid = c.row_tid and c.key is null
+       and e.ctid = any (array(select x.row_tid from changed x where x.key is null))
   ), moved as (
     update pgscore_data.evaluation e
        set (day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins,
@@ -259,8 +259,8 @@ begin atomic
          = row(c.day, c.event_time, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin,
                c.rank, c.class_bins, c.segments, c.predicted_values, c.actual_values, c.label, c.source_id, c.received_at)
       from changed c
-     where e.is_recent = c.is_recent and e.ctid = c.place and c.key is not null
-       and e.ctid = any (array(select x.place from changed x where x.key is not null and x.place is not null))
+     where e.is_recent = c.is_recent and e.ctid = c.row_tid and c.key is not null
+       and e.ctid = any (array(select x.row_tid from changed x where x.key is not null and x.row_tid is not null))
   ), found as (
     insert into pgscore_data.evaluation_recent
       (model_id, key, known_at, version_id, run_id, day, event_time, age_band, actual_class, predicted_class, actual, score,
@@ -268,7 +268,7 @@ begin atomic
     select c.model_id, c.key, c.known_at, c.version_id, c.run_id, c.day, c.event_time, c.age_band, c.actual_class,
            c.predicted_class, c.actual, c.score, c.p_actual, c.bin, c.rank, c.class_bins, c.segments, c.predicted_values,
            c.actual_values, c.label, c.source_id, c.received_at
-      from changed c where c.place is null
+      from changed c where c.row_tid is null
   )
   select count(c.old_run_id), count(c.run_id) from changed c;
 end;

@@ -27,7 +27,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select x.label
-    from (select 1 as place, c.change_id, case when not c.retracted then c.label end as label
+    from (select 1 as priority, c.change_id, case when not c.retracted then c.label end as label
             from pgscore_data.label_change c
            where c.model_id = source.model_id and c.key = this_key and c.source_id = source.source_id
              and (this_time is null or c.known_at = this_time)
@@ -41,7 +41,7 @@ begin atomic
             from pgscore_data.recorded_label r
            where r.model_id = source.model_id and r.key = this_key and r.source_known_at is not distinct from this_time
              and r.overrules) x
-   order by x.place, x.change_id desc limit 1;
+   order by x.priority, x.change_id desc limit 1;
 end;
 comment on function pgscore_data._source_label(pgscore_data.label_source, text[], timestamptz) is
   'What a source of labels said last of an entity, also where that was overruled; NULL where it said nothing, or withdrew it.';
@@ -66,23 +66,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   timed constant boolean := source.known_at_column is not null;
-  place constant timestamptz := case when timed then coalesce(said.known_at, pgscore_data._label_time(source, said.key)) end;
-  overruled constant text := case when said.overrules then pgscore_data._source_label(source, said.key, place) end;
+  label_time constant timestamptz := case when timed then coalesce(said.known_at, pgscore_data._label_time(source, said.key)) end;
+  overruled constant text := case when said.overrules then pgscore_data._source_label(source, said.key, label_time) end;
 begin
   -- Of a source with times each label is overruled by itself.
   delete from pgscore_data.recorded_label r
-   where r.model_id = said.model_id and r.key = said.key and (not timed or r.source_known_at is null or r.source_known_at = place);
+   where r.model_id = said.model_id and r.key = said.key and (not timed or r.source_known_at is null or r.source_known_at = label_time);
   if said.label is not null then
     insert into pgscore_data.recorded_label as r (model_id, key, label, known_at, recorded_by, overrules, source_label, source_known_at)
     values (said.model_id, said.key, said.label, said.known_at, said.recorded_by, overruled is not null, overruled,
-            case when overruled is not null then place end)
+            case when overruled is not null then label_time end)
     on conflict (model_id, key, source_known_at) do update
        set (label, known_at, recorded_by, recorded_at, overrules, source_label)
          = row(excluded.label, excluded.known_at, excluded.recorded_by, excluded.recorded_at, excluded.overrules, excluded.source_label);
   end if;
   -- After the line above, where two who record it at once wait for each other.
   insert into pgscore_data.label_change (model_id, key, known_at, label, retracted)
-  values (said.model_id, said.key, coalesce(said.known_at, place), said.label, said.label is null);
+  values (said.model_id, said.key, coalesce(said.known_at, label_time), said.label, said.label is null);
 end
 $$;
 comment on function pgscore_data._keep_recorded(pgscore_data.recorded_label, pgscore_data.label_source) is
@@ -136,7 +136,7 @@ begin
       errcode = 'invalid_parameter_value',
       hint = case when is_label then 'A label is true or false, or 1 or 0.' else 'A target takes a finite number.' end;
   end if;
-  return jsonb_object(value_names, array(select truths ->> n from unnest(value_names) with ordinality as x (n, place) order by place));
+  return jsonb_object(value_names, array(select truths ->> n from unnest(value_names) with ordinality as x (n, i) order by i));
 end
 $$;
 comment on function pgscore_data._labels_from_json(text, text, text[], text) is

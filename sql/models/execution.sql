@@ -165,15 +165,15 @@ as $$
     cross join lateral pgscore._output_names(v.signature) as labels ("all")
    where v.version_id = this_version and v.state = 'ready'
   on conflict (version_id) do nothing;
-  insert into pgscore_data.version_value (version_id, place, name, task, probabilities, threshold, quantile, is_score)
-  select v.version_id, x.place, x.name, case v.signature ->> 'task' when 'multilabel' then 'binary' else 'regression' end,
+  insert into pgscore_data.version_value (version_id, position, name, task, probabilities, threshold, quantile, is_score)
+  select v.version_id, x.position, x.name, case v.signature ->> 'task' when 'multilabel' then 'binary' else 'regression' end,
          v.signature ->> 'task' = 'multilabel' and v.signature -> 'outputs' ? 'values', (v.signature ->> 'threshold')::double precision,
          case when v.signature ->> 'task' = 'quantiles' then ('0.' || substring(x.name from '^q0?_(\d+)$'))::double precision end,
-         coalesce(x.place - 1 = (v.signature ->> 'scoreValue')::int, false)
+         coalesce(x.position - 1 = (v.signature ->> 'scoreValue')::int, false)
     from pgscore_data.version v
-    cross join lateral unnest(pgscore._output_names(v.signature)) with ordinality as x (name, place)
+    cross join lateral unnest(pgscore._output_names(v.signature)) with ordinality as x (name, position)
    where v.version_id = this_version and v.state = 'ready' and v.signature ->> 'task' in ('quantiles', 'multi_target', 'multilabel')
-  on conflict (version_id, place) do nothing
+  on conflict (version_id, position) do nothing
 $$;
 comment on function pgscore_data._describe_execution(int) is 'Notes of a ready version what score() must know at every call.';
 

@@ -130,16 +130,16 @@ begin
            case when j.passed or p.is_small and not j.is_worse then 2 when j.needs is null then 0 else 1 end as rank
       from pgscore_data._gate_parts(g, this_version, other) p
      cross join lateral pgscore_data._judge_part(g, p.version_id, p.other_id, p.segment_id, other_name) j
-  ), placed as (
-    select j.*, row_number() over (order by j.rank, case when low_is_better then - j.high else j.low end, j.name) as place
+  ), ordered as (
+    select j.*, row_number() over (order by j.rank, case when low_is_better then - j.high else j.low end, j.name) as position
       from judged j
   )
   select count(*) as n, count(*) filter (where p.rank < 2) as failed, count(*) filter (where p.rank = 2 and not p.passed) as small,
-         (array_agg(p.said order by p.place))[1] as worst, (array_agg(p.difference order by p.place))[1] as difference,
-         (array_agg(p.low order by p.place))[1] as low, (array_agg(p.high order by p.place))[1] as high,
-         string_agg(p.said, '; ' order by p.place) filter (where p.rank < 2 and p.place <= 5) as reasons,
-         string_agg(concat_ws(' for ', p.needs, p.name), '; ' order by p.place) filter (where p.rank = 1 and p.place <= 5) as needs
-    into found from placed p;
+         (array_agg(p.said order by p.position))[1] as worst, (array_agg(p.difference order by p.position))[1] as difference,
+         (array_agg(p.low order by p.position))[1] as low, (array_agg(p.high order by p.position))[1] as high,
+         string_agg(p.said, '; ' order by p.position) filter (where p.rank < 2 and p.position <= 5) as reasons,
+         string_agg(concat_ws(' for ', p.needs, p.name), '; ' order by p.position) filter (where p.rank = 1 and p.position <= 5) as needs
+    into found from ordered p;
   is_unjudged := found.n > 0 and found.small = found.n;
   passed := found.n > 0 and found.failed = 0 and not is_unjudged;
   value := found.difference;

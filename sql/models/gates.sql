@@ -33,7 +33,7 @@ declare
   targets constant text[] := array(
     select n.name from pgscore_data.version_value n
      where this_task in ('multi_target', 'multilabel') and n.version_id = (
-       select max(v.version_id) from pgscore_data.version v where v.model_id = g.model_id and v.state = 'ready') order by n.place);
+       select max(v.version_id) from pgscore_data.version v where v.model_id = g.model_id and v.state = 'ready') order by n.position);
   is_number constant boolean := jsonb_typeof(g.golden -> 0 -> 'expected') = 'number';
 begin
   remedy := 'Leave out what is to have its default.';

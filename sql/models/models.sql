@@ -102,8 +102,8 @@ select
   v.reason,
   coalesce(v.signature ->> 'kind', v.signature ->> 'task') as task,
   (select string_agg(f ->> 'name' || ' ' || coalesce(f ->> 'element', f ->> 'type') || case when (f ->> 'width')::int = 1 then ''
-      else coalesce((select string_agg('[' || coalesce(size, '') || ']', '' order by place)
-                       from jsonb_array_elements_text(f -> 'shape') with ordinality s (size, place)), '[' || (f ->> 'width') || ']') end,
+      else coalesce((select string_agg('[' || coalesce(size, '') || ']', '' order by position)
+                       from jsonb_array_elements_text(f -> 'shape') with ordinality s (size, position)), '[' || (f ->> 'width') || ']') end,
       ', ' order by n)
      from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as inputs,
   case v.signature ->> 'task'

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   with gone as (
     delete from pgscore_data.day_tally t where t.run_id = any (runs) returning t.*
-  ), placed as (
+  ), counted as (
     select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.bin, sum(c.n)::bigint as n,
            sum(c.n_positive)::bigint as n_positive
       from gone g
@@ -19,17 +19,17 @@ begin atomic
       join pgscore_data.monitor m using (model_id)
      group by 1, 2, 3
   ), due as (
-    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p
+    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from counted p
       where p.bin >= 0 on conflict do nothing
   ), volume as (
     insert into pgscore_data.cell_volume as c (version_id, day, n_predictions, n_failed, n_scored)
     select p.version_id, p.day, coalesce(sum(p.n) filter (where p.bin <> -2), 0), coalesce(sum(p.n) filter (where p.bin = -2), 0),
-           coalesce(sum(p.n) filter (where p.bin >= 0), 0) from placed p group by p.version_id, p.day
+           coalesce(sum(p.n) filter (where p.bin >= 0), 0) from counted p group by p.version_id, p.day
     on conflict (version_id, segment_id, day) do update set n_predictions = c.n_predictions + excluded.n_predictions,
       n_failed = c.n_failed + excluded.n_failed, n_scored = c.n_scored + excluded.n_scored
   ), score as (
     insert into pgscore_data.cell_score as c (version_id, day, bin, n, n_positive)
-    select p.version_id, p.day, p.bin, p.n, p.n_positive from placed p where p.bin >= 0
+    select p.version_id, p.day, p.bin, p.n, p.n_positive from counted p where p.bin >= 0
     on conflict (version_id, day, bin) do update set n = c.n + excluded.n, n_positive = c.n_positive + excluded.n_positive
   )
   -- Beside each other: of an excluded within the statement of another, a dump has what can't be read.
@@ -51,16 +51,18 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   insert into pgscore_data.refresh_delta (sign, version_id, day, age_band, actual, score, segments)
-  select d.sign, n.value_id, d.day, d.age_band, coalesce(d.actual_values[n.place], d.actual), d.predicted_values[n.place], d.segments
+  select d.sign, n.value_id, d.day, d.age_band, coalesce(d.actual_values[n.position], d.actual), d.predicted_values[n.position], d.segments
     from pgscore_data.version_value n join pgscore_data.refresh_delta d using (version_id)
-   where n.task = 'regression' and d.predicted_values[n.place] is not null and coalesce(d.actual_values[n.place], d.actual) is not null;
+   where n.task = 'regression' and d.predicted_values[n.position] is not null
+     and coalesce(d.actual_values[n.position], d.actual) is not null;
   insert into pgscore_data.refresh_delta
     (sign, version_id, day, age_band, actual_class, predicted_class, score, p_actual, bin, segments)
-  select d.sign, n.value_id, d.day, d.age_band, d.actual_values[n.place], d.predicted_values[cardinality(d.actual_values) + n.place], p.p,
-         case d.actual_values[n.place] when 1 then p.p else 1 - p.p end, pgscore_data._score_bin(p.p, b.mirrored), d.segments
+  select d.sign, n.value_id, d.day, d.age_band, d.actual_values[n.position],
+         d.predicted_values[cardinality(d.actual_values) + n.position], p.p,
+         case d.actual_values[n.position] when 1 then p.p else 1 - p.p end, pgscore_data._score_bin(p.p, b.mirrored), d.segments
     from pgscore_data.version_value n join pgscore_data.refresh_delta d using (version_id) cross join pgscore_data.score_bins b
-   cross join lateral (select d.predicted_values[n.place] as p) p
-   where n.task = 'binary' and num_nulls(d.actual_values[n.place], d.predicted_values[cardinality(d.actual_values) + n.place]) = 0;
+   cross join lateral (select d.predicted_values[n.position] as p) p
+   where n.task = 'binary' and num_nulls(d.actual_values[n.position], d.predicted_values[cardinality(d.actual_values) + n.position]) = 0;
 end;
 comment on function pgscore_data._add_values() is
   'Notes for each value of a row, of versions that give several, what leaves and enters its own cells.';
@@ -71,7 +73,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select actual between min(predicted_values[x.lowest]) and min(predicted_values[x.highest])
-    from (select first_value(n.place) over w as lowest, last_value(n.place) over w as highest
+    from (select first_value(n.position) over w as lowest, last_value(n.position) over w as highest
             from pgscore_data.version_value n
            where n.version_id = this_version and n.quantile is not null
           window w as (order by n.quantile rows between unbounded preceding and unbounded following)) x;
@@ -128,8 +130,8 @@ begin
   end if;
   if holds.class_scores then
     insert into pgscore_data.cell_class_score as c (version_id, day, class, positive, bin, n)
-    select d.version_id, d.day, x.place - 1, x.place - 1 = d.actual_class, x.bin, sum(d.sign)
-      from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, place)
+    select d.version_id, d.day, x.position - 1, x.position - 1 = d.actual_class, x.bin, sum(d.sign)
+      from pgscore_data.refresh_delta d cross join lateral unnest(d.class_bins) with ordinality as x (bin, position)
      where d.class_bins is not null group by 1, 2, 3, 4, 5
     on conflict (version_id, day, class, positive, bin) do update set n = c.n + excluded.n;
   end if;
@@ -203,7 +205,7 @@ comment on function pgscore_data._fold_scores() is
 create or replace function pgscore_data._value_hit(n pgscore_data.version_value, actual double precision[], predicted double precision[])
   returns int
 language sql immutable parallel safe
-return case n.task when 'binary' then (actual[n.place] = predicted[cardinality(actual) + n.place])::int end;
+return case n.task when 'binary' then (actual[n.position] = predicted[cardinality(actual) + n.position])::int end;
 comment on function pgscore_data._value_hit(pgscore_data.version_value, double precision[], double precision[]) is
   'Whether a label of a row was right, as 1 or 0; NULL of a value that is no label.';
 
@@ -221,7 +223,7 @@ select p.sign, p.model_id, p.entity, p.version_id, p.day, p.segments, p.hit from
 union all
 select p.sign, p.model_id, p.entity, n.value_id, p.day, p.segments, pgscore_data._value_hit(n, p.actual_values, p.predicted_values)
   from pair p join pgscore_data.version_value n using (version_id)
- where coalesce(p.actual_values[n.place], p.actual) is not null;
+ where coalesce(p.actual_values[n.position], p.actual) is not null;
 comment on view pgscore_data.pair_change is
   'The pairs that the entities of this refresh had (sign -1), and those that they have now (sign 1).';
 
@@ -276,7 +278,7 @@ begin
                               else pgscore_data._value_hit(n, e.actual_values, e.predicted_values) end), 0)::numeric as hits
           from pgscore_data.evaluation e
           join pgscore_data.counted_version v
-            on v.of_version = e.version_id and (v.place is null or coalesce(e.actual_values[v.place], e.actual) is not null)
+            on v.of_version = e.version_id and (v.position is null or coalesce(e.actual_values[v.position], e.actual) is not null)
           left join pgscore_data.version_value n on n.value_id = v.version_id
          cross join lateral unnest(0 || e.segments) i (id)
          where e.version_id = this_version and e.run_id is not null and e.event_time >= starts

@@ -61,19 +61,19 @@ begin atomic
            case n.task when 'binary' then pgscore_data._score_bin(t.said, b.mirrored) end, case when by_segment then e.segments end
       from pgscore_data.version_value n join pgscore_data.evaluation e using (version_id) cross join pgscore_data.score_bins b
      cross join lateral (
-       select e.actual_values[n.place] as truth, e.predicted_values[n.place] as said,
-              case n.task when 'binary' then e.predicted_values[cardinality(e.actual_values) + n.place] end as label) t
+       select e.actual_values[n.position] as truth, e.predicted_values[n.position] as said,
+              case n.task when 'binary' then e.predicted_values[cardinality(e.actual_values) + n.position] end as label) t
      where n.value_id in (this_version, other) and e.run_id is not null and t.truth is not null
        and case n.task when 'binary' then t.label else t.said end is not null
-  ), placed as (
+  ), sliced as (
     select 0 as segment_id, j.* from judged j
     union all
     select s.segment_id, j.* from judged j cross join lateral unnest(j.segments) s (segment_id)
   )
   insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin)
   select j.segment_id, j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin
-    from placed j
-   where exists (select from placed o
+    from sliced j
+   where exists (select from sliced o
                   where o.segment_id = j.segment_id and o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
 end;
 comment on function pgscore_data._find_common_labels(int, int, boolean) is

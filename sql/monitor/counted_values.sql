@@ -15,12 +15,12 @@ return 0.5 + margin / (1 + abs(margin)) / 2;
 comment on function pgscore_data._unit_margin(double precision) is
   'A margin as a number from 0 to 1: its softsign, moved so that 0 is 0.5. So it is counted in the bins of probabilities; the order stays.';
 
-create or replace function pgscore_data._margin_at_sql(place text) returns text
+create or replace function pgscore_data._margin_at_sql(unit_margin text) returns text
 language sql immutable parallel safe
 return format($q$case when %1$s <= 0 then '-Infinity'::float8 when %1$s >= 1 then 'Infinity'
-    when %1$s < 0.5 then 1 - 0.5 / (%1$s) else 0.5 / (1 - %1$s) - 1 end$q$, place);
+    when %1$s < 0.5 then 1 - 0.5 / (%1$s) else 0.5 / (1 - %1$s) - 1 end$q$, unit_margin);
 comment on function pgscore_data._margin_at_sql(text) is
-  'The expression of the margin that _unit_margin() puts at a place. Written into views, whose readers may call nothing.';
+  'The inverse of _unit_margin(), as an expression. Written into views, whose readers may call nothing.';
 
 create or replace function pgscore_data._error_bucket(error double precision) returns int
 language sql immutable parallel safe
@@ -49,13 +49,13 @@ language sql immutable parallel safe
 return (coalesce(array_position(class_labels, label), array_position(class_forms, pgscore_data._label_form(label)),
   array_position(class_forms, case lower(label) when 't' then 'true' when 'f' then 'false' else lower(label) end)) - 1)::smallint;
 comment on function pgscore_data._class_of(text, text[], text[]) is
-  'Place of a label among the classes, from 0; NULL where it is none of them.';
+  'Position of a label among the classes, from 0; NULL where it is none of them.';
 
 create or replace function pgscore_data._rank_of(class smallint, probabilities double precision[]) returns smallint
 language sql immutable parallel safe
 return case when probabilities[class + 1] is not null then
-  (select 1 + count(*) from unnest(probabilities) with ordinality as x (p, place)
-    where x.p > probabilities[class + 1] or x.p = probabilities[class + 1] and x.place > class + 1)::smallint end;
+  (select 1 + count(*) from unnest(probabilities) with ordinality as x (p, position)
+    where x.p > probabilities[class + 1] or x.p = probabilities[class + 1] and x.position > class + 1)::smallint end;
 comment on function pgscore_data._rank_of(smallint, double precision[]) is
   'How many classes, this one included, are said to be at least as likely as it; of equal ones only the later count, as in scikit-learn. '
   'NULL without probabilities.';
@@ -79,8 +79,8 @@ create or replace function pgscore_data._actual_values(this_version int, label t
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select case when count(x.truth) > 0 then array_agg(x.truth order by x.place) end
-    from (select n.place, case n.task when 'binary' then pgscore_data._class_of(t.text, '{0,1}', '{0,1}')
+  select case when count(x.truth) > 0 then array_agg(x.truth order by x.position) end
+    from (select n.position, case n.task when 'binary' then pgscore_data._class_of(t.text, '{0,1}', '{0,1}')
                             else pgscore_data._number_of(t.text) end as truth
             from pgscore_data.version_value n
            cross join lateral (select case when label like '{"%' then label::jsonb ->> n.name end as text) t

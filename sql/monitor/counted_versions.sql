@@ -42,13 +42,13 @@ comment on view pgscore_data.scored_version is
   'What accuracy is read by, of versions that are ready, of those that were dropped, and of each value of a row that has several.';
 
 create or replace view pgscore_data.counted_version as
-select v.version_id, v.version_id as of_version, null::smallint as place, v.model_id, v.number, v.state, null::text as target,
+select v.version_id, v.version_id as of_version, null::smallint as position, v.model_id, v.number, v.state, null::text as target,
        (select n.quantile from pgscore_data.version_value n where n.version_id = v.version_id and n.is_score) as quantile,
        (select max(n.quantile) - min(n.quantile) from pgscore_data.version_value n where n.version_id = v.version_id
         having count(n.quantile) = count(*) and count(*) > 1) as interval_level
   from pgscore_data.version v
 union all
-select n.value_id, n.version_id, n.place, v.model_id, v.number, v.state, n.name, n.quantile, null
+select n.value_id, n.version_id, n.position, v.model_id, v.number, v.state, n.name, n.quantile, null
   from pgscore_data.version_value n join pgscore_data.version v using (version_id);
 comment on view pgscore_data.counted_version is
   'What has cells: each version, and by itself each value of a row that has several, which is a target of of_version.';

@@ -121,7 +121,7 @@ return format($q$
   cross join lateral (
     select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
       from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions,
-                   sum(x.n_awaiting + case when v.place is null then 0 else %4$s end)::bigint as n_awaiting
+                   sum(x.n_awaiting + case when v.position is null then 0 else %4$s end)::bigint as n_awaiting
               from pgscore_data.day_volume x
              where x.version_id = v.of_version and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
   left join lateral (

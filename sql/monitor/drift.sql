@@ -118,11 +118,12 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   with due as (
     select t.set_id, t.day, sum((select count(*) from pgscore_data.feature_bins b where b.set_id = t.set_id)) over (order by t.day desc,
-        t.set_id) as upto, row_number() over (order by t.day desc, t.set_id) as place
+        t.set_id) as upto, row_number() over (order by t.day desc, t.set_id) as position
       from (select x.set_id, x.day from pgscore_data.touched_feature x
              where only_set is null or x.set_id = only_set order by x.day desc, x.set_id limit most) t
   ), taken as (
-    delete from pgscore_data.touched_feature t using due d where d.set_id = t.set_id and d.day = t.day and (d.upto <= most or d.place = 1)
+    delete from pgscore_data.touched_feature t using due d where d.set_id = t.set_id and d.day = t.day
+      and (d.upto <= most or d.position = 1)
       returning t.set_id, t.day
   )
   insert into pgscore_data.refresh_drift (set_id, day, feature, slot, part, center, w, b, psi_floor)

@@ -43,7 +43,7 @@ return pgscore_data._detail_meanings() || '{
   "undefined_reason": "Why values are NULL: no_baseline (its runs are not complete yet), no_window_before, no_values (all are missing), '
     'no_baseline_values, no_window_before_values, or one_bin (all rows of both lie in one); of a data set insufficient_data (of no '
     'feature there are enough rows to tell).",
-  "bin": "Place of the bin, from 0, which is what is missing.",
+  "bin": "Position of the bin, from 0, which is what is missing.",
   "bin_label": "missing, below, above, other, the category, or the range of a number.",
   "bin_low": "Least number of the bin.",
   "bin_high": "Where the bin of a number ends.",

@@ -19,7 +19,7 @@ begin atomic
   with gone as (
     delete from pgscore_data.class_tally t
       where (select r.state from pgscore_data.scored r where r.run_id = t.run_id) in ('done', 'failed', 'cancelled') returning t.*
-  ), placed as (
+  ), counted as (
     select r.version_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day, c.class, c.bin, sum(c.n)::bigint as n,
            sum(c.n_predicted)::bigint as n_predicted
       from gone g
@@ -30,10 +30,10 @@ begin atomic
      cross join lateral unnest(g.classes, g.bins, g.counts, g.predicted) as c (class, bin, n, n_predicted)
      group by 1, 2, 3, 4
   ), due as (
-    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from placed p on conflict do nothing
+    insert into pgscore_data.estimate_due (version_id, day) select distinct p.version_id, p.day from counted p on conflict do nothing
   )
   insert into pgscore_data.cell_class_volume as c (version_id, day, class, bin, n, n_predicted)
-  select p.version_id, p.day, p.class, p.bin, p.n, p.n_predicted from placed p
+  select p.version_id, p.day, p.class, p.bin, p.n, p.n_predicted from counted p
   on conflict (version_id, day, class, bin) do update set n = c.n + excluded.n, n_predicted = c.n_predicted + excluded.n_predicted;
 end;
 comment on function pgscore_data._count_class_volumes() is
@@ -52,7 +52,7 @@ begin atomic
   ), claimed as materialized (
     select * from pgscore_data.claim_bins
   ), learned as materialized (
-    -- In an array without NULL, which is decompressed, an element is found by its place alone.
+    -- In an array without NULL, which is decompressed, an element is found by its position alone.
     select c.version_id, c.month, array_replace(c.share, null, -1) as share
       from (select distinct d.version_id, d.month from due d) d join pgscore_data.calibration c using (version_id, month)
   ), bins as materialized (

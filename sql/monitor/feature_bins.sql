@@ -71,12 +71,12 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   with ranked as (
-    select t.t, count(*) as n, row_number() over (order by count(*) desc, t.t collate "C") as place from unnest(texts) as t (t)
+    select t.t, count(*) as n, row_number() over (order by count(*) desc, t.t collate "C") as rank from unnest(texts) as t (t)
      where octet_length(t.t) <= 200 group by t.t
   )
-  select coalesce(array_agg(r.t order by r.place) filter (where r.place <= 50 and r.n >= 10), '{}'),
-         case when count(*) filter (where r.place > 50 or r.n < 10) <= 1000
-           then coalesce(array_agg(r.t order by r.place) filter (where r.place > 50 or r.n < 10), '{}') end
+  select coalesce(array_agg(r.t order by r.rank) filter (where r.rank <= 50 and r.n >= 10), '{}'),
+         case when count(*) filter (where r.rank > 50 or r.n < 10) <= 1000
+           then coalesce(array_agg(r.t order by r.rank) filter (where r.rank > 50 or r.n < 10), '{}') end
     from ranked r
 $$;
 comment on function pgscore_data._category_bins(text[]) is

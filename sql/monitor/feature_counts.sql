@@ -71,7 +71,7 @@ begin atomic
   with gone as (
     delete from pgscore_data.feature_sample s using pgscore_data.feature_set f where f.version_id = s.version_id
     returning s.run_id, s.attempt, s.shard, f.set_id, s.feature, s.days, s.numbers, s.texts
-  ), placed as (
+  ), slotted as (
     select g.run_id, g.attempt, g.shard, g.set_id, g.feature, x.day, b.kind, x.number,
            case b.kind when 'number' then pgscore._number_slot(x.number, b.low, b.high, b.edges)
              else pgscore._category_slot(x.text, b.categories, b.others) end as slot
@@ -79,11 +79,11 @@ begin atomic
      cross join lateral unnest(g.days, g.numbers, g.texts) x (day, number, text)
   ), counted as (
     select p.run_id, p.attempt, p.shard, p.set_id, p.day, p.feature, p.slot, count(*) as n, null::float8 as sum
-      from placed p group by 1, 2, 3, 4, 5, 6, 7
+      from slotted p group by 1, 2, 3, 4, 5, 6, 7
     union all
     select p.run_id, p.attempt, p.shard, p.set_id, p.day, p.feature, 0, count(*) filter (where abs(p.number) < 1e60),
            coalesce(sum(p.number) filter (where abs(p.number) < 1e60), 0)
-      from placed p where p.kind = 'number' group by 1, 2, 3, 4, 5, 6, 7
+      from slotted p where p.kind = 'number' group by 1, 2, 3, 4, 5, 6, 7
   ), tallied as (
     insert into pgscore_data.feature_tally (run_id, attempt, shard, set_id, day, features, slots, counts, sums)
     select c.run_id, c.attempt, c.shard, c.set_id, c.day, array_agg(c.feature order by c.slot, c.feature),

@@ -86,7 +86,7 @@ with watched as (
       where f.model_name = w.name and f.model_version = w.number and f.window_start >= l.start
         and f.status <> 'insufficient_data' offset 0) d
    where not exists (select from day x where x.model_id = w.model_id)
-), placed as (
+), recent as (
   select x.*, x.status <> 'ok' as is_off, row_number() over (partition by x.model_id, x.feature_name order by x.window_date desc) as age,
          count(*) filter (where x.status <> 'ok')
            over (partition by x.model_id, x.feature_name order by x.window_date rows 2 preceding) as n_off,
@@ -94,10 +94,10 @@ with watched as (
     from (select * from day union all select * from month) x
 ), feature as (
   select p.*, p.is_off and (p.grain = 'month' or p.n_off >= 2) as has_drifted,
-         (select min(o.window_date) from placed o
+         (select min(o.window_date) from recent o
            where o.model_id = p.model_id and o.feature_name = p.feature_name
              and o.window_date > coalesce(p.last_ok, '-infinity')) as since
-    from placed p where p.age = 1
+    from recent p where p.age = 1
 )
 select distinct on (f.model_id) f.model_id, f.grain, f.feature_name, f.window_date, f.psi, f.status, f.since,
        count(*) over (partition by f.model_id) as n_features,

@@ -36,13 +36,13 @@ begin atomic
            coalesce(sum(b.n) over (w order by b.bin rows between unbounded preceding and 1 preceding), 0) as n_below,
            coalesce(sum(b.p) over (w order by b.bin rows between unbounded preceding and 1 preceding), 0) as p_below
       from bins b window w as (partition by b.version_id, b.grain, b.window_start)
-  ), placed as (
+  ), shares as (
     select r.*, r.pos - r.p_below - r.p as p_above, r.neg - r.n_below - r.n as n_above,
            (r.n_below + r.n / 2) / nullif(r.neg, 0) as beats, (r.pos - r.p_below - r.p / 2) / nullif(r.pos, 0) as loses
       from ranked r
   ), averaged as (
     select p.*, sum(p.p * p.beats) over w / nullif(p.pos, 0) as auc
-      from placed p window w as (partition by p.version_id, p.grain, p.window_start)
+      from shares p window w as (partition by p.version_id, p.grain, p.window_start)
   ), summed as (
     select p.version_id, p.grain, p.window_start, max(p.pos) as pos, max(p.neg) as neg, max(p.auc) as auc,
            sum(p.p * p.n) / 2 / nullif(max(p.pos) * max(p.neg), 0) as auc_bound,
@@ -136,7 +136,7 @@ begin atomic
     select b.*, sum(b.n) over (w order by b.bucket) as upto, sum(b.n) over w as total,
            case when b.bucket = -100000 then 0 else 2 * power(1.01::float8 / 0.99, b.bucket) / (1 + 1.01::float8 / 0.99) end as error
       from buckets b window w as (partition by b.version_id, b.grain, b.window_start)
-  ), placed as (
+  ), neighbours as (
     -- Rank (n - 1) q, from 0, lies between two errors; each is known within 1 %, and so is what lies between them.
     select r.version_id, r.grain, r.window_start, q.metric, (r.total - 1) * q.share - floor((r.total - 1) * q.share) as fraction,
            min(r.error) filter (where r.upto > floor((r.total - 1) * q.share)) as lower,
@@ -145,7 +145,7 @@ begin atomic
      group by r.version_id, r.grain, r.window_start, q.metric, q.share, r.total
   )
   insert into pgscore_data.metric_value (version_id, grain, window_start, metric, value)
-  select p.version_id, p.grain, p.window_start, p.metric, p.lower + p.fraction * (p.upper - p.lower) from placed p;
+  select p.version_id, p.grain, p.window_start, p.metric, p.lower + p.fraction * (p.upper - p.lower) from neighbours p;
 end;
 comment on function pgscore_data._error_quantiles() is
   'Median, ninth decile and greatest of the absolute errors of every touched window, within 1 %; between two errors as numpy.quantile() '

@@ -125,7 +125,7 @@ with judged as materialized (
 ), ranked as (
   select c.*, row_number() over (
            partition by c.model_id
-           order by array_position('{act,watch,unknown,healthy}', c.verdict), c.weight, c.size desc nulls last, c.sentence) as place
+           order by array_position('{act,watch,unknown,healthy}', c.verdict), c.weight, c.size desc nulls last, c.sentence) as rank
     from cause c
 )
 select j.name as model_name, j.number::bigint as model_version, j.is_champion, j.task, c.verdict, c.cause,
@@ -136,10 +136,10 @@ select j.name as model_name, j.number::bigint as model_version, j.is_champion, j
        coalesce(o.undefined_reason, case when a.model_id is null then 'no_mature_month' end) as undefined_reason,
        coalesce(c.target, a.target) as target
   from judged j
-  join ranked c on c.model_id = j.model_id and c.place = 1
+  join ranked c on c.model_id = j.model_id and c.rank = 1
   join (select r.model_id, max(r.cause) filter (where r.verdict = 'unknown') as undefined_reason,
-               string_agg(r.cause, ', ' order by r.place) filter (where r.verdict in ('act', 'watch') and r.is_first) as causes
-          from (select y.*, row_number() over (partition by y.model_id, y.cause order by y.place) = 1 as is_first from ranked y) r
+               string_agg(r.cause, ', ' order by r.rank) filter (where r.verdict in ('act', 'watch') and r.is_first) as causes
+          from (select y.*, row_number() over (partition by y.model_id, y.cause order by y.rank) = 1 as is_first from ranked y) r
          group by r.model_id) o on o.model_id = j.model_id
   left join accuracy a on a.model_id = j.model_id and case when c.target is null then a.is_first else a.target = c.target end
   left join drift d on d.model_id = j.model_id and d.has_drifted

@@ -52,7 +52,7 @@ select m.name as model_name, v.number::bigint as model_version, (c.first_day at 
             (select sum(r.n)::float8 from pgscore_data.cell_regression r
               where r.version_id = v.version_id and r.segment_id = 0 and r.day between e.first_day and e.last_day) as n_labeled
        from ends e
-   ), placed as (
+   ), binned as (
      select e.*, case when n.predicted < e.low then 0 when n.predicted > e.high then 25 when n.predicted = e.high then 24
                    else width_bucket(n.predicted, e.low, e.high, 24) end as predicted_bin,
             case when n.actual < e.low then 0 when n.actual > e.high then 25 when n.actual = e.high then 24
@@ -60,7 +60,7 @@ select m.name as model_name, v.number::bigint as model_version, (c.first_day at 
        from newest n cross join covered e
    )
    select p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.predicted_bin, p.actual_bin, count(*) as n
-     from placed p
+     from binned p
     group by p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.predicted_bin, p.actual_bin) c;
 comment on view pgscore_bi.predicted_vs_actual is
 'What each version of a regression said and what came of it, of its newest 5,000 labelled predictions: counts in a grid of 24 by 24 cells '
@@ -95,12 +95,12 @@ select m.name as model_name, v.number::bigint as model_version, (c.first_day at 
             (select sum(r.n)::float8 from pgscore_data.cell_regression r
               where r.version_id = v.version_id and r.segment_id = 0 and r.day between e.first_day and e.last_day) as n_labeled
        from ends e
-   ), placed as (
+   ), binned as (
      select e.*, case when n.error < e.low then 0 when n.error > e.high then 25 when n.error = e.high then 24
                    else width_bucket(n.error, e.low, e.high, 24) end as bin from newest n cross join covered e
    )
    select p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.bin, count(*) as n
-     from placed p group by p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.bin) c;
+     from binned p group by p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.bin) c;
 comment on view pgscore_bi.error_distribution is
 'How the errors of each version of a regression lie, prediction minus truth, of its newest 5,000 labelled predictions: 24 bins of equal '
 'width from the first to the last hundredth of the errors, and what lies outside. It is made when it is read, from pairs that an index '

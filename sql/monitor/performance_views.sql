@@ -78,7 +78,7 @@ select pgscore_data._make_view('regression_performance_' || g.suffix, 'select ' 
              sum(x.n_covered)::float8 as covered, sum(x.n_inside)::float8 as inside
         from pgscore_data.cell_regression x$q$)
     || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)')
-    || ' cross join lateral (select case when v.place is null then coalesce(v.quantile, mo.quantile) else v.quantile end as quantile) l'
+    || ' cross join lateral (select case when v.position is null then coalesce(v.quantile, mo.quantile) else v.quantile end as quantile) l'
     || pgscore_data._metric_join(g.grain, 'med', 'median_abs_error') || pgscore_data._metric_join(g.grain, 'p90', 'p90_abs_error')
     || pgscore_data._metric_join(g.grain, 'most', 'max_abs_error'),
   format('How far each version of a regression was off: one row a version, %s and segment, also where there are no labels yet. '

@@ -123,8 +123,8 @@ begin
       from pairs e cross join lateral unnest(0 || e.segments) s (id)
      where e.rank is not null group by 1, 2, 3, 4
     union all
-    select e.version_id, e.day, 'class score', array[b.place - 1, (b.place - 1 = e.actual_class)::int, b.bin]::int[], count(*)
-      from pairs e cross join lateral unnest(e.class_bins) with ordinality as b (bin, place) group by 1, 2, 3, 4
+    select e.version_id, e.day, 'class score', array[b.position - 1, (b.position - 1 = e.actual_class)::int, b.bin]::int[], count(*)
+      from pairs e cross join lateral unnest(e.class_bins) with ordinality as b (bin, position) group by 1, 2, 3, 4
   ), held as (
     select o.version_id, o.day, 'outcome' as kind,
            array[o.segment_id, o.age_band, o.actual_class, o.predicted_class]::int[] as cell, o.n
@@ -179,7 +179,7 @@ begin
       from pgscore_data.kept_prediction p where p.version_id = this_version
     union all
     select p.code, p.event_time, p.event_time, p.run_id,
-           case when p.segments is not null then array(select unnest(p.segments[p.place : p.place])) end
+           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end
       from pgscore_data.block_prediction p where p.version_id = this_version
   ), place as (
     select distinct on (p.code, p.event_time) p.code, p.event_time, p.segments

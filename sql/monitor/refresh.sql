@@ -173,7 +173,7 @@ as $$
 declare
   moved bigint;
 begin
-  -- Rows that are gone take their place until somebody's old snapshot has ended, and to pass them again and again takes long.
+  -- Rows that are gone take room until somebody's old snapshot has ended, and to pass them again and again takes long.
   if pg_relation_size('pgscore_data.evaluation_recent') < from_bytes or from_bytes > 0
     and pg_stat_get_live_tuples('pgscore_data.evaluation_recent'::regclass) < most
     or not pgscore_data._take_turn('cells') then

@@ -17,10 +17,10 @@ return pgscore_data._detail_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._curve_meanings() is 'What the columns of the views of scores mean.';
 
-create or replace function pgscore_data._score_edge(place text, score_unit text) returns text
+create or replace function pgscore_data._score_edge(edge text, score_unit text) returns text
 language sql immutable
-return format('case when %s is null then %s else %s end', score_unit, place, pgscore_data._margin_at_sql(place));
-comment on function pgscore_data._score_edge(text, text) is 'The expression of the score at a place of the bins.';
+return format('case when %s is null then %s else %s end', score_unit, edge, pgscore_data._margin_at_sql(edge));
+comment on function pgscore_data._score_edge(text, text) is 'The expression of the score at an edge of the bins.';
 
 select pgscore_data._make_view('score_distribution_daily', format($q$
 select m.name as model_name, v.number::bigint as model_version, w.window_date, w.day as window_start,
@@ -72,7 +72,7 @@ select m.name as model_name, v.number::bigint as model_version, v.version_id, e.
        as window_end
      from (select distinct x.window_start from pgscore_data.score_curve x where x.version_id = v.version_id) y) w
  cross join lateral (
-   select sum(x.n_awaiting + case when v.place is null then 0 else %s end)::float8 as n from pgscore_data.day_volume x
+   select sum(x.n_awaiting + case when v.position is null then 0 else %s end)::float8 as n from pgscore_data.day_volume x
     where x.version_id = v.of_version and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) p
  cross join lateral (
    select coalesce(sum(x.n), 0)::float8 as n from pgscore_data.cell_outcome x

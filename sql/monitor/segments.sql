@@ -116,12 +116,12 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
   with told as materialized (
-    select v.model_id, t.run_id, r.segments[c.place] as column_name, c.name collate "C" as value, sum(c.n + c.failed) as n
+    select v.model_id, t.run_id, r.segments[c.position] as column_name, c.name collate "C" as value, sum(c.n + c.failed) as n
       from pgscore_data.segment_tally t
       cross join lateral (select x.* from pgscore_data.run x
                            where x.run_id = t.run_id and x.attempt = t.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
-     cross join lateral unnest(t.places, t.names, t.counts, t.failed) as c (place, name, n, failed)
+     cross join lateral unnest(t.positions, t.names, t.counts, t.failed) as c (position, name, n, failed)
      where t.run_id = any (runs)
      group by 1, 2, 3, 4
   ), fresh as (
@@ -156,21 +156,21 @@ begin
   perform pgscore_data._name_segments(runs);
   with gone as (
     delete from pgscore_data.segment_tally t where t.run_id = any (runs) returning t.*
-  ), placed as (
+  ), counted as (
     select r.version_id, v.model_id, date_trunc('day', coalesce(g.day, r.snapshot_at), m.time_zone) as day,
-           r.segments[c.place] as column_name, c.name as value,
+           r.segments[c.position] as column_name, c.name as value,
            sum(c.n)::bigint as n, sum(c.failed)::bigint as failed
       from gone g
       cross join lateral (select x.* from pgscore_data.run x
                            where x.run_id = g.run_id and x.attempt = g.attempt and x.state = 'done' offset 0) r
       join pgscore_data.version v using (version_id)
       join pgscore_data.monitor m using (model_id)
-     cross join lateral unnest(g.places, g.names, g.counts, g.failed) as c (place, name, n, failed)
+     cross join lateral unnest(g.positions, g.names, g.counts, g.failed) as c (position, name, n, failed)
      group by 1, 2, 3, 4, 5
   )
   insert into pgscore_data.cell_volume as c (version_id, segment_id, day, n_predictions, n_failed)
   select p.version_id, coalesce(s.segment_id, o.segment_id), p.day, sum(p.n), sum(p.failed)
-    from placed p
+    from counted p
     left join pgscore_data.segment s on s.model_id = p.model_id and s.column_name = p.column_name
       and s.value = coalesce(p.value, ':missing')
     left join pgscore_data.segment o on s.segment_id is null and o.model_id = p.model_id and o.column_name = p.column_name

@@ -70,9 +70,9 @@ begin
                                                              pgscore_data._quoted(g.socket_owner)) end),
        (2, format('host=%s port=%s sslmode=%s keepalives=1 keepalives_idle=2 keepalives_interval=1 keepalives_count=2 '
                   'tcp_user_timeout=3000', g.host, g.port, case when g.tls then 'require' else 'disable' end))
-     ) a (place, address)
+     ) a (position, address)
      where a.address is not null
-     order by g.is_late, g.heard desc, g.turn, a.place
+     order by g.is_late, g.heard desc, g.turn, a.position
   loop
     begin
       -- In a variable, the password would be a constant of the plan, which debug_print_plan shows the caller.

@@ -207,12 +207,12 @@ begin
         numbers_a_row := cardinality(answer.probabilities) / cardinality(sent);
       end if;
       -- Set-returning functions of one list go in step; a join of their numbers would cost as much as the rows themselves.
-      return query select x.r, x.score, this.class_labels[x.place],
-        case when answer.probabilities is not null and this.score_unit is null and (x.place is not null or this.task = 'multilabel')
+      return query select x.r, x.score, this.class_labels[x.position],
+        case when answer.probabilities is not null and this.score_unit is null and (x.position is not null or this.task = 'multilabel')
           then answer.probabilities[(x.n - 1) * numbers_a_row + 1 : (x.n - 1) * numbers_a_row + classes] end, version_name,
         case when is_several then pgscore_models._values_json(this.task, this.class_labels,
           answer.probabilities[(x.n - 1) * numbers_a_row + 1 : x.n * numbers_a_row]) end
-        from (select unnest(sent) as r, unnest(answer.scores) as score, unnest(answer.labels) as place,
+        from (select unnest(sent) as r, unnest(answer.scores) as score, unnest(answer.labels) as position,
                      generate_series(1, cardinality(sent)) as n) x;
     end if;
     exit when coalesce(cardinality(chunk), 0) = 0;

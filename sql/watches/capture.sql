@@ -117,8 +117,8 @@ set search_path = pg_catalog, pg_temp
 as $$ select string_agg(format(replace(form, '%', '%1$s'), n), ', ' order by n) from generate_series(1, n_columns) n $$;
 comment on function pgscore_data._paired_columns(text, int) is 'A list that repeats a text for each column, with its number in place of %.';
 
--- Old and new rows are paired by their places. Whatever the pairs, no change is missed: if all pairs with a key are equal, its rows are the
--- same as before. Rows are compared as bytes, which calls no function of a user.
+-- Old and new rows are paired by their positions. Whatever the pairs, no change is missed: if all pairs with a key are equal, its rows are
+-- the same as before. Rows are compared as bytes, which calls no function of a user.
 
 create or replace function pgscore_data._queue_one_update(this_watch int, old text, new text, n_keys int) returns text
 language sql immutable
@@ -155,8 +155,8 @@ create or replace function pgscore_data._pairs_of_join(old text, new text, n_key
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('select %s from (select r.*, row_number() over () as place from %s r) o '
-                'full join (select r.*, row_number() over () as place from %s r) n using (place) '
+  select format('select %s from (select r.*, row_number() over () as position from %s r) o '
+                'full join (select r.*, row_number() over () as position from %s r) n using (position) '
                 'where (row(%s)::record operator(pg_catalog.*=) row(%s)::record) is not true',
                 pgscore_data._paired_columns('o.k% as o%, n.k% as n%', n_keys), old, new,
                 concat_ws(', ', pgscore_data._paired_columns('o.k%', n_keys), pgscore_data._paired_columns('o.c%', n_compared)),

@@ -72,14 +72,14 @@ declare
   held text[];
 begin
   with first as (
-    select c.ctid as place, c.keys, c.captured_at
+    select c.ctid as row_tid, c.keys, c.captured_at
       from pgscore_data.watch_change c where c.watch_id = this_watch and c.is_backlog = of_backlog
      order by c.captured_at limit most
   ), counted as (
-    select f.place, sum(cardinality(f.keys)) over (order by f.captured_at rows unbounded preceding) - cardinality(f.keys) as before
+    select f.row_tid, sum(cardinality(f.keys)) over (order by f.captured_at rows unbounded preceding) - cardinality(f.keys) as before
       from first f
   ), gone as (
-    delete from pgscore_data.watch_change d where d.ctid = any (array(select c.place from counted c where c.before < most))
+    delete from pgscore_data.watch_change d where d.ctid = any (array(select c.row_tid from counted c where c.before < most))
     returning d.keys, d.captured_at
   ), key as (
     select k, min(g.captured_at) as captured_at from gone g cross join unnest(g.keys) k group by k

@@ -148,7 +148,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
   targets: {
     text: `select n.name as target, n.quantile
              from pgscore_data.version_value n join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
-            where m.name = $1 and v.number = $2 order by n.place limit 500`,
+            where m.name = $1 and v.number = $2 order by n.position limit 500`,
     parameters: [MODEL, VERSION],
   },
   'targets-regression': {

@@ -197,7 +197,7 @@ export class SegmentValues {
 
 const write = statement<[runId: string, attempt: number, shard: number, days: string]>(
   'write_segment_tally',
-  `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, places, names, counts, failed)
+  `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, positions, names, counts, failed)
    select $1, $2, $3, to_timestamp(d.day), d.places, d.names, d.counts, d.failed
      from jsonb_to_recordset($4::jsonb) as d (day float8, places smallint[], names text[], counts bigint[], failed bigint[])`,
 );

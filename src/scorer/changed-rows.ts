@@ -113,7 +113,7 @@ const COLUMNS: readonly SourceColumn[] = [
 export class NotCompared extends Error {}
 
 /** Where latest predictions are, and their hashes, to be replaced; in text, as SQL takes them. */
-type Replaced = { readonly places: readonly string[]; readonly hashes: readonly (string | null)[] };
+type Replaced = { readonly rowTids: readonly string[]; readonly hashes: readonly (string | null)[] };
 
 /** The latest predictions of a target: the hash of each, where it is, and whether a row of the source was found to be like it. */
 class KnownHashes {
@@ -170,19 +170,19 @@ class KnownHashes {
     const rows: number[] = [];
     for (let row = 0; row < this.#rows; row += 1) if (this.#found[row] === 0) rows.push(row);
     return {
-      places: rows.map((row) => `(${this.#block[row]},${this.#offset[row]})`),
+      rowTids: rows.map((row) => `(${this.#block[row]},${this.#offset[row]})`),
       hashes: rows.map((row) => (this.#unhashed.has(row) ? null : this.#hashText(row))),
     };
   }
 
   #add({ rows, keys, batch }: DecodedBatch): void {
-    const [places, hashes] = [keys[0] as Data<Binary>, batch.data.children[0] as Data<Int64>];
+    const [rowTids, hashes] = [keys[0] as Data<Binary>, batch.data.children[0] as Data<Int64>];
     const words = new Int32Array(hashes.values.buffer, hashes.values.byteOffset, 2 * rows);
-    const view = new DataView(places.values.buffer, places.values.byteOffset);
+    const view = new DataView(rowTids.values.buffer, rowTids.values.byteOffset);
     for (let at = 0; at < rows; at += 1, this.#rows += 1) {
-      const place = places.valueOffsets[at] ?? 0;
-      this.#block[this.#rows] = view.getUint32(place);
-      this.#offset[this.#rows] = view.getUint16(place + 4);
+      const start = rowTids.valueOffsets[at] ?? 0;
+      this.#block[this.#rows] = view.getUint32(start);
+      this.#offset[this.#rows] = view.getUint16(start + 4);
       if (hashes.nullCount > 0 && !hashes.getValid(at)) this.#unhashed.add(this.#rows);
       else this.#enter(words[2 * at] ?? 0, words[2 * at + 1] ?? 0);
     }

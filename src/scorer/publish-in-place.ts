@@ -31,9 +31,9 @@ export type Publication = {
 };
 
 /** Where predictions go: whether they become the latest ones, and the generation that holds those. */
-type Place = { readonly latest: boolean; readonly generation: number };
+type TargetState = { readonly latest: boolean; readonly generation: number };
 
-/** Publishes a small run in one transaction: what the current generation held becomes history, the new rows take its place. */
+/** Publishes a small run in one transaction: what the current generation held becomes history, the new rows replace it. */
 export async function publishInPlace(
   job: Job,
   snapshotAt: string,
@@ -76,8 +76,8 @@ export async function publishOne(client: pg.Client, publication: Publication): P
 export async function publishAsExpected(client: pg.Client, ...publications: readonly Publication[]): Promise<void> {
   const steps = publications.flatMap((publication) => {
     const { latest, target } = publication.job.run;
-    const place = { latest, generation: target.currentGeneration };
-    return [beginStatement(publication, place), ...publishStatements(publication, place)];
+    const state = { latest, generation: target.currentGeneration };
+    return [beginStatement(publication, state), ...publishStatements(publication, state)];
   });
   await runPipeline(client, steps);
 }
@@ -87,16 +87,16 @@ async function publishAsFound(client: pg.Client, publication: Publication): Prom
   await runPipeline(client, [begin(), found]);
   const [target] = found.rows;
   if (target === undefined) throw new WorkLost();
-  const place = { latest: target.latest, generation: target.current_generation };
-  await runPipeline(client, [...publishStatements(publication, place), commit()]);
+  const state = { latest: target.latest, generation: target.current_generation };
+  await runPipeline(client, [...publishStatements(publication, state), commit()]);
 }
 
-export function beginStatement({ job: { run, worker }, snapshotAt }: Publication, place: Place | undefined) {
-  const expected = [place?.latest ?? null, place?.generation ?? null] as const;
+export function beginStatement({ job: { run, worker }, snapshotAt }: Publication, state: TargetState | undefined) {
+  const expected = [state?.latest ?? null, state?.generation ?? null] as const;
   return beginPublication.pipelined(run.runId, run.attempt, worker, snapshotAt, ...expected);
 }
 
-function publishStatements(publication: Publication, { latest, generation }: Place): PipelinedStatement[] {
+function publishStatements(publication: Publication, { latest, generation }: TargetState): PipelinedStatement[] {
   const { job, snapshotAt, batches, sideStatements, counts } = publication;
   const { run } = job;
   const { rowsDone, rowsFailed, cpuSeconds } = counts;

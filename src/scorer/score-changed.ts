@@ -107,10 +107,10 @@ async function publishChanges(
   const replaced = comparison.replaced();
   const same = sameTarget.pipelined(target.targetId, latest.snapshot_at);
   const gone = supersedeRows(target, replaced);
-  const place = { latest: true, generation: target.currentGeneration };
-  await runPipeline(client, [begin(), beginStatement(publication, place), same, gone]);
-  // The owner of the target may have had it written anew, with its rows in other places.
-  if (same.rows.length === 0 || Number(gone.rows[0]?.moved) !== replaced.places.length) throw targetChanged(run);
+  const state = { latest: true, generation: target.currentGeneration };
+  await runPipeline(client, [begin(), beginStatement(publication, state), same, gone]);
+  // The owner of the target may have had it written anew, with other row numbers.
+  if (same.rows.length === 0 || Number(gone.rows[0]?.moved) !== replaced.rowTids.length) throw targetChanged(run);
   await runPipeline(client, [
     ...(rowsDone > 0 ? [predictionsStatement(run, target.currentGeneration, publication.batches)] : []),
     ...publication.sideStatements(),
@@ -118,7 +118,7 @@ async function publishChanges(
       run.runId,
       publication.snapshotAt,
       rowsDone,
-      replaced.places.length,
+      replaced.rowTids.length,
       comparison.unchanged,
       rowsFailed,
       cpuSeconds,

@@ -96,19 +96,19 @@ export function supersedeKeys(
   return new PipelinedStatement({ text, values: keyLists });
 }
 
-/** Moves predictions to the superseded ones by their places, if they are there with these hashes; says how many. */
+/** Moves predictions to the superseded ones by their ctids, if they are there with these hashes; says how many. */
 export function supersedeRows(
   target: Target,
-  { places, hashes }: { readonly places: readonly string[]; readonly hashes: readonly (string | null)[] },
+  { rowTids, hashes }: { readonly rowTids: readonly string[]; readonly hashes: readonly (string | null)[] },
 ): PipelinedStatement<{ moved: string }> {
   const columns = [...ownColumns(target), 'run_id', SEGMENTS].join(', ');
   const text = `with gone as (
-      delete from ${partition(target, target.currentGeneration)} p using unnest($1::tid[], $2::bigint[]) as k (place, hash)
-       where p.ctid = k.place and p.${HASH} is not distinct from k.hash returning p.*
+      delete from ${partition(target, target.currentGeneration)} p using unnest($1::tid[], $2::bigint[]) as k (row_tid, hash)
+       where p.ctid = k.row_tid and p.${HASH} is not distinct from k.hash returning p.*
     ), moved as (
       insert into ${partition(target, 0)} (generation, ${columns}) select 0, ${columns} from gone returning run_id)
     select count(*) as moved from moved`;
-  return new PipelinedStatement({ text, values: [places, hashes] });
+  return new PipelinedStatement({ text, values: [rowTids, hashes] });
 }
 
 /** Reads where the latest predictions of a target are, with the hash of each. */

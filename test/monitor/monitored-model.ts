@@ -130,7 +130,7 @@ async function insertRun(
   await superuser.query('select pgscore_data._index_generation($1, $2)', [targetId, run.generation]);
   await addTallies(superuser, { runId: run.run_id, attempt: 1 }, versionId, predictions);
   await superuser.query(
-    `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, places, names, counts, failed)
+    `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, positions, names, counts, failed)
      select $1, 1, 0, t.day, array_agg(t.n), array_agg(t.s), array_agg(1), array_agg(0) from (
        select date_trunc('day', (p ->> 1)::timestamptz, 'UTC') as day, x.n, x.s
          from jsonb_array_elements($2::jsonb) p cross join jsonb_array_elements_text(p -> 7) with ordinality as x (s, n)

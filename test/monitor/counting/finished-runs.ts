@@ -158,7 +158,7 @@ async function addTallies(superuser: Client, model: Watched, runId: string): Pro
     [runId, model.versionId],
   );
   await superuser.query(
-    `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, places, names, counts, failed)
+    `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, positions, names, counts, failed)
      select $1, 1, 0, t.day, array_agg(t.place), array_agg(t.value), array_agg(t.n), array_agg(t.failed)
        from (select date_trunc('day', r.event_time, mo.time_zone) as day, s.place, s.value, count(*) filter (where not r.failed) as n, count(*) filter (where r.failed) as failed
                from scored_row r cross join lateral unnest(r.segments) with ordinality as s (value, place)
