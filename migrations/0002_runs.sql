@@ -81,7 +81,7 @@ comment on column pgscore_data.generation.retired_xid is
 create table pgscore_data.known_plan (
   plan_id bigint generated always as identity primary key,
   owner name not null,
-  request text,
+  plan_digest text,
   version_id int not null references pgscore_data.version on delete cascade,
   target_id int not null references pgscore_data.target on delete cascade,
   handle_id bigint not null references pgscore_data.handle on delete cascade,
@@ -90,10 +90,10 @@ create table pgscore_data.known_plan (
 comment on table pgscore_data.known_plan is
   'What a request for a small table came to: it is planned and checked once, and again where the request, or the table as the catalogue '
   'has it, is another. A plan never changes, since runs wait that read by it; it goes with its read handle.';
-comment on column pgscore_data.known_plan.request is
+comment on column pgscore_data.known_plan.plan_digest is
   'Digest of the request and of what the catalogue says of the source; NULL once a run failed by it: then the request is planned anew.';
 -- Not unique: who asks first would wait for another who asked in a transaction that is still open. The newest counts.
-create index known_plan_of_request on pgscore_data.known_plan (owner, request, plan_id);
+create index known_plan_of_digest on pgscore_data.known_plan (owner, plan_digest, plan_id);
 create index known_plan_of_version on pgscore_data.known_plan (version_id);
 create index known_plan_of_target on pgscore_data.known_plan (target_id);
 create index known_plan_of_handle on pgscore_data.known_plan (handle_id);

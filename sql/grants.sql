@@ -80,7 +80,7 @@ grant select, insert (view_schema, view_name, task, key_columns, class_labels, s
   on pgscore._target_request to pgscore_user;
 grant
   select (run_id),
-  insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, plan_id, pages, rows_expected, rls,
+  insert (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_digest, plan_id, pages, rows_expected, rls,
     publish, error_limit, schedule_id, fire_at, only_changed, is_replay)
   on pgscore._run_request to pgscore_user;
 grant select on pgscore._known_plan to pgscore_user;
@@ -102,7 +102,7 @@ grant update on
   pgscore_data.generation,
   pgscore_data.schedule
   to pgscore_service;
-grant update (request) on pgscore_data.known_plan to pgscore_service;
+grant update (plan_digest) on pgscore_data.known_plan to pgscore_service;
 grant insert on
   pgscore_data.artifact,
   pgscore_data.alias,
@@ -138,7 +138,7 @@ grant
   select (source_id)
   on pgscore._label_request to pgscore_user;
 grant insert (model) on pgscore._unlabel_request to pgscore_user;
-grant insert (model, key, label, known_at) on pgscore._label to pgscore_user;
+grant insert (model, key, label, known_at) on pgscore._single_label_request to pgscore_user;
 grant select on pgscore.label_sources to pgscore_user;
 grant select on all tables in schema pgscore_bi to pgscore_analyst, pgscore_service;
 

@@ -3,10 +3,11 @@
 -- in: record_label(), whose request _accept_label() checks and accepts. out: a row of label_change, which the next refresh takes, and of
 -- recorded_label, which says who recorded it.
 
-create or replace view pgscore._label as
+create or replace view pgscore._single_label_request as
 select null::text as model, null::text[] as key, null::text as label, null::timestamptz as known_at, null::name as requested_by where false;
-comment on view pgscore._label is 'Where record_label() hands a label over: requested_by is the caller, and nobody can write it.';
-alter view pgscore._label alter column requested_by set default current_user;
+comment on view pgscore._single_label_request is
+  'Where record_label() hands a label over: requested_by is the caller, and nobody can write it.';
+alter view pgscore._single_label_request alter column requested_by set default current_user;
 
 create or replace function pgscore_data._labels_entity(source pgscore_data.label_source, this_key text[]) returns boolean
 language sql stable
@@ -212,20 +213,20 @@ end
 $$;
 comment on function pgscore_data._accept_label() is 'Checks a single label, queues it and keeps who recorded it.';
 
-create or replace trigger accept instead of insert on pgscore._label
+create or replace trigger accept instead of insert on pgscore._single_label_request
 for each row execute function pgscore_data._accept_label();
 
 create or replace function pgscore.record_label(model text, key text[], label text, known_at timestamptz default null) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
-as $$ insert into pgscore._label (model, key, label, known_at) values ($1, $2, $3, $4) $$;
+as $$ insert into pgscore._single_label_request (model, key, label, known_at) values ($1, $2, $3, $4) $$;
 comment on function pgscore.record_label(text, text[], text, timestamptz) is
   'As record_label with a key of one column, for a key of several: key => array[''a'', ''b''].';
 
 create or replace function pgscore.record_label(model text, key text, label text, known_at timestamptz default null) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
-as $$ insert into pgscore._label (model, key, label, known_at) values ($1, array[$2], $3, $4) $$;
+as $$ insert into pgscore._single_label_request (model, key, label, known_at) values ($1, array[$2], $3, $4) $$;
 comment on function pgscore.record_label(text, text, text, timestamptz) is
 'Says what was true of one entity: record_label(''churn'', ''42'', ''yes''). A second label of it corrects the first; NULL withdraws it.
 model: its bare name.  key: of the entity, as text.  label: the true class or value; of several targets or labels a JSON object by their '
@@ -237,14 +238,14 @@ Where set_labels() named a source, only who set it, or a deployer, may record a 
 create or replace function pgscore.record_label(model text, key text, label jsonb, known_at timestamptz default null) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
-as $$ insert into pgscore._label (model, key, label, known_at) values ($1, array[$2], $3 #>> '{}', $4) $$;
+as $$ insert into pgscore._single_label_request (model, key, label, known_at) values ($1, array[$2], $3 #>> '{}', $4) $$;
 comment on function pgscore.record_label(text, text, jsonb, timestamptz) is
   'As record_label with a label of text, for one of JSON: label => jsonb_build_object(''air_time'', 52).';
 
 create or replace function pgscore.record_label(model text, key text[], label jsonb, known_at timestamptz default null) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
-as $$ insert into pgscore._label (model, key, label, known_at) values ($1, $2, $3 #>> '{}', $4) $$;
+as $$ insert into pgscore._single_label_request (model, key, label, known_at) values ($1, $2, $3 #>> '{}', $4) $$;
 comment on function pgscore.record_label(text, text[], jsonb, timestamptz) is 'The same for a key of several columns.';
 
 create or replace view pgscore.recorded_labels with (security_barrier) as

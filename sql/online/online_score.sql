@@ -24,7 +24,7 @@ end
 $$;
 comment on function pgscore_data._settings(text, text) is 'What the settings pgscore.deadline and pgscore.request_id add to a request.';
 
-create or replace function pgscore_data._request(this_version int, reply text) returns text
+create or replace function pgscore_data._message_expression(this_version int, reply text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -40,8 +40,8 @@ as $$
            where v.version_id = this_version) log (sampling, inputs)
    cross join lateral (select ',"log":true' || case when log.inputs then '' else ',"inputs":false' end) x (logged)
 $$;
-comment on function pgscore_data._request(int, text) is
-  'The expression by which a generated function makes the request for its rows: who asks for which version, what the session has set, and '
+comment on function pgscore_data._message_expression(int, text) is
+  'The expression by which a generated function makes the message for its rows: who asks for which version, what the session has set, and '
   'whether the model keeps the call. Written into the function, since to look it up would cost each call as much as the rest; one '
   'expression, as PL/pgSQL prepares each anew in every transaction.';
 
@@ -76,7 +76,7 @@ begin
       null;
   end;
   %s
-end$body$, pgscore_data._request(this_version, 'score'), general) else format('begin %s end', general) end);
+end$body$, pgscore_data._message_expression(this_version, 'score'), general) else format('begin %s end', general) end);
   execute format('comment on function pgscore_models.%I(text, name) is %L', name,
                  'Asks the service for the score of a row, a JSON object, and for nothing else of it.');
 end
@@ -95,7 +95,7 @@ begin
   request := %s;
   if asked_by is distinct from session_user and asked_by is distinct from current_setting(''role'') then
     request := pgscore_data._request_in_name_of(asked_by, request);
-  end if;', pgscore_data._request(this_version, reply))));
+  end if;', pgscore_data._message_expression(this_version, reply))));
   execute format('comment on function pgscore_models.%I(%s, name) is %L', name, regexp_replace(arguments, '\w+ (\w+)', '\1', 'g'), comment);
 end
 $$;

@@ -3,7 +3,7 @@
 create or replace view pgscore._run_request with (security_barrier) as
 select r.run_id, r.version_id, r.target_id, r.source_schema, r.source_name, r.source_kind, r.handle_id, r.plan, r.rls,
        r.publish, r.error_limit,
-       r.schedule_id, r.fire_at, r.requested_by, r.plan_id, r.pages, r.rows_expected, null::text as request, r.only_changed, r.is_replay
+       r.schedule_id, r.fire_at, r.requested_by, r.plan_id, r.pages, r.rows_expected, null::text as plan_digest, r.only_changed, r.is_replay
 from pgscore_data.run r where r.requested_by = current_user;
 comment on view pgscore._run_request is 'Where score_table() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._run_request alter column requested_by set default current_user;
@@ -117,9 +117,9 @@ begin
   if new.plan_id is null then
     new.pages := (new.plan ->> 'pages')::bigint;
     new.rows_expected := (new.plan ->> 'rows')::numeric::bigint;
-    insert into pgscore_data.known_plan (owner, request, version_id, target_id, handle_id, plan)
-    select new.requested_by, new.request, new.version_id, new.target_id, new.handle_id, new.plan - 'pages' - 'rows'
-     where new.request is not null;
+    insert into pgscore_data.known_plan (owner, plan_digest, version_id, target_id, handle_id, plan)
+    select new.requested_by, new.plan_digest, new.version_id, new.target_id, new.handle_id, new.plan - 'pages' - 'rows'
+     where new.plan_digest is not null;
   end if;
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,
     pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed, experiment_id, arm_error,
@@ -181,7 +181,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   version record := pgscore._ready_version(model);
-  request record;
+  wanted record;
   known record;
   segments text[] := pgscore._segments_of(version.version_id);
   experiment int := (pgscore._experiment_of(model, version.version_id)).experiment_id;
@@ -190,9 +190,9 @@ declare
   submitted bigint;
 begin
   perform pgscore._refuse_run_options(rls, error_limit);
-  select * into request from pgscore._request_of(source, version.version_id, target_schema, target, key, event_time, column_map, segments,
-                                                    experiment);
-  select * into known from pgscore._known_plan k where k.request = request.digest order by k.plan_id desc limit 1;
+  select * into wanted from pgscore._plan_digest(source, version.version_id, target_schema, target, key, event_time, column_map, segments,
+                                                   experiment);
+  select * into known from pgscore._known_plan k where k.plan_digest = wanted.plan_digest order by k.plan_id desc limit 1;
   -- Its read handle, or a view of its target, may be gone.
   if found and pgscore._handle_is_sole(known.handle_name)
     and to_regclass(format('%I.%I', known.view_schema, known.view_name)) is not null
@@ -200,7 +200,7 @@ begin
     insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan_id, pages,
       rows_expected, rls, publish, error_limit, schedule_id, fire_at, only_changed)
     values (version.version_id, known.target_id, known.source_schema, known.source_name, known.source_kind, known.handle_id,
-      known.plan_id, request.pages, request.rows, rls, publish, error_limit, schedule_id, fire_at, only_changed)
+      known.plan_id, wanted.pages, wanted.rows, rls, publish, error_limit, schedule_id, fire_at, only_changed)
     returning run_id into submitted;
     return submitted;
   end if;
@@ -212,10 +212,10 @@ begin
     coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
     (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
       from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
-  insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, rls,
+  insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_digest, rls,
     publish, error_limit, schedule_id, fire_at, only_changed)
   values (version.version_id, target_id, plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan,
-    request.digest, rls, publish, error_limit, schedule_id, fire_at, only_changed)
+    wanted.plan_digest, rls, publish, error_limit, schedule_id, fire_at, only_changed)
   returning run_id into submitted;
   return submitted;
 end

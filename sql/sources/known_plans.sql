@@ -1,8 +1,8 @@
 -- Plans that are known: a small table that is scored again and again is planned once.
 
 create or replace view pgscore._known_plan with (security_barrier) as
-select k.plan_id, k.request, k.version_id, k.target_id, k.handle_id, k.plan ->> 'schema' as source_schema, k.plan ->> 'name' as source_name,
-       k.plan ->> 'kind' as source_kind,
+select k.plan_id, k.plan_digest, k.version_id, k.target_id, k.handle_id, k.plan ->> 'schema' as source_schema,
+       k.plan ->> 'name' as source_name, k.plan ->> 'kind' as source_kind,
        h.name as handle_name, t.view_schema, t.view_name, k.owner
   from pgscore_data.known_plan k
   cross join lateral (select x.name from pgscore_data.handle x where x.handle_id = k.handle_id offset 0) h
@@ -10,10 +10,10 @@ select k.plan_id, k.request, k.version_id, k.target_id, k.handle_id, k.plan ->> 
  where k.owner = current_user;
 comment on view pgscore._known_plan is 'What the caller''s earlier requests came to.';
 
-create or replace function pgscore._request_of(
+create or replace function pgscore._plan_digest(
   source regclass, version_id int, target_schema name, target name, key text[], event_time text, column_map jsonb, segments text[],
   experiment int,
-  out digest text, out pages bigint, out rows bigint
+  out plan_digest text, out pages bigint, out rows bigint
 )
 language sql stable security invoker
 begin atomic
@@ -32,7 +32,7 @@ begin atomic
      and has_table_privilege(c.oid, 'select')
      and (pg_get_userbyid(c.relowner) = current_user or not exists (select from pg_roles r where r.rolname = current_user and r.rolsuper));
 end;
-comment on function pgscore._request_of(regclass, int, name, name, text[], text, jsonb, text[], int) is
+comment on function pgscore._plan_digest(regclass, int, name, name, text[], text, jsonb, text[], int) is
 'A digest of all that a plan depends on, with the size of the source: what is asked for, and what the catalogue says of the source. NULL '
 'where the plan is to be made anew: of large tables, partitions, views and row-level security, and where the caller may read some columns '
 'only.';

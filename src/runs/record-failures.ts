@@ -104,7 +104,7 @@ export const failRun = statement<
       where run_id = $1 and attempt = $2 and state = 'running'
      returning run_id, plan_id
    ), forgotten as (
-     update pgscore_data.known_plan k set request = null from failed where k.plan_id = failed.plan_id
+     update pgscore_data.known_plan k set plan_digest = null from failed where k.plan_id = failed.plan_id
    ), discarded as (
      update pgscore_data.generation g set state = 'discarded' from failed where g.run_id = failed.run_id and g.state = 'loading'
    )
@@ -145,7 +145,7 @@ export const requeueRun = statement<
        from ending where r.run_id = ending.run_id
      returning r.run_id, r.state, r.plan_id
    ), forgotten as (
-     update pgscore_data.known_plan k set request = null from given where k.plan_id = given.plan_id and given.state = 'failed'
+     update pgscore_data.known_plan k set plan_digest = null from given where k.plan_id = given.plan_id and given.state = 'failed'
    ), discarded as (
      update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
    )

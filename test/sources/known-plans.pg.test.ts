@@ -251,7 +251,7 @@ test('a run that waits reads by the plan that it was accepted with, whatever its
   const source = await table();
   await score(source);
   const { run, handle, columns } = await score(source);
-  const { rows: requests } = await alice.query('select request from pgscore._known_plan where handle_id = $1', [
+  const { rows: digests } = await alice.query('select plan_digest from pgscore._known_plan where handle_id = $1', [
     handle,
   ]);
   const other = await table('id text primary key, x real');
@@ -261,9 +261,9 @@ test('a run that waits reads by the plan that it was accepted with, whatever its
     [otherRun],
   );
   await alice.query(
-    `insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, request, rls)
+    `insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_digest, rls)
      values ($1, $2, $3, $4, $5, $6, $7, $8, 'error')`,
-    [...Object.values(rows[0] as object), requests[0]?.request],
+    [...Object.values(rows[0] as object), digests[0]?.plan_digest],
   );
   await superuser.query('update pgscore_data.run set state = $1 where run_id <> $2', ['cancelled', run]);
   await superuser.query('select pgscore_data._drop_handle(handle_id) from pgscore_data.handle');
