@@ -138,7 +138,7 @@ begin
       and (p.proname = '_v' || this_version or starts_with(p.proname, '_v' || this_version || '_')) loop
     execute format('drop function %s', this);
   end loop;
-  execute format('drop type if exists pgscore_models.%I', '_v' || this_version || '_row');
+  execute format('drop type if exists pgscore_models.%I', '_v' || this_version || '_numbers');
 end
 $$;
 comment on function pgscore_data._drop_functions(int) is 'Drops the generated functions of a version, but for those bound to tables.';

@@ -29,12 +29,12 @@ $$;
 comment on function pgscore_data._json_argument(text, text, int) is
   'The SQL that takes a feature out of the jsonb f for a compiled function.';
 
-create or replace function pgscore_data._create_row_type(this_version int, features jsonb) returns name
+create or replace function pgscore_data._create_numbers_type(this_version int, features jsonb) returns name
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  type_name name := '_v' || this_version || '_row';
+  type_name name := '_v' || this_version || '_numbers';
   attributes text;
 begin
   select string_agg(format('%I %s', f.name, case f.argument when 'bigint' then 'numeric' else f.argument end), ', ' order by f.n)
@@ -53,8 +53,8 @@ begin
   return type_name;
 end
 $$;
-comment on function pgscore_data._create_row_type(int, jsonb) is
-  'Makes the type _v<id>_row that takes the numbers out of a row in one pass; NULL where there can be none.';
+comment on function pgscore_data._create_numbers_type(int, jsonb) is
+  'Makes the type _v<id>_numbers that takes the numbers out of a row in one pass; NULL where there can be none.';
 
 create or replace function pgscore_data._plain_path(features jsonb) returns text
 language sql immutable
@@ -68,7 +68,7 @@ $$;
 comment on function pgscore_data._plain_path(jsonb) is
   'The jsonpath that holds for a row with all features by their exact names and a number or null in each that is one.';
 
-create or replace function pgscore_data._create_json(this_version int, part text, features jsonb, row_type name) returns void
+create or replace function pgscore_data._create_json(this_version int, part text, features jsonb, numbers_type name) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -78,13 +78,14 @@ declare
   body text := format(E'  if not f ?& array[%1$s] then\n    f := pgscore_models._match_features(array[%1$s], f);\n  end if;\n%2$s',
                       names, pgscore_data._json_call(compiled, features, false));
 begin
-  if row_type is not null then
+  if numbers_type is not null then
     body := format(E'  if f @@ %L::jsonpath then\n    r := jsonb_populate_record(null::pgscore_models.%I, f);\n%s  end if;\n',
-                   pgscore_data._plain_path(features), row_type, pgscore_data._json_call(compiled, features, true)) || body;
+                   pgscore_data._plain_path(features), numbers_type, pgscore_data._json_call(compiled, features, true)) || body;
   end if;
   perform pgscore_data._create_function(compiled || '_json', 'f jsonb', pgscore_data._part_result(part), 'plpgsql',
                                         'immutable parallel safe cost 5000 ' || pgscore_data._pinned(),
-    case when row_type is null then '' else format(E'declare\n  r pgscore_models.%I;\n', row_type) end || E'begin\n' || body || 'end',
+    case when numbers_type is null then '' else format(E'declare\n  r pgscore_models.%I;\n', numbers_type) end
+      || E'begin\n' || body || 'end',
     format('The %s of %s for a row as jsonb.', part, pgscore_models._version_name(this_version)));
 end
 $$;
@@ -227,11 +228,11 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  row_type name := pgscore_data._create_row_type(this_version, features);
+  numbers_type name := pgscore_data._create_numbers_type(this_version, features);
   part text;
 begin
   foreach part in array parts loop
-    perform pgscore_data._create_json(this_version, part, features, row_type);
+    perform pgscore_data._create_json(this_version, part, features, numbers_type);
   end loop;
   perform pgscore_data._create_row_checks(this_version, features);
   if 'score' = any (parts) then

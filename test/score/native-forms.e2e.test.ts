@@ -255,7 +255,7 @@ test('versions that were deployed before the forms get them by the next migrate'
   const before = (await superuser.query(forms)).rows;
   const drops = await superuser.query<{ line: string }>(
     `select format('drop function %s', p.oid::regprocedure) as line from pg_proc p where p.pronamespace = 'pgscore_models'::regnamespace and proname ~ '^_v[0-9]+_(row|real)$'
-     union all select format('drop type pgscore_models.%I', typname) from pg_type where typnamespace = 'pgscore_models'::regnamespace and typname ~ '^_v[0-9]+_row$'`,
+     union all select format('drop type pgscore_models.%I', typname) from pg_type where typnamespace = 'pgscore_models'::regnamespace and typname ~ '^_v[0-9]+_numbers$'`,
   );
   for (const { line } of drops.rows) await superuser.query(line);
   await migrate({ url: database.url() });
@@ -267,7 +267,7 @@ test('versions that were deployed before the forms get them by the next migrate'
 test('a version that is dropped leaves nothing behind', async () => {
   await ada.query(`select pgscore.drop_model('Sum')`);
   const left = await superuser.query(
-    `select typname from pg_type t where typnamespace = 'pgscore_models'::regnamespace and typname ~ '^_v[0-9]+_row$' and not exists (select from pgscore_data.execution e where typname = '_v' || e.version_id || '_row')`,
+    `select typname from pg_type t where typnamespace = 'pgscore_models'::regnamespace and typname ~ '^_v[0-9]+_numbers$' and not exists (select from pgscore_data.execution e where typname = '_v' || e.version_id || '_numbers')`,
   );
   expect(left.rows).toEqual([]);
 });
