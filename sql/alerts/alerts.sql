@@ -1,5 +1,6 @@
--- Judges each window by a rule: its limits, whether they are breached, and the state that follows. Evaluation and preview share this.
--- in: effective_alert, the windows of windows.sql, and what alert_window says of older ones. out: rows of _judge(); preview_monitor().
+-- Applies each rule to its windows: its limits, whether they are breached, and the state that follows. Evaluation and preview share this.
+-- in: effective_alert, the windows of windows.sql, and what alert_window says of older ones.
+-- out: rows of _window_states(); preview_monitor().
 
 create or replace function pgscore_data._alert_candidates(this_model int, since timestamptz, as_of timestamptz)
 returns table (
@@ -116,7 +117,7 @@ comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, dou
 usual, spread and reference_rows: mean of the windows that thresholds without a number come from, variance of a row''s share in a '
 'window''s value, and rows.';
 
-create or replace function pgscore_data._judge(this_model int, only_rule text, since timestamptz, as_of timestamptz, replay boolean)
+create or replace function pgscore_data._window_states(this_model int, only_rule text, since timestamptz, as_of timestamptz, replay boolean)
 returns table (
   rule text, version_id int, column_name text, metric text, grain text, window_start timestamptz, window_end timestamptz,
   value double precision, n bigint,
@@ -245,7 +246,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._judge(int, text, timestamptz, timestamptz, boolean) is
+comment on function pgscore_data._window_states(int, text, timestamptz, timestamptz, boolean) is
 'Goes through the windows of each rule of a model, in order: whether it is breached, and in which state the rule is after it. Only '
 'windows that end after since raise an alert; with replay, what was said of older ones stands.
 Thresholds without a number come from windows before: the first 30 that were right, and in which no change began, or where no value is '
@@ -263,7 +264,8 @@ begin atomic
            'lower_threshold', j.lower_threshold, 'upper_threshold', j.upper_threshold, 'is_breach', j.is_breach, 'state', j.state, 'event',
            j.event)
            order by j.rule, j.column_name, j.window_end), '[]')
-    from pgscore_data._judge(this_model, only_rule, '-infinity', least(coalesce(to_time, clock_timestamp()), clock_timestamp()), false) j
+    from pgscore_data._window_states(this_model, only_rule, '-infinity',
+                                     least(coalesce(to_time, clock_timestamp()), clock_timestamp()), false) j
     join pgscore_data.monitor m on m.model_id = this_model
    where from_time is null or j.window_end > from_time;
 end;

@@ -1,5 +1,5 @@
--- Moves alerts from state to state by what was judged, and writes the events that are sent.
--- in: rows of _judge(). out: alert_window, what was said of each window; alert, where each stands; alert_event, the outbox.
+-- Moves alerts from state to state by what rules said of windows, and writes the events that are sent.
+-- in: rows of _window_states(). out: alert_window, what was said of each window; alert, where each stands; alert_event, the outbox.
 
 create or replace function pgscore_data._alert_fingerprint(this_model int, rule text, version int, column_name text) returns text
 language sql immutable
@@ -19,7 +19,7 @@ begin atomic
                       where e.model_id = w.model_id and e.name = w.rule and e.metric = w.metric and e.grain in (w.grain, 'auto')
                         and w.said_at >= e.set_at);
   with said as materialized (
-    select j.* from pgscore_data._judge(this_model, null, since, as_of, true) j
+    select j.* from pgscore_data._window_states(this_model, null, since, as_of, true) j
   ), gone as (
     delete from pgscore_data.alert_window w using pgscore_data.effective_alert e
      where w.model_id = this_model and w.window_end > pgscore_data._since(w.grain, since, as_of) and e.model_id = w.model_id

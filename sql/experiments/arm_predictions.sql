@@ -68,7 +68,7 @@ begin atomic
              then array(select array_position(mo.key_columns::text[], c) from unnest(this.split_by) with ordinality x (c, n) order by n) end
              as positions
       from pgscore_data.experiment_share s join pgscore_data.monitor mo on mo.model_id = this.model_id
-      join pgscore_data.judge j on j.model_id = this.model_id and j.version_id = s.version_id
+      join pgscore_data.label_reading j on j.model_id = this.model_id and j.version_id = s.version_id
      where s.experiment_id = this.experiment_id
   )
   select e.version_id, v.stage, hash_array_extended(u.entity, 0), e.key, coalesce(b.known_at, e.known_at), m.made_at, e.day,

@@ -156,7 +156,7 @@ begin
   perform pgscore_data._set_arms(this, base, options -> 'arms');
   perform pgscore_data._warn_unshadowed(this, base);
   if not exists (select from pgscore_data.scored_version s join pgscore_data.experiment_metric k using (task)
-                  where s.version_id = champion and pgscore_data._is_judged(s.task, s.score_unit)) then
+                  where s.version_id = champion and pgscore_data._can_have_labels(s.task, s.score_unit)) then
     raise notice 'pgscore_bi.experiment_results will have no results of model "%": it does not give one value a row that labels judge', base
       using hint = 'The views of accuracy in pgscore_bi have it by version and target: let a shadow score the same rows.';
   end if;

@@ -44,13 +44,13 @@ return format($q$
   ), open as (
     select distinct on (p.key, p.event_time) p.n from prediction p join place x using (key, event_time) where %8$s
      order by p.key, p.event_time, p.made_at desc, p.tie desc
-  ), judged as (
+  ), labeled_place as (
     select x.key, x.event_time, max(l.known_at) as known_at, min(l.known_at) as first_known_at
       from place x join label l on l.key = x.key and %6$s
      group by x.key, x.event_time
   ), standing as (
     select distinct on (j.key, j.event_time) p.n, j.known_at, l.label
-      from judged j join prediction p using (key, event_time) join label l on l.key = j.key and l.known_at = j.known_at
+      from labeled_place j join prediction p using (key, event_time) join label l on l.key = j.key and l.known_at = j.known_at
      order by j.key, j.event_time, %7$s p.made_at > j.first_known_at, case when p.made_at <= j.first_known_at then p.made_at end desc,
               case when p.made_at <= j.first_known_at then p.tie end desc, p.made_at, p.tie
   ), told as (
@@ -58,7 +58,7 @@ return format($q$
            case when e.task <> 'regression' then pgscore_data._class_of(s.label, e.class_labels, e.class_forms) end as actual_class,
            case when e.task = 'regression' then pgscore_data._measure(p.score) - pgscore_data._number_of(s.label) end as error,
            s.n is null and exists (select from open o where o.n = p.n) as is_awaiting
-      from prediction p left join standing s using (n) cross join (select * from pgscore_data.judge j where j.version_id = $5) e
+      from prediction p left join standing s using (n) cross join (select * from pgscore_data.label_reading r where r.version_id = $5) e
   )
   insert into pgscore_data.replay_prediction
     (entity, event_time, in_training, is_awaiting, known_at, is_hit, is_positive, said_positive, error, bin)
@@ -97,7 +97,7 @@ begin
     from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
     join pgscore_data.target t using (target_id)
    where x.run_id = this_run;
-  if not pgscore_data._is_judged(r.target) then
+  if not pgscore_data._can_have_labels(r.target) then
     return;
   end if;
   execute pgscore_data._replay_query(r.target, r.monitor)
@@ -143,7 +143,7 @@ begin
       from live l
       join (select distinct on (r.entity, r.known_at) r.* from replayed r order by r.entity, r.known_at) p using (entity, known_at)
      group by p.month, p.in_training
-  ), judged as materialized (
+  ), compared as materialized (
     -- What a version was trained on tells nothing of how good it is.
     select false as is_other, p.entity, p.known_at, p.day, p.is_hit, p.is_positive, p.said_positive, p.error, p.bin
       from replayed p where p.in_training is not true
@@ -152,8 +152,8 @@ begin
   )
   insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin)
   select 0, j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin
-    from judged j
-   where exists (select from judged o where o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
+    from compared j
+   where exists (select from compared o where o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
   insert into pgscore_data.replay_metric
     (run_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough, correlation)
   select this_run, c.metric, c.value, c.value_low, c.value_high, c.n, c.other_value, c.other_low, c.other_high, c.other_n, c.is_enough,

@@ -19,7 +19,7 @@ begin
   then
     return false;
   end if;
-  if not (select pgscore_data._is_judged(t) from pgscore_data.target t where t.target_id = r.target_id) then
+  if not (select pgscore_data._can_have_labels(t) from pgscore_data.target t where t.target_id = r.target_id) then
     return false;
   end if;
   if r.is_for_one_time then

@@ -52,7 +52,7 @@ begin
     from pgscore_data.run x join pgscore_data.version v using (version_id)
     join pgscore_data.target t using (target_id)
    where x.run_id = this_run and not x.is_replay;
-  if not found or not pgscore_data._is_judged(r.target) then
+  if not found or not pgscore_data._can_have_labels(r.target) then
     return;
   end if;
   execute format($q$
@@ -196,7 +196,7 @@ begin atomic
    cross join lateral (
      select y.*, exists (select from pgscore_data.version_value n where n.version_id = y.version_id) as has_values
        from pgscore_data.scored_version y
-      where y.version_id = b.version_id and pgscore_data._is_judged(y.task, y.score_unit) offset 0) e
+      where y.version_id = b.version_id and pgscore_data._can_have_labels(y.task, y.score_unit) offset 0) e
    cross join lateral (
      select b.version_id, k.key, coalesce(k.event_time, a.asked_at), a.asked_at, -(y.prediction_id + k.n - 1), k.score,
             (k.label - 1)::smallint,

@@ -72,7 +72,7 @@ declare
   earlier pgscore_data.label_source;
   names text[];
 begin
-  perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
+  perform pgscore_data._require_can_have_labels(new.model, family.task, family.score_unit);
   perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
   names := pgscore_data._label_names(new.model, family.task, family.class_labels, new.label_columns);
   perform pgscore_data._refuse_label_types(

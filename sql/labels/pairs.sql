@@ -1,12 +1,12 @@
 -- Pairs labels with the predictions that they judge. A refresh looks only at entities whose labels or predictions changed.
 -- in: refresh_key, these entities, with refresh_truth and refresh_old_pair. out: evaluation, and refresh_delta for the cells.
 
-create or replace view pgscore_data.judge as
+create or replace view pgscore_data.label_reading as
 select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels,
        pgscore_data._class_forms(e.class_labels, e.score_unit) as class_forms, e.score_unit,
        exists (select from pgscore_data.version_value n where n.version_id = e.version_id) as has_values
   from pgscore_data.scored_version e join pgscore_data.version v using (version_id);
-comment on view pgscore_data.judge is 'How each version reads a label: as one of its classes, or as a number.';
+comment on view pgscore_data.label_reading is 'How each version reads a label: as one of its classes, or as a number.';
 
 create or replace function pgscore_data._note_changed_labels() returns void
 language plpgsql volatile
@@ -104,7 +104,7 @@ begin
       from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
      cross join lateral pgscore_data._newest_predictions(v.version_id, k.key) x
      where k.model_id = this_model and m.pairing in ('latest_before_label', 'latest')
-  ), judged_place as (
+  ), labeled_place as (
     select g.entity, n.version_id, g.known_at, p.event_time, p.event_time = n.newest as is_newest
       from (select x.entity, x.version_id, max(x.event_time) as newest from newest x group by x.entity, x.version_id) n
       join pgscore_data.refresh_key k using (entity)
@@ -136,7 +136,7 @@ begin
      where m.pairing not in ('latest_before_label', 'latest', 'first') and k.model_id = this_model
   ), place as materialized (
     select p.entity, p.version_id, p.event_time, p.is_newest, max(p.known_at) as known_at, min(p.known_at) as first_known_at
-      from judged_place p group by p.entity, p.version_id, p.event_time, p.is_newest
+      from labeled_place p group by p.entity, p.version_id, p.event_time, p.is_newest
   ), prediction as (
     select p.*, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
       from place p join newest x using (entity, version_id, event_time) where p.is_newest
@@ -154,9 +154,9 @@ begin
                               case when x.made_at <= x.first_known_at then abs(x.run_id) end desc,
                               x.made_at, abs(x.run_id)) as n
       from prediction x window place as (partition by x.entity, x.version_id, x.event_time)
-  ), judge as materialized (
-    select j.* from pgscore_data.judge j where j.model_id = this_model
-  ), judged as (
+  ), reading as materialized (
+    select r.* from pgscore_data.label_reading r where r.model_id = this_model
+  ), paired as (
     select s.*, k.model_id, k.key, g.label, g.source_id, g.received_at, e.task, e.positive_class, e.score_unit, e.has_values,
            case when e.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(e.version_id, g.label) end as actual_values,
            case when e.task <> 'regression' then pgscore_data._class_of(g.label, e.class_labels, e.class_forms) end as actual_class,
@@ -165,7 +165,7 @@ begin
       from standing s
       join pgscore_data.refresh_key k on k.entity = s.entity
       join pgscore_data.refresh_truth g on g.entity = s.entity and g.known_at = s.known_at
-      join judge e using (version_id)
+      join reading e using (version_id)
      where s.n = 1
     offset 0
   ), edges as materialized (
@@ -196,7 +196,7 @@ begin
          case when j.has_values
            then array(select pgscore_data._measure(x.v) from unnest(j.probabilities) with ordinality as x (v, n) order by n) end,
          j.actual_values
-    from judged j cross join edges e
+    from paired j cross join edges e
    where case when j.task = 'regression' then j.actual is not null and j.measured is not null
            when j.task in ('multi_target', 'multilabel') then j.actual_values is not null
            else j.actual_class is not null and j.predicted_class is not null end;

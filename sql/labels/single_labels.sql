@@ -158,7 +158,7 @@ declare
   recorded pgscore_data.recorded_label;
   is_deployer constant boolean := pg_has_role(new.requested_by, 'pgscore_deployer', 'usage');
 begin
-  perform pgscore_data._refuse_unjudged(new.model, family.task, family.score_unit);
+  perform pgscore_data._require_can_have_labels(new.model, family.task, family.score_unit);
   perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
   select * into source from pgscore_data.label_source s where s.model_id = family.model_id;
   if found and not pgscore_data._acts_for(new.requested_by, source.set_by) then

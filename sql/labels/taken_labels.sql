@@ -66,7 +66,7 @@ begin
               p.was_taken, p.change_id desc
   ), said as (
     select l.*, dense_rank() over (order by l.hash, l.key) as entity from latest l
-     where not l.was_taken and not (any_sealed and pgscore_data._judges_sealed(l.model_id, l.key, l.known_at))
+     where not l.was_taken and not (any_sealed and pgscore_data._is_of_sealed_days(l.model_id, l.key, l.known_at))
   ), held as materialized (
     select s.entity, s.model_id as said_model, s.key as said_key, s.known_at as said_at, s.captured_at, s.label as said,
            s.source_id as said_source, s.retracted, e.*
@@ -78,10 +78,10 @@ begin
   ), alike as (
     -- Versions with other classes may accept a label that this one rejects. Of three classes or more, not all probabilities are stored.
     -- Of several values a row each has its own cells.
-    select j.model_id from pgscore_data.judge j where j.model_id in (select t.model_id from taken t) group by j.model_id
+    select j.model_id from pgscore_data.label_reading j where j.model_id in (select t.model_id from taken t) group by j.model_id
      having count(distinct (j.task, j.class_labels)) = 1 and min(j.task) <> 'multiclass' and not bool_or(j.has_values)
   ), judge as materialized (
-    select j.* from pgscore_data.judge j join alike using (model_id)
+    select j.* from pgscore_data.label_reading j join alike using (model_id)
   ), known as (
     -- What a dropped version said is judged no more: it has to be looked up with what the others said.
     select h.*,

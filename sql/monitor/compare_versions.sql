@@ -47,7 +47,7 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 begin atomic
-  with judged as materialized (
+  with labeled as materialized (
     -- 64 bits stand for the key.
     select e.version_id = other as is_other, hash_array_extended(e.key, 0) as entity, e.known_at, e.day,
            e.actual_class = e.predicted_class as is_hit,
@@ -66,9 +66,9 @@ begin atomic
      where n.value_id in (this_version, other) and e.run_id is not null and t.truth is not null
        and case n.task when 'binary' then t.label else t.said end is not null
   ), sliced as (
-    select 0 as segment_id, j.* from judged j
+    select 0 as segment_id, j.* from labeled j
     union all
-    select s.segment_id, j.* from judged j cross join lateral unnest(j.segments) s (segment_id)
+    select s.segment_id, j.* from labeled j cross join lateral unnest(j.segments) s (segment_id)
   )
   insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin)
   select j.segment_id, j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin

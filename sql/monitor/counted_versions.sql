@@ -20,13 +20,13 @@ language sql stable
 return event_time < (select m.sealed_before from pgscore_data.monitor m where m.model_id = this_model) is true;
 comment on function pgscore_data._is_sealed(int, timestamptz) is 'Whether a day is sealed that a prediction is for.';
 
-create or replace function pgscore_data._judges_sealed(this_model int, key text[], known_at timestamptz) returns boolean
+create or replace function pgscore_data._is_of_sealed_days(this_model int, key text[], known_at timestamptz) returns boolean
 language sql stable
 return (
   select bool_and(pgscore_data._is_sealed(e.model_id, e.event_time)) is true from pgscore_data.evaluation e
-   where e.model_id = this_model and hash_array(e.key) = hash_array(_judges_sealed.key) and e.key = _judges_sealed.key
-     and e.known_at = _judges_sealed.known_at);
-comment on function pgscore_data._judges_sealed(int, text[], timestamptz) is
+   where e.model_id = this_model and hash_array(e.key) = hash_array(_is_of_sealed_days.key) and e.key = _is_of_sealed_days.key
+     and e.known_at = _is_of_sealed_days.known_at);
+comment on function pgscore_data._is_of_sealed_days(int, text[], timestamptz) is
   'Whether a label judges only predictions of sealed days: what it says then stays.';
 
 create or replace view pgscore_data.scored_version as
@@ -75,13 +75,13 @@ begin atomic
 end;
 comment on function pgscore_data._await_turn(text) is 'Waits until this transaction has the turn for a work.';
 
-create or replace function pgscore_data._is_judged(task text, score_unit text) returns boolean
+create or replace function pgscore_data._can_have_labels(task text, score_unit text) returns boolean
 language sql immutable parallel safe
 return task <> 'embedding' and coalesce(score_unit not in ('distance', 'share'), true);
-comment on function pgscore_data._is_judged(text, text) is
+comment on function pgscore_data._can_have_labels(text, text) is
   'Whether a label can judge what a model says: not a vector, or clusters.';
 
-create or replace function pgscore_data._refuse_unjudged(model text, task text, score_unit text) returns void
+create or replace function pgscore_data._require_can_have_labels(model text, task text, score_unit text) returns void
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -96,7 +96,7 @@ begin
   end if;
 end
 $$;
-comment on function pgscore_data._refuse_unjudged(text, text, text) is
+comment on function pgscore_data._require_can_have_labels(text, text, text) is
   'Raises where no label can judge a model: it gives a vector, or clusters.';
 
 create or replace function pgscore_data._model_family(model text, out model_id int, out task text, out class_labels text[],
