@@ -1,5 +1,9 @@
 -- Pairs labels with the predictions that they judge. A refresh looks only at entities whose labels or predictions changed.
 -- in: refresh_key, these entities, with refresh_truth and refresh_old_pair. out: evaluation, and refresh_delta for the cells.
+-- Example: customer 7 was scored for Monday and for Tuesday, at 2:00, and a label says that it left, known on Monday at 15:00.
+-- By the default rule it judges Monday's place, the last one until then. evaluation gets the pair, refresh_delta adds it (sign 1).
+-- Later a prediction for Monday at 12:00 comes. Now the label judges that place: refresh_delta takes the old pair out (sign -1) and
+-- adds the new one, which replaces the old one in evaluation.
 
 create or replace view pgscore_data.label_reading as
 select v.model_id, e.version_id, e.task, e.positive_class, e.class_labels,
@@ -16,28 +20,28 @@ set enable_hashjoin = on
 set enable_nestloop = off
 as $$
 begin
-  with known as (
+  with old_label as (
     select o.entity, o.known_at, min(o.label) as label, min(o.source_id) as source_id, min(o.received_at) as received_at
       from pgscore_data.refresh_old_pair o group by o.entity, o.known_at
-  ), told as (
+  ), old_and_new as (
     select entity, known_at, s.model_id, s.key, s.captured_at, s.label, s.source_id, s.retracted,
-           k.label as held, k.source_id as held_source, k.received_at,
+           k.label as old_label, k.source_id as old_source_id, k.received_at,
            coalesce(s.label <> k.label, k.label is null) as is_new
-      from pgscore_data.refresh_label s full join known k using (entity, known_at)
-  ), news as materialized (
+      from pgscore_data.refresh_label s full join old_label k using (entity, known_at)
+  ), of_changed_entity as materialized (
     select n.*
       from (select t.*,
-                   bool_or(case when t.retracted then t.held is not null else t.is_new end) over (partition by t.entity) as has_changed
-              from told t) n
+                   bool_or(case when t.retracted then t.old_label is not null else t.is_new end) over (partition by t.entity) as has_changed
+              from old_and_new t) n
      where n.has_changed
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, received_at)
-    select n.entity, n.known_at, coalesce(n.label, n.held), case when n.is_new then n.source_id else n.held_source end,
+    select n.entity, n.known_at, coalesce(n.label, n.old_label), case when n.is_new then n.source_id else n.old_source_id end,
            case when n.is_new then n.captured_at else n.received_at end
-      from news n where n.retracted is not true
+      from of_changed_entity n where n.retracted is not true
   )
   insert into pgscore_data.refresh_key (model_id, key, entity)
-  select distinct on (n.entity) n.model_id, n.key, n.entity from news n where n.key is not null order by n.entity;
+  select distinct on (n.entity) n.model_id, n.key, n.entity from of_changed_entity n where n.key is not null order by n.entity;
   delete from pgscore_data.refresh_old_pair o where not exists (select from pgscore_data.refresh_key k where k.entity = o.entity);
 end
 $$;
@@ -48,7 +52,7 @@ create or replace function pgscore_data._recall_labels(after bigint) returns voi
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  with held as materialized (
+  with stored_pair as materialized (
     select k.entity, e.*
       from pgscore_data.refresh_key k
      cross join lateral (
@@ -58,11 +62,11 @@ begin atomic
      where k.entity > after
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, received_at)
-    select distinct on (h.entity, h.known_at) h.entity, h.known_at, h.label, h.source_id, h.received_at
-      from held h
-     order by h.entity, h.known_at
+    select distinct on (p.entity, p.known_at) p.entity, p.known_at, p.label, p.source_id, p.received_at
+      from stored_pair p
+     order by p.entity, p.known_at
   )
-  insert into pgscore_data.refresh_old_pair select h.* from held h;
+  insert into pgscore_data.refresh_old_pair select p.* from stored_pair p;
 end;
 comment on function pgscore_data._recall_labels(bigint) is
   'Looks up the labels of noted entities that brought no label in this refresh: those with numbers above after.';
@@ -241,18 +245,18 @@ begin atomic
     select -1, c.old_version_id, c.old_day, c.old_age_band, c.old_actual_class, c.old_predicted_class, c.old_actual,
            c.old_score, c.old_p_actual, c.old_bin, c.old_rank, c.old_class_bins, c.old_segments, c.old_predicted_values, c.old_actual_values
       from changed c where c.old_run_id is not null
-  ), coming as (
+  ), entering as (
     insert into pgscore_data.refresh_delta
       (sign, version_id, day, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments,
        predicted_values, actual_values)
     select 1, c.version_id, c.day, c.age_band, c.actual_class, c.predicted_class, c.actual, c.score, c.p_actual, c.bin,
            c.rank, c.class_bins, c.segments, c.predicted_values, c.actual_values
       from changed c where c.run_id is not null
-  ), gone as (
+  ), deleted as (
     delete from pgscore_data.evaluation e using changed c
      where e.is_recent = c.is_recent and e.ctid = c.row_tid and c.key is null
        and e.ctid = any (array(select x.row_tid from changed x where x.key is null))
-  ), moved as (
+  ), updated as (
     update pgscore_data.evaluation e
        set (day, event_time, age_band, actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins,
             segments, predicted_values, actual_values, label, source_id, received_at)
@@ -261,7 +265,7 @@ begin atomic
       from changed c
      where e.is_recent = c.is_recent and e.ctid = c.row_tid and c.key is not null
        and e.ctid = any (array(select x.row_tid from changed x where x.key is not null and x.row_tid is not null))
-  ), found as (
+  ), inserted as (
     insert into pgscore_data.evaluation_recent
       (model_id, key, known_at, version_id, run_id, day, event_time, age_band, actual_class, predicted_class, actual, score,
        p_actual, bin, rank, class_bins, segments, predicted_values, actual_values, label, source_id, received_at)
