@@ -248,4 +248,5 @@ begin
 end
 $$;
 comment on function pgscore_data._judge_experiment(boolean) is
-  'Judges one experiment that is due; true where another may wait. patient: not before twenty times as long has passed as it took.';
+  'Judges one experiment that is due. True where another may wait. patient: an experiment waits until twenty times as long has passed as '
+  'its last judgement took.';

@@ -225,4 +225,5 @@ begin
 end
 $$;
 comment on function pgscore_data._compare_replays(boolean) is
-  'Compares one replay that is due; true where another may wait. patient: not before twenty times as long has passed as it took.';
+  'Compares one replay that is due. True where another may wait. patient: a replay waits until twenty times as long has passed as its '
+  'last comparison took.';

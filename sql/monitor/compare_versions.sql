@@ -275,5 +275,5 @@ begin
 end
 $$;
 comment on function pgscore_data._compare_versions(boolean) is
-  'Compares one pair of versions whose labels changed since they were compared, or else judges an experiment or compares a replay; true '
-  'where another may wait. patient: not before twenty times as long has passed as it took.';
+  'Compares one pair of versions whose labels changed since they were compared, or else judges an experiment or compares a replay. True '
+  'where another may wait. patient: a pair waits until twenty times as long has passed as its last comparison took.';

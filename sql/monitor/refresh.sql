@@ -192,7 +192,7 @@ comment on function pgscore_data._move_recent(int, bigint) is
 
 -- When a refresh fails: the same work model by model, so that one that cannot be counted holds up no other.
 
-create or replace function pgscore_data._refresh_apart() returns table (model text, failure text)
+create or replace function pgscore_data._refresh_by_model() returns table (model text, failure text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -221,11 +221,11 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._refresh_apart() is
+comment on function pgscore_data._refresh_by_model() is
   'Refreshes as _refresh() does, each model in a subtransaction of its own. What a model that fails had to do stays to be done. Which '
   'failed, and why.';
 
-create or replace function pgscore_data._compute_apart(step text) returns table (model text, failure text)
+create or replace function pgscore_data._compute_by_version(step text) returns table (model text, failure text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -244,8 +244,10 @@ begin
     order by 1
   loop
     begin
-      while case step when 'metrics' then pgscore_data._compute_metrics(only_version => due.version_id)
-              when 'drift' then pgscore_data._compute_drift(due.set_id) else pgscore_data._estimate(due.version_id) end loop
+      while case step
+          when 'metrics' then pgscore_data._compute_metrics(only_version => due.version_id)
+          when 'drift' then pgscore_data._compute_drift(only_set => due.set_id)
+          when 'estimates' then pgscore_data._estimate(only_version => due.version_id) end loop
       end loop;
     exception when others then
       model := (select format('%s@%s', m.name, v.number) from pgscore_data.counted_version v join pgscore_data.model m using (model_id)
@@ -256,8 +258,8 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._compute_apart(text) is
+comment on function pgscore_data._compute_by_version(text) is
   'Computes metrics, drift or estimates as _compute_metrics(), _compute_drift() and _estimate() do, each version in a subtransaction of '
   'its own. The days of one that fails stay to be done. Which failed, and why.';
 
-grant execute on function pgscore_data._refresh_apart(), pgscore_data._compute_apart(text) to pgscore_service;
+grant execute on function pgscore_data._refresh_by_model(), pgscore_data._compute_by_version(text) to pgscore_service;

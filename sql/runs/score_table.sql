@@ -121,6 +121,7 @@ begin
     select new.requested_by, new.plan_digest, new.version_id, new.target_id, new.handle_id, new.plan - 'pages' - 'rows'
      where new.plan_digest is not null;
   end if;
+  -- A replay begins as counted and kept: no refresh takes it, so its predictions reach no number of live ones.
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,
     pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed, experiment_id, arm_error,
     is_replay, counted, kept)

@@ -26,10 +26,15 @@ end;
 comment on function pgscore_data._have_ended(xid8) is
   'Whether all transactions before this one have ended, but for those that are known to be of another database.';
 
-create or replace function pgscore_data._due_watches(
-  busy_owners name[], out watch_id int, out work text, out handle name, out owner name, out guard_key text
-) returns setof record
-language plpgsql volatile security definer
+create or replace function pgscore_data._not_known_yet() returns xid8
+language sql immutable
+return '9223372036854775807'::xid8;
+comment on function pgscore_data._not_known_yet() is
+  'What watch.compare_until says until the request for a comparison is committed: it is not known which transactions may have left out a '
+  'change.';
+
+create or replace function pgscore_data._mark_watches_to_compare() returns boolean
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -41,14 +46,28 @@ begin
         or not exists (select from pgscore_data.watch w where w.watch_id = m.watch_id)
     returning m.watch_id
   )
-  update pgscore_data.watch w set compare_after = clock_timestamp(), compare_until = '9223372036854775807'::xid8
+  update pgscore_data.watch w set compare_after = clock_timestamp(), compare_until = pgscore_data._not_known_yet()
    where w.watch_id in (select m.watch_id from marked m);
   if not found then
     update pgscore_data.watch w set compare_until = pg_snapshot_xmax(pg_current_snapshot())
-     where w.compare_until = '9223372036854775807'::xid8;
+     where w.compare_until = pgscore_data._not_known_yet();
   end if;
-  -- What is written here is itself a transaction that has not ended.
-  if found then
+  return found;
+end
+$$;
+comment on function pgscore_data._mark_watches_to_compare() is
+  'Marks the watches for which triggers asked for a comparison. Takes two transactions: the first one deletes the requests, and the second '
+  'one knows which transactions saw them. True where it wrote something.';
+
+create or replace function pgscore_data._due_watches(
+  busy_owners name[], out watch_id int, out work text, out handle name, out owner name, out guard_key text
+) returns setof record
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- What marks them is itself a transaction that has not ended.
+  if pgscore_data._mark_watches_to_compare() then
     work := 'look_again';
     return next;
     return;

@@ -11,30 +11,30 @@ type Stage = {
   readonly apart?: (client: Queryable) => Promise<readonly Failure[]>;
 };
 
-const refreshApart = statement<[], Failure>(
-  'refresh_apart',
-  'select model, failure from pgscore_data._refresh_apart()',
+const refreshByModel = statement<[], Failure>(
+  'refresh_by_model',
+  'select model, failure from pgscore_data._refresh_by_model()',
 );
-const computeApart = statement<[step: 'metrics' | 'drift' | 'estimates'], Failure>(
-  'compute_apart',
-  'select model, failure from pgscore_data._compute_apart($1)',
+const computeByVersion = statement<[step: 'metrics' | 'drift' | 'estimates'], Failure>(
+  'compute_by_version',
+  'select model, failure from pgscore_data._compute_by_version($1)',
 );
 
 const CELLS: Stage = {
   step: statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more'),
-  apart: refreshApart,
+  apart: refreshByModel,
 };
 const METRICS: Stage = {
   step: statement<[], { more: boolean }>('compute_metrics', 'select pgscore_data._compute_metrics() as more'),
-  apart: (client) => computeApart(client, 'metrics'),
+  apart: (client) => computeByVersion(client, 'metrics'),
 };
 const DRIFT: Stage = {
   step: statement<[], { more: boolean }>('compute_drift', 'select pgscore_data._compute_drift() as more'),
-  apart: (client) => computeApart(client, 'drift'),
+  apart: (client) => computeByVersion(client, 'drift'),
 };
 const ESTIMATES: Stage = {
   step: statement<[], { more: boolean }>('estimate_days', 'select pgscore_data._estimate() as more'),
-  apart: (client) => computeApart(client, 'estimates'),
+  apart: (client) => computeByVersion(client, 'estimates'),
 };
 const COMPARISONS: Stage = {
   step: statement<[], { more: boolean }>(
