@@ -31,7 +31,7 @@ begin
            refresh,monitor,monitor_features,rebuild,forget,set_baseline,_baseline_columns}'::text[]),
         ('pgscore_data', 'pgscore_service',
          '{_wake,_audit,_create_native,_drop_functions,_known_verdicts,_worse_metrics,_stop_due_experiments,
-           _create_generation,_index_generation,_drop_generation,_fold_generation,_prune_history,_begin_publication,
+           _create_generation,_index_generation,_drop_generation,_fold_generation,_prune_history,_history_since,_begin_publication,
            _drop_handle,_reads_source,_fire_function,_arms_of_run,_finish_arms,
            _skip_past_backlog,_shadows_due,_claim_shadow,_shadowed_calls,_renew_shadow,_finish_shadow,_fail_shadow,
            _delete_monitoring,_delete_predictions,_count_all_labels,_label_text,_compare_labels,

@@ -108,6 +108,11 @@ $$;
 comment on function pgscore_data._fold_generation(int, int) is
   'Moves the predictions of a large run to generation 0: each snapshot sees them once. Its own partition is dropped later.';
 
+create or replace function pgscore_data._history_since(keep_history interval) returns timestamptz
+language sql stable
+return clock_timestamp() - coalesce(keep_history, interval '400 days');
+comment on function pgscore_data._history_since(interval) is 'Since when a history shows runs, by keep_history of its target.';
+
 create or replace function pgscore_data._prune_history(most_targets int, most_rows bigint) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -119,8 +124,7 @@ declare
   pruned bigint := 0;
 begin
   -- In random order, so that each has its turn.
-  for t in select x.target_id, format('target_%s_g0', x.target_id) as storage,
-                  clock_timestamp() - coalesce(x.keep_history, interval '400 days') as until
+  for t in select x.target_id, format('target_%s_g0', x.target_id) as storage, pgscore_data._history_since(x.keep_history) as until
     from pgscore_data.target x order by random() limit most_targets
   loop
     this_run := 0;

@@ -112,36 +112,36 @@ const dropShards = statement<[]>(
    delete from pgscore_data.shard s using spare where (s.run_id, s.attempt, s.shard) = (spare.run_id, spare.attempt, spare.shard)`,
 );
 
-/**
- * Published generations that are kept for labels and may leave the history. `age`: 1 is the newest of its target.
- * Past the 40th they do not stay as they are, since each is a partition that every query plans for.
- */
+/** How many large runs of a target are partitions of their own, which every query plans for. */
+const MOST_GENERATIONS = 40;
+
+/** Published generations that are kept for labels and may leave the history. */
 const OLD_GENERATIONS = `select g.target_id, g.generation, t.keep_history,
-         row_number() over (partition by g.target_id order by g.generation desc) as age,
-         g.created_at < clock_timestamp() - coalesce(t.keep_history, interval '400 days') as is_past
+         row_number() over (partition by g.target_id order by g.generation desc) > ${MOST_GENERATIONS} as is_surplus,
+         g.created_at < pgscore_data._history_since(t.keep_history) as is_past
     from pgscore_data.generation g join pgscore_data.target t using (target_id)
    where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation
      and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)
      and not exists (select from pgscore_data.run r where r.arm_of = g.run_id and r.generation = g.generation and not r.kept)
      and not exists (select from pgscore_data.watch w where (w.target_id, w.generation) = (g.target_id, g.generation))`;
 
-/** Takes generations out of the history, for every snapshot from now on: by time, or where no time was set past the newest 40. */
+/** Takes generations out of the history, for every snapshot from now on: by time, or where no time was set by number. */
 export const retireGenerations = statement<[], { target_id: number; generation: number }>(
   'retire_generations',
   `with old as materialized (
-     select x.target_id, x.generation from (${OLD_GENERATIONS}) x where x.is_past or x.age > 40 and x.keep_history is null
+     select x.target_id, x.generation from (${OLD_GENERATIONS}) x where x.is_past or x.is_surplus and x.keep_history is null
    )
    update pgscore_data.generation g set state = 'retired', retired_xid = pg_current_xact_id()
      from old where (g.target_id, g.generation) = (old.target_id, old.generation) and g.state = 'published'
    returning g.target_id, g.generation`,
 );
 
-/** Moves the oldest generation past the newest 40 of a target whose history goes by time to generation 0. */
+/** Moves a surplus generation of a target whose history goes by time to generation 0. */
 export const foldGeneration = statement<[], { folded: boolean }>(
   'fold_generation',
   `select pgscore_data._fold_generation(o.target_id, o.generation) as folded
      from (select x.target_id, x.generation from (${OLD_GENERATIONS}) x
-            where x.age > 40 and not x.is_past and x.keep_history is not null order by random() limit 1) o`,
+            where x.is_surplus and not x.is_past and x.keep_history is not null order by random() limit 1) o`,
 );
 
 const pruneHistory = statement<[mostTargets: number, mostRows: number]>(
