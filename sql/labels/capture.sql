@@ -151,6 +151,21 @@ $$;
 comment on function pgscore_data._is_elsewhere(pgscore_data.label_source, regclass) is
   'The condition that a table is not, or not part of, the one that has the name of the source: it was renamed.';
 
+-- Example: set_labels('churn', 'truth', key => 'customer_id', label => 'churned') by alice is source 1 of model 1. Its body has:
+--   if tg_table_name <> 'truth' or tg_table_schema <> 'alice' then   -- %1$s
+--     return null;
+--   elsif tg_op = 'INSERT' then
+--     insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
+--     select 1, 1, n.key, n.known_at, n.label
+--       from (select array[concat(r.k1)] as key, null::timestamptz as known_at,   -- %4$s
+--                    case when num_nulls(r.k1) = 0 and pg_typeof(r.k1) = any ('{20,21,23}'::oid[])                                -- %9$s
+--                      and pg_typeof(r.l1) <> 'tid'::regtype then nullif(pg_catalog.concat(r.l1), '') end as label
+--               from (select named.*   -- %7$s
+--                       from (select null::tid as churned, null::tid as customer_id) missing cross join fresh t
+--                      cross join lateral (select customer_id as k1, churned as l1 from (select t.*) present) named) r offset 0) n
+--      where n.label is not null;
+-- %6$s and %8$s read the old rows, stale, in the same way.
+
 create or replace function pgscore_data._label_capture(this_source int, relation regclass) returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
