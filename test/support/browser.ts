@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { afterAll } from '@jest/globals';
 import { chromium, type Browser, type Page } from 'playwright-core';
 
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
+const PROGRAMS = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'];
 
 /** The Chromium of this machine; undefined where there is none, and what needs it is skipped. */
 export const chromiumHere = PROGRAMS.find((program) => spawnSync(program, ['--version']).status === 0);
