@@ -31,6 +31,11 @@ export const ERRORS = {
   handle_foreign: { exit: 77, retry: false, meaning: 'the read handle of a run belongs to another role' },
   target_missing: { exit: 65, retry: false, meaning: 'the target was dropped' },
   target_changed: { exit: 75, retry: true, meaning: 'another run published to the target at the same time' },
+  target_locked: {
+    exit: 75,
+    retry: true,
+    meaning: 'an open transaction of another session holds the target, or the watch that fills it',
+  },
   version_missing: { exit: 65, retry: false, meaning: 'the version was dropped' },
   scorer_lost: { exit: 70, retry: true, meaning: 'a scorer process died or was killed' },
   snapshot_lost: { exit: 75, retry: true, meaning: 'the snapshot that the shards of a run share is gone' },

@@ -137,6 +137,9 @@ begin
      where (x.watch_id, b) in (select c.watch_id, c.is_backlog from pgscore_data.watch_change c)
        and not x.paused and x.error is null and not pgscore_data._stands_by(x)
        and x.version_id = pgscore_data._version_of_watch(x) and pgscore._may_score(x.owner, x.version_id)
+       -- What waits for its target would have more runs wait for it.
+       and not exists (select from pgscore_data.run r
+                        where r.watch_id = x.watch_id and r.keys is not null and r.error_code = 'target_locked')
      order by b, x.claimed_at nulls first limit most for no key update of x skip locked
   loop
     update pgscore_data.watch x set claimed_at = clock_timestamp() where x.watch_id = w.watch_id;

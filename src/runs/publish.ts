@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { backoff, pause } from '../lib/retry.ts';
 import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { transaction, statement } from '../postgres/statement.ts';
@@ -10,29 +11,66 @@ import { PgscoreError } from '../errors.ts';
 
 export type Loaded = Counts & { readonly generation: number; readonly snapshotAt: string };
 
-/** A connection to publish one run: its index may take long, but a service that is stopped half-way must not keep the target. */
+/**
+ * A session that writes predictions waits for locks of users, and keeps its own when its process is stopped, for seconds:
+ * whoever needs the session or the target next waits for it.
+ */
+export const BRIEF_LOCKS = { lock_timeout: '2s', idle_in_transaction_session_timeout: '15s' };
+
+/** A connection to publish one run: its index may take long. */
 export function publicationConnection(url: string | undefined): DatabaseConnection {
   return new DatabaseConnection({
     url,
     applicationName: 'pgscore publish',
-    settings: { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s' },
+    settings: { ...LOOKING_UP, ...BRIEF_LOCKS },
   });
 }
 
 /**
- * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction. Resolves
- * with whether the run was still this worker's; raises what makes it fail.
+ * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction, again and
+ * again while another session holds the target. Resolves with whether the run was still this worker's; raises what makes it fail.
+ * Ends the connection before, which may hold no lock then.
  */
-export function publishRun(connection: DatabaseConnection, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
-  return connection.use((client) => publishGeneration(client, worker, run, loaded));
+export async function publishRun(
+  connection: DatabaseConnection,
+  worker: string,
+  run: Run,
+  loaded: Loaded,
+): Promise<boolean> {
+  try {
+    await connection.use((client) => indexLoaded(client, run, loaded));
+    return await publishOnceFree(connection, worker, run, loaded);
+  } finally {
+    await connection.end();
+  }
 }
 
-async function publishGeneration(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
+async function publishOnceFree(
+  connection: DatabaseConnection,
+  worker: string,
+  run: Run,
+  loaded: Loaded,
+): Promise<boolean> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await connection.use((client) => publishGeneration(client, worker, run, loaded));
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      await connection.close();
+      await pause(backoff(tries, 1000, 10_000));
+    }
+  }
+}
+
+async function indexLoaded(client: pg.Client, run: Run, loaded: Loaded): Promise<void> {
   const problem = refusalToPublish(run, loaded.rowsDone, loaded.rowsFailed, await firstReason(client, run, loaded));
   if (problem !== undefined) throw problem;
   await indexGeneration(client, run.target.targetId, loaded.generation).catch((error: unknown) => {
-    throw keyTooLong(error, run);
+    throw problemOfWriting(error, run);
   });
+}
+
+async function publishGeneration(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
   const published = transaction(client, async () => {
     const [mine] = await beginPublication(client, run.runId, run.attempt, worker, loaded.snapshotAt, null, null);
     if (mine === undefined) return false;
@@ -179,10 +217,24 @@ export function targetChanged({ sourceSchema, sourceName }: Run): PgscoreError {
 }
 
 const PROGRAM_LIMIT_EXCEEDED = '54000';
+const LOCK_NOT_AVAILABLE = '55P03';
 
-/** What an error of writing or indexing predictions means where a key is more than an index takes; any other as it is. */
-export function keyTooLong(error: unknown, run: Run): unknown {
-  if (sqlState(error) !== PROGRAM_LIMIT_EXCEEDED) return error;
+/** What an error of writing or indexing predictions means where it is known; any other as it is. */
+export function problemOfWriting(error: unknown, run: Run): unknown {
+  const state = sqlState(error);
+  if (state === LOCK_NOT_AVAILABLE) return targetLocked(run, error);
+  return state === PROGRAM_LIMIT_EXCEEDED ? keyTooLong(run, error) : error;
+}
+
+function targetLocked({ sourceSchema, sourceName }: Run, cause: unknown): PgscoreError {
+  return new PgscoreError(
+    'target_locked',
+    `an open transaction of another session holds the target of "${sourceSchema}.${sourceName}"`,
+    { remedy: 'The run goes on by itself when that transaction has ended.', cause },
+  );
+}
+
+function keyTooLong(run: Run, error: unknown): PgscoreError {
   const reason = error instanceof Error ? error.message : String(error);
   return new PgscoreError(
     'key_too_long',

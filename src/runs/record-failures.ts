@@ -43,7 +43,16 @@ export class RunFailures {
   /** Puts a run back into the queue, or ends it where it was tried too often; resolves with whether it was still going on. */
   async requeue(run: Run, { code, message, remedy }: Reason): Promise<boolean> {
     const [given] = await this.#connection.insist((client) =>
-      requeueRun(client, run.runId, run.attempt, MOST_TRIES, code, storable(message), remedy, waitAfter(code)),
+      requeueRun(
+        client,
+        run.runId,
+        run.attempt,
+        MOST_TRIES,
+        code,
+        storable(message),
+        remedy,
+        waitAfter(code, run.attempt),
+      ),
     );
     if (given === undefined) return false;
     if (given.state !== 'queued') this.#metrics.ended(run.model, given.state);
@@ -54,7 +63,7 @@ export class RunFailures {
   /** Opens a shard again. */
   async reopen({ runId, attempt }: Run, { shard, fence }: Shard, { code, message }: Reason): Promise<void> {
     const [now] = await this.#connection.insist((client) =>
-      releaseShard(client, runId, attempt, shard, fence, storable(message), waitAfter(code)),
+      releaseShard(client, runId, attempt, shard, fence, storable(message), waitAfter(code, fence)),
     );
     if (now?.state === 'queued') this.#log.warn({ run: runId, shard, code }, `shard opened again: ${message}`);
   }
@@ -77,7 +86,11 @@ const WAITS_MS: Readonly<Record<string, number>> = {
   target_changed: 100,
 };
 
-function waitAfter(code: string): number | null {
+/** Whoever holds a target may do so for hours: each try takes a scorer's time, so they become rare. */
+const LONGEST_WAIT_MS = 60_000;
+
+function waitAfter(code: string, claims: number): number | null {
+  if (code === 'target_locked') return Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (claims - 1));
   return WAITS_MS[code] ?? null;
 }
 

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Logger } from '../log.ts';
 import { controlConnection, type DatabaseConnection } from '../postgres/connection.ts';
 import { isPassing } from '../postgres/sqlstate.ts';
-import { createGeneration, publicationConnection, type Loaded } from './publish.ts';
+import { BRIEF_LOCKS, createGeneration, problemOfWriting, publicationConnection, type Loaded } from './publish.ts';
 import { type BlockRange, measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
 import { cutDistributed, expectSameShards } from './distributed-source.ts';
 import type { Run } from './run.ts';
@@ -49,7 +49,7 @@ export class ShardedRun {
   constructor(run: Run, options: ShardedRunOptions) {
     this.run = run;
     this.#with = options;
-    this.#connection = controlConnection(options.databaseUrl, 'sharded run');
+    this.#connection = controlConnection(options.databaseUrl, 'sharded run', undefined, BRIEF_LOCKS);
     this.publication = publicationConnection(options.databaseUrl);
   }
 
@@ -95,7 +95,9 @@ export class ShardedRun {
     const { snapshotOrReader, ranges, rows } = await (snapshot.id === undefined
       ? this.#cutDistributed(client)
       : this.#cutBlocks(client, snapshot.id));
-    const [created] = await createGeneration(client, run.runId, run.attempt);
+    const [created] = await createGeneration(client, run.runId, run.attempt).catch((error: unknown) => {
+      throw problemOfWriting(error, run);
+    });
     if (created === undefined) throw new RunEnded();
     const [opened] = await openShards(
       client,

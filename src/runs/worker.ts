@@ -214,18 +214,21 @@ export class RunWorker {
     if (outcome.kind === 'published') this.#metrics.ended(run.model, 'done');
     if (shard !== null) this.#shardEnded(run);
     else if (outcome.kind === 'loaded' && outcome.snapshotAt !== null)
-      await this.#finishWhole(run, { ...outcome, snapshotAt: outcome.snapshotAt });
+      await this.#publish(run, publicationConnection(this.#config.databaseUrl), {
+        ...outcome,
+        snapshotAt: outcome.snapshotAt,
+      });
   }
 
   #shardEnded({ runId }: Run): void {
     for (const sharded of this.#sharded) if (sharded.run.runId === runId) sharded.shardEnded();
   }
 
-  /** Publishes a run that was scored in one piece. */
-  async #finishWhole(run: Run, loaded: Loaded): Promise<void> {
+  /** Publishes a run that is loaded. */
+  async #publish(run: Run, connection: DatabaseConnection, loaded: Loaded): Promise<void> {
     this.#publishing.add(run);
     try {
-      await this.#publish(run, publicationConnection(this.#config.databaseUrl), loaded);
+      if (await publishRun(connection, this.#worker, run, loaded)) this.#metrics.ended(run.model, 'done');
     } catch (error) {
       const { rowsDone, rowsFailed } = loaded;
       await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone, rowsFailed });
@@ -238,23 +241,18 @@ export class RunWorker {
   async #finishSharded(sharded: ShardedRun): Promise<void> {
     const { run } = sharded;
     try {
-      await this.#publish(run, sharded.publication, sharded.score());
+      const loaded = await sharded.score();
+      // Where its target is held, it waits beside the few that are sharded at a time.
+      this.#sharded.delete(sharded);
+      await this.#publish(run, sharded.publication, loaded);
     } catch (error) {
+      await sharded.publication.end();
       if (!(error instanceof RunEnded))
         await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone: 0, rowsFailed: 0 });
     } finally {
       this.#sharded.delete(sharded);
       this.#scorers.release(run.runId);
       this.lookFor('all');
-    }
-  }
-
-  /** Publishes a run once it is loaded, and ends the connection, which must hold no lock when the run fails. */
-  async #publish(run: Run, connection: DatabaseConnection, loading: Loaded | Promise<Loaded>): Promise<void> {
-    try {
-      if (await publishRun(connection, this.#worker, run, await loading)) this.#metrics.ended(run.model, 'done');
-    } finally {
-      await connection.end();
     }
   }
 

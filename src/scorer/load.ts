@@ -1,4 +1,4 @@
-import { createGeneration, recordGeneration } from '../runs/publish.ts';
+import { createGeneration, problemOfWriting, recordGeneration } from '../runs/publish.ts';
 import { transaction } from '../postgres/statement.ts';
 import { runPipeline } from '../postgres/pipeline.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
@@ -17,7 +17,9 @@ export async function loadGeneration(
 ): Promise<Outcome> {
   const client = await context.writer.client();
   const { run, worker } = job;
-  const [created] = await createGeneration(client, run.runId, run.attempt);
+  const [created] = await createGeneration(client, run.runId, run.attempt).catch((error: unknown) => {
+    throw problemOfWriting(error, run);
+  });
   if (created === undefined) throw new WorkLost();
   const { generation } = created;
   await transaction(client, async () => {

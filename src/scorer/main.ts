@@ -2,6 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { isConnectionLoss } from '../postgres/sqlstate.ts';
 import { failureOf } from '../runs/describe-failure.ts';
+import { BRIEF_LOCKS } from '../runs/publish.ts';
 import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from '../runs/job.ts';
 import { WorkLost } from './load.ts';
 import { ModelCache } from '../inference/cache.ts';
@@ -14,11 +15,8 @@ import { scoreJob } from './score-job.ts';
 import { scoreKeys } from './score-keys.ts';
 import { scoreTogether } from './score-together.ts';
 
-/**
- * A scorer that is stopped between two statements must not keep its locks: whoever takes the work over would wait for them.
- * Its statements are look-ups by key, which need no plan for each value.
- */
-const WRITING = { ...LOOKING_UP, idle_in_transaction_session_timeout: '15s', plan_cache_mode: 'force_generic_plan' };
+/** Its statements are look-ups by key, which need no plan for each value. */
+const WRITING = { ...LOOKING_UP, ...BRIEF_LOCKS, plan_cache_mode: 'force_generic_plan' };
 
 /** How often to tell of progress: a message costs both sides more than a small batch does. */
 const TELL_MS = 50;

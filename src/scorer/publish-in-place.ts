@@ -8,7 +8,7 @@ import {
   TARGET_CHANGED,
   refusalToPublish,
   finishRun,
-  keyTooLong,
+  problemOfWriting,
 } from '../runs/publish.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import type { Job, Outcome } from '../runs/job.ts';
@@ -68,7 +68,7 @@ export async function publishOne(client: pg.Client, publication: Publication): P
       return publishAsFound(client, publication);
     });
   } catch (error) {
-    throw sqlState(error) === RUN_LOST ? new WorkLost() : keyTooLong(error, publication.job.run);
+    throw sqlState(error) === RUN_LOST ? new WorkLost() : problemOfWriting(error, publication.job.run);
   }
 }
 

@@ -4,7 +4,7 @@ import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import {
   finishArmsStatements,
-  keyTooLong,
+  problemOfWriting,
   RUN_LOST,
   refusalToPublish,
   TARGET_CHANGED,
@@ -56,7 +56,7 @@ async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<O
   const published = publishChanges({ ...publication, snapshotAt }, latest, comparison, context);
   await published.catch((error: unknown) => {
     if (sqlState(error) === RUN_LOST) throw new WorkLost();
-    throw sqlState(error) === TARGET_CHANGED ? targetChanged(job.run) : keyTooLong(error, job.run);
+    throw sqlState(error) === TARGET_CHANGED ? targetChanged(job.run) : problemOfWriting(error, job.run);
   });
   return { kind: 'published', ...publication.counts };
 }

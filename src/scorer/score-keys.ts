@@ -7,7 +7,7 @@ import { runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { finishArmsStatements, keyTooLong, RUN_LOST } from '../runs/publish.ts';
+import { finishArmsStatements, problemOfWriting, RUN_LOST } from '../runs/publish.ts';
 import type { Run } from '../runs/run.ts';
 import { RowSplit, runsOfArms } from './arms.ts';
 import { WorkLost } from './load.ts';
@@ -41,7 +41,7 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], context: 
     ...finishArmsStatements(run),
   ];
   await runPipeline(await context.writer.client(), steps).catch((error: unknown) => {
-    throw sqlState(error) === RUN_LOST ? new WorkLost() : keyTooLong(error, run);
+    throw sqlState(error) === RUN_LOST ? new WorkLost() : problemOfWriting(error, run);
   });
   return { kind: 'published', ...publication.counts };
 }
