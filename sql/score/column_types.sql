@@ -3,7 +3,7 @@
 -- PostgreSQL chooses when it plans a query, in 3 µs a column; bodies that are parsed ahead (RETURN) took 5.
 -- The second argument is the binding and the column.
 
-create or replace function pgscore_models._refuse_column(type regtype, place text, wanted text) returns void
+create or replace function pgscore_models._refuse_column(type regtype, bound_column text, wanted text) returns void
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -11,9 +11,9 @@ declare
   bound record;
 begin
   select m.name as model, pgscore_data._bound_relation(b) as relation into bound
-    from pgscore_data.binding b join pgscore_data.model m using (model_id) where b.binding_id = split_part(place, ' ', 1)::int;
-  raise exception 'column "%" of % is %, and model "%", to which it is bound, takes % there', substr(place, position(' ' in place) + 1),
-    bound.relation, type, bound.model, wanted using
+    from pgscore_data.binding b join pgscore_data.model m using (model_id) where b.binding_id = split_part(bound_column, ' ', 1)::int;
+  raise exception 'column "%" of % is %, and model "%", to which it is bound, takes % there',
+    substr(bound_column, position(' ' in bound_column) + 1), bound.relation, type, bound.model, wanted using
     errcode = 'datatype_mismatch',
     hint = format('Give it a type that the model takes: select * from pgscore.feature_casts; lists these. Or be rid of the functions: '
                   'select pgscore.unbind(%L, %L);', bound.model, bound.relation);
@@ -49,18 +49,18 @@ begin
     ) x (name, result, wanted, taken, refused)
   loop
     foreach type in array f.taken loop
-      execute format('create or replace function pgscore_models.%I(value %s, place varchar) returns %s language sql immutable parallel '
-                     'safe as %L', f.name, type, case type when 'real' then type else f.result end,
+      execute format('create or replace function pgscore_models.%I(value %s, bound_column varchar) returns %s language sql immutable '
+                     'parallel safe as %L', f.name, type, case type when 'real' then type else f.result end,
         'select $1' || case type when f.result then '' when 'real' then '' when 'text' then '' when 'boolean' then '::int::' || f.result
                          else '::' || f.result end);
       execute format('comment on function pgscore_models.%I(%s, varchar) is %L', f.name, type,
                      'The value of a column of a bound table, as a compiled function takes it.');
     end loop;
     foreach type in array f.refused loop
-      execute format('create or replace function pgscore_models.%I(value %s, place %s) returns %s language plpgsql immutable parallel '
-                     'safe set search_path = pg_catalog, pg_temp as %L',
+      execute format('create or replace function pgscore_models.%I(value %s, bound_column %s) returns %s language plpgsql immutable '
+                     'parallel safe set search_path = pg_catalog, pg_temp as %L',
         f.name, type, case type when 'anyelement' then 'text' else 'varchar' end, f.result,
-        format('begin %s perform pgscore_models._refuse_column(pg_typeof(value), place, %L); end',
+        format('begin %s perform pgscore_models._refuse_column(pg_typeof(value), bound_column, %L); end',
                case f.name when '_text_column' then 'if pgscore_models._is_enum(pg_typeof(value)) then return value::text; end if;' end,
                f.wanted));
       execute format('comment on function pgscore_models.%I(%s, %s) is %L', f.name, type,
@@ -72,7 +72,7 @@ end
 $$;
 
 -- STABLE, as what PostgreSQL writes of an enum is: so it is inlined.
-create or replace function pgscore_models._text_column(value anyenum, place varchar) returns text
+create or replace function pgscore_models._text_column(value anyenum, bound_column varchar) returns text
 language sql stable parallel safe
 as $$ select $1::pg_catalog.text $$;
 comment on function pgscore_models._text_column(anyenum, varchar) is

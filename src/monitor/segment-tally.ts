@@ -9,7 +9,7 @@ export type SegmentDay = {
   /** Start of the day, in seconds since 1970; null where the source has no event time, and the run's snapshot is meant. */
   readonly day: number | null;
   /** Which of the run's segments, from 1. */
-  readonly places: number[];
+  readonly positions: number[];
   readonly names: (string | null)[];
   readonly counts: number[];
   readonly failed: number[];
@@ -56,10 +56,10 @@ export class SegmentTally {
 
   get days(): SegmentDay[] {
     return [...this.#counts].map(([day, counts]) => {
-      const found: SegmentDay = { day, places: [], names: [], counts: [], failed: [] };
+      const found: SegmentDay = { day, positions: [], names: [], counts: [], failed: [] };
       for (const pair of new Set([...counts.keys()].map((key) => key >> 1))) {
         const [column, place] = [Math.floor(pair / PLACES), pair % PLACES];
-        found.places.push(column + 1);
+        found.positions.push(column + 1);
         found.names.push(this.#values[column]?.[place] ?? null);
         found.counts.push(counts.get(2 * pair) ?? 0);
         found.failed.push(counts.get(2 * pair + 1) ?? 0);
@@ -198,8 +198,8 @@ export class SegmentValues {
 const write = statement<[runId: string, attempt: number, shard: number, days: string]>(
   'write_segment_tally',
   `insert into pgscore_data.segment_tally (run_id, attempt, shard, day, positions, names, counts, failed)
-   select $1, $2, $3, to_timestamp(d.day), d.places, d.names, d.counts, d.failed
-     from jsonb_to_recordset($4::jsonb) as d (day float8, places smallint[], names text[], counts bigint[], failed bigint[])`,
+   select $1, $2, $3, to_timestamp(d.day), d.positions, d.names, d.counts, d.failed
+     from jsonb_to_recordset($4::jsonb) as d (day float8, positions smallint[], names text[], counts bigint[], failed bigint[])`,
 );
 
 /** Counts that one statement writes, so that its text stays within some megabytes. */

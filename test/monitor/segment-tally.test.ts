@@ -118,9 +118,9 @@ test('where that makes none either, the run is refused', () => {
 
 function linesOf(days: readonly SegmentDay[]): string[] {
   return days
-    .flatMap(({ day, places, names, counts, failed }) =>
+    .flatMap(({ day, positions, names, counts, failed }) =>
       [counts, failed].flatMap((numbers) =>
-        numbers.map((n, at) => [JSON.stringify([day, places[at], names[at], numbers === failed]), n] as const),
+        numbers.map((n, at) => [JSON.stringify([day, positions[at], names[at], numbers === failed]), n] as const),
       ),
     )
     .filter(([, n]) => n > 0)
