@@ -128,7 +128,9 @@ create table pgscore_data.label_source (
   n_unmatched bigint,
   n_before bigint,
   n_too_old bigint,
-  late_share double precision
+  late_share double precision,
+  n_invalid bigint,
+  invalid_label text
 );
 comment on table pgscore_data.label_source is
   'The table or view that holds the labels of a model, and when it was last compared with what is known.';
@@ -136,6 +138,7 @@ comment on column pgscore_data.label_source.label_names is
   'Which value of a row each of the columns is the truth of; NULL: one column is the truth of a model that gives one value.';
 comment on column pgscore_data.label_source.comparing_pid is 'The session that compares it now, or did when it died.';
 comment on column pgscore_data.label_source.comparing_since is 'When that session began: another one may have its number.';
+comment on column pgscore_data.label_source.invalid_label is 'One of the labels that n_invalid counts.';
 comment on column pgscore_data.label_source.counted_at is 'When the labels that judge nothing were last counted.';
 
 create table pgscore_data.label_change (

@@ -134,7 +134,7 @@ grant insert, update on pgscore_data.online_batch to pgscore_service;
 grant select, usage on sequence pgscore_data.online_prediction_id to pgscore_service;
 
 grant
-  insert (model, source_schema, source_name, label_columns, key_columns, key_types, known_at_column, time_zone, handle_id),
+  insert (model, source_schema, source_name, label_columns, key_columns, key_types, known_at_column, time_zone, handle_id, seen_labels),
   select (source_id)
   on pgscore._label_request to pgscore_user;
 grant insert (model) on pgscore._unlabel_request to pgscore_user;
@@ -158,7 +158,7 @@ grant insert (model, action, name, settings), select (outcome) on pgscore._alert
 grant select on pgscore.alerts to pgscore_user;
 -- Views call them as whoever reads them.
 grant execute on function pgscore_data._alert_sentence(text, text, text, text, text), pgscore_data._judged_as(text),
-  pgscore_data._better_versions(int, int, text), pgscore_data._outdated(bigint, int, text),
+  pgscore_data._better_versions(int, int, text), pgscore_data._outdated(bigint, int, text), pgscore_data._truths_of(text, text[]),
   pgscore_data._experiment_is_final(pgscore_data.experiment)
   to pgscore_user, pgscore_analyst, pgscore_service;
 grant select (outcome), insert (model, action, settings) on pgscore._baseline_request to pgscore_deployer;

@@ -11,7 +11,7 @@ begin
   select x.model_id, x.known_at_column is not null as is_timed, m.label_delay, greatest(m.sealed_before, m.superseded_before) as old into s
     from pgscore_data.label_source x join pgscore_data.monitor m using (model_id) where x.source_id = this_source;
   with unpaired as (
-    select e.key, e.known_at from pgscore_data.evaluation e where e.model_id = s.model_id and e.run_id is null limit 100000
+    select e.key, e.known_at, e.label from pgscore_data.evaluation e where e.model_id = s.model_id and e.run_id is null limit 100000
   ), checked as (
     select u.known_at, n.is_known, u.known_at < s.old as is_old,
            exists (select from unnest(pgscore_data._kept_versions(s.model_id)) v (id)
@@ -21,6 +21,13 @@ begin
      cross join lateral (
        select exists (select from unnest(pgscore_data._kept_versions(s.model_id)) v (id)
                        cross join lateral pgscore_data._newest_place(v.id, u.key) x where x.event_time is not null) as is_known) n
+  ), invalid as materialized (
+    select u.label, count(*) as n from unpaired u group by u.label
+    having not exists (
+      select from pgscore_data.label_reading j
+       where j.model_id = s.model_id
+         and case when j.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(j.version_id, u.label) is not null
+               else pgscore_data._is_truth(j.task, j.class_labels, j.score_unit, u.label) end)
   ), late as (
     select avg((e.received_at > e.known_at + s.label_delay)::int) as share from pgscore_data.evaluation e
      where s.is_timed and e.model_id = s.model_id and e.known_at > clock_timestamp() - interval '90 days'
@@ -29,6 +36,7 @@ begin
     n_unmatched = (select count(*) from checked p where not p.is_known and not p.is_old),
     n_before = (select count(*) from checked p where p.is_known and not p.is_old and not p.is_overruled),
     n_too_old = (select count(*) from checked p where p.is_old),
+    n_invalid = (select coalesce(sum(i.n), 0) from invalid i), invalid_label = (select min(i.label) from invalid i),
     late_share = (select l.share from late l), counted_at = clock_timestamp()
    where x.source_id = this_source;
 end
@@ -36,15 +44,21 @@ $$;
 comment on function pgscore_data._count_labels(int) is
   'Counts the labels of a source that judge nothing, and the share that came later than label_delay.';
 
-create or replace function pgscore_data._count_all_labels() returns void
+create or replace function pgscore_data._count_all_labels(only_new boolean) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+declare
+  due constant int[] := array(
+    select s.source_id from pgscore_data.label_source s
+     where not only_new or s.compared_at is not null and coalesce(s.counted_at < s.set_at, true)
+       and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id));
 begin
-  if pgscore_data._take_turn('cells') then
-    perform pgscore_data._count_labels(s.source_id) from pgscore_data.label_source s;
+  if due <> '{}' and pgscore_data._take_turn('cells') then
+    perform pgscore_data._count_labels(d) from unnest(due) d;
   end if;
 end
 $$;
-comment on function pgscore_data._count_all_labels() is 'Counts such labels for every source, unless another session has the turn.';
+comment on function pgscore_data._count_all_labels(boolean) is
+  'Counts such labels for every source, or for those not counted since they were set, unless another session has the turn.';

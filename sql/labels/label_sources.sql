@@ -27,7 +27,8 @@ select m.name as model, s.source_schema || '.' || s.source_name as source,
          and not exists (select from pgscore_data.experiment_due d join pgscore_data.experiment e using (experiment_id)
                           where e.model_id = s.model_id)
            as is_settled,
-       s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at, s.label_columns
+       s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at, s.label_columns,
+       s.n_invalid, s.invalid_label
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
  where pg_has_role(to_regrole(quote_ident(s.set_by)), 'usage') or pg_has_role('pgscore_deployer', 'usage');
 comment on view pgscore.label_sources is 'Where the truth about your models comes from, and when it was last read whole.';
@@ -56,4 +57,7 @@ comment on column pgscore.label_sources.n_too_old is
 comment on column pgscore.label_sources.late_share is
   'Share of the labels of the last 90 days that came more than label_delay after known_at; NULL without known_at.';
 comment on column pgscore.label_sources.is_often_late is 'Whether that is more than 5 %: give pgscore.monitor() a longer label_delay.';
+comment on column pgscore.label_sources.n_invalid is
+  'Labels that judge nothing because they are none of the model''s classes, or no finite number, counted to 100,000.';
+comment on column pgscore.label_sources.invalid_label is 'One of them; NULL: there is none.';
 comment on column pgscore.label_sources.counted_at is 'When these were counted, by the hour.';

@@ -10,9 +10,12 @@ return (
              then 'one value a row is needed'
            when task in ('regression', 'multi_target') and t.typcategory not in ('N', 'S') then 'it predicts a number'
            when task = 'multilabel' and t.typcategory not in ('N', 'S', 'B') then 'each label is true or false'
-           when task in ('binary', 'multiclass') and t.typcategory in ('N', 'B') and not exists (
+           when task in ('binary', 'multiclass') and t.typcategory in ('N', 'B', 'D') and not exists (
              select from unnest(class_labels || pgscore_data._class_forms(class_labels, score_unit)) f
-              where case t.typcategory when 'B' then f in ('0', '1', 'true', 'false') else f ~ '^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$' end)
+              where case t.typcategory
+                      when 'B' then f in ('0', '1', 'true', 'false')
+                      when 'D' then f ~ '^\d+[-:]\d'
+                      else f ~ '^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$' end)
              then format('its classes are %s', array_to_string(class_labels[:10], ', ')) end,
          case
            when task in ('regression', 'multi_target') then 'Name a numeric column, such as the amount or the minutes that were predicted.'
@@ -45,6 +48,67 @@ end
 $$;
 comment on function pgscore_data._refuse_label_types(text, text, text[], text, regclass, name[]) is
   'Raises where a column cannot be the truth about a model, by its type.';
+
+create or replace function pgscore_data._truths_of(task text, class_labels text[]) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return case
+  when task in ('regression', 'multi_target') then 'A label is a finite number.'
+  when task = 'multilabel' then 'A label is true or false, or 1 or 0.'
+  else format('Its classes: %s.', array_to_string(class_labels, ', ')) end;
+comment on function pgscore_data._truths_of(text, text[]) is 'What the truth about a model of a task can be, as a sentence.';
+
+create or replace function pgscore_data._warn_of_labels(
+  base text, this_task text, class_labels text[], score_unit text, source text, seen text[]
+) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wrong constant text := (
+    select min(l) from unnest(seen) l where not pgscore_data._is_truth(this_task, class_labels, score_unit, l));
+begin
+  if wrong is not null then
+    raise warning 'label "%" of % is none of model "%"', wrong, source, base using
+      errcode = 'invalid_parameter_value',
+      hint = pgscore_data._truths_of(this_task, class_labels) || ' Other labels judge nothing: set labels from a view that says them.';
+  end if;
+end
+$$;
+comment on function pgscore_data._warn_of_labels(text, text, text[], text, text, text[]) is
+  'Warns of labels that were seen in a source and are none of a model.';
+
+create or replace function pgscore_data._refuse_key_types(this_model int, base text, families text[]) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  predicted text;
+begin
+  -- Keys of calls are text, which any key may be.
+  if exists (select from pgscore_data.online_hour h join pgscore_data.version v using (version_id) where v.model_id = this_model) then
+    return;
+  end if;
+  select string_agg(distinct array_to_string(k.families, ', '), ' or ') into predicted
+    from pgscore_data.target t
+   cross join lateral (
+     select array_agg(pgscore._key_family(to_regtype(c ->> 'sql_type')) order by n) as families
+       from jsonb_array_elements(t.key_columns) with ordinality as x (c, n)) k
+   where exists (select from pgscore_data.run r join pgscore_data.version v using (version_id)
+                  where v.model_id = this_model and r.target_id = t.target_id and r.state = 'done' and not r.is_replay)
+  having not bool_or(cardinality(k.families) = cardinality(_refuse_key_types.families) and not exists (
+    select from unnest(k.families, _refuse_key_types.families) as x (a, b)
+     where a <> b and not array[a, b] && '{text,character}' and not array[a, b] <@ '{bigint,numeric}'));
+  if predicted is not null then
+    raise exception 'labels keyed by % can meet no prediction of model "%", which are keyed by %',
+      array_to_string(families, ', '), base, predicted using
+        errcode = 'datatype_mismatch',
+        hint = 'Name the columns that hold the key of the predictions: key => ''...''. Or score by the key of the labels first.';
+  end if;
+end
+$$;
+comment on function pgscore_data._refuse_key_types(int, text, text[]) is
+  'Raises where keys of these types can be those of no prediction that a run made of a model.';
 
 create or replace function pgscore_data._label_names(base text, task text, value_names text[], columns name[]) returns text[]
 language plpgsql immutable

@@ -33,7 +33,7 @@ comment on function pgscore_data._acts_for(name, name) is
 create or replace view pgscore._label_request as
 select null::text as model, null::name as source_schema, null::name as source_name, null::name[] as label_columns,
        null::name[] as key_columns, null::text[] as key_types, null::name as known_at_column, null::text as time_zone,
-       null::bigint as handle_id, null::int as source_id, null::name as requested_by
+       null::bigint as handle_id, null::int as source_id, null::name as requested_by, null::text[] as seen_labels
  where false;
 comment on view pgscore._label_request is 'Where set_labels() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._label_request alter column requested_by set default current_user;
@@ -78,6 +78,9 @@ begin
   perform pgscore_data._refuse_label_types(
     new.model, family.task, family.class_labels, family.score_unit,
     pgscore._relation_named(format('%I.%I', new.source_schema, new.source_name)), new.label_columns);
+  perform pgscore_data._refuse_key_types(family.model_id, new.model, new.key_types);
+  perform pgscore_data._warn_of_labels(
+    new.model, family.task, family.class_labels, family.score_unit, format('%I.%I', new.source_schema, new.source_name), new.seen_labels);
   select * into earlier from pgscore_data.label_source s where s.model_id = family.model_id for update;
   if found and not pgscore_data._acts_for(new.requested_by, earlier.set_by) then
     raise exception 'the labels of model "%" come from "%"."%", set by %', new.model, earlier.source_schema, earlier.source_name,
@@ -127,6 +130,7 @@ declare
   families text[];
   strange text;
   label text;
+  seen text[];
   id int;
 begin
   if known_at is not null and not exists (
@@ -166,11 +170,19 @@ begin
     select jsonb_agg(jsonb_build_object('name', l, 'role', 'label', 'type', 'raw', 'width', 1,
                                         'sql_type', format_type(pgscore._base_type(a.atttypid), -1)) order by n)
       from unnest(labels) with ordinality as x (l, n) join pg_attribute a on a.attrelid = source and a.attname = l));
+  begin
+    execute format($q$select array_agg(distinct l) from (select array[%s] as said from %s limit 1000) r, unnest(r.said) l where l <> ''$q$,
+      (select string_agg(format('pg_catalog.concat(%I)', l), ', ') from unnest(labels) l), source) into seen;
+  exception
+    when others then
+      -- The comparison says that it cannot be read, and why.
+      seen := null;
+  end;
   insert into pgscore._label_request (model, source_schema, source_name, label_columns, key_columns, key_types, known_at_column, time_zone,
-                                      handle_id)
+                                      handle_id, seen_labels)
   values (model, plan ->> 'schema', plan ->> 'name', labels,
           array(select k ->> 'name' from jsonb_array_elements(keys) with ordinality as x (k, n) order by n), families,
-    known_at, current_setting('TimeZone'), pgscore._ensure_handle(plan))
+    known_at, current_setting('TimeZone'), pgscore._ensure_handle(plan), seen)
   returning source_id into id;
   if pgscore._capture_labels(source, id, array(select k ->> 'name' from jsonb_array_elements(keys) k) || labels || known_at) then
     return 'triggers';

@@ -130,12 +130,12 @@ begin
   select format('"%s" of %s', t.value, t.key) into wrong
     from jsonb_each_text(truths) t
    where t.value is not null
-     and case when is_label then pgscore_data._class_of(t.value, '{0,1}', '{0,1}') else pgscore_data._number_of(t.value) end is null
+     and not pgscore_data._is_truth(task, null, null, t.value)
    order by t.key limit 1;
   if found then
     raise exception 'label % is none of model "%"', wrong, base using
       errcode = 'invalid_parameter_value',
-      hint = case when is_label then 'A label is true or false, or 1 or 0.' else 'A target takes a finite number.' end;
+      hint = pgscore_data._truths_of(task, null);
   end if;
   return jsonb_object(value_names, array(select truths ->> n from unnest(value_names) with ordinality as x (n, i) order by i));
 end
@@ -188,13 +188,10 @@ begin
   canonical := pgscore_data._canonical_key(family.model_id, new.model, new.key);
   if family.task in ('multi_target', 'multilabel') then
     new.label := pgscore_data._labels_from_json(new.model, family.task, family.class_labels, new.label);
-  elsif (case when new.label is null then false when family.task = 'regression' then pgscore_data._number_of(new.label) is null
-     else pgscore_data._class_of(new.label, family.class_labels,
-                                 pgscore_data._class_forms(family.class_labels, family.score_unit)) is null end) then
+  elsif not pgscore_data._is_truth(family.task, family.class_labels, family.score_unit, new.label) and new.label is not null then
     raise exception 'label "%" is none of model "%"', new.label, new.model using
       errcode = 'invalid_parameter_value',
-      hint = case family.task when 'regression' then 'A regression takes a finite number.'
-               else 'Its classes: ' || array_to_string(family.class_labels, ', ') || '.' end;
+      hint = pgscore_data._truths_of(family.task, family.class_labels);
   end if;
   if not is_deployer and pgscore_data._labels_entity(source, canonical) then
     raise exception 'the label of (%) comes from "%"."%"', array_to_string(canonical, ', '),

@@ -75,6 +75,15 @@ return case
 end;
 comment on function pgscore_data._number_of(text) is 'A label of a regression as a number; NULL where it is none, or out of bounds.';
 
+create or replace function pgscore_data._is_truth(task text, class_labels text[], score_unit text, label text) returns boolean
+language sql immutable parallel safe
+return case
+  when task in ('regression', 'multi_target') then pgscore_data._number_of(label) is not null
+  when task = 'multilabel' then pgscore_data._class_of(label, '{0,1}', '{0,1}') is not null
+  else pgscore_data._class_of(label, class_labels, pgscore_data._class_forms(class_labels, score_unit)) is not null end;
+comment on function pgscore_data._is_truth(text, text[], text, text) is
+  'Whether the text of a label is the truth of one value of a model: one of its classes, or a finite number.';
+
 create or replace function pgscore_data._actual_values(this_version int, label text) returns double precision[]
 language sql stable
 set search_path = pg_catalog, pg_temp

@@ -56,10 +56,12 @@ with judged as materialized (
    where d.has_drifted and d.status = 'alert'
   union all
   select l.model_id, 4, 'watch', 'labels_late', 1 - l.label_coverage, l.since,
-         format('Labels are late: the truth is known of %s %% of the predictions for %s to %s. They are due, and %s %% is asked for.',
+         format('Labels are late: the truth is known of %s %% of the predictions for %s to %s. They are due, and %s %% is asked for.%s',
            to_char(100 * l.label_coverage, 'FM990.0'), to_char(l.first_date, 'FMDD Mon YYYY'), to_char(l.last_date, 'FMDD Mon YYYY'),
-           to_char(100 * j.min_label_coverage, 'FM990.##')), null
-    from label l join judged j using (model_id)
+           to_char(100 * j.min_label_coverage, 'FM990.##'),
+           case when s.n_invalid > 0
+             then format(' %s labels are none of this model, such as "%s".', s.n_invalid, left(s.invalid_label, 60)) end), null
+    from label l join judged j using (model_id) left join pgscore_data.label_source s using (model_id)
    where l.label_coverage < j.min_label_coverage and (l.n_labeled > 0 or exists (select from accuracy a where a.model_id = l.model_id))
   union all
   select a.model_id, k.weight, case when a.severity = 'critical' or k.weight = 1 and a.severity <> 'info' then 'act' else 'watch' end,
@@ -88,6 +90,9 @@ with judged as materialized (
            when 'no_label_source' then format('The truth is not known: say where it arrives with pgscore.set_labels(%L, …).', j.name)
            when 'labels_waiting' then 'Labels are waiting to be counted, which takes seconds while a service runs.'
            when 'labels_unreadable' then format('Labels of %s cannot be read: pgscore.label_sources has the error.', j.label_source)
+           when 'labels_invalid' then format('Labels of %s are none of this model, such as "%s". %s',
+             j.label_source, left(s.invalid_label, 60), (select pgscore_data._truths_of(e.task, e.class_labels)
+                                                   from pgscore_data.execution e where e.version_id = j.version_id))
            when 'no_labels' then
              format('No label of %s has met a prediction yet: compare its keys, and known_at with the times of the predictions.',
                     j.label_source)
@@ -109,6 +114,7 @@ with judged as materialized (
        when s.error is not null then 'labels_unreadable'
        when s.compared_at is null
          or exists (select from pgscore_data.comparison_request x where x.source_id = s.source_id) then 'labels_waiting'
+       when s.n_invalid > 0 then 'labels_invalid'
        else 'no_labels' end as cause) k
    where a.model_id is null
   union all
@@ -159,7 +165,7 @@ select pgscore_data._comment_columns('pgscore_bi.model_verdict', pgscore_data._d
     'healthy: none of these.",
   "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, watch_delay, drift, labels_late '
     'or challenger_better; of unknown no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
-    'labels_unreadable, no_labels or no_mature_month; of healthy none.",
+    'labels_unreadable, labels_invalid, no_labels or no_mature_month; of healthy none.",
   "sentence": "The cause in one sentence, with its numbers; where a version is surely better, another one about that.",
   "causes": "All causes of act and watch, the largest first; NULL: there is none.",
   "since": "First day on which the cause holds, as far back as is looked.",
@@ -178,7 +184,7 @@ select pgscore_data._comment_columns('pgscore_bi.model_verdict', pgscore_data._d
   "better_version": "The newest version that is surely better than the champion by the same metric, surely worse by none, and passes the '
     'gates, of the five newest that are better; NULL: none is.",
   "undefined_reason": "Why value is NULL: no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
-    'labels_unreadable, no_labels or no_mature_month.",
+    'labels_unreadable, labels_invalid, no_labels or no_mature_month.",
   "target": "Of a model of several targets or labels the one that sentence and value are of: where the cause is of none, the one that '
     'got worse most; NULL: it gives one value."
 }');

@@ -60,6 +60,7 @@ export async function refresh(client: Queryable, goesOn: () => boolean, log: Log
   for (const stage of [CELLS, METRICS, DRIFT]) await whole(stage, client, goesOn, log);
   await renewCalibrations(client, goesOn);
   for (const stage of [ESTIMATES, COMPARISONS, RECENT]) await whole(stage, client, goesOn, log);
+  await countLabels(client, true);
 }
 
 async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
@@ -75,9 +76,9 @@ async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => bo
   }
 }
 
+const countLabels = statement<[onlyNew: boolean]>('count_labels', 'select pgscore_data._count_all_labels($1)');
 const deleteMonitoring = statement<[]>('delete_monitoring', 'select pgscore_data._delete_monitoring()');
 
-const countLabels = statement<[]>('count_labels', 'select pgscore_data._count_all_labels()');
 const deletePredictions = statement<[]>('delete_predictions', 'select pgscore_data._delete_predictions()');
 
 /**
@@ -87,7 +88,7 @@ const deletePredictions = statement<[]>('delete_predictions', 'select pgscore_da
 export async function upkeep(client: Queryable): Promise<number> {
   await deleteMonitoring(client);
   await deletePredictions(client);
-  await countLabels(client);
+  await countLabels(client, false);
   const [row] = await auditCells(client);
   return Number(row?.wrong ?? 0);
 }

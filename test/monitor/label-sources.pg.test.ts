@@ -30,6 +30,8 @@ test.each([
   ['price', 'answers', 'jsonb', 'one value a row is needed', 'Name a numeric column'],
   ['churn', 'code', 'integer', 'its classes are no, yes', 'Name a column that holds its classes'],
   ['churn', 'left_us', 'boolean', 'its classes are no, yes', 'case when … then … else … end'],
+  ['churn', 'at', 'timestamp with time zone', 'its classes are no, yes', 'case when … then … else … end'],
+  ['digit', 'at', 'timestamp with time zone', 'its classes are 0, 1', 'case when … then … else … end'],
   ['churn', 'amounts', 'double precision[]', 'one value a row is needed', 'Name a column that holds its classes'],
 ])('the truth about %s cannot be in %s', async (model, column, type, reason, remedy) => {
   expect(await refusal(alice, setLabels(model, column))).toMatchObject({
@@ -89,4 +91,97 @@ test('label_sources says which labels judge nothing, and how many came late', as
   expect((await alice.query(COUNTS)).rows).toEqual([
     { unmatched: 1, before: 1, too_old: 0, late_share: 0.6, is_often_late: true },
   ]);
+});
+
+/** Queues what a source says of the entities 1, 2, …, as a comparison does, and refreshes. */
+async function compare(source: string, labels: readonly string[]): Promise<void> {
+  await superuser.query(
+    `insert into pgscore_data.label_change (model_id, source_id, key, label)
+     select s.model_id, s.source_id, array[l.id::text], l.label
+       from pgscore_data.label_source s, unnest($2::text[]) with ordinality l (label, id) where s.source_name = $1`,
+    [source, labels],
+  );
+  await superuser.query('delete from pgscore_data.comparison_request');
+  await superuser.query('update pgscore_data.label_source set compared_at = now() where source_name = $1', [source]);
+  await superuser.query('select pgscore.refresh()');
+}
+
+test('labels that are none of the classes are warned of, counted, and named by the verdict', async () => {
+  const model = await addMonitoredModel(superuser, 'spelled', 'binary');
+  const at = new Date(Date.now() - 864_000_000).toISOString();
+  const rows = [1, 2, 3].map((id) => ({ id, at, score: 0.75, label: 'yes' }));
+  await addRun(superuser, model, rows);
+  await alice.query(`create table spelled_truth (id int primary key, yn text);
+    insert into spelled_truth values (1, 'Y'), (2, 'J'), (3, 'Y'), (4, 'Y'), (5, null)`);
+  const notices: string[] = [];
+  alice.on('notice', ({ severity, message, hint }) => notices.push([severity, message, hint].join(' | ')));
+  await alice.query(`select pgscore.set_labels('spelled', 'spelled_truth', label => 'yn')`);
+  expect(notices).toEqual([
+    'WARNING | label "J" of alice.spelled_truth is none of model "spelled" | ' +
+      'Its classes: no, yes. Other labels judge nothing: set labels from a view that says them.',
+  ]);
+  await compare('spelled_truth', ['Y', 'J', 'Y', 'Y']);
+  const counts = `select n_unmatched, n_before, n_too_old, n_invalid, invalid_label from pgscore.label_sources where model = 'spelled'`;
+  expect((await alice.query(counts)).rows).toEqual([
+    { n_unmatched: '1', n_before: '0', n_too_old: '0', n_invalid: '4', invalid_label: 'J' },
+  ]);
+  const verdict = `select cause, sentence from pgscore_bi.model_verdict where model_name = 'spelled'`;
+  expect((await superuser.query(verdict)).rows).toEqual([
+    {
+      cause: 'labels_invalid',
+      sentence: 'Labels of alice.spelled_truth are none of this model, such as "J". Its classes: no, yes.',
+    },
+  ]);
+  await alice.query(`update spelled_truth set yn = 'yes' where yn is not null`);
+  await superuser.query('select pgscore.refresh()');
+  expect((await alice.query(counts)).rows).toMatchObject([{ n_invalid: '0', invalid_label: null }]);
+});
+
+test('the verdict says so too where other labels count, and a service counts a source that is new', async () => {
+  const model = await addMonitoredModel(superuser, 'partly', 'binary');
+  const rows = Array.from({ length: 40 }, (_, n) => ({
+    id: n + 1,
+    at: '2024-01-10 10:00+00',
+    score: 0.75,
+    label: 'yes',
+  }));
+  await addRun(superuser, model, rows);
+  await alice.query(`create table partly_truth (id int primary key, yn text);
+    select pgscore.set_labels('partly', 'partly_truth', label => 'yn')`);
+  await compare(
+    'partly_truth',
+    rows.map(({ id }) => (id <= 30 ? 'yes' : 'Y')),
+  );
+  const verdict = `select cause, sentence from pgscore_bi.model_verdict where model_name = 'partly'`;
+  expect((await superuser.query(verdict)).rows).toEqual([
+    { cause: 'labels_late', sentence: expect.stringMatching(/ 10 labels are none of this model, such as "Y"\.$/) },
+  ]);
+  const counted = `select n_invalid from pgscore.label_sources where model = 'partly'`;
+  await superuser.query(`update pgscore_data.label_source set counted_at = null, n_invalid = null`);
+  await superuser.query('select pgscore_data._count_all_labels(true)');
+  expect((await alice.query(counted)).rows).toEqual([{ n_invalid: '10' }]);
+  await superuser.query(`update pgscore_data.label_source set n_invalid = null`);
+  await superuser.query('select pgscore_data._count_all_labels(true)');
+  expect((await alice.query(counted)).rows).toEqual([{ n_invalid: null }]);
+});
+
+test('keys that can be those of no prediction are refused, and others are not', async () => {
+  const model = await addMonitoredModel(superuser, 'keyed', 'binary');
+  await alice.query(`create table keyed_truth (flag boolean, said text, amount numeric, day date, answer text)`);
+  const keyedBy = (key: string) =>
+    `select pgscore.set_labels('keyed', 'keyed_truth', label => 'answer', key => ${key})`;
+  await expect(alice.query(keyedBy(`'flag'`))).resolves.toMatchObject({ rowCount: 1 });
+  await addRun(superuser, model, [{ id: 1, at: new Date().toISOString(), score: 0.75, label: 'yes' }]);
+  for (const [key, types] of [
+    [`'flag'`, 'boolean'],
+    [`'day'`, 'date'],
+    [`array['said', 'day']`, 'text, date'],
+  ] as const)
+    expect(await refusal(alice, keyedBy(key))).toMatchObject({
+      code: '42804',
+      message: `labels keyed by ${types} can meet no prediction of model "keyed", which are keyed by bigint`,
+      hint: expect.stringContaining(`key => '...'`),
+    });
+  for (const key of [`'said'`, `'amount'`])
+    await expect(alice.query(keyedBy(key))).resolves.toMatchObject({ rowCount: 1 });
 });

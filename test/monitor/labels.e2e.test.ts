@@ -167,7 +167,7 @@ describe('single labels', () => {
     expect(await refusal(alice, `select pgscore.record_label('told', '3', 'late')`)).toMatchObject({
       code: '22023',
       message: 'label "late" is none of model "told"',
-      hint: 'A regression takes a finite number.',
+      hint: 'A label is a finite number.',
     });
     expect(await refusal(alice, `select pgscore.record_label('told', 'x', '1')`)).toMatchObject({
       code: '22023',
