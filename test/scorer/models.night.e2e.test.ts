@@ -48,11 +48,13 @@ test('more models than there is memory for are served by one scorer, whose memor
   const [pid = 0] = await service.scorerPids();
   await scoreTable(alice, 'large@1', 'one', { key: 'id' });
   const before = residentMib(pid);
+  const sizes: number[] = [];
   for (let number = 2; number <= MODELS; number += 1) {
     const run = await scoreTable(alice, `large@${number}`, 'one', { key: 'id', publish: true });
     expect(run.state).toBe('done');
+    sizes.push(residentMib(pid));
   }
   expect(await service.scorerPids()).toEqual([pid]);
-  // 59 sessions would take 472 MiB and more.
-  expect(residentMib(pid) - before).toBeLessThan(350);
+  // V8 frees the text of the files when it likes. Sessions that stay would take 240 MiB after half of the models, and never less.
+  expect(Math.min(...sizes.slice(MODELS / 2)) - before).toBeLessThan(200);
 }, 240_000);
