@@ -84,6 +84,7 @@ begin
   for t in
     select distinct x.* from pgscore_data.target x join pgscore_data.run r using (target_id) join pgscore_data.version v using (version_id)
      where v.model_id = this_model and (this_run is null or r.run_id = this_run)
+       and (this_run is not null or pgscore_data._has_key(x))
   loop
     -- Rows that a publication or a fold moves to generation 0 would be seen in neither place.
     perform from pgscore_data.target x where x.target_id = t.target_id for no key update;
@@ -99,6 +100,14 @@ begin
       from pgscore_data.run x where x.run_id = r.run_id and x.target_id = t.target_id and x.run_id = coalesce(this_run, x.run_id);
   end loop;
   if this_run is null then
+    -- As labels spell a key; in any order of its columns, as the target may be gone that says it.
+    delete from pgscore_data.run_error e
+     using pgscore_data.run r join pgscore_data.version v using (version_id)
+     where r.run_id = e.run_id and v.model_id = this_model
+       and exists (
+         select from (select array_agg(case jsonb_typeof(k.value) when 'boolean' then left(k.value::text, 1) else k.value #>> '{}' end)
+                        from jsonb_each(e.key) k) x (parts)
+          where x.parts @> this_key and (r.is_replay or x.parts <@ this_key));
     -- A shadow that has scored these calls holds them until it commits; then it has blocks of its own.
     loop
       -- A block mixes the numbers of its calls: it is deleted whole.
@@ -111,7 +120,8 @@ begin
 end
 $$;
 comment on function pgscore_data._take_stored(int, text[], bigint) is
-  'Deletes the predictions of a run or of an entity from targets and the call log. A block of calls that holds one is deleted whole.';
+  'Deletes the predictions of a run or of an entity from targets and the call log, and the rows of an entity that failed. A block of calls '
+  'that holds one is deleted whole.';
 
 create or replace function pgscore_data._forget(this_model int, base text, this_key text[], this_run bigint) returns bigint
 language plpgsql volatile

@@ -44,17 +44,24 @@ $$;
 comment on function pgscore_data._canonical_key(int, text, text[]) is
   'A key, spelled as kept predictions spell it. Raises an error if the model can''t have such a key.';
 
-create or replace function pgscore_data._can_have_labels(t pgscore_data.target) returns boolean
+create or replace function pgscore_data._has_key(t pgscore_data.target) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select pgscore_data._can_have_labels(t.task, t.score_unit) and count(a.attname) = jsonb_array_length(t.key_columns)
+  select count(a.attname) = jsonb_array_length(t.key_columns)
     from jsonb_array_elements(t.key_columns) k
     left join pg_attribute a on a.attrelid = to_regclass('pgscore_predictions.target_' || t.target_id)
      and a.attname = k.value ->> 'name' and not a.attisdropped;
 end;
+comment on function pgscore_data._has_key(pgscore_data.target) is
+  'Whether the predictions of a target have their key. It goes with a type of a user that is dropped with CASCADE.';
+
+create or replace function pgscore_data._can_have_labels(t pgscore_data.target) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._can_have_labels(t.task, t.score_unit) and pgscore_data._has_key(t);
 comment on function pgscore_data._can_have_labels(pgscore_data.target) is
-  'Whether a label can judge the predictions of a target. None judges those whose key went with a type that was dropped with CASCADE.';
+  'Whether a label can judge the predictions of a target, which takes their key.';
 
 create or replace function pgscore_data._code_text(keys jsonb) returns text
 language sql stable

@@ -142,3 +142,27 @@ test('counts of an arm go whose run came to nothing, those of a run that is open
   );
   expect(rows).toEqual([{ run_id: 900_001 }]);
 });
+
+test('a target whose key went with a dropped type keeps no entity from being forgotten', async () => {
+  const { model } = await nights('keyless');
+  const other = await addMonitoredModel(superuser, 'keyless_too', 'binary');
+  await addRun(superuser, { ...other, versionId: model.versionId }, [
+    { id: 1, at: '2026-03-01 02:00+00', score: 0.75, label: 'yes' },
+  ]);
+  await superuser.query('select pgscore.refresh()');
+  const drop = `alter table pgscore_predictions.target_${other.targetId} drop column id cascade`;
+  await superuser.query(drop);
+  expect((await ada.query(`select pgscore.forget('keyless', key => '1')::int as n`)).rows).toEqual([{ n: 2 }]);
+  const left = `select id from pgscore_predictions.target_${model.targetId} order by id limit 1`;
+  expect((await superuser.query(left)).rows).toEqual([{ id: 2 }]);
+});
+
+test('rows of an entity that failed are forgotten with it', async () => {
+  const { runs } = await nights('failed');
+  const note = `insert into pgscore_data.run_error (run_id, attempt, shard, key, code, reason, input)
+    select $1, 1, 0, k::jsonb, 'null_feature', 'x is NULL', '{"x": null}' from unnest($2::text[]) k`;
+  await superuser.query(note, [runs[0], ['{"id": 1}', '{"id": 2}', '{"id": 1, "at": "2026"}', '{"id": "11"}']]);
+  await ada.query(`select pgscore.forget('failed', key => '1')`);
+  const { rows } = await superuser.query('select key from pgscore_data.run_error where run_id = $1', [runs[0]]);
+  expect(rows).toEqual([{ key: { id: 2 } }, { key: { id: 1, at: '2026' } }, { key: { id: '11' } }]);
+});
