@@ -50,7 +50,8 @@ begin
    where w.watch_id in (select m.watch_id from marked m);
   if not found then
     update pgscore_data.watch w set compare_until = pg_snapshot_xmax(pg_current_snapshot())
-     where w.compare_until = pgscore_data._not_known_yet();
+     where w.watch_id in (
+       select x.watch_id from pgscore_data.watch x where x.compare_until = pgscore_data._not_known_yet() for no key update skip locked);
   end if;
   return found;
 end

@@ -127,6 +127,19 @@ describe('a watch that fails', () => {
   });
 });
 
+test('a watch whose owner holds it in an open transaction is passed by', async () => {
+  await superuser.query('insert into pgscore_data.watch_to_compare select watch_id from pgscore_data.watch');
+  expect(await due()).toEqual(['look_again']);
+  await alice.query('begin');
+  await alice.query(`select pgscore.pause_watch('live')`);
+  await superuser.query(`set statement_timeout = '5s'`);
+  expect(await due()).toEqual([]);
+  await superuser.query('reset statement_timeout');
+  await alice.query('rollback');
+  expect(await due()).toEqual(['look_again']);
+  expect(await due()).toEqual(['compare']);
+});
+
 describe('changes of a watch that takes none', () => {
   /** Lets the queue be an eighth full. */
   async function fill(): Promise<void> {
