@@ -20,6 +20,10 @@ declare
   before int := keys + case columns -> keys ->> 'role' when 'event_time' then 1 else 0 end;
   segments int := (select count(*) from jsonb_array_elements(columns) c where c ->> 'role' = 'segment');
 begin
+  if octet_length(plan::text) > 1048576 then
+    raise exception 'the plan of how the source is read is longer than 1 MB' using errcode = 'program_limit_exceeded',
+      hint = 'Score a view of fewer columns, with shorter names.';
+  end if;
   return coalesce(
      plan ->> 'pages' ~ '^[0-9]{1,15}$'
      and signature ->> 'task' = t.task and pgscore._output_names(signature) = t.class_labels
