@@ -3,9 +3,12 @@
 create or replace function pgscore_data._watch_queue_limit() returns bigint
 language sql stable
 set search_path = pg_catalog, pg_temp
-return least(coalesce(pg_size_bytes(nullif(current_setting('pgscore.watch_queue_bytes', true), '')), 268435456), 1073741824);
+return least(1073741824, pg_size_bytes(nullif(current_setting('pgscore.watch_queue_bytes', true), '')), coalesce((
+  select pg_size_bytes(split_part(o, '=', 2)) from pg_db_role_setting s cross join lateral unnest(s.setconfig) o
+   where s.setrole = 0 and s.setdatabase = (select d.oid from pg_database d where d.datname = current_database())
+     and starts_with(o, 'pgscore.watch_queue_bytes=')), 268435456));
 comment on function pgscore_data._watch_queue_limit() is
-  'Bytes of queued changes, of all watches, past which a table no longer queues keys but ask for a comparison of the whole source.';
+  'Bytes of queued changes of all watches. Past them a table asks for a comparison of its whole source. A session only lowers the bound.';
 
 create or replace function pgscore_data._check_watch_capture(this_watch int, owner name, relation regclass, key_columns text[])
   returns text[]

@@ -236,3 +236,21 @@ test('tables that each have two parents are met once, not once for each way to t
   await superuser.query(`select work from pgscore_data._due_watches('{}')`);
   await superuser.query('reset statement_timeout');
 });
+
+test('a session can lower the bound of the queue that all share, and not raise it', async () => {
+  const bounds = async (setting: string, target: string): Promise<unknown[]> => {
+    await mallory.query(`select set_config('pgscore.watch_queue_bytes', $1, false)`, [setting]);
+    await mallory.query(`select pgscore.watch('line', 'rows', target => $1)`, [target]);
+    const { rows } = await superuser.query<{ body: string }>(
+      `select prosrc as body from pg_proc where proname ~ '^capture_watch_' order by oid desc limit 1`,
+    );
+    const found = rows[0]?.body.matchAll(/pg_relation_size\('pgscore_data.watch_change'\) > (\d+)/g) ?? [];
+    return [...new Set(Array.from(found, ([, bytes]) => Number(bytes)))];
+  };
+  expect(await bounds('1GB', 'raised')).toEqual([268_435_456]);
+  expect(await bounds('64kB', 'lowered')).toEqual([65_536]);
+  await superuser.query(
+    `do $$ begin execute format('alter database %I set pgscore.watch_queue_bytes = ''512MB''', current_database()); end $$`,
+  );
+  expect(await bounds('1GB', 'of_database')).toEqual([536_870_912]);
+});
