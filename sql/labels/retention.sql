@@ -37,6 +37,7 @@ begin
     select x.model_id, s.until from pgscore_data.monitor x cross join lateral pgscore_data._seal_until(x.model_id) s (until)
      -- Under first, only what is kept says which place is the first.
      where s.until > x.sealed_before and x.pairing <> 'first'
+       for no key update of x skip locked
   loop
     update pgscore_data.monitor x set sealed_before = m.until where x.model_id = m.model_id;
     delete from pgscore_data.kept_block b using pgscore_data.kept_run r, pgscore_data.version v
@@ -73,6 +74,10 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 as $$
 declare
+  -- Of a model that an open transaction holds, it could not be noted below.
+  free constant int[] := array(
+    select m.model_id from pgscore_data.monitor m where m.model_id in (select l.model_id from pgscore_data.late_until l)
+       for no key update skip locked);
   runs int[];
   singles int[];
 begin
@@ -84,13 +89,13 @@ begin
      -- Labels known before the next run still judge it.
      and (select n.event_time < l.until from pgscore_data.kept_run n where n.run_id = r.retired_by)
    cross join lateral pgscore_data._block_rows(r.run_id) u
-   where exists (
+   where l.model_id = any (free) and exists (
      select from pgscore_data.evaluation e
       where e.model_id = l.model_id and hash_array(e.key) = hash_array(u.key) and e.key = u.key
         and e.version_id = r.version_id and e.event_time = r.event_time offset 0);
   with gone as (
     delete from pgscore_data.kept_run r using pgscore_data.late_until l
-     where r.version_id = l.version_id and r.is_counted and not r.is_head
+     where r.version_id = l.version_id and l.model_id = any (free) and r.is_counted and not r.is_head
        and (select n.event_time < l.until from pgscore_data.kept_run n where n.run_id = r.retired_by)
     returning r.run_id, r.version_id
   ), emptied as (
@@ -99,7 +104,7 @@ begin
   select array_agg(distinct g.version_id) into runs from gone g;
   with gone as (
     delete from pgscore_data.kept_prediction p using pgscore_data.late_until l
-     where p.version_id = l.version_id and p.event_time < l.until
+     where p.version_id = l.version_id and l.model_id = any (free) and p.event_time < l.until
        and exists (select from pgscore_data._next_place(p.version_id, p.key, p.event_time) n where n.event_time < l.until offset 0)
        and not exists (
          select from pgscore_data.evaluation e

@@ -111,6 +111,22 @@ test('where labels have no known_at, the newest prediction of each entity is kep
   expect((await counts('undated')).at(-1)).toEqual({ labeled: 2, awaiting: 1, accuracy: 0.5 });
 });
 
+test('a model that an open transaction holds is left to the next time, and others are not', async () => {
+  const [held, free] = [await scored('held', 500, 2), await scored('free', 500, 2)];
+  await superuser.query('select pgscore.refresh()');
+  for (const name of ['held', 'free'])
+    await ada.query(`select pgscore.monitor($1, keep => '15 days', late => '1 day')`, [name]);
+  const keeper = await database.client();
+  // As set_alert() does.
+  await keeper.query('begin');
+  await keeper.query('select from pgscore_data.monitor where model_id = $1 for no key update', [held.modelId]);
+  await superuser.query('select pgscore_data._delete_predictions()');
+  expect([await kept(held), await kept(free)]).toEqual([6, 3]);
+  await keeper.query('rollback');
+  await superuser.query('select pgscore_data._delete_predictions()');
+  expect(await kept(held)).toBe(3);
+});
+
 test('an unreasonable time is refused', async () => {
   await scored('odd', 2);
   await expect(ada.query(`select pgscore.monitor('odd', keep => '1 hour')`)).rejects.toMatchObject({ code: '22023' });
