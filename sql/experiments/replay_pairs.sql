@@ -207,15 +207,18 @@ declare
   due record;
 begin
   select d.run_id, d.other_id into due
-    from pgscore_data.replay_due d
-   where d.compared_at is null or not patient or clock_timestamp() > d.compared_at + d.compare_seconds * interval '20 seconds'
+    from pgscore_data.replay_due d join pgscore_data.run r using (run_id)
+   where r.target_id <> all ((select pgscore_data._held_targets())::int[])
+     and (d.compared_at is null or not patient or clock_timestamp() > d.compared_at + d.compare_seconds * interval '20 seconds')
    order by d.compared_at nulls first limit 1;
   if not found or not pgscore_data._take_turn('cells') then
     return false;
   end if;
   begin
     perform pgscore_data._compare_replay(due.run_id, due.other_id);
-  exception when others then
+  exception when lock_not_available then
+    return false;
+  when others then
     -- Its target may be gone meanwhile. Live numbers wait for no replay.
     raise warning 'replay % cannot be compared: %', due.run_id, sqlerrm;
     update pgscore_data.replay r set compared_at = clock_timestamp(), compare_seconds = 0, other_id = due.other_id, n_days = null

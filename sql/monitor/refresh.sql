@@ -106,6 +106,7 @@ declare
   runs bigint[];
   unkept bigint[];
   batches bigint[];
+  held constant int[] := pgscore_data._held_targets();
   removed bigint := 0;
   added bigint := 0;
   entities bigint;
@@ -137,6 +138,7 @@ begin
       from (select r.run_id, r.snapshot_at, sum(r.rows_done) over (order by r.snapshot_at, r.run_id) - r.rows_done as before
               from pgscore_data.run r
              where r.state = 'done' and r.counted and not r.kept and (only_model is null or r.version_id = any (versions))
+               and coalesce(r.target_id <> all (held), true)
              order by r.snapshot_at, r.run_id limit 1000) x
      where x.before < most / 4 order by x.snapshot_at);
   if cardinality(unkept) + cardinality(batches) > 0 then
@@ -155,7 +157,8 @@ begin
   return exists (select from pgscore_data.label_change c
                   where c.change_id > taken.last_change and c.captured_at < began and (only_model is null or c.model_id = only_model))
       or exists (select from pgscore_data.run r
-                  where r.state = 'done' and not r.kept and r.finished_at < began and (only_model is null or r.version_id = any (versions)))
+                  where r.state = 'done' and not r.kept and r.finished_at < began and (only_model is null or r.version_id = any (versions))
+                    and coalesce(r.target_id <> all (held), true))
       or exists (select from pgscore_data.online_batch b
                   where not b.counted and b.kept_at < began and (only_model is null or b.version_id = any (versions)));
 end

@@ -113,6 +113,19 @@ language sql stable
 return clock_timestamp() - coalesce(keep_history, interval '400 days');
 comment on function pgscore_data._history_since(interval) is 'Since when a history shows runs, by keep_history of its target.';
 
+create or replace function pgscore_data._held_targets() returns int[]
+language sql volatile
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select coalesce(array_agg(substring(c.relname from '[0-9]+$')::int), '{}')
+    from pg_locks l join pg_class c on c.oid = l.relation
+   where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock' and l.pid <> pg_backend_pid()
+     and l.database = (select d.oid from pg_database d where d.datname = current_database())
+     and c.relnamespace = 'pgscore_predictions'::regnamespace and c.relname ~ '^target_[0-9]+$';
+end;
+comment on function pgscore_data._held_targets() is
+  'Targets whose predictions nobody can read just now: an open transaction drops them, or a type of their key. Upkeep passes them by.';
+
 create or replace function pgscore_data._prune_history(most_targets int, most_rows bigint) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -125,7 +138,8 @@ declare
 begin
   -- In random order, so that each has its turn.
   for t in select x.target_id, format('target_%s_g0', x.target_id) as storage, pgscore_data._history_since(x.keep_history) as until
-    from pgscore_data.target x order by random() limit most_targets
+    from pgscore_data.target x where x.target_id <> all ((select pgscore_data._held_targets())::int[])
+   order by random() limit most_targets
   loop
     this_run := 0;
     loop

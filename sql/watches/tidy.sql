@@ -74,7 +74,9 @@ begin
   select x.watch_id, x.keep_history, x.pruned_run, t.key_columns, format('target_%s_g0', t.target_id) as superseded,
          format('target_%s_g%s', t.target_id, coalesce(x.generation, t.current_generation)) as newest into w
     from pgscore_data.watch x join pgscore_data.target t using (target_id)
-   where coalesce(x.prune_after <= clock_timestamp(), true) order by x.prune_after nulls first limit 1;
+   where coalesce(x.prune_after <= clock_timestamp(), true) and x.target_id <> all ((select pgscore_data._held_targets())::int[])
+   -- So that one which its owner holds does not keep the others from their turn.
+   order by random() limit 1;
   if not found then
     return null;
   end if;

@@ -63,12 +63,16 @@ export async function refresh(client: Queryable, goesOn: () => boolean, log: Log
   await countLabels(client, true);
 }
 
+/** It passes when whoever holds rows of one model ends the transaction, for which others need not wait. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
 async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
   try {
     let more = true;
     while (more && goesOn()) more = (await step(client))[0]?.more ?? false;
   } catch (error) {
-    if (apart === undefined || sqlState(error) === undefined || isPassing(error)) throw error;
+    const state = sqlState(error);
+    if (apart === undefined || state === undefined || (isPassing(error) && state !== LOCK_NOT_AVAILABLE)) throw error;
     const failures = await apart(client);
     if (failures.length === 0) log.warn({ err: error }, 'a refresh failed, and did not model by model');
     for (const { model, failure } of failures)

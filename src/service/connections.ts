@@ -17,7 +17,7 @@ export function openConnections({ databaseUrl: url, leaseMs }: Pick<ServiceConfi
     // A connection that has died without a word must be replaced while there is still something to renew.
     beat: controlConnection(url, 'heartbeat', leaseMs / 3),
     sweep: controlConnection(url, 'sweep'),
-    tidy: controlConnection(url, 'tidy', LONG_TIMEOUT_MS),
+    tidy: controlConnection(url, 'tidy', LONG_TIMEOUT_MS, UNHELD),
     schedule: controlConnection(url, 'schedule'),
     refresh: controlConnection(url, 'refresh', LONG_TIMEOUT_MS, REFRESHING),
     labels: controlConnection(url, 'labels', LONG_TIMEOUT_MS),
@@ -41,15 +41,16 @@ const UNFLUSHED = { synchronous_commit: 'off' };
 /** Ended by the server before this side gives it up: a claim that committed unheard would keep its runs until their lease ends. */
 const CLAIMING = { ...UNFLUSHED, statement_timeout: `${CLAIM_TIMEOUT_MS - 3000}ms` };
 
+/** What all users need done: a user who keeps a lock on a table of their own must not hold up the others. */
+const UNHELD = { lock_timeout: '500ms' };
+
 /** Nor need a refresh: labels that a crash of the server forgets to have counted are back in the queue. */
 const REFRESHING = {
   ...UNFLUSHED,
+  ...UNHELD,
   // Before the timeout of this side, which ends the connection and not the statement with its locks.
   statement_timeout: `${LONG_TIMEOUT_MS - 10_000}ms`,
 };
-
-/** What all users need done: a user who keeps a lock on a table of their own must not hold up the others. */
-const UNHELD = { lock_timeout: '500ms' };
 
 /** What a look at the page may cost the database at most. */
 const STATEMENT_SECONDS = 5;

@@ -135,3 +135,21 @@ test('a model whose predictions cannot be kept holds up no other, and is caught 
   await refresh(superuser, always, log);
   expect(await counted()).toEqual([bad + 1, good + 1]);
 });
+
+test('a model whose rows an open transaction holds holds up no other', async () => {
+  const before = await shown('binary_performance_daily', 'n_labeled');
+  const keeper = await database.client();
+  await more();
+  await keeper.query('begin');
+  await keeper.query('select from pgscore_data.version where version_id = $1 for update', [
+    models.get('bad')?.versionId,
+  ]);
+  await superuser.query(`set lock_timeout = '500ms'`);
+  await refresh(superuser, always, log);
+  await superuser.query('reset lock_timeout');
+  const [bad, good] = (await shown('binary_performance_daily', 'n_labeled')) as { value: number }[];
+  expect(bad).toEqual(before[0]);
+  expect(good?.value).toBe((before[1] as { value: number }).value + 1);
+  expect(logged).toEqual([{ model: 'bad', reason: expect.stringContaining('lock timeout') }]);
+  await keeper.query('rollback');
+});
