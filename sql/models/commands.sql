@@ -132,6 +132,7 @@ begin
         new.options := pgscore_data._pass_gates(version.version_id, new.outcome, new.requested_by, new.options);
       end if;
       perform pgscore_data._set_alias(version.version_id, alias);
+      perform pgscore_data._warn_of_targets(version.version_id, alias);
     when 'rollback' then
       perform pgscore_data._refuse_experiment(this_model, base, 'rollback', null);
       new.outcome := base || '@' || pgscore_data._rollback(this_model);

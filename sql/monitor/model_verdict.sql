@@ -48,6 +48,12 @@ with judged as materialized (
            to_char(r.rows_done, 'FM999,999,999,999'), to_char(100 * r.failed_share, 'FM990.0')), null
     from run r where r.state = 'done' and r.failed_share >= 0.01
   union all
+  select j.model_id, 2, 'act', 'watch_failed', 0, null,
+         format('The watch of %I.%I cannot go on: %s. pgscore.watches says why, and what to do.', t.view_schema, t.view_name, w.error_code),
+         null
+    from judged j join pgscore_data.watch w using (model_id) join pgscore_data.target t using (target_id)
+   where w.error is not null and not w.paused
+  union all
   select d.model_id, 3, 'watch', 'drift', d.psi, d.since,
          format('Feature %s has drifted since %s: its population stability index is %s in %s. %s of %s features have drifted.',
            d.feature_name, to_char(d.since, f.pattern), to_char(d.psi, 'FM9990.00'), to_char(d.window_date, f.pattern),
@@ -163,8 +169,8 @@ select pgscore_data._comment_columns('pgscore_bi.model_verdict', pgscore_data._d
   "is_champion": "Whether model_version is the champion.",
   "verdict": "act: somebody is needed. watch: look at it. unknown: there is nothing to judge by, and the sentence says what to do. '
     'healthy: none of these.",
-  "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, volume, scoring_stopped, watch_delay, drift, labels_late '
-    'or challenger_better; of unknown no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
+  "cause": "The largest cause: accuracy_worse, run_failed, rows_failed, watch_failed, volume, scoring_stopped, watch_delay, drift, '
+    'labels_late or challenger_better; of unknown no_version, no_predictions, no_truth, no_label_source, labels_waiting, '
     'labels_unreadable, labels_invalid, no_labels or no_mature_month; of healthy none.",
   "sentence": "The cause in one sentence, with its numbers; where a version is surely better, another one about that.",
   "causes": "All causes of act and watch, the largest first; NULL: there is none.",

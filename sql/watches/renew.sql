@@ -17,6 +17,22 @@ as $$
 $$;
 comment on function pgscore._hash_column(jsonb) is 'The last column of the plan of a watch: a hash of all that a row has beside its key.';
 
+create or replace function pgscore_data._other_shape(signature jsonb, t pgscore_data.target) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return (
+  select case
+           when n.task <> t.task or n.unit is distinct from t.score_unit
+             then format('its task is %s, and %I.%I holds %s', concat_ws(' ', n.task, n.unit), t.view_schema, t.view_name,
+                         concat_ws(' ', t.task, t.score_unit))
+           when n.names <> t.class_labels
+             then format('it says %s, and %I.%I holds %s', array_to_string(n.names[:10], ', '), t.view_schema, t.view_name,
+                         array_to_string(t.class_labels[:10], ', ')) end
+    from (select signature ->> 'task' as task, signature -> 'outputs' -> 'margins' ->> 'unit' as unit,
+                 pgscore._output_names(signature) as names) n);
+comment on function pgscore_data._other_shape(jsonb, pgscore_data.target) is
+  'Why the predictions of a version cannot go on into a target, by its task and classes; NULL where they can.';
+
 create or replace function pgscore_data._accept_renewal() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -26,9 +42,17 @@ declare
   t pgscore_data.target;
   signature jsonb := (select v.signature from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready');
   this_plan bigint;
+  problem text;
 begin
   select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.requested_by for no key update;
   select * into t from pgscore_data.target x where x.target_id = w.target_id;
+  problem := case when pgscore._may_score(new.requested_by, new.version_id) then pgscore_data._other_shape(signature, t) end;
+  if problem is not null then
+    raise exception '% does not fit the watch: %', pgscore_models._version_name(new.version_id), problem using
+      errcode = 'object_not_in_prerequisite_state',
+      hint = format('Roll back: select pgscore.rollback(%L); or watch into another target, and end this watch: select pgscore.unwatch(%L);',
+                    split_part(pgscore_models._version_name(new.version_id), '@', 1), format('%I.%I', t.view_schema, t.view_name));
+  end if;
   if w.watch_id is null or not pgscore_data._plan_fits(new.plan, signature, t) is true
     or not pgscore_data._arms_fit(new.plan, new.version_id)
     or (select count(*) from pgscore_data.handle h
@@ -61,6 +85,35 @@ comment on function pgscore_data._accept_renewal() is 'Stores how a watch reads 
 
 create or replace trigger accept instead of insert on pgscore._renewal_request
 for each row execute function pgscore_data._accept_renewal();
+
+create or replace function pgscore_data._warn_of_targets(this_version int, this_alias text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  stopped text;
+begin
+  select string_agg(format('%s (%s)', x.name, pgscore_data._other_shape(v.signature, t)), '; ' order by x.name) into stopped
+    from pgscore_data.version v
+    join pgscore_data.model m using (model_id)
+   cross join lateral (
+     select format('watch of %I.%I', y.view_schema, y.view_name) as name, w.target_id
+       from pgscore_data.watch w join pgscore_data.target y using (target_id) where w.model_id = m.model_id and w.alias = this_alias
+     union all
+     select format('schedule %I', s.name), y.target_id
+       from pgscore_data.schedule s
+       join pgscore_data.target y on y.view_schema = s.arguments ->> 'target_schema' and y.view_name = s.arguments ->> 'target'
+      where s.model in (m.name || '@' || this_alias, case this_alias when 'champion' then m.name end)) x
+    join pgscore_data.target t using (target_id)
+   where v.version_id = this_version and pgscore_data._other_shape(v.signature, t) is not null;
+  if stopped is not null then
+    raise warning '% stops what writes to targets that it does not fit: %', pgscore_models._version_name(this_version), stopped using
+      hint = 'Roll back, or give them other targets. Their targets stay as they are.';
+  end if;
+end
+$$;
+comment on function pgscore_data._warn_of_targets(int, text) is
+  'Warns of the watches and schedules of an alias whose targets hold predictions of another task or other classes than its new version.';
 
 create or replace function pgscore._plan_watch(w pgscore._watch_request) returns void
 language plpgsql volatile security invoker

@@ -1,0 +1,50 @@
+import { expect, test } from '@jest/globals';
+
+import { classModel } from '../support/class-model.ts';
+import { deployBytes } from '../support/deploy.ts';
+import { scoreTable } from '../support/run.ts';
+import { scoreFixture } from '../support/score-fixture.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { atRest } from './watching.ts';
+
+const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+
+test('a version of other classes stops watches: promote() warns, and the watch and the verdict say so', async () => {
+  const options = { task: 'binary', features: ['age'] };
+  await deployBytes(ada, 'leaves', classModel(2), { ...options, class_labels: ['0', '1'] });
+  await deployBytes(ada, 'leaves', classModel(2), { ...options, class_labels: ['no', 'yes'] });
+  await superuser.query(`select pgscore.grant_model('leaves', 'alice')`);
+  await alice.query(`create table people as select n::bigint as id, n::real as age from generate_series(0, 3) n;
+    select pgscore.watch('leaves', 'people', target => 'live', key => 'id');
+    select pgscore.schedule('nightly', '0 2 * * *', 'leaves', 'people', target => 'nightly_scores', target_schema => 'alice', key => 'id')`);
+  await scoreTable(alice, 'leaves', 'people', { target: 'nightly_scores', target_schema: 'alice', key: 'id' });
+  await atRest(alice, 'alice.live');
+  const notices: string[] = [];
+  ada.on('notice', ({ severity, message }) => notices.push(`${severity}: ${message}`));
+  await ada.query(`select pgscore.promote('leaves@2')`);
+  expect(notices).toEqual([
+    'WARNING: leaves@2 stops what writes to targets that it does not fit: ' +
+      'schedule nightly (it says no, yes, and alice.nightly_scores holds 0, 1); ' +
+      'watch of alice.live (it says no, yes, and alice.live holds 0, 1)',
+  ]);
+  const failing = async (): Promise<unknown> => {
+    const text = `select error_code, error, remedy from pgscore.watches where target = 'alice.live' and state = 'failing'`;
+    return (await alice.query(text)).rows[0];
+  };
+  expect(await waitFor(failing, { message: 'the watch to fail', timeout: 30_000 })).toEqual({
+    error_code: 'watch_failed',
+    error: 'leaves@2 does not fit the watch: it says no, yes, and alice.live holds 0, 1',
+    remedy: `Roll back: select pgscore.rollback('leaves'); or watch into another target, and end this watch: select pgscore.unwatch('alice.live');`,
+  });
+  const verdict = `select verdict, cause, sentence from pgscore_bi.model_verdict where model_name = 'leaves'`;
+  expect((await superuser.query(verdict)).rows).toEqual([
+    {
+      verdict: 'act',
+      cause: 'watch_failed',
+      sentence: 'The watch of alice.live cannot go on: watch_failed. pgscore.watches says why, and what to do.',
+    },
+  ]);
+  await ada.query(`select pgscore.rollback('leaves')`);
+  expect(notices).toHaveLength(1);
+  await waitFor(async () => (await failing()) === undefined, { message: 'the watch to go on', timeout: 30_000 });
+});
