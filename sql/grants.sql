@@ -159,6 +159,7 @@ grant select on pgscore.alerts to pgscore_user;
 -- Views call them as whoever reads them.
 grant execute on function pgscore_data._alert_sentence(text, text, text, text, text), pgscore_data._judged_as(text),
   pgscore_data._better_versions(int, int, text), pgscore_data._outdated(bigint, int, text), pgscore_data._truths_of(text, text[]),
+  pgscore_data._short_number(double precision),
   pgscore_data._experiment_is_final(pgscore_data.experiment)
   to pgscore_user, pgscore_analyst, pgscore_service;
 grant select (outcome), insert (model, action, settings) on pgscore._baseline_request to pgscore_deployer;

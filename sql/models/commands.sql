@@ -240,7 +240,7 @@ create or replace function pgscore.drop_model(model text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$ select pgscore._run_command('drop_model', model, null) $$;
 comment on function pgscore.drop_model(text) is
-  'Drops a model with its versions and aliases; refused while a schedule or an open run uses it. Past predictions stay.';
+  'Drops a model with its versions, aliases and source of labels; refused while a schedule or an open run uses it. Past predictions stay.';
 
 create or replace function pgscore.rename_model(model text, new_name text) returns text
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -66,6 +66,10 @@ begin
       errcode = 'dependent_objects_still_exist', hint = 'select pgscore.unwatch(target); first.';
   end if;
   delete from pgscore_data.alias a where a.model_id = this_model;
+  -- Its triggers go with it; labels that were counted stay.
+  delete from pgscore_data.comparison_request q using pgscore_data.label_source s
+   where s.model_id = this_model and q.source_id = s.source_id;
+  delete from pgscore_data.label_source s where s.model_id = this_model;
   perform pgscore_data._unbind_all(this_model, base);
   for version in select v.version_id, v.number from pgscore_data.version v where v.model_id = this_model and v.state <> 'dropped' loop
     perform pgscore_data._drop_version(version.version_id, base || '@' || version.number);
@@ -73,7 +77,7 @@ begin
 end
 $$;
 comment on function pgscore_data._drop_model(int, text) is
-  'Drops every version and alias of a model; its name may be deployed to again, with the next number.';
+  'Drops every version and alias of a model, and where its labels come from; its name may be deployed to again, with the next number.';
 
 create or replace function pgscore_data._outdate_snapshots(this_model int) returns void
 language sql volatile

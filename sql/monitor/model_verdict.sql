@@ -75,9 +75,9 @@ with judged as materialized (
          case when a.kind = 'watch'
            then format('Alert %s is raised since %s: %s.', a.rule, to_char(a.since_date, 'FMDD Mon YYYY'), a.detail)
          else format('Alert %s is raised since %s: %s%s is %s%s.', a.rule, to_char(a.since_date, 'FMDD Mon YYYY'), a.metric,
-           ' of ' || nullif(a.column_name, ''), trim_scale(round(a.value::numeric, 4)), case
-             when a.value < a.lower_threshold then ', below ' || trim_scale(round(a.lower_threshold::numeric, 4))
-             when a.value > a.upper_threshold then ', above ' || trim_scale(round(a.upper_threshold::numeric, 4)) end) end,
+           ' of ' || nullif(a.column_name, ''), pgscore_data._short_number(a.value), case
+             when a.value < a.lower_threshold then ', below ' || pgscore_data._short_number(a.lower_threshold)
+             when a.value > a.upper_threshold then ', above ' || pgscore_data._short_number(a.upper_threshold) end) end,
          case when a.kind = 'performance' then nullif(a.column_name, '') end
     from alert a
    cross join lateral (
@@ -90,7 +90,10 @@ with judged as materialized (
   select b.model_id, 5, 'watch', 'challenger_better', b.size, b.since, b.sentence, b.target from better b
   union all
   select j.model_id, 6, 'unknown', k.cause, null, null, case k.cause
-           when 'no_version' then 'No version is ready to score: deploy one with pgscore.deploy().'
+           when 'no_version' then 'No version is ready to score' || coalesce((
+             select format(', and %s@%s was rejected: %s', j.name, v.number, v.reason) from pgscore_data.version v
+              where v.model_id = j.model_id and v.state = 'rejected' order by v.number desc limit 1),
+             ': deploy one with pgscore.deploy().')
            when 'no_predictions' then 'Nothing was scored yet: use pgscore.score_table() or pgscore.score().'
            when 'no_truth' then 'No label judges what it gives: its volume, its failed rows and the drift of its features are watched.'
            when 'no_label_source' then format('The truth is not known: say where it arrives with pgscore.set_labels(%L, …).', j.name)

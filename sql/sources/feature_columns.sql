@@ -140,6 +140,8 @@ as $$
 declare
   m record;
   missing text[];
+  features text[];
+  alike jsonb;
 begin
   for m in
     select x.*, pgscore._base_type(x.type) as base from pgscore._matched_features(source, signature, column_map) x order by x.n
@@ -149,6 +151,7 @@ begin
         errcode = 'ambiguous_column', hint = format('Name it: column_map => ''{"%s": "<column>"}''.', m.feature);
     elsif m.column_name is null then
       missing := missing || m.wanted;
+      features := features || m.feature;
     elsif not coalesce(pgscore._cast_allowed(pgscore._wire_type(m.base), m.tensor_type, m.width), false) then
       raise exception 'column "%" of % is %, and feature "%" is %', m.column_name, source, format_type(m.type, null), m.feature,
         case m.width when 1 then m.tensor_type when 0 then format('an array of any length (%s)', m.tensor_type)
@@ -157,13 +160,20 @@ begin
     end if;
   end loop;
   if missing is not null then
+    -- By case and underscores only: monthly_charges for MonthlyCharges.
+    select coalesce(column_map, '{}') || jsonb_object_agg(x.feature, x.attname) into alike
+      from (select f.feature, min(a.attname) as attname
+              from unnest(features) f (feature)
+              join pg_attribute a on lower(replace(a.attname, '_', '')) = lower(replace(f.feature, '_', ''))
+             where a.attrelid = source and a.attnum > 0 and not a.attisdropped group by f.feature having count(*) = 1) x;
     raise exception 'source % lacks % of the model: %', source,
       case cardinality(missing) when 1 then 'a feature' else cardinality(missing) || ' features' end,
       (select string_agg(format('"%s"', x), ', ') from unnest(missing) x) using
       errcode = 'undefined_column',
       detail = 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a
                                     where a.attrelid = source and a.attnum > 0 and not a.attisdropped),
-      hint = format('Where a column has another name: column_map => ''{"%s": "<column>"}''; else score a view that has it.', missing[1]);
+      hint = format('Where a column has another name: column_map => ''%s''; else score a view that has it.',
+                    coalesce(alike::text, format('{"%s": "<column>"}', features[1])));
   end if;
 end
 $$;

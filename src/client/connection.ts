@@ -57,4 +57,4 @@ function statementFailed(cause: DatabaseError): PgscoreError {
 }
 
 const MEMBERSHIP =
-  'Where it is a function of pgscore: scoring needs membership in pgscore_user, deploying and changing models in pgscore_deployer, reading accuracy in pgscore_analyst.';
+  'A function of pgscore needs membership. To deploy or change models: grant pgscore_deployer to ROLE; to score: grant pgscore_user to ROLE; to read accuracy: grant pgscore_analyst to ROLE.';

@@ -6,8 +6,8 @@ import { deploy, setAlias, waitForVersion, type DeployOptions } from '../client/
 import { readModelFile, unreadable } from '../client/model-file.ts';
 import { PgscoreError } from '../errors.ts';
 import { databaseCommand, invocation, jsonOption, namesOption, numberOption } from './options.ts';
-import { describeModel } from './print.ts';
-import { listOf, spin } from './output.ts';
+import { printVersion } from './print.ts';
+import { spin } from './output.ts';
 import { inDatabase } from './connection.ts';
 
 const DESCRIPTION = `Deploys an ONNX file as the next version of a model, and waits until the service has checked it.
@@ -74,8 +74,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
     const stop = spin(output, `Checking ${version}`);
     await waitForVersion(client, version, { onNotice: (notice) => output.note(notice) }).finally(stop);
     if (options.alias !== undefined) await setAlias(client, version, options.alias);
-    const described = await describeModel(client, version);
-    output.result(described, () => listOf(described));
+    await printVersion(client, output, version);
   });
 }
 

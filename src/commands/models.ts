@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { inDatabase } from './connection.ts';
 import { databaseCommand, invocation } from './options.ts';
-import { listOf } from './output.ts';
-import { columns, describeModel, printRows } from './print.ts';
+import { columns, printRows, printVersion } from './print.ts';
 
 const DESCRIPTION = `Lists the deployed versions of every model, or describes one: what it takes and gives, which aliases point at it, and
 why it was rejected if it was.`;
@@ -28,6 +27,5 @@ function list(command: Command): Promise<void> {
 
 async function describe(command: Command, name: string): Promise<void> {
   const { flags, output } = invocation(command);
-  const model = await inDatabase(flags, (client) => describeModel(client, name));
-  output.result(model, () => listOf(model));
+  await inDatabase(flags, (client) => printVersion(client, output, name));
 }

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { callFunction, type Argument } from '../client/connection.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
 import { invocation } from './options.ts';
-import { tableOf, type Row } from './output.ts';
+import { listOf, tableOf, type Output, type Row } from './output.ts';
 
 /** Calls a function of pgscore, and prints what `told` says of its value: for programs, and for people. */
 export async function printCall(
@@ -55,4 +55,13 @@ export async function describeModel(client: pg.Client, name: string): Promise<Ro
     name,
   ]);
   return Object.fromEntries(rows.map(({ property, value }) => [property, value]));
+}
+
+/** Prints a version: its properties for people; for programs its row of pgscore.models, in which `version` is such as churn@3. */
+export async function printVersion(client: pg.Client, output: Output, name: string): Promise<void> {
+  const described = await describeModel(client, name);
+  const { rows } = await client.query<Row>(`select * from pgscore.models where model || '@' || version = $1`, [
+    described['version'],
+  ]);
+  output.result({ ...rows[0], version: described['version'] }, () => listOf(described));
 }

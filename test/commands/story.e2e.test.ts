@@ -34,7 +34,9 @@ describe('with a service', () => {
   });
 
   test('a second version is pointed at by an alias, promoted, and rolled back', async () => {
-    expect((await json(['deploy', MODEL, '--model', 'iris', '--alias', 'challenger'], ada)).aliases).toBe('challenger');
+    const version = { version: 'iris@2', aliases: ['challenger'], deployed_by: 'ada', size_bytes: expect.any(Number) };
+    expect(await json(['deploy', MODEL, '--model', 'iris', '--alias', 'challenger'], ada)).toMatchObject(version);
+    expect(await json(['models', 'iris@2'], ada)).toMatchObject(version);
     expect(await json(['promote', 'iris@challenger'], ada)).toEqual({ version: 'iris@2' });
     expect(await json(['rollback', 'iris'], ada)).toEqual({ version: 'iris@1' });
     expect(await json(['alias', 'iris@1', 'safe'], ada)).toEqual({ version: 'iris@1' });

@@ -185,3 +185,14 @@ test('keys that can be those of no prediction are refused, and others are not', 
   for (const key of [`'said'`, `'amount'`])
     await expect(alice.query(keyedBy(key))).resolves.toMatchObject({ rowCount: 1 });
 });
+
+test('a model that is dropped leaves no triggers on the table of its labels', async () => {
+  await addMonitoredModel(superuser, 'dropped', 'binary');
+  await alice.query(`create table dropped_truth (id int primary key, yn text);
+    select pgscore.set_labels('dropped', 'dropped_truth', label => 'yn')`);
+  const left = `select (select count(*) from pg_trigger t where t.tgrelid = 'dropped_truth'::regclass)::int as triggers,
+                       (select count(*) from pgscore.label_sources where model = 'dropped')::int as sources`;
+  expect((await alice.query<{ triggers: number }>(left)).rows[0]?.triggers).toBeGreaterThan(0);
+  await superuser.query(`select pgscore.drop_model('dropped')`);
+  expect((await alice.query(left)).rows).toEqual([{ triggers: 0, sources: 0 }]);
+});

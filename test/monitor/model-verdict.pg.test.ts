@@ -239,7 +239,7 @@ test('an alert that is raised is a cause by its kind: silence of scoring before 
   const raise = async (rule: string, metric: string, kind: string, severity: string): Promise<void> => {
     await superuser.query(
       `insert into pgscore_data.alert (fingerprint, model_id, rule, version_id, column_name, metric, grain, kind, severity, state, since, value, upper_threshold)
-       values ($1, $2, $1, $3, '', $4, 'day', $5, $6, 'firing', '2024-06-01 12:00+00', 0.7, 0.5)`,
+       values ($1, $2, $1, $3, '', $4, 'day', $5, $6, 'firing', '2024-06-01 12:00+00', 50.4464, 0.5)`,
       [rule, model.modelId, kind === 'feed' ? 0 : model.versionId, metric, kind, severity],
     );
   };
@@ -249,7 +249,7 @@ test('an alert that is raised is a cause by its kind: silence of scoring before 
     cause: 'drift',
     open_alerts: '1',
     since: '2024-06-01',
-    sentence: 'Alert dataset_drift is raised since 1 Jun 2024: drift_share is 0.7, above 0.5.',
+    sentence: 'Alert dataset_drift is raised since 1 Jun 2024: drift_share is 50.45, above 0.5.',
   });
   await raise('scoring_stopped', 'hours_since_scoring', 'feed', 'critical');
   expect(await verdictOf('alarmed')).toMatchObject({ verdict: 'act', cause: 'scoring_stopped', open_alerts: '2' });
@@ -258,9 +258,10 @@ test('an alert that is raised is a cause by its kind: silence of scoring before 
 });
 
 test('where there is nothing to judge by, the sentence says what to do', async () => {
-  const unready = `insert into pgscore_data.model (name, created_by) values ('no_version', current_user)`;
+  const unready = `with m as (insert into pgscore_data.model (name, created_by) values ('none', 'me') returning model_id) insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, deployed_by, reason) select model_id, 1, 'rejected', '', 1, 'me', 'it is odd' from m`;
   await superuser.query(unready);
-  expect(await verdictOf('no_version')).toMatchObject({ verdict: 'unknown', cause: 'no_version', model_version: null });
+  const rejected = 'No version is ready to score, and none@1 was rejected: it is odd';
+  expect(await verdictOf('none')).toMatchObject({ verdict: 'unknown', cause: 'no_version', sentence: rejected });
   const model = await addMonitoredModel(superuser, 'new', 'binary');
   const cause = async (): Promise<[string, string]> => {
     const { verdict, cause: found, undefined_reason: reason, sentence } = await verdictOf('new');

@@ -81,6 +81,13 @@ describe('a run is refused at once', () => {
     });
   });
 
+  test('with a hint that names the column that differs by case and underscores only', async () => {
+    const source = await table('monthly_charges real, tenure real');
+    const refused = await refusal(alice, `select pgscore.score_table('churn', $1::text::regclass)`, [source]);
+    const map = `'{"MonthlyCharges": "monthly_charges"}'`;
+    expect(refused).toMatchObject({ code: '42703', hint: expect.stringContaining(`column_map => ${map};`) });
+  });
+
   test('where column_map names a column that is not there, or a feature that is not', async () => {
     const source = await table('"MonthlyCharges" real, tenure real');
     const text = `select pgscore.score_table('churn', $1::text::regclass, column_map => $2)`;
