@@ -702,11 +702,14 @@ create table pgscore_data.compared_pair (
   first_day timestamptz,
   last_day timestamptz,
   by_segment boolean not null,
+  leaves_out boolean not null,
   primary key (version_id, other_id)
 );
 comment on table pgscore_data.compared_pair is 'Versions that were compared, over the labels that judge both.';
 comment on column pgscore_data.compared_pair.first_day is 'First day that has predictions of version_id among them.';
 comment on column pgscore_data.compared_pair.by_segment is 'Whether they were also compared segment by segment, as a gate asks for it.';
+comment on column pgscore_data.compared_pair.leaves_out is
+  'Whether labels judge predictions of one of them that are left out, as one was trained on that time.';
 
 create table pgscore_data.compared_metric (
   version_id int not null,
@@ -805,7 +808,8 @@ create table pgscore_data.replay_month (
 );
 comment on table pgscore_data.replay_month is 'What a replay came to, month by month.';
 comment on column pgscore_data.replay_month.in_training is
-  'Whether its predictions are for a time before the version was trained; NULL: it does not say until when it was trained.';
+  'Whether its predictions are for a time that the version, or the one that it is compared with, was trained on; NULL: the version does '
+  'not say until when it was trained.';
 comment on column pgscore_data.replay_month.is_live is
   'Whether the row is of the live predictions of the version that it is compared with, over the labels that judge both.';
 

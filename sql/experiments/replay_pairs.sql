@@ -16,14 +16,6 @@ end;
 comment on function pgscore_data._entity_expression(pgscore_data.target, name[]) is
   'The expression of the entity that a prediction p is about. Of a replay with more key columns than labels have, by those of the labels.';
 
-create or replace function pgscore_data._trained_until(v pgscore_data.version) returns timestamptz
-language sql stable
-set search_path = pg_catalog, pg_temp
-return coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil')::timestamptz;
-comment on function pgscore_data._trained_until(pgscore_data.version) is
-  'Until when the data reach that a version was trained on: as its deployer said, else as its file says. NULL: not known. '
-  'Views that users read write it out, as a view calls functions with the rights of its reader.';
-
 create or replace function pgscore_data._replay_query(t pgscore_data.target, m pgscore_data.monitor) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -62,7 +54,8 @@ return format($q$
   )
   insert into pgscore_data.replay_prediction
     (entity, event_time, in_training, is_awaiting, known_at, is_hit, is_positive, said_positive, error, bin)
-  select hash_array_extended(t.key, 0), t.event_time, t.event_time < $6, t.is_awaiting,
+  select hash_array_extended(t.key, 0), t.event_time,
+         case when t.event_time < $6 then true when (t.event_time < $7) is not true then false end, t.is_awaiting,
          case when t.error is not null or t.actual_class is not null and t.predicted_class is not null then t.known_at end,
          t.actual_class = t.predicted_class, t.actual_class + 1 = t.positive_class, t.predicted_class + 1 = t.positive_class, t.error,
          case when t.task = 'binary' then pgscore_data._score_bin(
@@ -82,9 +75,10 @@ return format($q$
     else 'true' end);
 comment on function pgscore_data._replay_query(pgscore_data.target, pgscore_data.monitor) is
 'The statement that pairs the predictions of run $1 in a target, of its class labels $2 and generations $3, with the labels of model $4.
-It reads them as version $5 does, which was trained until $6. A replay is one run, so places and labels are joined whole.';
+It reads them as version $5 does. Predictions before $6 are in training; those before $7 may be. A replay is one run, so places and labels
+are joined whole.';
 
-create or replace function pgscore_data._pair_replay(this_run bigint) returns void
+create or replace function pgscore_data._pair_replay(this_run bigint, since timestamptz) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
@@ -102,7 +96,7 @@ begin
   end if;
   execute pgscore_data._replay_query(r.target, r.monitor)
     using this_run, (r.target).class_labels, array[r.generation, 0], (r.version).model_id, (r.version).version_id,
-          pgscore_data._trained_until(r.version);
+          since, (select t.maybe_trained_until from pgscore_data.trained_version t where t.version_id = (r.version).version_id);
   insert into pgscore_data.replay_month (run_id, month, in_training, n_predictions, n_labeled, n_awaiting, n_hits, n_positive,
     n_said_positive, n_true_positive, sum_abs_error, sum_error2)
   select this_run, date_trunc('month', p.event_time, (r.monitor).time_zone), p.in_training, count(*), count(p.known_at),
@@ -112,7 +106,7 @@ begin
     from pgscore_data.replay_prediction p group by 2, 3;
 end
 $$;
-comment on function pgscore_data._pair_replay(bigint) is
+comment on function pgscore_data._pair_replay(bigint, timestamptz) is
   'Puts the predictions of a replay into replay_prediction, with the labels that judge them, and counts them month by month.';
 
 create or replace function pgscore_data._compare_replay(this_run bigint, other int) returns void
@@ -121,10 +115,12 @@ set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 as $$
 declare
-  began timestamptz := clock_timestamp();
+  began constant timestamptz := clock_timestamp();
+  since constant timestamptz := (
+    select pgscore_data._compared_since(r.version_id, other) from pgscore_data.run r where r.run_id = this_run);
 begin
   delete from pgscore_data.replay_metric m where m.run_id = this_run;
-  perform pgscore_data._pair_replay(this_run);
+  perform pgscore_data._pair_replay(this_run, since);
   with replayed as materialized (
     select p.*, date_trunc('day', p.event_time, m.time_zone) as day, date_trunc('month', p.event_time, m.time_zone) as month
       from pgscore_data.replay_prediction p
@@ -133,7 +129,7 @@ begin
   ), live as materialized (
     select hash_array_extended(e.key, 0) as entity, e.known_at, e.day, e.actual_class = e.predicted_class as is_hit,
            e.actual_class + 1 = x.positive_class as is_positive, e.predicted_class + 1 = x.positive_class as said_positive,
-           e.score - e.actual as error, e.bin
+           e.score - e.actual as error, e.bin, e.event_time
       from pgscore_data.evaluation e join pgscore_data.execution x using (version_id) where e.version_id = other and e.run_id is not null
   ), by_month as (
     insert into pgscore_data.replay_month (run_id, month, in_training, is_live, n_predictions, n_labeled, n_awaiting, n_hits, n_positive,
@@ -144,11 +140,11 @@ begin
       join (select distinct on (r.entity, r.known_at) r.* from replayed r order by r.entity, r.known_at) p using (entity, known_at)
      group by p.month, p.in_training
   ), compared as materialized (
-    -- What a version was trained on tells nothing of how good it is.
     select false as is_other, p.entity, p.known_at, p.day, p.is_hit, p.is_positive, p.said_positive, p.error, p.bin
       from replayed p where p.in_training is not true
     union all
-    select true, l.* from live l
+    select true, l.entity, l.known_at, l.day, l.is_hit, l.is_positive, l.said_positive, l.error, l.bin
+      from live l where l.event_time >= since
   )
   insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin)
   select 0, j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin

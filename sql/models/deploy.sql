@@ -161,8 +161,8 @@ nulls: auto (NULL goes in as NaN only where the graph handles it), error (a row 
 expect: an array of rows {"feature": value, ..., "expected_score": x} that the training framework computed; the check refuses a version '
 'that differs.
 native: false compiles it to no function, whose source whoever may connect could read (default: compiled where that can be).
-trained_until: when the data end that the model was trained on (default: as the metadata key pgscore.trained_until says). A replay leaves
-earlier times out of comparisons.
+trained_until: when the data end that the model was trained on (default: as the metadata key pgscore.trained_until says).
+Comparisons of versions, gates and replays leave out predictions for earlier times.
 logits: true where the numbers of a classifier are logits or log-probabilities, of which a sigmoid or a softmax makes probabilities.
 The first ready version of a model becomes its champion.';
 

@@ -48,14 +48,14 @@ with found as (
          exists (select from pgscore_data.replay_due d where d.run_id = r.run_id),
          case when pgscore_data._replay_is_final(u) then 'another replay, as this one is too old to be compared again' end,
          x.n, x.other_n, x.value, x.other_value, x.difference, x.low, x.high, x.is_enough,
-         case when t.is_unknown then 'it may have seen the answers, as nothing says until when its data reach' end,
+         case when t.is_unknown then 'nothing says until when they reach' end,
          case when t.is_unknown then 'a deploy with trained_until' end, null
     from pgscore_data.replay r
     join pgscore_data.run u using (run_id)
-    join pgscore_data.version v using (version_id)
+    join pgscore_data.trained_version v using (version_id)
     join pgscore_data.replayed_difference x using (run_id)
    cross join lateral (
-     select pgscore_data._trained_until(v) is null as is_unknown) t
+     select r.first_day <= v.maybe_trained_until - interval '1 day' as is_unknown) t
    where r.n_days > 0
 )
 select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n, f.other_n, f.value, f.other_value, f.difference,
@@ -70,7 +70,8 @@ select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n
          when f.high < 0 then case k.better when 'low' then 'better' else 'worse' end else 'no_difference' end as verdict,
        concat(case f.source when 'labels' then 'labels that judge both' when 'arms' then 'the arms of experiment ' || f.number
                 when 'shadow' then 'the shadow of experiment ' || f.number else 'a replay (run ' || f.number || ')' end,
-              ', ', case when d.first <> d.last then d.first || ' to ' end, d.last) as said_by,
+              ', ', case when d.first <> d.last then d.first || ' to ' end, d.last,
+              case when t.is_unknown then ' (training data may be among them)' end) as said_by,
        x.is_after_experiments, o.outdated
   from found f
   join pgscore_data.metric_kind k using (metric)
@@ -82,6 +83,10 @@ select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n
    select f.source = 'labels' and coalesce(f.first_day > all (
             select coalesce(a.stopped_at, 'infinity') from pgscore_data.arm_difference a
              where a.version_id = f.version_id and a.other_id = f.other_id and a.metric = f.metric), false) as is_after_experiments) x
+ cross join lateral (
+   select f.source in ('labels', 'replay') and bool_or(f.first_day <= a.maybe_trained_until - interval '1 day') as is_unknown
+     from pgscore_data.trained_version a join pgscore_data.counted_version c on c.of_version = a.version_id
+    where c.version_id in (f.version_id, f.other_id)) t
  cross join lateral (
    -- Where new labels are the same as the old ones, nothing is due: what is known stands.
    select case when f.compared_at < m.labels_unset_at then 'its labels were withdrawn since'

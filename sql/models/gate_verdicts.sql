@@ -104,7 +104,10 @@ begin
     needs := case
       when is_split and segment = 0 and exists (select from pgscore_data.experiment_metric k where k.metric = g.metric)
         then 'labels of both arms'
-      else 'labels that judge both versions' || case when is_split then ', as of a shadow' else '' end end;
+      else concat('labels that judge both versions', to_char(
+        nullif(pgscore_data._compared_since(this_version, other), '-infinity')
+          at time zone (select m.time_zone from pgscore_data.monitor m where m.model_id = g.model_id), '", from "FMDD Mon YYYY" on"'),
+        case when is_split then ', as of a shadow' end) end;
     reason := format('it is not compared with %s yet', other_name);
   else
     select j.* into passed, is_worse, needs, reason from pgscore_data._judge_evidence(g, evidence, other_name) j;

@@ -93,6 +93,15 @@ as $$
 $$;
 comment on function pgscore._output_names(jsonb) is 'Names of the values of a row, or else the class labels.';
 
+create or replace view pgscore_data.trained_version as
+select v.version_id, t.trained_until, case when t.trained_until is null then v.deployed_at end as maybe_trained_until
+  from pgscore_data.version v
+ cross join lateral (
+   select coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil')::timestamptz as trained_until) t;
+comment on view pgscore_data.trained_version is
+  'Until when the data reach that a version was trained on: as its deployer said, else as its file says. NULL: not known. '
+  'maybe_trained_until: where it is not, the deploy, as they cannot reach further.';
+
 create or replace view pgscore.models with (security_barrier) as
 select
   m.name as model,
@@ -149,9 +158,10 @@ select
   (select string_agg(f ->> 'name' || ' ' || case f ->> 'nulls' when 'default' then (f -> 'default')::text else f ->> 'nulls' end,
                      ', ' order by n)
      from jsonb_array_elements(v.signature -> 'features') with ordinality as x (f, n)) as nulls,
-  coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil')::timestamptz as trained_until
+  t.trained_until
 from pgscore_data.model m
 join pgscore_data.version v using (model_id)
+join pgscore_data.trained_version t using (version_id)
 left join pgscore_data.execution e using (version_id)
 left join pgscore_data.call_log l using (model_id)
 where v.state <> 'dropped';

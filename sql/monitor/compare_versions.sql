@@ -42,7 +42,18 @@ select v.version_id, v.other_id, p.compared_at, p.compare_seconds * n.n_values a
 comment on view pgscore_data.comparison_due is
   'Pairs of versions whose labels changed since they were compared, or that a gate now compares by segment.';
 
-create or replace function pgscore_data._find_common_labels(this_version int, other int, by_segment boolean) returns void
+create or replace function pgscore_data._compared_since(this_version int, other int) returns timestamptz
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select coalesce(max(t.trained_until), '-infinity') from pgscore_data.trained_version t
+    join pgscore_data.counted_version c on c.of_version = t.version_id where c.version_id in (this_version, other);
+end;
+comment on function pgscore_data._compared_since(int, int) is
+  'Since when predictions of two versions, or values of theirs, are compared. Earlier ones are for a time that one was trained on: it '
+  'may have seen the answers.';
+
+create or replace function pgscore_data._find_common_labels(this_version int, other int, by_segment boolean, since timestamptz) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
@@ -54,7 +65,7 @@ begin atomic
            e.actual_class + 1 = x.positive_class as is_positive, e.predicted_class + 1 = x.positive_class as said_positive,
            e.score - e.actual as error, e.bin, case when by_segment then e.segments end as segments
       from pgscore_data.evaluation e join pgscore_data.execution x using (version_id)
-     where e.version_id in (this_version, other) and e.run_id is not null
+     where e.version_id in (this_version, other) and e.run_id is not null and e.event_time >= since
     union all
     select n.value_id = other, hash_array_extended(e.key, 0), e.known_at, e.day, t.label = t.truth, t.truth = 1 and n.task = 'binary',
            t.label = 1, case n.task when 'regression' then t.said - t.truth end,
@@ -63,7 +74,7 @@ begin atomic
      cross join lateral (
        select e.actual_values[n.position] as truth, e.predicted_values[n.position] as said,
               case n.task when 'binary' then e.predicted_values[cardinality(e.actual_values) + n.position] end as label) t
-     where n.value_id in (this_version, other) and e.run_id is not null and t.truth is not null
+     where n.value_id in (this_version, other) and e.run_id is not null and e.event_time >= since and t.truth is not null
        and case n.task when 'binary' then t.label else t.said end is not null
   ), sliced as (
     select 0 as segment_id, j.* from labeled j
@@ -76,8 +87,9 @@ begin atomic
    where exists (select from sliced o
                   where o.segment_id = j.segment_id and o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
 end;
-comment on function pgscore_data._find_common_labels(int, int, boolean) is
-  'Notes the predictions of two versions, or of two values, whose label judges both; by segment, too, those that are in it by both.';
+comment on function pgscore_data._find_common_labels(int, int, boolean, timestamptz) is
+  'Notes the predictions of two versions, or of two values, for times from since on, whose label judges both; by segment, too, those that '
+  'are in it by both.';
 
 create or replace view pgscore_data.compared_entity as
 select p.segment_id, p.is_other, p.entity,
@@ -230,12 +242,16 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  began timestamptz := clock_timestamp();
+  began constant timestamptz := clock_timestamp();
+  since constant timestamptz := pgscore_data._compared_since(this_version, other);
 begin
   delete from pgscore_data.compared_pair p where p.version_id = this_version and p.other_id = other;
-  perform pgscore_data._find_common_labels(this_version, other, by_segment);
-  insert into pgscore_data.compared_pair (version_id, other_id, compared_at, compare_seconds, n_days, first_day, last_day, by_segment)
-  select this_version, other, began, 0, count(distinct c.day), min(c.day), max(c.day), by_segment
+  perform pgscore_data._find_common_labels(this_version, other, by_segment, since);
+  insert into pgscore_data.compared_pair (version_id, other_id, compared_at, compare_seconds, n_days, first_day, last_day, by_segment,
+                                           leaves_out)
+  select this_version, other, began, 0, count(distinct c.day), min(c.day), max(c.day), by_segment, exists (
+           select from pgscore_data.evaluation e join pgscore_data.counted_version v on v.of_version = e.version_id
+            where v.version_id in (this_version, other) and e.run_id is not null and e.event_time < since)
     from pgscore_data.compared_prediction c where c.segment_id = 0 and not c.is_other;
   insert into pgscore_data.compared_metric
     (version_id, other_id, segment_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough,

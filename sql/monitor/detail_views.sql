@@ -42,8 +42,9 @@ return pgscore_data._metric_meanings() || '{
   "lift": "How many times as frequent positives are from it on as among all.",
   "is_replayed": "Whether value_a is of a replay: of what the version would have said.",
   "replay_run": "The run that replayed; NULL: none.",
-  "in_training": "Of a replay, whether it has predictions for a time before the version was trained. none; left_out: it has, and they are '
-    'left out here; unknown: the version does not say until when it was trained, so it may have seen the answers.",
+  "in_training": "Whether predictions are for a time that one of both versions was trained on. none; left_out: some are, and are left out '
+    'here; unknown: some are for days before the deploy of model_version, which does not say until when it was trained, so it may have '
+    'seen the answers; other_unknown: the same of other_version. NULL: nothing is compared.",
   "compared_with": "champion: the version that the bare model name means, of a replay when it was asked for; or '
     'predecessor: the ready version before this one.",
   "other_version": "Number of the version that it is compared with.",

@@ -5,9 +5,11 @@ create or replace view pgscore_data.judged_model as
 select m.model_id, m.name, w.version_id, w.number, w.task,
        case when w.task in ('regression', 'multi_target') then 'mae' else 'accuracy' end as metric,
        exists (select from pgscore_data.alias a where a.version_id = w.version_id and a.alias = 'champion') as is_champion,
-       mo.time_zone, mo.label_maturity, mo.min_label_coverage, s.source_schema || '.' || s.source_name as label_source
+       mo.time_zone, mo.label_maturity, mo.min_label_coverage, s.source_schema || '.' || s.source_name as label_source,
+       t.trained_until
   from pgscore_data.visible_model m
   left join pgscore_data.watched_version w using (model_id)
+  left join pgscore_data.trained_version t using (version_id)
   left join pgscore_data.monitor mo using (model_id)
   left join pgscore_data.label_source s using (model_id);
 comment on view pgscore_data.judged_model is
@@ -21,20 +23,23 @@ select j.model_id, j.metric, p.target, p.segment_key, p.segment_value, p.window_
        case j.metric when 'mae' then p.ci_high - p.value else p.value - p.ci_low end as above
   from pgscore_data.judged_model j
  cross join lateral (
-   select b.target, b.segment_key, b.segment_value, b.window_date, b.n_labeled, b.is_mature,
+   select b.target, b.segment_key, b.segment_value, b.window_date, b.window_start, b.n_labeled, b.is_mature,
           b.accuracy as value, b.accuracy_ci_low as ci_low, b.accuracy_ci_high as ci_high
      from pgscore_bi.binary_performance_monthly b
     where b.model_name = j.name and b.model_version = j.number and (b.target is not null) = (j.task = 'multilabel')
    union all
-   select null, c.segment_key, c.segment_value, c.window_date, c.n_labeled, c.is_mature, c.accuracy, c.accuracy_ci_low, c.accuracy_ci_high
+   select null, c.segment_key, c.segment_value, c.window_date, c.window_start, c.n_labeled, c.is_mature, c.accuracy, c.accuracy_ci_low,
+          c.accuracy_ci_high
      from pgscore_bi.multiclass_performance_monthly c where c.model_name = j.name and c.model_version = j.number
    union all
-   select r.target, r.segment_key, r.segment_value, r.window_date, r.n_labeled, r.is_mature, r.mae, r.mae_ci_low, r.mae_ci_high
+   select r.target, r.segment_key, r.segment_value, r.window_date, r.window_start, r.n_labeled, r.is_mature, r.mae, r.mae_ci_low,
+          r.mae_ci_high
      from pgscore_bi.regression_performance_monthly r
     where r.model_name = j.name and r.model_version = j.number and (r.target is not null) = (j.task = 'multi_target')) p
- where p.is_mature and p.n_labeled >= 30;
+ where p.is_mature and p.n_labeled >= 30 and p.window_start >= coalesce(j.trained_until, '-infinity');
 comment on view pgscore_data.judged_month is
 'The months that are mature and have 30 labels, of all predictions and of each segment; of several targets or labels of each. '
+'A month that the version was trained on, even in part, is left out. '
 'error is lower where the model is better: the share that is wrong, or mae. Its interval goes from error - below to error + above.';
 
 -- The intervals of a weighted mean of months and of a difference are MOVER's (Zou and Donner 2008).

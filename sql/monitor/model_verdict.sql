@@ -105,8 +105,9 @@ with judged as materialized (
            when 'no_labels' then
              format('No label of %s has met a prediction yet: compare its keys, and known_at with the times of the predictions.',
                     j.label_source)
-           else format('No month can be judged yet: that takes 30 labels, and the truth of %s %% of its predictions.',
-             to_char(100 * j.min_label_coverage, 'FM990.##')) end, null
+           else format('No month can be judged yet: that takes 30 labels, and the truth of %s %% of its predictions%s.',
+             to_char(100 * j.min_label_coverage, 'FM990.##'),
+             to_char(j.trained_until at time zone j.time_zone, '", all after "FMDD Mon YYYY"')) end, null
     from judged j
     left join accuracy a using (model_id)
     left join pgscore_data.label_source s using (model_id)

@@ -29,29 +29,37 @@ comment on view pgscore_data.compared_difference is
 comment on view pgscore_data.replayed_difference is 'How far a replay and the live champion are apart by a metric, in the same way.';
 
 create or replace view pgscore_data.comparison as
-select p.model_id, p.of_version as version_id, p.of_other as other_id, p.compared_with, k.task, k.metric, c.first_day, c.last_day, c.n_days,
-       x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough, c.compared_at,
-       null::bigint as run_id, null::text as in_training, p.target
-  from pgscore_data.version_pair p
-  join pgscore_data.compared_kind k on k.task = p.task
-  left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
-  left join pgscore_data.compared_difference x
-    on x.version_id = p.version_id and x.other_id = p.other_id and x.segment_id = 0 and x.metric = k.metric
-union all
-select v.model_id, v.version_id, coalesce(r.other_id, a.version_id), 'champion', k.task, k.metric, r.first_day, r.last_day, r.n_days,
-       x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough,
-       case when r.n_days is not null then r.compared_at end, r.run_id, case
-         when coalesce(v.options ->> 'trained_until', v.facts ->> 'trainedUntil') is null then 'unknown'
-         when exists (select from pgscore_data.replay_month m where m.run_id = r.run_id and m.in_training) then 'left_out'
-         else 'none' end, null
-  from pgscore_data.replay r
-  join pgscore_data.run using (run_id)
-  join pgscore_data.version v using (version_id)
-  join pgscore_data.scored_version e using (version_id)
-  join pgscore_data.compared_kind k on k.task = e.task
-  left join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
-  left join pgscore_data.replayed_difference x on x.run_id = r.run_id and x.metric = k.metric
- where run.state = 'done';
+with found as (
+  select p.model_id, p.of_version as version_id, p.of_other as other_id, p.compared_with, k.task, k.metric, c.first_day, c.last_day,
+         c.n_days, x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough, c.compared_at,
+         null::bigint as run_id, c.leaves_out, p.target
+    from pgscore_data.version_pair p
+    join pgscore_data.compared_kind k on k.task = p.task
+    left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
+    left join pgscore_data.compared_difference x
+      on x.version_id = p.version_id and x.other_id = p.other_id and x.segment_id = 0 and x.metric = k.metric
+  union all
+  select v.model_id, v.version_id, coalesce(r.other_id, a.version_id), 'champion', k.task, k.metric, r.first_day, r.last_day, r.n_days,
+         x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough,
+         case when r.n_days is not null then r.compared_at end, r.run_id,
+         exists (select from pgscore_data.replay_month m where m.run_id = r.run_id and m.in_training), null
+    from pgscore_data.replay r
+    join pgscore_data.run using (run_id)
+    join pgscore_data.version v using (version_id)
+    join pgscore_data.scored_version e using (version_id)
+    join pgscore_data.compared_kind k on k.task = e.task
+    left join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
+    left join pgscore_data.replayed_difference x on x.run_id = r.run_id and x.metric = k.metric
+   where run.state = 'done'
+)
+select f.model_id, f.version_id, f.other_id, f.compared_with, f.task, f.metric, f.first_day, f.last_day, f.n_days, f.value, f.other_value,
+       f.difference, f.low, f.high, f.n, f.other_n, f.is_enough, f.compared_at, f.run_id,
+       case when f.first_day <= v.maybe_trained_until - interval '1 day' then 'unknown'
+         when f.first_day <= o.maybe_trained_until - interval '1 day' then 'other_unknown'
+         when f.leaves_out then 'left_out' when f.first_day is not null then 'none' end as in_training, f.target
+  from found f
+  join pgscore_data.trained_version v on v.version_id = f.version_id
+  left join pgscore_data.trained_version o on o.version_id = f.other_id;
 comment on view pgscore_data.comparison is 'All comparisons by all metrics: of versions, and of replays with the live champion.';
 
 create or replace view pgscore_bi.version_comparison with (security_barrier) as
@@ -130,8 +138,9 @@ comment on view pgscore_bi.replay_performance_monthly is
 'of them that judge both.';
 select pgscore_data._comment_columns('pgscore_bi.replay_performance_monthly', pgscore_data._detail_meanings() || '{
   "window_date": "First day of the month, of the times that its predictions are for.",
-  "in_training": "Whether they are for a time before the version was trained, so that it may have seen the answers; NULL: the version '
-    'does not say until when it was trained. A month in which it was trained has two rows a metric.",
+  "in_training": "Whether they are for a time that the version, or live_version, was trained on: it may have seen the answers. NULL: '
+    'they are older than the version, which does not say until when it was trained. A month in which its training data end has two rows '
+    'a metric.",
   "n_predictions": "Replayed predictions without an error.",
   "n_labeled": "Those that a label judges.",
   "label_coverage": "Of the predictions that a label judges or may still judge, the share that one judges.",

@@ -130,7 +130,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     optional: true,
   },
   versions: {
-    text: `select model as model_name, version::bigint as model_version, state, task, reason, remedy, deployed_by, deployed_at, array_to_string(aliases, ', ') as aliases
+    text: `select model as model_name, version::bigint as model_version, state, task, reason, remedy, deployed_by, deployed_at, array_to_string(aliases, ', ') as aliases, trained_until
              from pgscore.models order by model, version desc limit 1000`,
     parameters: [],
   },

@@ -5,7 +5,7 @@ const EXPERIMENT = ['experiment', 'version'] as const;
 /** What the page asks of comparisons, experiments, replays and gates. */
 export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
   comparison: {
-    text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict, target, compared_at
+    text: `select model_version, compared_with, other_version, metric, first_date, last_date, value_a, value_b, difference, ci_low, ci_high, n_a, n_b, verdict, target, compared_at, in_training
              from pgscore_bi.version_comparison where model_name = $1 and model_version = any($2::bigint[]) and not is_replayed order by model_version desc, compared_with, metric, target limit 400`,
     parameters: [MODEL, VERSIONS],
     optional: true,

@@ -11,7 +11,7 @@ import { labelsHint, labelSourceHint, scoreHint } from './sql-hints.ts';
 import { atOf } from './time-axis.ts';
 import { timePlot, type Series } from './time-plot.ts';
 
-type Data = Readonly<Record<'rows' | 'estimates' | 'events' | 'rules', readonly Row[]>>;
+type Data = Readonly<Record<'rows' | 'estimates' | 'events' | 'rules' | 'known', readonly Row[]>>;
 
 /** How right each version was, window by window. */
 export const performancePanel = (): Panel<ModelContext> =>
@@ -29,15 +29,17 @@ export const performancePanel = (): Panel<ModelContext> =>
     load: async (context) => {
       const { address, model, task, hasScore } = context;
       if (task === 'unjudged') return undefined;
-      const [rows, estimates, events, rules] = await Promise.all([
+      const [rows, estimates, events, rules, known] = await Promise.all([
         ask(`performance-${task}-${address.grain}`, { ...ofVersions(context), ...ofTarget(context) }),
         task === 'regression' || !hasScore ? [] : ask(`estimates-${address.grain}`, ofVersions(context)),
         ask('events', { model }),
         ask('alerts'),
+        ask('versions'),
       ]);
-      return { rows, estimates, events, rules: rules.filter((rule) => rule['model_name'] === model) };
+      const ofModel = (row: Row): boolean => row['model_name'] === model;
+      return { rows, estimates, events, rules: rules.filter(ofModel), known: known.filter(ofModel) };
     },
-    draw: (body, { rows, estimates, events, rules }, context) => {
+    draw: (body, { rows, estimates, events, rules, known }, context) => {
       const { address, model, judged, target } = context;
       const metric = metricOf(judged, address.metric);
       if (rows.length === 0) return body.empty('This model has predicted nothing yet.', scoreHint(model));
@@ -64,7 +66,7 @@ export const performancePanel = (): Panel<ModelContext> =>
         config: timePlot({
           series: [...seriesOfVersions(rows, metric, context), ...expected, ...bounds],
           bars: labelledOf(rows, context),
-          markers: markersOf(events, model),
+          markers: [...markersOf(events, model), ...trainingMarkers(known, context)],
           experiments: context.experiments,
           axis: metric.title,
           format: (value) => write(metric, value),
@@ -144,6 +146,13 @@ function markersOf(events: readonly Row[], model: string): Marker[] {
     if (action === 'start experiment' || action === 'stop experiment') return [];
     return [{ at: atOf(text(event, 'time')), label: version === undefined ? action : `${action} ${version}` }];
   });
+}
+
+/** Until when the data reach that the versions were trained on. */
+function trainingMarkers(known: readonly Row[], { versions }: ModelContext): Marker[] {
+  return known
+    .filter((row) => row['trained_until'] !== null && versions.includes(number(row, 'model_version') ?? 0))
+    .map((row) => ({ at: atOf(text(row, 'trained_until')), label: `training of ${text(row, 'model_version')} ends` }));
 }
 
 function fieldsOf(estimates: readonly Row[], metric: Metric, byMonth: boolean): Field[] {

@@ -5,7 +5,7 @@ import { count, day, decimal, interval } from './format.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody, tablePanel } from './panel.ts';
 import { titleOf } from './metrics.ts';
-import { comparisonChip } from './verdict.ts';
+import { comparisonChip, trainingOf } from './verdict.ts';
 
 type Data = Readonly<Record<'rows' | 'objections', readonly Row[]>>;
 
@@ -86,6 +86,7 @@ export const comparisonPanel = (): Panel<ModelContext> =>
       [numeric('The other’s'), (row) => decimal(number(row, 'value_b'))],
       [numeric('Labels'), (row) => count(number(row, 'n_a'))],
       ['Predictions for', (row) => `${day(text(row, 'first_date'))} to ${day(text(row, 'last_date'))}`],
+      ['In training', trainingOf],
       ['Compared', (row) => day(text(row, 'compared_at'))],
     ],
   });

@@ -6,15 +6,13 @@ import type { ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody, type Plot } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
 import { timePlot, type Series } from './time-plot.ts';
-import { comparisonChip } from './verdict.ts';
+import { comparisonChip, trainingOf } from './verdict.ts';
 
 type Data = {
   readonly rows: readonly Row[];
   /** Of the newest replay. */
   readonly months: readonly Row[];
 };
-
-const IN_TRAINING: Readonly<Record<string, string>> = { none: 'no', left_out: 'left out', unknown: 'not known' };
 
 /** What versions would have said of the past, against what the champion said then. Not shown where nothing was replayed. */
 export const replayPanel = (): Panel<ModelContext> =>
@@ -129,7 +127,7 @@ const fieldsOf = (task: Task): Field[] => [
   [numeric('Value'), (row) => decimal(number(row, 'value_a'))],
   [numeric('The other’s'), (row) => decimal(number(row, 'value_b'))],
   ['Predictions for', daysOf],
-  ['In training', (row) => IN_TRAINING[text(row, 'in_training')] ?? ''],
+  ['In training', trainingOf],
 ];
 
 function daysOf(row: Row): string {
@@ -143,6 +141,6 @@ function sayTraining(body: PanelBody, rows: readonly Row[]): void {
     body.say('Left out: predictions for a time in which the version was trained are not compared.');
   if (said.has('unknown'))
     body.say(
-      'Not known: the version does not say until when it was trained, and may have seen the answers (trained_until).',
+      'Not known: the version does not say until when it was trained (trained_until), and may have seen the answers of what is older than its deploy.',
     );
 }

@@ -53,9 +53,9 @@ const PAGES = [
   'docs/guides/watch.md',
 ];
 const MODELS = [
-  ['arrival_delay', 'arrival_delay'],
-  ['air_time', 'air_time_january'],
-  ['air_time', 'air_time_spring'],
+  ['arrival_delay', 'arrival_delay', {}],
+  ['air_time', 'air_time_january', { trained_until: '2013-02-01 00:00-05' }],
+  ['air_time', 'air_time_spring', { trained_until: '2013-07-01 00:00-04' }],
 ] as const;
 /** ONNX Runtime adds float32 up in another order on another processor. */
 const DIGITS = 6;
@@ -88,7 +88,8 @@ beforeAll(async () => {
   };
   const client = await database.client(you);
   await loadFlights(client);
-  for (const [model, file] of MODELS) await deployModel(client, model, `demo/models/${file}.onnx`);
+  for (const [model, file, options] of MODELS)
+    await deployModel(client, model, `demo/models/${file}.onnx`, options);
   await client.query(
     "select pgscore.monitor(name, time_zone => 'America/New_York') from unnest(array['arrival_delay', 'air_time']) name",
   );

@@ -25,8 +25,9 @@ const COPIES = 3;
  */
 export async function addFlightsByTarget(ada: Client, alice: Client, model: string, kind: Kind): Promise<void> {
   const [first, second] = kind.versions;
-  await deployModel(ada, model, `test/models/values/${first}.onnx`, kind.options);
-  await deployModel(ada, model, `test/models/values/${second}.onnx`, kind.options);
+  const deployed = { ...kind.options, trained_until: '2025-12-31' };
+  await deployModel(ada, model, `test/models/values/${first}.onnx`, deployed);
+  await deployModel(ada, model, `test/models/values/${second}.onnx`, deployed);
   await ada.query(`select pgscore.grant_model($1, 'alice')`, [model]);
   await ada.query(`select pgscore.monitor($1, segments => '{region}')`, [model]);
   await loadValueRows(alice, first);

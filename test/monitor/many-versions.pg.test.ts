@@ -13,8 +13,8 @@ async function modelOf(name: string, better: readonly number[], worse: readonly 
     const { versionId } = await addVersion(superuser, champion, number);
     const of = [versionId, champion.versionId];
     await superuser.query(
-      `insert into pgscore_data.compared_pair (version_id, other_id, compared_at, compare_seconds, n_days, first_day, last_day, by_segment)
-       values ($1, $2, now(), 0, 1, '2024-01-10+00', '2024-01-10+00', false)`,
+      `insert into pgscore_data.compared_pair (version_id, other_id, compared_at, compare_seconds, n_days, first_day, last_day, by_segment, leaves_out)
+       values ($1, $2, now(), 0, 1, '2024-01-10+00', '2024-01-10+00', false, false)`,
       of,
     );
     const is = { accuracy: better.includes(number) ? 0.9 : 0.7, recall_score: worse.includes(number) ? 0.5 : 0.7 };

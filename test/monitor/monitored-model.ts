@@ -12,7 +12,10 @@ type Task = 'binary' | 'multiclass' | 'regression';
 
 const CLASSES = { binary: ['no', 'yes'], multiclass: ['a', 'b', 'c'], regression: [] } as const;
 
-/** A model with a ready version and an empty target keyed by an integer, without a service: predictions are put in by `addRun`. */
+/**
+ * A model with a ready version of 2020 and an empty target keyed by an integer, without a service: predictions are put in by
+ * `addRun`.
+ */
 export async function addMonitoredModel(superuser: Client, name: string, task: Task): Promise<MonitoredModel> {
   const classes: readonly string[] = CLASSES[task];
   const { rows } = await superuser.query<MonitoredModel>(
@@ -21,8 +24,8 @@ export async function addMonitoredModel(superuser: Client, name: string, task: T
      ), granted as (
        insert into pgscore_data.model_grant (model_id, grantee, granted_by) select model_id, 'pgscore_user', current_user from model
      ), version as (
-       insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by)
-       select model_id, 1, 'ready', '', 1, jsonb_build_object('task', $2::text, 'classLabels', to_jsonb($3::text[]), 'features', '[]'::jsonb), current_user from model
+       insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by, deployed_at)
+       select model_id, 1, 'ready', '', 1, jsonb_build_object('task', $2::text, 'classLabels', to_jsonb($3::text[]), 'features', '[]'::jsonb), current_user, '2020-01-01' from model
        returning model_id, version_id
      ), executed as (
        insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, native, parts)
@@ -49,8 +52,8 @@ export async function addMonitoredModel(superuser: Client, name: string, task: T
 export async function addVersion(superuser: Client, model: MonitoredModel, number: number): Promise<MonitoredModel> {
   const { rows } = await superuser.query<{ id: number }>(
     `with version as (
-       insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by)
-       select model_id, $2, state, sha256, size_bytes, signature, deployed_by from pgscore_data.version where version_id = $1 returning version_id
+       insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by, deployed_at)
+       select model_id, $2, state, sha256, size_bytes, signature, deployed_by, deployed_at from pgscore_data.version where version_id = $1 returning version_id
      )
      insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, native, parts)
      select v.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.features, e.native, e.parts

@@ -194,3 +194,16 @@ test('a rule that every model has is raised for the target that got worse, and n
   const read = `select distinct column_name from pgscore.preview_monitor('times') where metric = 'mae' and is_breach`;
   expect((await ada.query(read)).rows).toEqual([{ column_name: 'air_time' }]);
 });
+
+test('what one version was trained on is left out of the comparison of each target', async () => {
+  await superuser.query(
+    `update pgscore_data.version set options = options || '{"trained_until": "2026-02-01 00:00+00"}'
+      where number = 2 and model_id = (select model_id from pgscore_data.model where name = 'lateness')`,
+  );
+  await superuser.query('delete from pgscore_data.compared_pair');
+  for (const target of LATENESS.targets) {
+    const first = async () => (await compared('lateness', target))[0];
+    await waitFor(async () => Number((await first())?.n_a) > 0, { message: `a comparison of ${target}` });
+    expect(await first()).toMatchObject({ n_a: String((LABELLED * 3) / 4), first_date: '2026-02-06' });
+  }
+});

@@ -85,7 +85,7 @@ export const STORY: readonly Step[] = [
   {
     who: 'dana',
     say: 'A second model predicts minutes in the air. It learned from January, and is asked all year.',
-    sql: `select pgscore.deploy('air_time', $1)`,
+    sql: `select pgscore.deploy('air_time', $1, trained_until => '2013-02-01 00:00-05')`,
     file: 'air_time_january.onnx',
   },
   { who: 'dana', say: '', sql: `call pgscore.wait_for_version('air_time@1')` },
