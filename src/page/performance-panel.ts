@@ -36,8 +36,7 @@ export const performancePanel = (): Panel<ModelContext> =>
         ask('alerts'),
         ask('versions'),
       ]);
-      const ofModel = (row: Row): boolean => row['model_name'] === model;
-      return { rows, estimates, events, rules: rules.filter(ofModel), known: known.filter(ofModel) };
+      return { rows, estimates, events, rules: rules.filter((rule) => rule['model_name'] === model), known };
     },
     draw: (body, { rows, estimates, events, rules, known }, context) => {
       const { address, model, judged, target } = context;
@@ -48,8 +47,7 @@ export const performancePanel = (): Panel<ModelContext> =>
       if (expected.length === 0 && rows.every((row) => number(row, metric.column) === null))
         return sayNothingTold(body, rows, metric);
       const byMonth = address.grain === 'month';
-      const dates = [...new Set(rows.map((row) => text(row, 'window_date')))].toSorted();
-      const bounds = alertBounds(rules, context, metric.column, dates);
+      const bounds = alertBounds(rules, context, metric.column, rows);
       body.say(`${metric.title}${target === undefined ? '' : ` of ${target}`}: ${readingOf(metric)}.`);
       body.add(
         versionLegend(context, {
@@ -149,9 +147,10 @@ function markersOf(events: readonly Row[], model: string): Marker[] {
 }
 
 /** Until when the data reach that the versions were trained on. */
-function trainingMarkers(known: readonly Row[], { versions }: ModelContext): Marker[] {
+function trainingMarkers(known: readonly Row[], { model, versions }: ModelContext): Marker[] {
   return known
-    .filter((row) => row['trained_until'] !== null && versions.includes(number(row, 'model_version') ?? 0))
+    .filter((row) => row['model_name'] === model && versions.includes(number(row, 'model_version') ?? 0))
+    .filter((row) => row['trained_until'] !== null)
     .map((row) => ({ at: atOf(text(row, 'trained_until')), label: `training of ${text(row, 'model_version')} ends` }));
 }
 
@@ -188,8 +187,9 @@ function alertBounds(
   rules: readonly Row[],
   { model, address, target }: ModelContext,
   metric: string,
-  dates: readonly string[],
+  rows: readonly Row[],
 ): Series[] {
+  const dates = [...new Set(rows.map((row) => text(row, 'window_date')))].toSorted();
   const about = rules.filter(
     (rule) =>
       rule['model_name'] === model &&

@@ -69,18 +69,20 @@ async function stage(name: string, trained: 'both' | 'champion' | 'forest' | 'no
 /** By its definition: how often a positive has the higher score, over all pairs. */
 function rocAuc(said: readonly Said[]): number {
   const [yes, no] = [true, false].map((is) => said.filter(({ truth }) => truth === is).map(({ score }) => score));
-  const wins = (yes ?? []).map((one) => (no ?? []).reduce((n, other) => n + (one > other ? 1 : one < other ? 0 : 0.5), 0));
+  const wins = (yes ?? []).map((one) =>
+    (no ?? []).reduce((n, other) => n + (one > other ? 1 : one < other ? 0 : 0.5), 0),
+  );
   return wins.reduce((sum, n) => sum + n, 0) / ((yes?.length ?? 0) * (no?.length ?? 0));
 }
 
 const accuracy = (said: readonly Said[]): number =>
   said.filter(({ truth, score }) => truth === score >= 0.5).length / said.length;
 
-async function compared(name: string): Promise<Record<string, Record<string, unknown>>> {
+async function compared(name: string, isReplayed = false): Promise<Record<string, Record<string, unknown>>> {
   const { rows } = await superuser.query<{ metric: string }>(
     `select metric, value_a, value_b, n_a::int, n_b::int, n_days::int, first_date::text, last_date::text, verdict, in_training, undefined_reason
-       from pgscore_bi.version_comparison where model_name = $1 and compared_with = 'champion'`,
-    [name],
+       from pgscore_bi.version_comparison where model_name = $1 and compared_with = 'champion' and is_replayed = $2`,
+    [name, isReplayed],
   );
   return Object.fromEntries(rows.map((row) => [row.metric, row]));
 }
@@ -136,6 +138,31 @@ test.each(['both', 'forest', 'champion'] as const)(
   },
 );
 
+test.each(['both', 'forest', 'champion'] as const)(
+  'a replay leaves out the same: trained_until is known of %s',
+  async (trained) => {
+    const name = `replayed_${trained}`;
+    const [champion, forest] = await stage(name, trained);
+    if (champion === undefined || forest === undefined) throw new Error('no versions');
+    const run = await addRun(superuser, forest, FOREST);
+    await superuser.query(
+      'update pgscore_data.run set is_replay = true, publish = false, counted = true, kept = true where run_id = $1',
+      [run],
+    );
+    await superuser.query('insert into pgscore_data.replay (run_id, other_id) values ($1, $2)', [
+      run,
+      champion.versionId,
+    ]);
+    await superuser.query('select pgscore.refresh()');
+    const [live, replayed] = [await compared(name), await compared(name, true)];
+    for (const [metric, { value_a, value_b, ...row }] of Object.entries(live)) {
+      const values = { value_a: expect.closeTo(Number(value_a), 12), value_b: expect.closeTo(Number(value_b), 12) };
+      expect(replayed[metric]).toEqual({ ...row, ...values });
+    }
+    expect(Object.keys(live)).toHaveLength(5);
+  },
+);
+
 test('the comparison follows what is known of the training when it is made', async () => {
   const versions = await stage('earlier', 'both');
   await train(versions, '2026-01-01');
@@ -168,7 +195,10 @@ test('where all labels are of training data, nothing is compared, and it is said
 test('a version that says nothing of its training may have seen what is older than its deploy, which is said', async () => {
   const [champion, forest] = await stage('untold', 'none');
   const deploy = async (version: MonitoredModel | undefined, at: string): Promise<void> => {
-    await superuser.query('update pgscore_data.version set deployed_at = $2 where version_id = $1', [version?.versionId, at]);
+    await superuser.query('update pgscore_data.version set deployed_at = $2 where version_id = $1', [
+      version?.versionId,
+      at,
+    ]);
   };
   const plain = { passed: true, reason: expect.stringMatching(/, 1 Jan 2026 to 30 Jun 2026$/) };
   const unsure = expect.stringMatching(/, 1 Jan 2026 to 30 Jun 2026 \(training data may be among them\)/);
