@@ -88,8 +88,7 @@ beforeAll(async () => {
   };
   const client = await database.client(you);
   await loadFlights(client);
-  for (const [model, file, options] of MODELS)
-    await deployModel(client, model, `demo/models/${file}.onnx`, options);
+  for (const [model, file, options] of MODELS) await deployModel(client, model, `demo/models/${file}.onnx`, options);
   await client.query(
     "select pgscore.monitor(name, time_zone => 'America/New_York') from unnest(array['arrival_delay', 'air_time']) name",
   );
