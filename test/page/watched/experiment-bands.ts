@@ -61,6 +61,7 @@ export function experimentBands({ service, page, show }: Stage): void {
         'ab ends',
         'shadow',
         'shadow ends',
+        ...(panel === 'performance' ? ['training of 2 ends'] : []),
         'ab',
         'canary',
       ]);

@@ -55,6 +55,7 @@ export function lists({ superuser, service, page, show }: Stage): void {
           ...[row.value_a, row.value_b].map(decimal),
           String(row.n_a),
           `${day(row.first_date)} to ${day(row.last_date)}`,
+          'no',
           day(row.compared_at),
         ]),
       );
