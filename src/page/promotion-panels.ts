@@ -5,7 +5,7 @@ import { count, day, decimal, interval } from './format.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody, tablePanel } from './panel.ts';
 import { titleOf } from './metrics.ts';
-import { comparisonChip, trainingOf } from './verdict.ts';
+import { comparisonChip } from './verdict.ts';
 
 type Data = Readonly<Record<'rows' | 'objections', readonly Row[]>>;
 
@@ -85,11 +85,15 @@ export const comparisonPanel = (): Panel<ModelContext> =>
       [numeric('Value'), (row) => decimal(number(row, 'value_a'))],
       [numeric('The other’s'), (row) => decimal(number(row, 'value_b'))],
       [numeric('Labels'), (row) => count(number(row, 'n_a'))],
-      ['Predictions for', (row) => `${day(text(row, 'first_date'))} to ${day(text(row, 'last_date'))}`],
-      ['In training', trainingOf],
+      ['Predictions for', daysOf],
       ['Compared', (row) => day(text(row, 'compared_at'))],
     ],
   });
+
+function daysOf(row: Row): string {
+  const days = `${day(text(row, 'first_date'))} to ${day(text(row, 'last_date'))}`;
+  return text(row, 'in_training').endsWith('unknown') ? `${days}, maybe training data` : days;
+}
 
 /** The champion can be the version before, too: then it is the same comparison. */
 function keyOf(row: Row): string {

@@ -6,12 +6,19 @@ import type { ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody, type Plot } from './panel.ts';
 import { colour, colourOf } from './theme.ts';
 import { timePlot, type Series } from './time-plot.ts';
-import { comparisonChip, trainingOf } from './verdict.ts';
+import { comparisonChip } from './verdict.ts';
 
 type Data = {
   readonly rows: readonly Row[];
   /** Of the newest replay. */
   readonly months: readonly Row[];
+};
+
+const IN_TRAINING: Readonly<Record<string, string>> = {
+  none: 'no',
+  left_out: 'left out',
+  unknown: 'not known',
+  other_unknown: 'not known of the other',
 };
 
 /** What versions would have said of the past, against what the champion said then. Not shown where nothing was replayed. */
@@ -127,7 +134,7 @@ const fieldsOf = (task: Task): Field[] => [
   [numeric('Value'), (row) => decimal(number(row, 'value_a'))],
   [numeric('The other’s'), (row) => decimal(number(row, 'value_b'))],
   ['Predictions for', daysOf],
-  ['In training', trainingOf],
+  ['In training', (row) => IN_TRAINING[text(row, 'in_training')] ?? ''],
 ];
 
 function daysOf(row: Row): string {
@@ -138,8 +145,8 @@ function daysOf(row: Row): string {
 function sayTraining(body: PanelBody, rows: readonly Row[]): void {
   const said = new Set(rows.map((row) => text(row, 'in_training')));
   if (said.has('left_out'))
-    body.say('Left out: predictions for a time in which the version was trained are not compared.');
-  if (said.has('unknown'))
+    body.say('Left out: predictions for a time in which one of both versions was trained are not compared.');
+  if (said.has('unknown') || said.has('other_unknown'))
     body.say(
       'Not known: the version does not say until when it was trained (trained_until), and may have seen the answers of what is older than its deploy.',
     );

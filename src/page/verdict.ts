@@ -24,16 +24,6 @@ export function comparisonChip(verdict: string, words = verdict): HTMLElement {
   return el('span', { class: `chip ${COMPARISON_TONES[verdict] ?? 'plain'}` }, words.replaceAll('_', ' '));
 }
 
-const IN_TRAINING: Readonly<Record<string, string>> = {
-  none: 'no',
-  left_out: 'left out',
-  unknown: 'not known',
-  other_unknown: 'not known of the other',
-};
-
-/** Whether training data play a part in a comparison. */
-export const trainingOf = (row: Row): string => IN_TRAINING[text(row, 'in_training')] ?? '';
-
 /** How many models have each verdict. */
 export function verdictSummary(verdicts: readonly Row[]): HTMLElement {
   const counts = SUMMARY.map(([verdict, words]) => {

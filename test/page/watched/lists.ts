@@ -55,11 +55,17 @@ export function lists({ superuser, service, page, show }: Stage): void {
           ...[row.value_a, row.value_b].map(decimal),
           String(row.n_a),
           `${day(row.first_date)} to ${day(row.last_date)}`,
-          'no',
           day(row.compared_at),
         ]),
       );
       expect(await page.locator('#comparison .sideways').isVisible()).toBe(false);
+      // Version 1 does not say until when it was trained: what is older than its deploy may be training data.
+      const deploy = `update pgscore_data.version v set deployed_at = $1 from pgscore_data.model m
+        where m.model_id = v.model_id and m.name = 'fare' and v.number = 1`;
+      await superuser.query(deploy, ['2026-02-01']);
+      await page.reload();
+      await page.locator('#comparison').getByText('to 30 Mar 2026, maybe training data').first().waitFor();
+      await superuser.query(deploy, ['2020-01-01']);
     });
 
     test('show the first ten rows and all at a press, which lasts while rows are added', async () => {
