@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { callFunction, type Argument } from '../client/connection.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
 import { invocation } from './options.ts';
-import { listOf, tableOf, type Output, type Row } from './output.ts';
+import { listOf, tableOf, visible, type Output, type Row } from './output.ts';
 
 /** Calls a function of pgscore, and prints what `told` says of its value: for programs, and for people. */
 export async function printCall(
@@ -13,7 +13,10 @@ export async function printCall(
   told: (value: unknown) => readonly [result: object, text: string],
 ): Promise<void> {
   const { flags, output } = invocation(command);
-  const value = await inPersonsDatabase(flags, (client) => callFunction(client, name, args));
+  const value = await inPersonsDatabase(flags, (client) => {
+    noteNotices(client, output);
+    return callFunction(client, name, args);
+  });
   const [result, text] = told(value);
   output.result(result, () => text);
 }
@@ -64,4 +67,18 @@ export async function printVersion(client: pg.Client, output: Output, name: stri
     described['version'],
   ]);
   output.result({ ...rows[0], version: described['version'] }, () => listOf(described));
+}
+
+type Notice = Readonly<Record<'severity' | 'message' | 'detail' | 'hint', string | undefined>>;
+
+function noticeText({ severity, message, detail, hint }: Notice): string {
+  const lines = [`${severity ?? 'NOTICE'}:  ${message ?? ''}`];
+  if (detail !== undefined) lines.push(`DETAIL:  ${detail}`);
+  if (hint !== undefined) lines.push(`HINT:  ${hint}`);
+  return visible(lines.join('\n'));
+}
+
+/** Prints what the server remarks beside its results, as psql does. */
+export function noteNotices(client: pg.Client, output: Output): void {
+  client.on('notice', (notice) => output.note(noticeText(notice)));
 }

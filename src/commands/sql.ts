@@ -10,7 +10,7 @@ import { urlOrDemo, withClient } from './connection.ts';
 import { databaseCommand, invocation, type Invocation, settingOption } from './options.ts';
 import { allInputs, type Input } from './sql/inputs.ts';
 import { converse, Shell } from './sql/shell.ts';
-import { visible } from './output.ts';
+import { noteNotices } from './print.ts';
 
 const DESCRIPTION = `Runs SQL: a file, standard input, or statements that are asked for on a terminal. The embedded PostgreSQL comes without
 psql, which can do more.
@@ -51,7 +51,7 @@ async function sql(
   const connect = () => connectAsPerson({ url, applicationName: 'pgscore sql' });
   const interactive = statements === undefined && process.stdin.isTTY;
   await withClient(connect(), async (client) => {
-    client.on('notice', (notice) => output.note(noticeText(notice)));
+    noteNotices(client, output);
     const inputs = async (): Promise<Input[]> => (statements ?? [await text(process.stdin)]).flatMap(allInputs);
     if (output.json) {
       const rows = await lastRows(client, await inputs());
@@ -93,13 +93,4 @@ async function versionOf(client: pg.Client): Promise<string> {
 
 async function cancelQuery(client: pg.Client, busy: pg.Client & { processID?: number }): Promise<void> {
   await client.query('select pg_catalog.pg_cancel_backend($1)', [busy.processID]);
-}
-
-type Notice = Readonly<Record<'severity' | 'message' | 'detail' | 'hint', string | undefined>>;
-
-function noticeText({ severity, message, detail, hint }: Notice): string {
-  const lines = [`${severity ?? 'NOTICE'}:  ${message ?? ''}`];
-  if (detail !== undefined) lines.push(`DETAIL:  ${detail}`);
-  if (hint !== undefined) lines.push(`HINT:  ${hint}`);
-  return visible(lines.join('\n'));
 }

@@ -164,7 +164,7 @@ describe('with a service', () => {
   test('who may not deploy is told what is missing', async () => {
     const { exit, stderr } = await runCli(['deploy', MODEL, '--model', 'iris'], alice);
     expect(exit).toBe(1);
-    expect(stderr).toContain('pgscore_deployer');
+    expect(stderr).toContain('grant pgscore_deployer to ROLE;');
   });
 
   test('a table is scored, and the run can be looked at', async () => {

@@ -3,11 +3,12 @@ import { expect, test } from '@jest/globals';
 import { classModel } from '../support/class-model.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { scoreTable } from '../support/run.ts';
+import { runCli } from '../commands/run-cli.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { atRest } from './watching.ts';
 
-const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { database, ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
 
 test('a version of other classes stops watches: promote() warns, and the watch and the verdict say so', async () => {
   const options = { task: 'binary', features: ['age'] };
@@ -47,4 +48,6 @@ test('a version of other classes stops watches: promote() warns, and the watch a
   await ada.query(`select pgscore.rollback('leaves')`);
   expect(notices).toHaveLength(1);
   await waitFor(async () => (await failing()) === undefined, { message: 'the watch to go on', timeout: 30_000 });
+  const promoted = await runCli(['promote', 'leaves@2'], { url: database.url('ada') });
+  expect(promoted).toMatchObject({ exit: 0, stderr: expect.stringContaining('WARNING:  leaves@2 stops what writes') });
 });
