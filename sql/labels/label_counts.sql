@@ -21,12 +21,14 @@ begin
      cross join lateral (
        select exists (select from unnest(pgscore_data._kept_versions(s.model_id)) v (id)
                        cross join lateral pgscore_data._newest_place(v.id, u.key) x where x.event_time is not null) as is_known) n
+  ), reading as materialized (
+    select distinct j.task, j.class_labels, j.score_unit, case when j.has_values then j.version_id end as version_id
+      from pgscore_data.label_reading j where j.model_id = s.model_id
   ), invalid as materialized (
     select u.label, count(*) as n from unpaired u group by u.label
     having not exists (
-      select from pgscore_data.label_reading j
-       where j.model_id = s.model_id
-         and case when j.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(j.version_id, u.label) is not null
+      select from reading j
+       where case when j.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(j.version_id, u.label) is not null
                else pgscore_data._is_truth(j.task, j.class_labels, j.score_unit, u.label) end)
   ), late as (
     select avg((e.received_at > e.known_at + s.label_delay)::int) as share from pgscore_data.evaluation e
