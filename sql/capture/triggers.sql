@@ -38,12 +38,11 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if (to_regclass('pg_temp.fresh') is not null or to_regclass('pg_temp.stale') is not null)
-    and not exists (
-      select from pg_trigger t
-       where t.tgrelid = relation and t.tgname = trigger_name
-         and t.tgnewtable is not distinct from case when event in ('INSERT', 'UPDATE') then 'fresh' end::name
-         and t.tgoldtable is not distinct from case when event in ('UPDATE', 'DELETE') then 'stale' end::name)
+  if not exists (
+    select from pg_trigger t
+     where t.tgrelid = relation and t.tgname = trigger_name
+       and t.tgnewtable is not distinct from case when event in ('INSERT', 'UPDATE') then 'fresh' end::name
+       and t.tgoldtable is not distinct from case when event in ('UPDATE', 'DELETE') then 'stale' end::name)
   then
     raise exception 'trigger "%" on % is not as pgscore made it', trigger_name, relation::regclass
       using errcode = 'insufficient_privilege', hint = format('Drop it: drop trigger %I on %s;', trigger_name, relation::regclass);

@@ -184,7 +184,7 @@ declare
   is_lost boolean := false;
   queued bigint;
 begin
-  if pg_my_temp_schema() <> 0 then
+  if pg_my_temp_schema() <> 0 and coalesce(to_regclass('pg_temp.fresh'), to_regclass('pg_temp.stale')) is not null then
     perform pgscore_data._refuse_other_trigger(tg_relid, tg_name, tg_op);
   end if;
   if %1$s then

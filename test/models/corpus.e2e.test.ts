@@ -14,7 +14,7 @@ import { corpus, corpusBytes, corpusRows, expectedRows, fits, verdicts, type Cor
 import { differences, waysOf, WHOLE } from './corpus/ways.ts';
 
 /** A model takes about a second. */
-const asked = oneIn(8, corpus);
+const asked = oneIn(16, corpus);
 
 const database = await cloneDatabase();
 await startTestService(database);
