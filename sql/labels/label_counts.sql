@@ -38,7 +38,7 @@ begin
     n_unmatched = (select count(*) from checked p where not p.is_known and not p.is_old),
     n_before = (select count(*) from checked p where p.is_known and not p.is_old and not p.is_overruled),
     n_too_old = (select count(*) from checked p where p.is_old),
-    n_invalid = (select coalesce(sum(i.n), 0) from invalid i), invalid_label = (select min(i.label) from invalid i),
+    n_invalid = (select coalesce(sum(i.n), 0) from invalid i), invalid_label = (select left(min(i.label), 60) from invalid i),
     late_share = (select l.share from late l), counted_at = clock_timestamp()
    where x.source_id = this_source;
 end

@@ -59,5 +59,5 @@ comment on column pgscore.label_sources.late_share is
 comment on column pgscore.label_sources.is_often_late is 'Whether that is more than 5 %: give pgscore.monitor() a longer label_delay.';
 comment on column pgscore.label_sources.n_invalid is
   'Labels that judge nothing because they are none of the model''s classes, or no finite number, counted to 100,000.';
-comment on column pgscore.label_sources.invalid_label is 'One of them; NULL: there is none.';
+comment on column pgscore.label_sources.invalid_label is 'One of them, its first 60 characters; NULL: there is none.';
 comment on column pgscore.label_sources.counted_at is 'When these were counted, by the hour.';

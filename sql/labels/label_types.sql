@@ -69,7 +69,7 @@ declare
     select min(l) from unnest(seen) l where not pgscore_data._is_truth(this_task, class_labels, score_unit, l));
 begin
   if wrong is not null then
-    raise warning 'label "%" of % is none of model "%"', wrong, source, base using
+    raise warning 'label "%" of % is none of model "%"', left(wrong, 60), source, base using
       errcode = 'invalid_parameter_value',
       hint = pgscore_data._truths_of(this_task, class_labels) || ' Other labels judge nothing: set labels from a view that says them.';
   end if;

@@ -66,7 +66,7 @@ with judged as materialized (
            to_char(100 * l.label_coverage, 'FM990.0'), to_char(l.first_date, 'FMDD Mon YYYY'), to_char(l.last_date, 'FMDD Mon YYYY'),
            to_char(100 * j.min_label_coverage, 'FM990.##'),
            case when s.n_invalid > 0
-             then format(' %s labels are none of this model, such as "%s".', s.n_invalid, left(s.invalid_label, 60)) end), null
+             then format(' %s labels are none of this model, such as "%s".', s.n_invalid, s.invalid_label) end), null
     from label l join judged j using (model_id) left join pgscore_data.label_source s using (model_id)
    where l.label_coverage < j.min_label_coverage and (l.n_labeled > 0 or exists (select from accuracy a where a.model_id = l.model_id))
   union all
@@ -100,7 +100,7 @@ with judged as materialized (
            when 'labels_waiting' then 'Labels are waiting to be counted, which takes seconds while a service runs.'
            when 'labels_unreadable' then format('Labels of %s cannot be read: pgscore.label_sources has the error.', j.label_source)
            when 'labels_invalid' then format('Labels of %s are none of this model, such as "%s". %s',
-             j.label_source, left(s.invalid_label, 60), (select pgscore_data._truths_of(e.task, e.class_labels)
+             j.label_source, s.invalid_label, (select pgscore_data._truths_of(e.task, e.class_labels)
                                                    from pgscore_data.execution e where e.version_id = j.version_id))
            when 'no_labels' then
              format('No label of %s has met a prediction yet: compare its keys, and known_at with the times of the predictions.',

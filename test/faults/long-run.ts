@@ -1,7 +1,11 @@
 import { jest } from '@jest/globals';
 import type { Client } from 'pg';
 
+import type { TestDatabase } from '../support/database.ts';
 import { deployModel } from '../support/deploy.ts';
+import { startProxy } from '../support/proxy.ts';
+import { startTestService } from '../support/service.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** Seconds of work take minutes where the machine does other things, too. */
@@ -16,6 +20,18 @@ export const ONE_BATCH = Number(PACE.PGSCORE_BATCH_ROWS);
 
 /** Rows that fill more than 512 pages, so that they are scored in shards. */
 export const LARGE = 8000;
+
+/** A service that reaches its database through a proxy, which can lose replies, be slow or fall silent. */
+export async function startBehindProxy(database: TestDatabase) {
+  const proxy = await startProxy(database.url());
+  const service = await startTestService(database, {
+    ...PACE,
+    PGSCORE_BATCH_ROWS: '8192',
+    PGSCORE_DATABASE_URL: proxy.url(database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD })),
+    PGSCORE_READER_URL: proxy.url(database.url({ user: 'pgscore_reader', password: READER_PASSWORD })),
+  });
+  return { proxy, service };
+}
 
 const FEATURES = Array.from({ length: 20 }, (_, n) => `f${n}`);
 

@@ -1,23 +1,14 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { startProxy } from '../support/proxy.ts';
-import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { endOfRun, submitRun } from '../support/run.ts';
-import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { atRest, differences } from '../watches/watching.ts';
-import { createSource, deployLogistic, LARGE, PACE, PATIENCE_MS } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, PATIENCE_MS, startBehindProxy } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const database = await cloneDatabase();
-const proxy = await startProxy(database.url());
-const service = await startTestService(database, {
-  ...PACE,
-  PGSCORE_BATCH_ROWS: '8192',
-  PGSCORE_DATABASE_URL: proxy.url(database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD })),
-  PGSCORE_READER_URL: proxy.url(database.url({ user: 'pgscore_reader', password: READER_PASSWORD })),
-});
+const { proxy, service } = await startBehindProxy(database);
 const alice = await database.client('alice');
 await deployLogistic(await database.client('ada'));
 await createSource(alice, 'small', 1000);

@@ -1,24 +1,15 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { startProxy } from '../support/proxy.ts';
-import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { endOfRun, scoreTable, submitRun } from '../support/run.ts';
-import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { createSource, deployLogistic, LARGE, PACE, PATIENCE_MS, sleeping } from './long-run.ts';
+import { createSource, deployLogistic, LARGE, PATIENCE_MS, sleeping, startBehindProxy } from './long-run.ts';
 import { expectSound } from './oracle.ts';
 
 const HALF_OPEN_MS = 15_000;
 
 const database = await cloneDatabase();
-const proxy = await startProxy(database.url());
-const service = await startTestService(database, {
-  ...PACE,
-  PGSCORE_BATCH_ROWS: '8192',
-  PGSCORE_DATABASE_URL: proxy.url(database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD })),
-  PGSCORE_READER_URL: proxy.url(database.url({ user: 'pgscore_reader', password: READER_PASSWORD })),
-});
+const { proxy, service } = await startBehindProxy(database);
 const [superuser, alice] = [await database.client(), await database.client('alice')];
 await deployLogistic(await database.client('ada'));
 await createSource(alice, 'small', 1000);
