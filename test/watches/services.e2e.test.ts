@@ -30,6 +30,14 @@ async function seen(): Promise<unknown> {
   return (await alice.query(`select state, pending from pgscore.watches`)).rows[0];
 }
 
+async function emptied(): Promise<boolean> {
+  await superuser.query('vacuum pgscore_data.watch_change');
+  const { rows } = await superuser.query<{ bytes: number }>(
+    `select pg_relation_size('pgscore_data.watch_change')::int as bytes`,
+  );
+  return rows[0]?.bytes === 0;
+}
+
 test('a queue that is full while no service runs becomes a mark, and fills again when it was emptied', async () => {
   await alice.query(`set pgscore.watch_queue_bytes = '65536'`);
   await createTable('crowded');
@@ -48,7 +56,7 @@ test('a queue that is full while no service runs becomes a mark, and fills again
   expect(await seen()).not.toMatchObject({ state: 'following' });
   first = await startTestService(database, SETTINGS);
   await follows('crowded');
-  await superuser.query('vacuum pgscore_data.watch_change');
+  await waitFor(emptied, { message: 'a vacuum of the queue that no older snapshot keeps from it' });
   await alice.query('begin; insert into crowded values (5000, 5, 3, 4, 1)');
   expect(await seen()).toMatchObject({ state: 'scoring', pending: '1' });
   await alice.query('commit');
