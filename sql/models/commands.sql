@@ -44,9 +44,11 @@ as $$
 declare
   previous record;
   base text := (select m.name from pgscore_data.model m where m.model_id = this_model);
+  present int;
 begin
   update pgscore_data.promotion p set rolled_back = true
-   where p.promotion_id = (select max(l.promotion_id) from pgscore_data.promotion l where l.model_id = this_model and not l.rolled_back);
+   where p.promotion_id = (select max(l.promotion_id) from pgscore_data.promotion l where l.model_id = this_model and not l.rolled_back)
+  returning p.version_id into present;
   select p.version_id, v.number into previous
     from pgscore_data.promotion p join pgscore_data.version v using (version_id)
    where p.model_id = this_model and not p.rolled_back order by p.promotion_id desc limit 1;
@@ -55,6 +57,8 @@ begin
       errcode = 'object_not_in_prerequisite_state', hint = format('select pgscore.promote(''%s@N''); names a version.', base);
   end if;
   update pgscore_data.alias a set version_id = previous.version_id where a.model_id = this_model and a.alias = 'champion';
+  perform pgscore_data._warn_of_targets(previous.version_id, 'champion',
+    format('select pgscore.promote(%L);', pgscore_models._version_name(present)));
   return previous.number;
 end
 $$;
@@ -132,7 +136,9 @@ begin
         new.options := pgscore_data._pass_gates(version.version_id, new.outcome, new.requested_by, new.options);
       end if;
       perform pgscore_data._set_alias(version.version_id, alias);
-      perform pgscore_data._warn_of_targets(version.version_id, alias);
+      perform pgscore_data._warn_of_targets(version.version_id, alias,
+        case alias when 'champion' then format('select pgscore.rollback(%L);', base)
+          else format('select pgscore.set_alias(''%s@N'', %L);', base, alias) end);
     when 'rollback' then
       perform pgscore_data._refuse_experiment(this_model, base, 'rollback', null);
       new.outcome := base || '@' || pgscore_data._rollback(this_model);

@@ -8,6 +8,8 @@ declare
   s record;
   source regclass;
   zone text := current_setting('TimeZone');
+  version record;
+  problem text;
   submitted bigint;
 begin
   select r.* into s from pgscore._schedule_request r where r.schedule_id = _fire.schedule_id;
@@ -19,6 +21,18 @@ begin
   if source is null then
     raise exception 'source % of schedule "%" does not exist any more', s.source, s.name
       using errcode = 'undefined_table', hint = 'Create it again, or select pgscore.unschedule(name).';
+  end if;
+  version := pgscore._ready_version(s.model);
+  select pgscore._other_shape(version.signature, t.task, t.score_unit, t.class_labels, format('%I.%I', t.view_schema, t.view_name))
+    into problem
+    from pgscore._target_request t where t.view_schema = s.arguments ->> 'target_schema' and t.view_name = s.arguments ->> 'target';
+  if problem is not null then
+    raise exception 'schedule "%" cannot write to its target: % does not fit it: %', s.name, version.version_name, problem using
+      errcode = 'datatype_mismatch',
+      hint = format('A deployer can go back to a version that fits: %s or end the schedule, select pgscore.unschedule(%L); and make it '
+                    'anew with another target.',
+        case when split_part(s.model, '@', 2) in ('', 'champion') then format('select pgscore.rollback(%L);', split_part(s.model, '@', 1))
+          else format('select pgscore.set_alias(''%s@N'', %L);', split_part(s.model, '@', 1), split_part(s.model, '@', 2)) end, s.name);
   end if;
   perform set_config('TimeZone', s.time_zone, true);
   submitted := pgscore._submit_run(s.model, source, (s.arguments ->> 'target')::name, (s.arguments ->> 'target_schema')::name,

@@ -17,20 +17,20 @@ as $$
 $$;
 comment on function pgscore._hash_column(jsonb) is 'The last column of the plan of a watch: a hash of all that a row has beside its key.';
 
-create or replace function pgscore_data._other_shape(signature jsonb, t pgscore_data.target) returns text
-language sql stable
+create or replace function pgscore._other_shape(signature jsonb, task text, score_unit text, class_labels text[], target text) returns text
+language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 return (
   select case
-           when n.task <> t.task or n.unit is distinct from t.score_unit
-             then format('its task is %s, and %I.%I holds %s', concat_ws(' ', n.task, n.unit), t.view_schema, t.view_name,
-                         concat_ws(' ', t.task, t.score_unit))
-           when n.names <> t.class_labels
-             then format('it says %s, and %I.%I holds %s', array_to_string(n.names[:10], ', '), t.view_schema, t.view_name,
-                         array_to_string(t.class_labels[:10], ', ')) end
+           when n.task <> _other_shape.task or n.unit is distinct from score_unit
+             then format('its task is %s, and %s holds %s', concat_ws(' ', n.task, n.unit), target,
+                         concat_ws(' ', _other_shape.task, score_unit))
+           when n.names <> class_labels
+             then format('it says %s, and %s holds %s', array_to_string(n.names[:10], ', '), target,
+                         array_to_string(class_labels[:10], ', ')) end
     from (select signature ->> 'task' as task, signature -> 'outputs' -> 'margins' ->> 'unit' as unit,
                  pgscore._output_names(signature) as names) n);
-comment on function pgscore_data._other_shape(jsonb, pgscore_data.target) is
+comment on function pgscore._other_shape(jsonb, text, text, text[], text) is
   'Why the predictions of a version cannot go on into a target, by its task and classes; NULL where they can.';
 
 create or replace function pgscore_data._accept_renewal() returns trigger
@@ -46,7 +46,9 @@ declare
 begin
   select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.requested_by for no key update;
   select * into t from pgscore_data.target x where x.target_id = w.target_id;
-  problem := case when pgscore._may_score(new.requested_by, new.version_id) then pgscore_data._other_shape(signature, t) end;
+  if pgscore._may_score(new.requested_by, new.version_id) then
+    problem := pgscore._other_shape(signature, t.task, t.score_unit, t.class_labels, format('%I.%I', t.view_schema, t.view_name));
+  end if;
   if problem is not null then
     raise exception '% does not fit the watch: %', pgscore_models._version_name(new.version_id), problem using
       errcode = 'object_not_in_prerequisite_state',
@@ -86,34 +88,42 @@ comment on function pgscore_data._accept_renewal() is 'Stores how a watch reads 
 create or replace trigger accept instead of insert on pgscore._renewal_request
 for each row execute function pgscore_data._accept_renewal();
 
-create or replace function pgscore_data._warn_of_targets(this_version int, this_alias text) returns void
+create or replace function pgscore_data._warn_of_targets(this_version int, this_alias text, way_back text) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   stopped text;
+  ends text;
 begin
-  select string_agg(format('%s (%s)', x.name, pgscore_data._other_shape(v.signature, t)), '; ' order by x.name) into stopped
+  select string_agg(format('%s (%s)', x.name, p.problem), '; ' order by x.name), string_agg(x.command, ' ' order by x.name)
+    into stopped, ends
     from pgscore_data.version v
     join pgscore_data.model m using (model_id)
    cross join lateral (
-     select format('watch of %I.%I', y.view_schema, y.view_name) as name, w.target_id
-       from pgscore_data.watch w join pgscore_data.target y using (target_id) where w.model_id = m.model_id and w.alias = this_alias
+     select 'watch of ' || y.target as name, format('select pgscore.unwatch(%L);', y.target) as command, w.target_id
+       from pgscore_data.watch w
+       join (select t.target_id, format('%I.%I', t.view_schema, t.view_name) as target from pgscore_data.target t) y using (target_id)
+      where w.model_id = m.model_id and w.alias = this_alias
      union all
-     select format('schedule %I', s.name), y.target_id
+     select format('schedule %I', s.name), format('select pgscore.unschedule(%L);', s.owner || '.' || s.name), y.target_id
        from pgscore_data.schedule s
        join pgscore_data.target y on y.view_schema = s.arguments ->> 'target_schema' and y.view_name = s.arguments ->> 'target'
       where s.model in (m.name || '@' || this_alias, case this_alias when 'champion' then m.name end)) x
     join pgscore_data.target t using (target_id)
-   where v.version_id = this_version and pgscore_data._other_shape(v.signature, t) is not null;
+   cross join lateral pgscore._other_shape(v.signature, t.task, t.score_unit, t.class_labels,
+                                           format('%I.%I', t.view_schema, t.view_name)) p (problem)
+   where v.version_id = this_version and p.problem is not null;
   if stopped is not null then
     raise warning '% stops what writes to targets that it does not fit: %', pgscore_models._version_name(this_version), stopped using
-      hint = 'Roll back, or give them other targets. Their targets stay as they are.';
+      hint = format('Go back: %s or let their owners end them, and begin them anew with other targets: %s Their targets stay as they are.',
+                    way_back, ends);
   end if;
 end
 $$;
-comment on function pgscore_data._warn_of_targets(int, text) is
-  'Warns of the watches and schedules of an alias whose targets hold predictions of another task or other classes than its new version.';
+comment on function pgscore_data._warn_of_targets(int, text, text) is
+'Warns of the watches and schedules of an alias whose targets hold predictions of another task or other classes than its new version. '
+'way_back: the statement that undoes the change.';
 
 create or replace function pgscore._plan_watch(w pgscore._watch_request) returns void
 language plpgsql volatile security invoker

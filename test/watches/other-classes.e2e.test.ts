@@ -10,7 +10,7 @@ import { atRest } from './watching.ts';
 
 const { database, ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
 
-test('a version of other classes stops watches: promote() warns, and the watch and the verdict say so', async () => {
+test('a version of other classes stops watches: promote() and rollback() warn; watch, schedule and verdict say so', async () => {
   const options = { task: 'binary', features: ['age'] };
   await deployBytes(ada, 'leaves', classModel(2), { ...options, class_labels: ['0', '1'] });
   await deployBytes(ada, 'leaves', classModel(2), { ...options, class_labels: ['no', 'yes'] });
@@ -21,13 +21,23 @@ test('a version of other classes stops watches: promote() warns, and the watch a
   await scoreTable(alice, 'leaves', 'people', { target: 'nightly_scores', target_schema: 'alice', key: 'id' });
   await atRest(alice, 'alice.live');
   const notices: string[] = [];
-  ada.on('notice', ({ severity, message }) => notices.push(`${severity}: ${message}`));
+  ada.on('notice', ({ severity, message, hint }) => notices.push(`${severity}: ${message}`, `HINT: ${hint}`));
   await ada.query(`select pgscore.promote('leaves@2')`);
   expect(notices).toEqual([
     'WARNING: leaves@2 stops what writes to targets that it does not fit: ' +
       'schedule nightly (it says no, yes, and alice.nightly_scores holds 0, 1); ' +
       'watch of alice.live (it says no, yes, and alice.live holds 0, 1)',
+    `HINT: Go back: select pgscore.rollback('leaves'); or let their owners end them, and begin them anew with other targets: ` +
+      `select pgscore.unschedule('alice.nightly'); select pgscore.unwatch('alice.live'); Their targets stay as they are.`,
   ]);
+  await expect(alice.query(`select pgscore.run_schedule('nightly')`)).rejects.toMatchObject({
+    code: '42804',
+    message:
+      'schedule "nightly" cannot write to its target: leaves@2 does not fit it: it says no, yes, and alice.nightly_scores holds 0, 1',
+    hint:
+      `A deployer can go back to a version that fits: select pgscore.rollback('leaves'); ` +
+      `or end the schedule, select pgscore.unschedule('nightly'); and make it anew with another target.`,
+  });
   const failing = async (): Promise<unknown> => {
     const text = `select error_code, error, remedy from pgscore.watches where target = 'alice.live' and state = 'failing'`;
     return (await alice.query(text)).rows[0];
@@ -45,8 +55,14 @@ test('a version of other classes stops watches: promote() warns, and the watch a
       sentence: 'The watch of alice.live cannot go on: watch_failed. pgscore.watches says why, and what to do.',
     },
   ]);
+  await alice.query(`select pgscore.schedule('weekly', '@weekly', 'leaves', 'people', target => 'words', key => 'id')`);
   await ada.query(`select pgscore.rollback('leaves')`);
-  expect(notices).toHaveLength(1);
+  expect(notices.slice(2)).toEqual([
+    'WARNING: leaves@1 stops what writes to targets that it does not fit: ' +
+      'schedule weekly (it says 0, 1, and alice.words holds no, yes)',
+    `HINT: Go back: select pgscore.promote('leaves@2'); or let their owners end them, and begin them anew with other targets: ` +
+      `select pgscore.unschedule('alice.weekly'); Their targets stay as they are.`,
+  ]);
   await waitFor(async () => (await failing()) === undefined, { message: 'the watch to go on', timeout: 30_000 });
   const promoted = await runCli(['promote', 'leaves@2'], { url: database.url('ada') });
   expect(promoted).toMatchObject({ exit: 0, stderr: expect.stringContaining('WARNING:  leaves@2 stops what writes') });
