@@ -2,7 +2,7 @@ import type { Chart as ChartClass, ChartConfiguration, TooltipItem } from 'chart
 import { percent } from './format.ts';
 import { colour } from './theme.ts';
 
-export type { ChartConfiguration, ChartDataset, ChartOptions, Plugin, Scale, TooltipItem } from 'chart.js';
+export type { ChartConfiguration, ChartDataset, ChartOptions, Plugin, TooltipItem } from 'chart.js';
 
 declare global {
   /** The library, which a script of its own has loaded before. */

@@ -1,10 +1,12 @@
 import { breaksIn, isBreak, shortened, unshortened, type Break } from './breaks.ts';
-import type { ChartOptions, Scale as ScaleOfChart } from './chart.ts';
+import type { ChartOptions, Scale as ScaleOfChart } from 'chart.js';
 import { day } from './format.ts';
 
 const DAY_MS = 86_400_000;
 /** Of a label, and between two, in pixels. */
 const [LABEL, GAP] = [62, 18];
+/** More of them are too many to choose from: months take their place, then years. */
+const [MOST_DAYS, MOST_MONTHS] = [75, 40];
 
 type Scale = NonNullable<NonNullable<ChartOptions<'line'>['scales']>['x']>;
 
@@ -28,10 +30,10 @@ export function timeAxis(times: readonly number[], last = -Infinity): Scale {
   const step = stepOf(times);
   const margin = Math.max(step / 2, span * 0.015);
   const more = last <= most + Math.max(1.2 * step, 0.1 * span) ? Math.max(0, last - most - margin / 2) : 0;
-  const ticks = ticksBetween(least, most, breaks);
-  const byMonth = span > 75 * DAY_MS;
-  // The library takes it that ticks go from end to end of the axis.
-  const stretch = most > least ? (span + 2 * margin + more) / span : 1;
+  const { ticks, byMonth } = ticksBetween(least, most, breaks);
+  const apart = usualDistance(ticks.map((at) => shortened(at, breaks)));
+  // The library takes it that ticks stand evenly from end to end of the axis.
+  const stretch = apart > 0 ? (span + 2 * margin + more) / (apart * (ticks.length - 1)) : 1;
   return {
     type: 'linear',
     min: least - margin,
@@ -57,12 +59,18 @@ function stepOf(times: readonly number[]): number {
   return Math.min(31 * DAY_MS, ...sorted.slice(1).map((time, at) => time - (sorted[at] ?? time)));
 }
 
-function ticksBetween(least: number, most: number, breaks: readonly Break[]): number[] {
+function ticksBetween(least: number, most: number, breaks: readonly Break[]): { ticks: number[]; byMonth: boolean } {
   const all = Array.from({ length: (most - least) / DAY_MS + 1 }, (_, at) => least + at * DAY_MS);
   const days = all.filter((at) => !isBreak(at, breaks));
-  if (days.length <= 75) return days;
+  if (days.length <= MOST_DAYS) return { ticks: days, byMonth: false };
   const firsts = days.filter((at) => new Date(at).getUTCDate() === 1);
-  return firsts.length <= 40 ? firsts : firsts.filter((at) => new Date(at).getUTCMonth() === 0);
+  const ticks = firsts.length <= MOST_MONTHS ? firsts : firsts.filter((at) => new Date(at).getUTCMonth() === 0);
+  return { ticks, byMonth: true };
+}
+
+function usualDistance(places: readonly number[]): number {
+  const distances = places.slice(1).map((place, at) => place - (places[at] ?? place));
+  return distances.toSorted((one, other) => one - other)[distances.length >> 1] ?? 0;
 }
 
 /** Has the library place times, and tell which lies where, as if there were less of each break. */
