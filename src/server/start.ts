@@ -127,9 +127,17 @@ function connectionUrl(port: number, database: string, { user, password }: Login
 /** A crash of the machine may lose the data, which then does not matter; a crash of the server does not. */
 const NOT_DURABLE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 
+type DisposableOptions = Omit<EmbeddedOptions, 'dataDir'> & {
+  /** The folder that the data directory is made in; by default that of temporary files. */
+  folder?: string;
+};
+
 /** Starts PostgreSQL on a temporary data directory, which goes when the server stops or this process ends. */
-export async function startDisposable(options: Omit<EmbeddedOptions, 'dataDir'> = {}): Promise<EmbeddedServer> {
-  const wanted = await mkdtemp(join(tmpdir(), 'pgscore-'));
+export async function startDisposable({
+  folder = tmpdir(),
+  ...options
+}: DisposableOptions = {}): Promise<EmbeddedServer> {
+  const wanted = await mkdtemp(join(folder, 'pgscore-'));
   const cluster = await prepareCluster({ ...options, dataDir: wanted });
   const settings = { ...NOT_DURABLE, ...options.settings };
   const server = await launch(cluster, { ...options, settings }, cluster.dataDir);

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../../src/server/cluster.ts';
 import { startPostmaster, stopPostmaster } from '../../src/server/postmaster.ts';
 import { readPostmaster } from '../../src/server/running.ts';
 import { type EmbeddedServer, launch, prepareCluster } from '../../src/server/start.ts';
 import { atEnd } from './at-end.ts';
+import { dataFolder } from './data-folder.ts';
 import { programsUnderTest } from './test-server.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -24,7 +24,7 @@ export async function startFaultServer(
   settings: Settings = {},
   programs: { binaries?: string } = programsUnderTest(),
 ): Promise<FaultServer> {
-  const wanted = await mkdtemp(join(tmpdir(), 'pgscore-fault-'));
+  const wanted = await mkdtemp(join(await dataFolder(), 'pgscore-fault-'));
   const cluster = await prepareCluster({ dataDir: wanted, ...programs });
   atEnd(() => rm(cluster.dataDir, { recursive: true, force: true }));
   const server = await launch(cluster, { settings: { jit: 'off', ...settings } }, cluster.dataDir);

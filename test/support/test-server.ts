@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
 import { startDisposable } from '../../src/server/start.ts';
 import { freePort, LOOPBACK } from '../../src/server/running.ts';
+import { dataFolder } from './data-folder.ts';
 
 /** The PostgreSQL that one run of the tests shares. */
 export type TestServer = {
@@ -61,7 +62,8 @@ async function startContainer(): Promise<TestServer> {
 }
 
 async function startEmbeddedServer(): Promise<TestServer> {
-  const server = await startDisposable({ settings: SETTINGS, ...programsUnderTest(), notice: console.log });
+  const folder = await dataFolder();
+  const server = await startDisposable({ folder, settings: SETTINGS, ...programsUnderTest(), notice: console.log });
   return { kind: 'embedded, as no Docker engine answers', url: server.url(), stop: () => server.stop() };
 }
 
