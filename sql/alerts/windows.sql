@@ -31,6 +31,7 @@ begin
       select r.name, s.grain, coalesce(s.column_name, ''), s.window_start, s.window_end, s.value, s.ci_low, s.ci_high, s.n, null::float8,
              s.value is not null and case
                when r.kind = 'performance' then s.is_mature and s.n >= r.min_samples and coalesce(s.least_class >= 10, true)
+                 and (r.threshold is not null or s.in_training is not true)
                -- A day's predictions may come in several runs.
                when r.metric = 'n_predictions' then s.window_end + interval '1 day' <= as_of
                when r.metric = 'label_coverage' then s.n >= r.min_samples and s.window_end + maturity <= as_of
@@ -45,7 +46,8 @@ end
 $$;
 comment on function pgscore_data._watched_windows(text, int, pgscore_data.effective_alert[], text, timestamptz[], timestamptz,
                                                   timestamptz) is
-'The windows of a grain, of those that begin at starts or of all, as rules see them that are all about drift, or none of them.';
+'The windows of a grain, of those that begin at starts or of all, as rules see them that are all about drift, or none of them. What is '
+'usual is no matter of training data, of which a version is right more often: without a threshold, windows of them do not count.';
 
 create or replace function pgscore_data._pooled_windows(
   this_name text, this_number int, zone text, rules pgscore_data.effective_alert[], first timestamptz, as_of timestamptz

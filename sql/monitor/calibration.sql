@@ -17,11 +17,14 @@ begin atomic
   select w.day, c.n
     from pgscore_data.day_volume w
     join c using (day)
-   where w.version_id = this_version and w.segment_id = 0 and c.n > 0
+   where w.version_id = this_version
+     and w.day >= coalesce((select t.trained_until from pgscore_data.trained_version t where t.version_id = this_version), '-infinity')
+     and w.segment_id = 0 and c.n > 0
      and c.n >= (c.n + w.n_awaiting) * (select m.min_label_coverage from pgscore_data.monitor m join pgscore_data.version v using (model_id)
                                          where v.version_id = this_version);
 end;
-comment on function pgscore_data._mature_days(int) is 'The days of a version whose labels are there, by its monitor.';
+comment on function pgscore_data._mature_days(int) is
+  'The days of a version whose labels are there, by its monitor. None of its training data, of which it is right more often.';
 
 create or replace function pgscore_data._days_before(this_version int, this_month timestamptz) returns table (day timestamptz)
 language sql stable

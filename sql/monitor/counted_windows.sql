@@ -98,6 +98,23 @@ return $q$
   || pgscore_data._is_mature('coalesce(c.n, 0)', 'w.n_awaiting') || ' as is_mature';
 comment on function pgscore_data._window_columns() is 'The first columns of every performance view.';
 
+create or replace function pgscore_data._in_training(since text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format(', case when %1$s < tr.trained_until then true when (%1$s < tr.maybe_trained_until) is not true then false end '
+              'as in_training', since);
+comment on function pgscore_data._in_training(text) is
+  'The last column of every view of accuracy: whether a window or prediction begins before the training data of tr end; NULL: it may.';
+
+create or replace function pgscore_data._training_of(version text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+-- Once a version: what it says of its training is in jsonb.
+return format($q$
+  cross join lateral (
+    select t.trained_until, t.maybe_trained_until from pgscore_data.trained_version t where t.version_id = %s offset 0) tr$q$, version);
+comment on function pgscore_data._training_of(text) is 'Joins, as tr, until when a version was trained.';
+
 create or replace function pgscore_data._labeled_on(version text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp

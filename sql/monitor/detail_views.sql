@@ -9,12 +9,12 @@ return pgscore_data._metric_meanings() || '{
   "is_champion": "Whether the bare model name means this version.",
   "last_scored_at": "When a run of the version was last done, or a call of score() was last asked that is kept.",
   "n_24h": "Predictions of runs that were done in the last 24 hours, and of calls since the hour in which these began.",
-  "latest_window": "First day of the newest month that is mature and has 30 labels.",
+  "latest_window": "First day of the newest month that is mature, has 30 labels and is not in training.",
   "metric": "Which metric it is: accuracy of classifiers, mae of regressions.",
   "value": "Its value in that month.",
   "ci_low": "Lower bound of the 95 % interval.",
   "ci_high": "Upper bound.",
-  "value_before": "Its value in the last month before it that is mature and has 30 labels.",
+  "value_before": "Its value in the last such month before it.",
   "change": "value - value_before.",
   "roc_auc_now": "Area under the ROC curve in that month, of a binary classifier.",
   "roc_auc_now_ci_low": "Lower bound of its 95 % interval.",
@@ -42,9 +42,6 @@ return pgscore_data._metric_meanings() || '{
   "lift": "How many times as frequent positives are from it on as among all.",
   "is_replayed": "Whether value_a is of a replay: of what the version would have said.",
   "replay_run": "The run that replayed; NULL: none.",
-  "in_training": "Whether predictions are for a time that one of both versions was trained on. none; left_out: some are, and are left out '
-    'here; unknown: some are for days before the deploy of model_version, which does not say until when it was trained, so it may have '
-    'seen the answers; other_unknown: the same of other_version. NULL: nothing is compared.",
   "compared_with": "champion: the version that the bare model name means, of a replay when it was asked for; or '
     'predecessor: the ready version before this one.",
   "other_version": "Number of the version that it is compared with.",
@@ -109,7 +106,7 @@ select pgscore_data._make_view('confusion_matrix_daily', format($q$
          e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, c.n::bigint as n,
          c.n / c.support as share_of_actual,
          c.n_labeled::bigint as n_labeled, %3$s as label_coverage, %4$s as is_mature,
-         %1$s as share_of_actual_ci_low, %2$s as share_of_actual_ci_high
+         %1$s as share_of_actual_ci_low, %2$s as share_of_actual_ci_high%5$s
     from pgscore_data.visible_model m
     join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
@@ -125,9 +122,11 @@ select pgscore_data._make_view('confusion_matrix_daily', format($q$
      select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support,
             sum(sum(x.n)::float8) over () as n_labeled
        from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
-      group by x.actual_class, x.predicted_class) c$q$ || pgscore_data._repeats_from('day', 's.segment_id', 'w.day'),
+      group by x.actual_class, x.predicted_class) c$q$ || pgscore_data._training_of('v.version_id')
+  || pgscore_data._repeats_from('day', 's.segment_id', 'w.day'),
   pgscore_data._share('c.n', 'c.support', '-'), pgscore_data._share('c.n', 'c.support', '+'),
-  pgscore_data._coverage('c.n_labeled', 'w.n_awaiting'), pgscore_data._is_mature('c.n_labeled', 'w.n_awaiting')),
+  pgscore_data._coverage('c.n_labeled', 'w.n_awaiting'), pgscore_data._is_mature('c.n_labeled', 'w.n_awaiting'),
+  pgscore_data._in_training('w.day')),
   'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.',
   pgscore_data._detail_meanings());
 
@@ -162,16 +161,16 @@ comment on view pgscore_bi.label_coverage_daily is
 create or replace view pgscore_bi.current_model_health with (security_barrier) as
 with performance as (
   select p.model_name, p.model_version, 'accuracy' as metric, p.window_date, p.accuracy as value, p.accuracy_ci_low as ci_low,
-         p.accuracy_ci_high as ci_high, p.roc_auc, p.roc_auc_ci_low, p.roc_auc_ci_high, p.is_mature, p.n_labeled
+         p.accuracy_ci_high as ci_high, p.roc_auc, p.roc_auc_ci_low, p.roc_auc_ci_high, p.is_mature, p.n_labeled, p.in_training
     from pgscore_bi.binary_performance_monthly p where p.segment_key is null and p.target is null
   union all select p.model_name, p.model_version, 'accuracy', p.window_date, p.accuracy, p.accuracy_ci_low, p.accuracy_ci_high, null, null,
-    null, p.is_mature, p.n_labeled from pgscore_bi.multiclass_performance_monthly p where p.segment_key is null
+    null, p.is_mature, p.n_labeled, p.in_training from pgscore_bi.multiclass_performance_monthly p where p.segment_key is null
   union all select p.model_name, p.model_version, 'mae', p.window_date, p.mae, p.mae_ci_low, p.mae_ci_high, null, null, null, p.is_mature,
-    p.n_labeled from pgscore_bi.regression_performance_monthly p where p.segment_key is null and p.target is null
+    p.n_labeled, p.in_training from pgscore_bi.regression_performance_monthly p where p.segment_key is null and p.target is null
 ), mature as (
   select p.*, row_number() over (partition by p.model_name, p.model_version order by p.window_date desc) as age,
          lead(p.value) over (partition by p.model_name, p.model_version order by p.window_date desc) as value_before
-    from performance p where p.is_mature and p.n_labeled >= 30
+    from performance p where p.is_mature and p.n_labeled >= 30 and p.in_training is not true
 )
 select m.name as model_name, v.number::bigint as model_version, e.task,
        exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion') as is_champion,
@@ -267,5 +266,5 @@ select pgscore_data._comment_columns(v.name::regclass, pgscore_data._detail_mean
 select pgscore_data._comment_columns('pgscore_bi.current_model_health', pgscore_data._detail_meanings() || '{
   "n": "Labelled predictions of that month: those that value rests on.",
   "undefined_reason": "Why value is NULL: no_predictions, no_labels, several_values (model_verdict has the target that is worst), or '
-    'no_mature_window (no month has 30 labels and the share that its monitor asks for)."
+    'no_mature_window (no month after the training data has 30 labels and the share that its monitor asks for)."
 }');

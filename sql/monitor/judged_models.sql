@@ -23,20 +23,20 @@ select j.model_id, j.metric, p.target, p.segment_key, p.segment_value, p.window_
        case j.metric when 'mae' then p.ci_high - p.value else p.value - p.ci_low end as above
   from pgscore_data.judged_model j
  cross join lateral (
-   select b.target, b.segment_key, b.segment_value, b.window_date, b.window_start, b.n_labeled, b.is_mature,
+   select b.target, b.segment_key, b.segment_value, b.window_date, b.in_training, b.n_labeled, b.is_mature,
           b.accuracy as value, b.accuracy_ci_low as ci_low, b.accuracy_ci_high as ci_high
      from pgscore_bi.binary_performance_monthly b
     where b.model_name = j.name and b.model_version = j.number and (b.target is not null) = (j.task = 'multilabel')
    union all
-   select null, c.segment_key, c.segment_value, c.window_date, c.window_start, c.n_labeled, c.is_mature, c.accuracy, c.accuracy_ci_low,
+   select null, c.segment_key, c.segment_value, c.window_date, c.in_training, c.n_labeled, c.is_mature, c.accuracy, c.accuracy_ci_low,
           c.accuracy_ci_high
      from pgscore_bi.multiclass_performance_monthly c where c.model_name = j.name and c.model_version = j.number
    union all
-   select r.target, r.segment_key, r.segment_value, r.window_date, r.window_start, r.n_labeled, r.is_mature, r.mae, r.mae_ci_low,
+   select r.target, r.segment_key, r.segment_value, r.window_date, r.in_training, r.n_labeled, r.is_mature, r.mae, r.mae_ci_low,
           r.mae_ci_high
      from pgscore_bi.regression_performance_monthly r
     where r.model_name = j.name and r.model_version = j.number and (r.target is not null) = (j.task = 'multi_target')) p
- where p.is_mature and p.n_labeled >= 30 and p.window_start >= coalesce(j.trained_until, '-infinity');
+ where p.is_mature and p.n_labeled >= 30 and p.in_training is not true;
 comment on view pgscore_data.judged_month is
 'The months that are mature and have 30 labels, of all predictions and of each segment; of several targets or labels of each. '
 'A month that the version was trained on, even in part, is left out. '

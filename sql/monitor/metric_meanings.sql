@@ -101,6 +101,8 @@ return '{
   "explained_variance": "As r2, but for a prediction that is off by the same everywhere: 1 - variance of the error / variance of the '
     'truth.",
   "actual_mean": "Mean of the truth.",
+  "in_training": "Whether it is for a time that the version was trained on, so that it may have seen the answers: a window begins before '
+    'its trained_until. NULL: not known, as the version does not say, and it is older than its deploy.",
   "class_label": "The class.",
   "support": "Labelled predictions whose truth is this class.",
   "n_predicted": "Labelled predictions that were called this class.",

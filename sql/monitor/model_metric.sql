@@ -38,7 +38,7 @@ return format($q$
   select p.model_name, p.model_version, %1$L::text as grain, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end,
          x.metric, %6$s as column_name,
          x.value, x.ci_low, x.ci_high, x.error_bound, x.n, %2$s as least_class, null::float8 as noise_limit, p.is_mature,
-         case when x.value is null then p.undefined_reason end as undefined_reason, p.label_coverage
+         case when x.value is null then p.undefined_reason end as undefined_reason, p.label_coverage, p.in_training
     from pgscore_bi.%3$I p cross join lateral (values %4$s) x (metric, value, ci_low, ci_high, error_bound, n)%5$s$q$,
   grain,
   case task when 'binary' then 'least(p.true_positives + p.false_negatives, p.true_negatives + p.false_positives)' else 'null::bigint' end,
@@ -77,7 +77,7 @@ begin
       select m.name, v.number::bigint, 'day', s.segment_key, s.segment_value, (c.day at time zone mo.time_zone)::date, c.day,
              (date_trunc('day', c.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone,
              x.metric, null, x.hits / nullif(x.n, 0), %1$s, %2$s, null, x.n, null, null, true, case when x.n = 0 then 'no_predictions' end,
-             null::float8
+             null::float8, null::boolean
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
@@ -93,7 +93,7 @@ begin
       select m.name, v.number::bigint, g.grain, s.segment_key, s.segment_value, (w.window_start at time zone mo.time_zone)::date,
              w.window_start, (date_trunc(g.grain, w.window_start at time zone mo.time_zone) + ('1 ' || g.grain)::interval)
                at time zone mo.time_zone,
-             'n_predictions', null, w.n::float8, null, null, null, w.n, null, null, true, null, null
+             'n_predictions', null, w.n::float8, null, null, null, w.n, null, null, true, null, null, null
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
@@ -113,7 +113,7 @@ create or replace view pgscore_data.metric_series with (security_barrier) as
 select * from pgscore_data.counted_series
 union all
 select d.model_name, d.model_version, d.grain, null, null, d.window_date, d.window_start, d.window_end, d.metric, d.column_name,
-       d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason, null
+       d.value, null, null, null, d.n, null, d.noise_limit, true, d.undefined_reason, null, null
   from pgscore_data.drift_series d;
 comment on view pgscore_data.metric_series is 'Every metric of every window as a row, before what rules say of it.';
 
@@ -121,7 +121,7 @@ create or replace view pgscore_bi.model_metric with (security_barrier) as
 select s.model_name, s.model_version, s.grain, s.segment_key, s.segment_value, s.window_date, s.window_start, s.window_end, s.metric,
        s.column_name,
        s.value, s.ci_low, s.ci_high, s.error_bound, s.n, t.lower_threshold, t.upper_threshold, t.is_breach, s.undefined_reason, s.is_mature,
-       s.noise_limit, s.label_coverage
+       s.noise_limit, s.label_coverage, s.in_training
   from pgscore_data.metric_series s
   join pgscore_data.model m on m.name = s.model_name
   join pgscore_data.version v on v.model_id = m.model_id and v.number = s.model_version

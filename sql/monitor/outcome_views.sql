@@ -31,11 +31,14 @@ select m.name as model_name, v.number::bigint as model_version, (c.first_day at 
        case when c.actual_bin > 0 then c.low + (c.actual_bin - 1) * (c.high - c.low) / 24 end as actual_low,
        case when c.actual_bin < 25 then c.low + c.actual_bin * (c.high - c.low) / 24 end as actual_high,
        c.n, c.n_labeled / nullif(c.n_labeled + c.n_awaiting, 0) as label_coverage,
-       c.n_labeled > 0 and c.n_labeled >= mo.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature
+       c.n_labeled > 0 and c.n_labeled >= mo.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature,
+       case when c.first_day < tr.trained_until then true when (c.first_day < tr.maybe_trained_until) is not true then false end
+         as in_training
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = 'regression'
+  join pgscore_data.trained_version tr on tr.version_id = v.version_id
   -- Version by version, so that whoever asks for one reads the pairs of no other.
  cross join lateral (
    with newest as (
@@ -76,11 +79,14 @@ select m.name as model_name, v.number::bigint as model_version, (c.first_day at 
        case when c.bin > 0 then c.low + (c.bin - 1) * (c.high - c.low) / 24 end as error_low,
        case when c.bin < 25 then c.low + c.bin * (c.high - c.low) / 24 end as error_high,
        c.n, c.n::float8 / c.n_sampled as share, c.n_labeled / nullif(c.n_labeled + c.n_awaiting, 0) as label_coverage,
-       c.n_labeled > 0 and c.n_labeled >= mo.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature
+       c.n_labeled > 0 and c.n_labeled >= mo.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature,
+       case when c.first_day < tr.trained_until then true when (c.first_day < tr.maybe_trained_until) is not true then false end
+         as in_training
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = 'regression'
+  join pgscore_data.trained_version tr on tr.version_id = v.version_id
  cross join lateral (
    with newest as (
      select x.score - x.actual as error, x.day from pgscore_data.evaluation x where x.version_id = v.version_id order by x.event_time desc
@@ -162,14 +168,16 @@ select pgscore_data._make_view('performance_by_label_age', format($q$
          a.n_predictions::bigint as n_predictions, a.n / nullif(a.n_labeled + a.n_awaiting, 0) as label_coverage,
          a.n > 0 and a.n >= a.min_label_coverage * (a.n_labeled + a.n_awaiting) as is_mature,
          case when a.n = 0 then 'no_labels' when a.concerned = 0 then 'no_positive_labels' end as undefined_reason,
-         a.n_awaiting::bigint as n_awaiting, (a.n_predictions - a.n_labeled - a.n_awaiting)::bigint as n_superseded
+         a.n_awaiting::bigint as n_awaiting, (a.n_predictions - a.n_labeled - a.n_awaiting)::bigint as n_superseded%7$s
     from aged a
-   cross join lateral (select a.version_id) v$q$ || pgscore_data._repeats_from('month', 'a.segment_id', 'a.window_start') || $q$
+   cross join lateral (select a.version_id) v$q$ || pgscore_data._training_of('a.version_id')
+  || pgscore_data._repeats_from('month', 'a.segment_id', 'a.window_start') || $q$
    cross join lateral (select %3$s as low, %4$s as high) q$q$,
   pgscore_data._share('a.hits', 'a.n', '-'), pgscore_data._share('a.hits', 'a.n', '+'),
   pgscore_data._share('a.found', 'a.concerned', '-'), pgscore_data._share('a.found', 'a.concerned', '+'),
   pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '-'),
-  pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '+')),
+  pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '+'),
+  pgscore_data._in_training('a.window_start')),
   'Performance on the labels that were known within a time, by month, also where none was: windows of different age compare fairly on '
   'labels of the same age. Of all predictions: where segment_key is null.',
   pgscore_data._detail_meanings() || '{

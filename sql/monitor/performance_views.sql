@@ -32,7 +32,8 @@ select pgscore_data._make_view('binary_performance_' || g.suffix, 'select ' || p
     || pgscore_data._share_columns('positive_rate_predicted', 'c.tp + c.fp', 'c.n')
     || pgscore_data._share_columns('positive_rate_actual', 'c.tp + c.fn', 'c.n') || ', ks.error_bound as ks_of_scores_error_bound'
     || pgscore_data._counted_columns() || ', i.n_effective, v.target'
-    || pgscore_data._windows_from(g.grain, 'binary', pgscore_data._binary_cells())
+    || pgscore_data._in_training('w.window_start') || pgscore_data._windows_from(g.grain, 'binary', pgscore_data._binary_cells())
+    || pgscore_data._training_of('v.of_version')
     || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start',
       pgscore_data._n_effective('c.n', 'c.tp + c.tn', 'c.n + r2.pairs2', 'c.tp + c.tn + r2.hits_pairs', 'c.tp + c.tn + r2.hits2'))
     || format(' cross join lateral (select %s as low, %s as high) q', pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '-'),
@@ -65,7 +66,7 @@ select pgscore_data._make_view('regression_performance_' || g.suffix, 'select ' 
     || pgscore_data._wilson_columns('coverage', 'c.covered', 'l.quantile is not null') || $q$,
     case when v.interval_level is not null then c.inside / nullif(c.n, 0) end as interval_coverage$q$
     || pgscore_data._wilson_columns('interval_coverage', 'c.inside', 'v.interval_level is not null') || ', v.interval_level'
-    || pgscore_data._windows_from(g.grain, 'regression', $q$
+    || pgscore_data._in_training('w.window_start') || pgscore_data._windows_from(g.grain, 'regression', $q$
       select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error,
              sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
              sum(x.sum_actual)::float8 as actual,
@@ -77,6 +78,7 @@ select pgscore_data._make_view('regression_performance_' || g.suffix, 'select ' 
              sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2,
              sum(x.n_covered)::float8 as covered, sum(x.n_inside)::float8 as inside
         from pgscore_data.cell_regression x$q$)
+    || pgscore_data._training_of('v.of_version')
     || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)')
     || ' cross join lateral (select case when v.position is null then coalesce(v.quantile, mo.quantile) else v.quantile end as quantile) l'
     || pgscore_data._metric_join(g.grain, 'med', 'median_abs_error') || pgscore_data._metric_join(g.grain, 'p90', 'p90_abs_error')
@@ -103,10 +105,12 @@ select pgscore_data._make_view('multiclass_performance_' || g.suffix, 'select ' 
     || pgscore_data._share_columns('top_2_accuracy', 'r.top2', 'r.n', 'r.n = c.n')
     || pgscore_data._share_columns('top_3_accuracy', 'r.top3', 'r.n', 'r.n = c.n and cardinality(e.class_labels) > 3')
     || pgscore_data._share_columns('top_5_accuracy', 'r.top5', 'r.n', 'r.n = c.n and cardinality(e.class_labels) > 5')
-    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'multiclass', $q$
+    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._in_training('w.window_start')
+    || pgscore_data._windows_from(g.grain, 'multiclass', $q$
       select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss,
              sum(x.n) filter (where x.actual_class = x.predicted_class)::float8 as n_right
         from pgscore_data.cell_outcome x$q$)
+    || pgscore_data._training_of('v.of_version')
     || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', pgscore_data._n_effective(
       'c.n', 'coalesce(c.n_right, 0)', 'c.n + r2.pairs2', 'coalesce(c.n_right, 0) + r2.hits_pairs', 'coalesce(c.n_right, 0) + r2.hits2'))
     || format($q$
@@ -150,10 +154,12 @@ select pgscore_data._make_view('multiclass_performance_' || g.suffix, 'select ' 
 select pgscore_data._make_view('multilabel_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || $q$,
     c.hits / nullif(c.judged, 0) as subset_accuracy$q$ || pgscore_data._share_columns('subset_accuracy', 'c.hits', 'c.judged') || $q$,
     case when coalesce(c.judged, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end end as undefined_reason$q$
-    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._windows_from(g.grain, 'multilabel', $q$
+    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._in_training('w.window_start')
+    || pgscore_data._windows_from(g.grain, 'multilabel', $q$
       select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.predicted_class <= 1), 0)::float8 as judged,
              coalesce(sum(x.n) filter (where x.predicted_class = 0), 0)::float8 as hits
         from pgscore_data.cell_outcome x$q$)
+    || pgscore_data._training_of('v.of_version')
     || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', pgscore_data._n_effective(
       'c.n', 'c.hits', 'c.n + r2.pairs2', 'c.hits + r2.hits_pairs', 'c.hits + r2.hits2')),
   format('How often a model of several labels was right about all labels of a row, by %s and segment, also where the truth is not '
@@ -195,7 +201,7 @@ select pgscore_data._make_view('class_performance_' || g.suffix, format($q$
                  when cardinality(e.class_labels) > 50 then 'too_many_classes'
                when s.segment_id <> 0 then 'not_by_segment' else 'not_counted' end as undefined_reason,
              c.n::bigint as n_labeled, c.n / nullif(c.n + w.n_awaiting, 0) as label_coverage,
-             c.n > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature
+             c.n > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature%6$s
         from pgscore_data.visible_model m
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
@@ -222,13 +228,14 @@ select pgscore_data._make_view('class_performance_' || g.suffix, format($q$
                   cross join lateral (values (o.actual_class::int, o.n, 0::float8,
                                               case when o.actual_class = o.predicted_class then o.n else 0 end),
                                               (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)) x
-          group by x.class) c$q$ || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start') || $q$
+          group by x.class) c$q$ || pgscore_data._training_of('v.version_id')
+    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start') || $q$
        cross join lateral (select %4$s as low, %5$s as high) q
         left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = %1$L
           and a.window_start = w.window_start and a.class = c.class$q$,
     g.grain, pgscore_data._share_columns('precision', 'c.hits', 'c.predicted'),
     pgscore_data._share_columns('recall', 'c.hits', 'c.support'), pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '-'),
-    pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '+')),
+    pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '+'), pgscore_data._in_training('w.window_start')),
   format('How right each version of a classifier was about each class, by %s and segment, also where there are no labels yet; of all '
          'predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or '
          'more; binary_performance_%s has it of two.', g.grain, g.suffix), pgscore_data._class_meanings()) from pgscore_data.grain g;

@@ -29,7 +29,7 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
        null::text as segment_key, null::text as segment_value,
        (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
        l.n as n_labeled, l.n::float8 / nullif(l.n + w.n_awaiting, 0) as label_coverage,
-       l.n > 0 and l.n >= mo.min_label_coverage * (l.n + w.n_awaiting) as is_mature
+       l.n > 0 and l.n >= mo.min_label_coverage * (l.n + w.n_awaiting) as is_mature%3$s
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
@@ -48,8 +48,9 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
     union all
     select x.bin, 'negative', sum(x.n)::bigint from pgscore_data.cell_outcome_score x
      where x.version_id = v.version_id and x.day = w.day and not x.positive group by x.bin having sum(x.n) <> 0) c
-  join pgscore_data.score_bin s using (bin)$q$,
-    pgscore_data._score_edge('s.low', 'e.score_unit'), pgscore_data._score_edge('s.high', 'e.score_unit')),
+  join pgscore_data.score_bin s using (bin)$q$ || pgscore_data._training_of('v.version_id'),
+    pgscore_data._score_edge('s.low', 'e.score_unit'), pgscore_data._score_edge('s.high', 'e.score_unit'),
+    pgscore_data._in_training('w.day')),
   'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day '
   'has up to 1,500 bins.', pgscore_data._curve_meanings());
 
@@ -62,7 +63,7 @@ select m.name as model_name, v.number::bigint as model_version, v.version_id, e.
        c.n / nullif(c.n + p.n, 0) as label_coverage, c.n > 0 and c.n >= mo.min_label_coverage * (c.n + p.n) as is_mature,
        coalesce((select r.pairs2 from pgscore_data.cell_repeat r
                   where r.version_id = v.version_id and r.segment_id = 0 and r.grain = 'month' and r.window_start = w.window_start),
-                        0)::float8 as pairs2, v.target
+                        0)::float8 as pairs2, v.target%s
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.counted_version v using (model_id)
@@ -76,7 +77,9 @@ select m.name as model_name, v.number::bigint as model_version, v.version_id, e.
     where x.version_id = v.of_version and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) p
  cross join lateral (
    select coalesce(sum(x.n), 0)::float8 as n from pgscore_data.cell_outcome x
-    where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c$q$,
+    where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c$q$
+    || pgscore_data._training_of('v.of_version'),
+    pgscore_data._in_training('w.window_start'),
     pgscore_data._labeled_on('v.of_version') || ' - ' || pgscore_data._labeled_on('v.version_id'));
 end
 $do$;
@@ -88,7 +91,7 @@ select pgscore_data._make_view('reliability_curve', format($q$
 select m.model_name, m.model_version, m.window_date, t.tenth / 10.0::float8 as bin_low, (t.tenth + 1) / 10.0::float8 as bin_high,
        t.n::bigint as n, t.sum_score / t.n as mean_score, t.positives / t.n as observed_rate,
        %1$s as ci_low, %2$s as ci_high, null::text as segment_key, null::text as segment_value, m.window_start, m.window_end,
-       m.label_coverage, m.is_mature, m.target
+       m.label_coverage, m.is_mature, m.target, m.in_training
   from pgscore_data.curve_month m
  cross join lateral (
    select c.hundredth / 10 as tenth, sum(c.n_positive + c.n_negative) as n, sum(c.n_positive) as positives,
@@ -131,7 +134,7 @@ select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(
        (c.tp + c.fp) / nullif(c.p + c.n, 0) as predicted_positive_rate,
        c.tp / nullif(c.tp + c.fp, 0) / nullif(c.p / nullif(c.p + c.n, 0), 0) as lift,
        null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s,
-       c.target
+       c.target, c.in_training
   from counted c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
     pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'),
     pgscore_data._score_edge('(t / 100.0::float8)', 'm.score_unit')),
@@ -157,7 +160,7 @@ select c.model_name, c.model_version, null::text as segment_key, null::text as s
        c.threshold, c.tp / nullif(c.p, 0) as true_positive_rate, c.fp / nullif(c.n, 0) as false_positive_rate,
        c.tp / nullif(c.tp + c.fp, 0) as precision_score, c.tp / nullif(c.p, 0) as recall_score,
        2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
-       c.label_coverage, c.is_mature, %1$s, c.target
+       c.label_coverage, c.is_mature, %1$s, c.target, c.in_training
   from above c cross join lateral (select c.pairs2) i cross join lateral (select %2$s as low, %3$s as high) q$q$,
     pgscore_data._cut_columns(), pgscore_data._share('c.tp', '(c.fp + c.p)', '-'), pgscore_data._share('c.tp', '(c.fp + c.p)', '+'),
     pgscore_data._score_edge('(x.hundredth / 100.0::float8)', 'm.score_unit')),

@@ -95,6 +95,9 @@ comment on view pgscore_bi.version_comparison is
 'Where is_replayed, model_version replayed the past, and other_version, the champion when the replay was asked for, predicted live. '
 'A model of several targets or labels has rows of each, which target names.';
 select pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
+  "in_training": "Whether predictions are for a time that one of both versions was trained on. none; left_out: some are, and are left out '
+    'here; unknown: some are for days before the deploy of model_version, which does not say until when it was trained, so it may have '
+    'seen the answers; other_unknown: the same of other_version. NULL: nothing is compared.",
   "undefined_reason": "Why a value is NULL: not_compared (yet), no_common_labels, no_predicted_positives, no_positive_labels, '
     'one_class, or no_probabilities (a version says labels only), of one of them at least.",
   "target": "The target or label that the row is about, of a model that gives several; NULL: it gives one."
