@@ -127,6 +127,7 @@ create table pgscore_data.run (
   lease_until timestamptz,
   snapshot_at timestamptz,
   snapshot_id text,
+  shards_read_by text check (shards_read_by in ('nodes', 'coordinator')),
   generation int,
   rows_expected bigint,
   rows_done bigint not null default 0,
@@ -170,6 +171,8 @@ comment on column pgscore_data.run.handed_back is
   'Claims that came to nothing because the service was stopped or could not connect; they do not count as tries.';
 comment on column pgscore_data.run.lease_until is
   'Of a running run: how long its service may be silent. Of a queued one: not to be claimed before.';
+comment on column pgscore_data.run.snapshot_id is 'The exported snapshot under which its shards are read.';
+comment on column pgscore_data.run.shards_read_by is 'Who reads the shards of a distributed source.';
 comment on column pgscore_data.run.counted is
   'Whether a refresh counted its predictions, and paired those whose labels were known before the run.';
 comment on column pgscore_data.run.kept is 'Whether its predictions are kept for labels.';

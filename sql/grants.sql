@@ -38,7 +38,9 @@ begin
            _refresh,_move_recent,_compute_metrics,_claim_calibration,_set_calibration,_estimate,_compare_versions,_freeze_bins,
            _compute_drift,_evaluate_alerts,_claim_alerts,_note_delivery,
            _claim_watches,_keys_by_column,_is_of_watch,_finish_keys,_due_watches,_watch_function,_end_watch_work,_drop_idle_changes,
-           _compare_watch,_prune_watches}')) as g (schema, role, names)
+           _compare_watch,_prune_watches,_refresh_by_model,_compute_by_version,_drop_shard_handles,
+           _run_on_nodes,_define_on_nodes,_node_functions,_node_types,_node_sql,_refused_on_nodes,_node_dispatch,_node_calls}'),
+        ('pgscore', 'pgscore_service', '{sync_nodes}')) as g (schema, role, names)
      cross join unnest(g.names) name
       left join pg_proc p on p.pronamespace = to_regnamespace(g.schema) and p.proname = name
   loop
@@ -110,7 +112,7 @@ grant insert on
   pgscore_data.audit,
   pgscore_data.schedule_fire
   to pgscore_service;
-grant insert on pgscore_data.arm_tally to pgscore_service;
+grant insert on pgscore_data.arm_tally, pgscore_data.class_tally to pgscore_service;
 
 -- What every call of score() goes through; the functions of a version are granted with its model, and those for rows of bound tables,
 -- whose schemas may be closed to us by now, as they are made.

@@ -81,8 +81,3 @@ as $$
 $$;
 comment on function pgscore_data._node_calls(int[]) is
   'The functions that queries on nodes of Citus call: of rows and jsonb, by these native versions, in ascending order; else refusals.';
-
-revoke execute on function pgscore_data._refused_on_nodes(text), pgscore_data._node_dispatch(int[], text),
-  pgscore_data._node_calls(int[]) from public;
-grant execute on function pgscore_data._refused_on_nodes(text), pgscore_data._node_dispatch(int[], text),
-  pgscore_data._node_calls(int[]) to pgscore_service;

@@ -134,8 +134,3 @@ comment on function pgscore.sync_nodes() is
 'Brings the functions of native models to all workers of Citus, and takes those of dropped versions off them: a row for each worker, with
 the number of functions that changed. The service calls it before a version becomes ready, and all along, as nodes may be added.
 Raises which worker does not answer. No rows where Citus is not installed.';
-revoke execute on function pgscore.sync_nodes() from pgscore_user;
-grant execute on function pgscore.sync_nodes(), pgscore_data._run_on_nodes(text), pgscore_data._define_on_nodes(text[], text[]),
-  pgscore_data._node_functions(), pgscore_data._node_types(), pgscore_data._node_sql(text) to pgscore_service;
-revoke execute on function pgscore_data._node_sql(text), pgscore_data._node_functions(), pgscore_data._node_types(),
-  pgscore_data._run_on_nodes(text), pgscore_data._define_on_nodes(text[], text[]), pgscore.sync_nodes() from public;

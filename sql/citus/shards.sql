@@ -88,5 +88,3 @@ end
 $$;
 comment on function pgscore_data._drop_shard_handles() is
   'Drops on all workers of Citus the read handles that the coordinator has no more, but for those that are in use.';
-revoke execute on function pgscore_data._drop_shard_handles() from public;
-grant execute on function pgscore_data._drop_shard_handles() to pgscore_service;

@@ -70,8 +70,8 @@ begin
 end
 $$;
 comment on function pgscore_data._wake(text) is
-  'Tells every listening service to look for work; the hint run, for runs only, and models, for what is to be loaded. No more than a '
-  'hint: polling finds what a lost one leaves, and SET pgscore.notify = off (for PREPARE TRANSACTION) relies on that.';
+  'Asks all services to look for work. The hint says where: run, watch, labels or models; empty means everywhere. '
+  'Polling finds what a lost NOTIFY leaves, and SET pgscore.notify = off (for PREPARE TRANSACTION) relies on that.';
 
 create or replace trigger accept instead of insert on pgscore._deployment
 for each row execute function pgscore_data._accept_deployment();

@@ -1,4 +1,4 @@
--- What a label and a score are counted as: classes, numbers, bins of scores and errors, times and ages, and types of keys.
+-- What a label and a score are counted as: classes, numbers, bins of scores and errors, times and ages.
 --
 -- Functions that run for each label have no SET clause, so that PostgreSQL inlines them into the query that calls them.
 
@@ -131,15 +131,3 @@ language sql immutable parallel safe
 return (case when age <= interval '1 day' then 0 when age <= interval '7 days' then 1 when age <= interval '30 days' then 2
           when age <= interval '90 days' then 3 else 4 end)::smallint;
 comment on function pgscore_data._age_band(interval) is 'How old a prediction was when its label became known, in bands.';
-
-create or replace function pgscore._key_family(type oid) returns text
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-return case
-  when type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'bigint'
-  when type in ('text'::regtype, 'varchar'::regtype, 'name'::regtype) then 'text'
-  when type in ('bpchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'numeric'::regtype, 'timestamptz'::regtype, 'timestamp'::regtype,
-                'bool'::regtype) then format_type(type, -1)
-end;
-comment on function pgscore._key_family(oid) is
-  'The type that a key column of this type is compared in where labels meet predictions; NULL for a type that labels cannot be keyed by.';

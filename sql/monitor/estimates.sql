@@ -172,5 +172,3 @@ $$;
 comment on function pgscore_data._estimate(int) is
   'Estimates fifty days that changed, of all versions or of one, and the weeks and months around them, the newest first. '
   'True where more is waiting.';
-
-grant insert on pgscore_data.class_tally to pgscore_service;

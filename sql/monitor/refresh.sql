@@ -264,5 +264,3 @@ $$;
 comment on function pgscore_data._compute_by_version(text) is
   'Computes metrics, drift or estimates as _compute_metrics(), _compute_drift() and _estimate() do, each version in a subtransaction of '
   'its own. The days of one that fails stay to be done. Which failed, and why.';
-
-grant execute on function pgscore_data._refresh_by_model(), pgscore_data._compute_by_version(text) to pgscore_service;

@@ -28,7 +28,7 @@ end
 $$;
 comment on function pgscore_models._route(text) is
   'An array of one: the version that churn, churn@3 or churn@challenger means in the snapshot of the statement. '
-  'Of the champion in an experiment, its arms: experiments/routing.sql. '
+  'Of the champion in an experiment, its arms: experiments/arm_routes.sql. '
   'Raises where there is none that can score. To be called in the statement itself.';
 
 create or replace function pgscore_models._version(route int[]) returns pgscore_models._version

@@ -97,6 +97,18 @@ $$;
 comment on function pgscore._key_type_allowed(oid) is
   'Whether a base type can identify predictions: a btree order, no code of a user in its input, and not gone with the session.';
 
+create or replace function pgscore._key_family(type oid) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+return case
+  when type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'bigint'
+  when type in ('text'::regtype, 'varchar'::regtype, 'name'::regtype) then 'text'
+  when type in ('bpchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'numeric'::regtype, 'timestamptz'::regtype, 'timestamp'::regtype,
+                'bool'::regtype) then format_type(type, -1)
+end;
+comment on function pgscore._key_family(oid) is
+  'The type that a key column of this type is compared in where labels meet predictions; NULL for a type that labels cannot be keyed by.';
+
 create or replace function pgscore._event_time_column(source regclass, event_time text) returns jsonb
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp

@@ -6,10 +6,11 @@ import { limitWork } from '../lib/work-time.ts';
 import type { ModelCache } from '../inference/cache.ts';
 import { readOutline } from '../onnx/outline.ts';
 import { ModelSession } from '../inference/session.ts';
+import { stepOf, type Feature } from '../inference/signature.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
 import { saveVersion, type LoadedVersion } from '../models/load-version.ts';
 import { inModelFolder } from '../onnx/model-folder.ts';
-import { loadFailure, notTriedAgain, refusedForAWhile, warmUp } from './load.ts';
+import { loadFailure, notTriedAgain, refusedForAWhile } from './load-failures.ts';
 import type { VersionStep, WantedVersion } from './gateway-process.ts';
 import { OneAtATime } from './fair-queue.ts';
 import { RemoteGraph, type Runner } from './runner.ts';
@@ -233,4 +234,25 @@ async function treesOf({ path, signature }: LoadedVersion): Promise<Graph> {
   const trees = TreeGraph.of(readOutline(await readFile(path)), signature);
   if (trees === undefined) throw new GraphLost('the model was said to be of trees, and is not');
   return trees;
+}
+
+/**
+ * The first run allocates what later ones use. What the model says of such a row is nothing to us.
+ * @throws GraphLost
+ */
+async function warmUp(session: ModelSession): Promise<void> {
+  const { features } = session.signature;
+  const row = Object.fromEntries(features.map((feature) => [feature.name, sample(feature)]));
+  try {
+    await session.predictRows([row]);
+  } catch (error) {
+    if (error instanceof GraphLost) throw error;
+  }
+}
+
+function sample({ type, width, shape = [width || null] }: Feature): unknown {
+  const filling = type === 'string' ? '' : 0;
+  if (width !== 1) return Array.from({ length: width === 0 ? stepOf(shape) : width }, () => filling);
+  if (type === 'bool') return false;
+  return filling;
 }

@@ -194,7 +194,8 @@ export const claimRuns = statement<
      update pgscore_data.run r
         set state = 'running', phase = 'reading', attempt = r.attempt + 1, claimed_by = $1,
             lease_until = clock_timestamp() + $2 * interval '1 millisecond', started_at = coalesce(r.started_at, clock_timestamp()),
-            rows_done = 0, rows_failed = 0, cpu_seconds = 0, generation = null, snapshot_id = null, snapshot_at = null,
+            rows_done = 0, rows_failed = 0, cpu_seconds = 0, generation = null, snapshot_id = null, shards_read_by = null,
+            snapshot_at = null,
             arms = case when r.experiment_id is null then r.arms
                         when r.attempt = r.handed_back then pgscore_data._arms_of_run(r.experiment_id, r.version_id) end
       where r.run_id = any (array(select run_id from queued))
@@ -225,8 +226,7 @@ export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: 
      returning s.*
    )
    select ${RUN_COLUMNS}, s.shard, s.fence, s.fence - s.handed_back as tries, s.block_from::float8 as "from", s.block_to::float8 as "to",
-          case when c.source_kind <> 'distributed' then c.snapshot_id end as "snapshotId",
-          case when c.source_kind = 'distributed' then c.snapshot_id end as "readBy", c.generation
+          c.snapshot_id as "snapshotId", c.shards_read_by as "readBy", c.generation
      from taken s
      cross join lateral (select x.* from pgscore_data.run x where x.run_id = s.run_id offset 0) c ${RUN_PARTS}`,
 );

@@ -6,15 +6,15 @@ import { BRIEF_LOCKS, createGeneration, problemOfWriting, publicationConnection,
 import { type BlockRange, measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
 import { cutDistributed, expectSameShards } from './distributed-source.ts';
 import type { Run } from './run.ts';
-import type { Counts } from './job.ts';
+import type { Counts, ShardReader } from './job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './guarded-reading.ts';
 
 const POLL_MS = 1000;
 
 /** What shards read, and what they are. */
 type Cut = {
-  /** The id of their snapshot, or of a distributed table who reads it. */
-  readonly snapshotOrReader: string;
+  /** Of a distributed table. */
+  readonly readBy: ShardReader | null;
   readonly ranges: readonly BlockRange[];
   readonly rows: number | null;
 };
@@ -92,9 +92,9 @@ export class ShardedRun {
   async #open(snapshot: ExportedSnapshot): Promise<number> {
     const { run } = this;
     const client = await this.#connection.client();
-    const { snapshotOrReader, ranges, rows } = await (snapshot.id === undefined
+    const { readBy, ranges, rows } = await (snapshot.id === undefined
       ? this.#cutDistributed(client)
-      : this.#cutBlocks(client, snapshot.id));
+      : this.#cutBlocks(client));
     const [created] = await createGeneration(client, run.runId, run.attempt).catch((error: unknown) => {
       throw problemOfWriting(error, run);
     });
@@ -104,22 +104,23 @@ export class ShardedRun {
       run.runId,
       run.attempt,
       this.#with.worker,
-      snapshotOrReader,
+      snapshot.id ?? null,
       snapshot.at,
       created.generation,
       ranges.map(({ from }) => from),
       ranges.map(({ to }) => to),
       rows,
+      readBy,
     );
     if (opened === undefined || opened.shards === 0) throw new RunEnded();
     return created.generation;
   }
 
-  async #cutBlocks(client: pg.Client, snapshotId: string): Promise<Cut> {
+  async #cutBlocks(client: pg.Client): Promise<Cut> {
     const [size] = await measureSource(client, this.run.sourceSchema, this.run.sourceName);
     const ranges = shardRanges(size?.longest ?? 0, size?.total ?? 0, this.#with.scorers);
     return {
-      snapshotOrReader: snapshotId,
+      readBy: null,
       ranges,
       rows: size?.rows === null || size === undefined ? null : Math.round(size.rows),
     };
@@ -130,7 +131,7 @@ export class ShardedRun {
     const { readBy, ranges, shardIds, reason } = await cutDistributed(client, readerUrl, this.run, scorers);
     if (reason === undefined) this.#shardIds = shardIds;
     else log.warn({ run: this.run.runId, reason }, 'the coordinator reads the shards of the run');
-    return { snapshotOrReader: readBy, ranges, rows: null };
+    return { readBy, ranges, rows: null };
   }
 
   async #allDone(snapshot: ExportedSnapshot): Promise<Counts> {

@@ -1,5 +1,5 @@
 import { statement } from '../postgres/statement.ts';
-import type { Counts } from './job.ts';
+import type { Counts, ShardReader } from './job.ts';
 
 /** Blocks [from, to) of every relation of the source; `to` is null for the last range, which stays open. */
 export type BlockRange = { readonly from: number; readonly to: number | null };
@@ -45,7 +45,7 @@ export const measureSource = statement<
 );
 
 /**
- * Writes down the shards of an attempt with the snapshot that all of them read, or of a distributed table who reads it, if the
+ * Writes down the shards of an attempt with the snapshot that all of them read, or who reads them of a distributed table, if the
  * run is still this worker's. Shards of an earlier attempt go: whoever holds one finds nothing to commit. One that a scorer was stopped in the middle of ending
  * is left to the sweep: to wait for it, with the run locked, would cost the run its lease; its commit changes nothing here.
  */
@@ -54,18 +54,20 @@ export const openShards = statement<
     runId: string,
     attempt: number,
     worker: string,
-    snapshotOrReader: string,
+    snapshotId: string | null,
     snapshotAt: string,
     generation: number,
     from: number[],
     to: (number | null)[],
     rows: number | null,
+    readBy: ShardReader | null,
   ],
   { shards: number }
 >(
   'open_shards',
   `with mine as (
-     update pgscore_data.run set snapshot_id = $4, snapshot_at = $5, generation = $6, phase = 'scoring', rows_expected = coalesce($9, rows_expected)
+     update pgscore_data.run set snapshot_id = $4, shards_read_by = $10, snapshot_at = $5, generation = $6, phase = 'scoring',
+            rows_expected = coalesce($9, rows_expected)
       where run_id = $1 and attempt = $2 and claimed_by = $3 and state = 'running'
      returning run_id
    ), former as materialized (

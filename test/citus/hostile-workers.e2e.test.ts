@@ -71,8 +71,10 @@ await describeOnCitus('a role that creates functions among the handles of a work
 
     const done = await endOfRun(client(alice), begun, 60_000);
     expect(done).toMatchObject({ state: 'done', error: null, rows_done: String(ROWS), attempt: 2 });
-    const read = await client(superuser).query('select snapshot_id from pgscore_data.run where run_id = $1', [begun]);
-    expect(read.rows).toEqual([{ snapshot_id: 'coordinator' }]);
+    const read = await client(superuser).query('select shards_read_by from pgscore_data.run where run_id = $1', [
+      begun,
+    ]);
+    expect(read.rows).toEqual([{ shards_read_by: 'coordinator' }]);
     const wrong = await client(alice).query('select from prey_scores where score is distinct from 321 + 100 * id');
     expect(wrong.rowCount).toBe(0);
   });

@@ -51,8 +51,10 @@ await describeOnCitus('shards', (database) => {
 
   /** Who read the shards of a run. */
   async function readBy(of: string): Promise<string> {
-    const { rows } = await client(superuser).query('select snapshot_id from pgscore_data.run where run_id = $1', [of]);
-    return rows[0].snapshot_id;
+    const { rows } = await client(superuser).query('select shards_read_by from pgscore_data.run where run_id = $1', [
+      of,
+    ]);
+    return rows[0].shards_read_by;
   }
 
   test('are read from the nodes that hold them, in parts that run in parallel, and give what a plain table gives', async () => {

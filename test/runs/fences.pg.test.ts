@@ -43,7 +43,7 @@ async function claim(worker: string, leaseMs = LEASE_MS): Promise<number | undef
 /** Opens the run's one shard under an attempt. */
 async function open(worker: string, attempt: number): Promise<void> {
   const [created] = await createGeneration(service, run, attempt);
-  await openShards(service, run, attempt, worker, 'A-1', 'now', created?.generation ?? 0, [0], [null], null);
+  await openShards(service, run, attempt, worker, 'A-1', 'now', created?.generation ?? 0, [0], [null], null, null);
 }
 
 async function shown(): Promise<unknown> {

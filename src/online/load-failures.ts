@@ -1,8 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import { GraphLost } from '../inference/graph.ts';
 import { WireError } from './protocol/wire-error.ts';
-import type { ModelSession } from '../inference/session.ts';
-import { stepOf, type Feature } from '../inference/signature.ts';
 
 /** A version that made gateways die. */
 export function notTriedAgain(versionId: number): WireError {
@@ -45,25 +43,4 @@ export function loadFailure(error: unknown, versionId: number): WireError {
     });
   }
   return new WireError(error.retry ? '58000' : '55000', error.message, { hint: error.remedy, cause: error });
-}
-
-/**
- * The first run allocates what later ones use. What the model says of such a row is nothing to us.
- * @throws GraphLost
- */
-export async function warmUp(session: ModelSession): Promise<void> {
-  const { features } = session.signature;
-  const row = Object.fromEntries(features.map((feature) => [feature.name, sample(feature)]));
-  try {
-    await session.predictRows([row]);
-  } catch (error) {
-    if (error instanceof GraphLost) throw error;
-  }
-}
-
-function sample({ type, width, shape = [width || null] }: Feature): unknown {
-  const filling = type === 'string' ? '' : 0;
-  if (width !== 1) return Array.from({ length: width === 0 ? stepOf(shape) : width }, () => filling);
-  if (type === 'bool') return false;
-  return filling;
 }

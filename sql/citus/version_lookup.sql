@@ -27,8 +27,6 @@ begin
   $$;
   comment on function pgscore_models._route_on_citus(text) is
     'The version that a model means, as a constant of the plan. Raises where the caller may not use it.';
-  revoke execute on function pgscore_models._route_on_citus(text) from public;
-  grant execute on function pgscore_models._route_on_citus(text) to pgscore_user, pgscore_service;
 
   create or replace function pgscore_models._score(model text, features anyelement, choice text) returns double precision
   language sql volatile parallel restricted cost 10000
@@ -57,7 +55,6 @@ begin
   end
   $$;
   comment on function pgscore_data._renew_plans() is 'Has plans with score() made anew, in every session.';
-  revoke execute on function pgscore_data._renew_plans() from public;
 
   foreach changed in array array['alias', 'model_grant'] loop
     execute format('create or replace trigger renew_plans after insert or update or delete on pgscore_data.%I for each statement '

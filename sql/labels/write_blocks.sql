@@ -1,4 +1,4 @@
--- Keeps a large run that is for one time in blocks: rows that hold some hundred predictions each.
+-- Writes the predictions of a large run that is for one time as blocks: rows that hold some hundred predictions each.
 
 create or replace function pgscore_data._belongs_in_blocks(this_run bigint) returns boolean
 language plpgsql stable

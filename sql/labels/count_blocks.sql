@@ -1,4 +1,4 @@
--- Counts a run that is kept in blocks against the runs before it.
+-- Counts the places of a run in blocks, and which places of earlier runs it supersedes.
 -- A place is a version, an entity and the time that a prediction is for. A head is a run that may hold the newest place of an entity.
 -- A new run becomes a head. It sets closes_at of the places that were the newest ones: when they become superseded.
 -- Example: Monday's run of all customers is the head, and Tuesday's run closes all of its places at once. Customers who are not
