@@ -9,7 +9,7 @@ import type { Signature } from '../inference/signature.ts';
 /** Rows that are scored at a time. */
 const CHUNK = 4096;
 
-/** The place where our predictions are the furthest from the framework's: row counts from 1. */
+/** Where our predictions are the furthest from the framework's: row counts from 1. */
 type Difference = { readonly difference: number; readonly row: number; readonly column: string };
 
 export type ExpectationReport = {
@@ -144,7 +144,7 @@ function classColumn(signature: Signature, name: string): ExpectedColumn | undef
   if (name === 'expected_label' && task !== 'regression') return labelColumn(signature, name);
   if (name === 'expected_score' || (name === 'expected_value' && task === 'regression')) return scoreColumn(name);
   const prefix = prefixesOf(outputs).find((one) => name.startsWith(one));
-  return placeColumn(
+  return indexedColumn(
     name,
     prefix === undefined ? -1 : classLabels.indexOf(classOf(name.slice(prefix.length), classLabels)),
   );
@@ -158,26 +158,26 @@ function valueColumn(signature: Signature, name: string): ExpectedColumn | undef
   const { task, valueNames = [] } = signature;
   if (task === 'embedding') return name === 'expected_embedding' ? vectorColumn(name) : undefined;
   if (task === 'quantiles' && (name === 'expected_score' || name === 'expected_value')) return scoreColumn(name);
-  return placeColumn(name, task === 'multilabel' ? placeOfLabel(signature, name) : placeOfValue(valueNames, name));
+  return indexedColumn(name, task === 'multilabel' ? indexOfLabel(signature, name) : indexOfValue(valueNames, name));
 }
 
-/** The number at a place among those that a row has beside its score; undefined for a place of -1. */
-function placeColumn(name: string, place: number): ExpectedColumn | undefined {
-  if (place < 0) return undefined;
+/** The number at an index among those that a row has beside its score; undefined for an index of -1. */
+function indexedColumn(name: string, index: number): ExpectedColumn | undefined {
+  if (index < 0) return undefined;
   return numberColumn(name, (predictions, row) => {
     const { numbers, width } = numbersOf(predictions);
-    return numbers?.[row * width + place];
+    return numbers?.[row * width + index];
   });
 }
 
 /** expected_value_<target> too, for a target that is called score or value. */
-function placeOfValue(valueNames: readonly string[], name: string): number {
-  const place = valueNames.indexOf(name.slice(PREFIX.length));
-  return place < 0 && name.startsWith(VALUE) ? valueNames.indexOf(name.slice(VALUE.length)) : place;
+function indexOfValue(valueNames: readonly string[], name: string): number {
+  const index = valueNames.indexOf(name.slice(PREFIX.length));
+  return index < 0 && name.startsWith(VALUE) ? valueNames.indexOf(name.slice(VALUE.length)) : index;
 }
 
 /** Probabilities come first, and then the labels. */
-function placeOfLabel({ valueNames = [], outputs }: Signature, name: string): number {
+function indexOfLabel({ valueNames = [], outputs }: Signature, name: string): number {
   if (name.startsWith(PROBABILITY) && outputs.values !== undefined)
     return valueNames.indexOf(name.slice(PROBABILITY.length));
   const label = name.startsWith(LABEL) ? valueNames.indexOf(name.slice(LABEL.length)) : -1;

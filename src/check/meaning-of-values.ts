@@ -144,13 +144,13 @@ function quantiles(evidence: Evidence, warnings: string[]): OutputMeaning {
   checkValueNames(valueNames, count, 'quantile', valueNames);
   const levels = valueNames.map(levelOf);
   const distances = levels.map((level) => Math.abs(level - 1 / 2));
-  const place = distances.some(Number.isNaN) ? Math.floor((count - 1) / 2) : distances.indexOf(Math.min(...distances));
-  if (levels[place] !== 1 / 2) {
+  const middle = distances.some(Number.isNaN) ? Math.floor((count - 1) / 2) : distances.indexOf(Math.min(...distances));
+  if (levels[middle] !== 1 / 2) {
     warnings.push(
-      `none of the quantiles ${shown(valueNames)} is called q0_5: ${valueNames[place]} is taken as the score`,
+      `none of the quantiles ${shown(valueNames)} is called q0_5: ${valueNames[middle]} is taken as the score`,
     );
   }
-  return { task: 'quantiles', classLabels: [], valueNames, scoreValue: place, outputs: { values: read } };
+  return { task: 'quantiles', classLabels: [], valueNames, scoreValue: middle, outputs: { values: read } };
 }
 
 function isShare(name: string): boolean {

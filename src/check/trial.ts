@@ -115,7 +115,7 @@ export async function referenceFor(session: ModelSession, asked: readonly JsonRo
     probabilities:
       probabilities &&
       rows.flatMap((row) => [...probabilities.subarray(row * classes, (row + 1) * classes)].map(orNull)),
-    silent: rows.flatMap((row, place) => (errors.has(row) ? [place] : [])),
+    silent: rows.flatMap((row, index) => (errors.has(row) ? [index] : [])),
   };
 }
 

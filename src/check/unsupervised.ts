@@ -38,7 +38,7 @@ function labelAndNumbers({ observed }: Evidence): Pair | undefined {
 }
 
 const REASONS: Readonly<Record<Kind, string>> = {
-  clustering: 'the label is the place of neither the least nor the largest of as many numbers as there are clusters',
+  clustering: 'the label is the position of neither the least nor the largest of as many numbers as there are clusters',
   anomaly: 'the label is not -1 where the number is below 0 and 1 elsewhere',
 };
 
@@ -63,7 +63,7 @@ function anomalyMeaning({ values, classLabels }: Evidence, { label, numbers }: P
   };
 }
 
-/** The label is the place of the least distance, or of the largest share. */
+/** The label is the position of the least distance, or of the largest share. */
 function clusteringMeaning(evidence: Evidence, { label, numbers }: Pair): OutputMeaning | undefined {
   const { values, options, classLabels, outline } = evidence;
   const labels = wholes(values.get(label.name));

@@ -103,11 +103,11 @@ function isBinary(data: Data): data is Data<Binary> {
 }
 
 /** The segments of the rows of a batch. */
-export type SegmentPlaces = {
+export type SegmentIndexes = {
   /** For each column, where the value of each row stands among its values. */
-  readonly places: readonly Uint32Array[];
-  /** The values of each column, by place; null is NULL. They are only ever added to. */
+  readonly indexes: readonly Uint32Array[];
+  /** The values of each column, by index; null is NULL. They are only ever added to. */
   readonly values: readonly (readonly (string | null)[])[];
-  /** For each column, the first place of a value that has no name yet. */
+  /** For each column, the first index of a value that has no name yet. */
   readonly firstUnnamed: readonly number[];
 };

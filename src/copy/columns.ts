@@ -198,7 +198,7 @@ export class AnyLengthColumn implements ColumnBuilder {
     this.#lists = lists;
   }
 
-  /** The place of one more element, for which there is room. */
+  /** The index of one more element, for which there is room. */
   next(): number {
     if (this.#used === this.#room) {
       this.#room *= 2;

@@ -1,6 +1,6 @@
 import type { Binary, Data } from 'apache-arrow';
 import { PgscoreError } from '../errors.ts';
-import type { SegmentPlaces, DecodedBatch } from './batch.ts';
+import type { SegmentIndexes, DecodedBatch } from './batch.ts';
 import { type ViewedBytes, viewed } from '../lib/bytes.ts';
 import { numbersOf, type Predictions, type RowErrorCode } from '../inference/predictions.ts';
 import { GIVES, type Task } from '../inference/signature.ts';
@@ -54,7 +54,7 @@ export class PredictionEncoder {
   encode(
     { rows, keys, eventTime, hash = null }: Keys,
     predictions: Predictions,
-    segments: SegmentPlaces | null = null,
+    segments: SegmentIndexes | null = null,
   ): Buffer {
     const { errors } = predictions;
     const passed = [...keys, eventTime, hash].flatMap((column) => (column === null ? [] : [new PassedFields(column)]));
@@ -239,14 +239,14 @@ class SegmentsField {
   readonly #longest: number[] = [];
 
   /** Most bytes that the field of a row can take. */
-  maxBytes({ values }: SegmentPlaces): number {
+  maxBytes({ values }: SegmentIndexes): number {
     for (const [column, of] of values.entries()) this.#encode(of, column);
     return this.#longest.reduce((sum, bytes) => sum + bytes, 4 + HEADER_BYTES);
   }
 
   /** Writes the field of `row`; to be called after `maxBytes` of the same batch. */
-  write(writer: FieldWriter, { places }: SegmentPlaces, row: number): void {
-    const elements = places.map((place, column) => this.#encoded[column]?.[place[row] ?? 0] ?? NULL_VALUE);
+  write(writer: FieldWriter, { indexes }: SegmentIndexes, row: number): void {
+    const elements = indexes.map((index, column) => this.#encoded[column]?.[index[row] ?? 0] ?? NULL_VALUE);
     writer.int4(elements.reduce((sum, { bytes }) => sum + bytes.length, HEADER_BYTES));
     writer.int4(ONE_DIMENSION);
     writer.int4(elements.includes(NULL_VALUE) ? 1 : 0);

@@ -38,8 +38,8 @@ function takeValues(column: Data, rows: readonly number[]): Data {
     const width = column.type.listSize;
     const [elements] = column.children;
     if (elements === undefined) throw new Error('a column of vectors has no elements');
-    const places = rows.flatMap((row) => Array.from({ length: width }, (_, at) => row * width + at));
-    return makeData({ type: column.type, ...parts, child: takeValues(elements, places) });
+    const indexes = rows.flatMap((row) => Array.from({ length: width }, (_, at) => row * width + at));
+    return makeData({ type: column.type, ...parts, child: takeValues(elements, indexes) });
   }
   if (column.type instanceof List) return takeArrays(column as Data<List>, rows, parts);
   const values: ArrayLike<unknown> & { constructor: unknown } = column.values;
@@ -55,13 +55,13 @@ function takeArrays(
 ): Data {
   const [elements] = children;
   if (elements === undefined) throw new Error('a column of arrays has no elements');
-  const places: number[] = [];
+  const indexes: number[] = [];
   const offsets = new Int32Array(rows.length + 1);
   rows.forEach((row, at) => {
-    for (let place = valueOffsets[row] ?? 0; place < (valueOffsets[row + 1] ?? 0); place += 1) places.push(place);
-    offsets[at + 1] = places.length;
+    for (let index = valueOffsets[row] ?? 0; index < (valueOffsets[row + 1] ?? 0); index += 1) indexes.push(index);
+    offsets[at + 1] = indexes.length;
   });
-  return makeData({ type, ...parts, valueOffsets: offsets, child: takeValues(elements, places) });
+  return makeData({ type, ...parts, valueOffsets: offsets, child: takeValues(elements, indexes) });
 }
 
 function isBinary(column: Data): column is Data<Binary> {

@@ -84,7 +84,7 @@ export function coverBadRows(feeds: readonly Feed[], rows: number, errors: Reado
   }
 }
 
-/** The place of one feature inside of a feed, and where its bad rows are noted. */
+/** Where one feature is inside of a feed, and where its bad rows are noted. */
 export type FeatureSlot = {
   readonly feature: Feature;
   readonly feed: Feed;

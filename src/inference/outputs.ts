@@ -47,13 +47,13 @@ const readValues: OutputReader = ([output], at, rows, { score, errors }) => {
 /** The class that the model returned, and its probability. */
 function ownClassReader({ classLabels }: Signature, shareOf: (probability: number) => number): OutputReader {
   const readLikeliest = multiclassReader(shareOf);
-  const places = placesOf(classLabels);
+  const indexes = indexesOf(classLabels);
   return (outputs, at, rows, into) => {
     readLikeliest(outputs, at, rows, into);
     const { score, label, probabilities, errors } = into;
     const labelOf = labelsIn(outputs[1]);
     for (let row = at; row < at + rows; row += 1) {
-      const own = places.get(labelOf(row - at));
+      const own = indexes.get(labelOf(row - at));
       if (own === undefined) errors.set(row, UNKNOWN_LABEL);
       else if (label !== null && probabilities !== null) {
         label[row] = own;
@@ -125,10 +125,10 @@ function deciderOf(signature: Signature, positive: number): (labels: RunOutput |
   const negative = 1 - positive;
   if (threshold !== undefined) return () => (value) => (value >= threshold ? positive : negative);
   if (hasOwnLabel(signature)) {
-    const places = placesOf(classLabels);
+    const indexes = indexesOf(classLabels);
     return (labels) => {
       const labelOf = labelsIn(labels);
-      return (_value, _other, row) => places.get(labelOf(row));
+      return (_value, _other, row) => indexes.get(labelOf(row));
     };
   }
   return () => (value, other) => (value > other || (value === other && positive === 0) ? positive : negative);
@@ -139,26 +139,26 @@ function marginReader(
   { task, classLabels, positiveClass = '' }: Signature,
   { width, column = 0, sign = 1 }: Margins,
 ): OutputReader {
-  const places = placesOf(classLabels);
+  const indexes = indexesOf(classLabels);
   const classes = classLabels.length;
   const positive = classLabels.indexOf(positiveClass);
-  const ofClass = (values: ArrayLike<number | bigint>, row: number, place: number): number => {
-    if (task === 'multiclass') return Number(values[row * width + place]);
+  const ofClass = (values: ArrayLike<number | bigint>, row: number, index: number): number => {
+    if (task === 'multiclass') return Number(values[row * width + index]);
     const margin = sign * Number(values[row * width + column]);
-    return place === positive ? margin : -margin;
+    return index === positive ? margin : -margin;
   };
   return ([output, labels], at, rows, { score, label, margins, errors }) => {
     const values = numbers(output);
     const labelOf = labelsIn(labels);
     for (let row = 0; row < rows; row += 1) {
-      const said = places.get(labelOf(row));
+      const said = indexes.get(labelOf(row));
       if (said === undefined) errors.set(at + row, UNKNOWN_LABEL);
       if (said === undefined || label === null) continue;
       let finite = true;
-      for (let place = 0; place < classes; place += 1) {
-        const value = ofClass(values, row, place);
+      for (let index = 0; index < classes; index += 1) {
+        const value = ofClass(values, row, index);
         finite = finite && Number.isFinite(value);
-        if (margins) margins[(at + row) * classes + place] = value;
+        if (margins) margins[(at + row) * classes + index] = value;
       }
       score[at + row] = ofClass(values, row, task === 'multiclass' ? said : positive);
       label[at + row] = said;
@@ -168,11 +168,11 @@ function marginReader(
 }
 
 function labelReader(classLabels: readonly string[]): OutputReader {
-  const places = placesOf(classLabels);
+  const indexes = indexesOf(classLabels);
   return ([output], at, rows, { label, errors }) => {
     const labelOf = labelsIn(output);
     for (let row = 0; row < rows; row += 1) {
-      const index = places.get(labelOf(row));
+      const index = indexes.get(labelOf(row));
       if (index !== undefined && label !== null) label[at + row] = index;
       else errors.set(at + row, UNKNOWN_LABEL);
     }
@@ -182,20 +182,20 @@ function labelReader(classLabels: readonly string[]): OutputReader {
 const UNKNOWN_LABEL: RowError = { code: 'unknown_label', message: 'the model returned a label that it never named' };
 
 /** Where each class label stands, by what a run returns for it: a text, or a bigint or number that is written so, a boolean as 0 or 1. */
-function placesOf(classLabels: readonly string[]): Map<unknown, number> {
-  const places = new Map<unknown, number>();
+function indexesOf(classLabels: readonly string[]): Map<unknown, number> {
+  const indexes = new Map<unknown, number>();
   for (const [index, label] of classLabels.entries()) {
-    places.set(label, index);
+    indexes.set(label, index);
     if (/^-?\d+$/.test(label) && String(BigInt(label)) === label)
-      places.set(BigInt(label), index).set(Number(label), index);
+      indexes.set(BigInt(label), index).set(Number(label), index);
   }
-  return places;
+  return indexes;
 }
 
 const TWO_32 = 2 ** 32;
 
 /**
- * What a run returned for a row, as placesOf() has it. A bigint is put together of its two words, the lower first, as on all machines
+ * What a run returned for a row, as indexesOf() has it. A bigint is put together of its two words, the lower first, as on all machines
  * that onnxruntime-node runs on: to read it out of its array costs ten times as much.
  */
 function labelsIn(output: RunOutput | undefined): (row: number) => unknown {

@@ -87,7 +87,7 @@ export type Signature = {
   };
   /** Of a model with several values a row: its targets, labels or quantiles; none of an embedding. */
   valueNames?: readonly string[];
-  /** Of quantiles: the place of the one that is the score. */
+  /** Of quantiles: the index of the one that is the score. */
   scoreValue?: number;
   /** In the order of the probability columns; none for a regression, and where there are valueNames. */
   classLabels: string[];
@@ -133,7 +133,7 @@ export function arrayInWords({ type, width, shape = [width || null] }: Omit<Feat
 
 const MOST_WATCHED = 200;
 
-/** A feature that the monitor watches: its place in the signature, from 1, and whether it is counted as a number. */
+/** A feature that the monitor watches: its position in the signature, from 1, and whether it is counted as a number. */
 export type Watched = { readonly feature: number; readonly name: string; readonly kind: 'number' | 'category' };
 
 /** The features of a version that are watched, as pgscore_data._watched() has them: the first 200 that are no arrays. */

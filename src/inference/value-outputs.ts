@@ -9,7 +9,7 @@ export function numbers(output: RunOutput | undefined): ArrayLike<number | bigin
   return (output?.data ?? []) as ArrayLike<number | bigint>;
 }
 
-/** Whether numbers from one place to another, end excluded, are finite. */
+/** Whether numbers from one index to another, end excluded, are finite. */
 function areFinite(values: Float64Array, from: number, to: number): boolean {
   for (let at = from; at < to; at += 1) if (!Number.isFinite(values[at])) return false;
   return true;
@@ -63,11 +63,11 @@ export function multilabelReader(signature: Signature, shareOf: (probability: nu
     const label = own === undefined ? undefined : returned[own];
     for (let row = 0; row < rows; row += 1) {
       const to = (at + row) * 2 * labels;
-      for (let place = 0; place < labels; place += 1) {
-        const probability = probabilityOf(row, place);
-        if (read.length > 0) values[to + place] = shareOf(probability);
-        values[to + labels + place] =
-          label === undefined ? Number(probability >= (threshold ?? HALF)) : Number(label.data[row * labels + place]);
+      for (let index = 0; index < labels; index += 1) {
+        const probability = probabilityOf(row, index);
+        if (read.length > 0) values[to + index] = shareOf(probability);
+        values[to + labels + index] =
+          label === undefined ? Number(probability >= (threshold ?? HALF)) : Number(label.data[row * labels + index]);
       }
       const first = read.length === 0 ? to + labels : to;
       if (!areFinite(values, first, to + 2 * labels)) reject(errors, at + row);

@@ -37,10 +37,10 @@ export class ClassTally {
     for (const [row, label] of labels.entries()) {
       const counts = label < 0 ? undefined : this.#of(days[row] ?? null);
       if (counts === undefined) continue;
-      for (let place = 0; place < classes; place += 1) {
-        const slot = place * width + this.#bins.of(probabilities[row * classes + place] ?? 0) * COUNTS;
+      for (let index = 0; index < classes; index += 1) {
+        const slot = index * width + this.#bins.of(probabilities[row * classes + index] ?? 0) * COUNTS;
         counts[slot] = (counts[slot] ?? 0) + 1;
-        if (place === label) counts[slot + 1] = (counts[slot + 1] ?? 0) + 1;
+        if (index === label) counts[slot + 1] = (counts[slot + 1] ?? 0) + 1;
       }
     }
   }

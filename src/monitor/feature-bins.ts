@@ -2,7 +2,7 @@ import { statement, type Queryable } from '../postgres/statement.ts';
 import { firstRoundedTo, lastRoundedTo } from '../lib/float32.ts';
 import { CategoryBins, NumberBins } from './value-bins.ts';
 
-/** A feature that is watched: its place in the signature, from 1, and whether it is counted as a number. */
+/** A feature that is watched: its position in the signature, from 1, and whether it is counted as a number. */
 export type WatchedFeature = { readonly feature: number; readonly name: string; readonly kind: 'number' | 'category' };
 
 export type CountedFeature =

@@ -43,7 +43,7 @@ export class FeatureTally {
 
   /** Counts the rows of a batch; `days` has the local day of each, in seconds since 1970, or null for that of the snapshot. */
   add(batch: RecordBatch, days: readonly (number | null)[]): void {
-    const places = this.#placesOf(days);
+    const dayIndexes = this.#dayIndexesOf(days);
     const rows = days.length;
     if (this.#scratch.slots.length < rows)
       this.#scratch = { values: new Float64Array(rows), slots: new Uint8Array(rows) };
@@ -51,52 +51,52 @@ export class FeatureTally {
       const column = columnNamed(batch, counted.name);
       if (column === undefined) continue;
       const target = { into: this.#counted, offset, index };
-      if ('bins' in counted) countNumbers(column, counted.bins, places, target, this.#scratch);
-      else countCategories(column, counted.categories, places, target, this.#scratch);
+      if ('bins' in counted) countNumbers(column, counted.bins, dayIndexes, target, this.#scratch);
+      else countCategories(column, counted.categories, dayIndexes, target, this.#scratch);
     }
   }
 
   get days(): DayTally[] {
-    return [...this.#days].map(([day, place]) => {
-      const tally = { day, rows: this.#rows[place] ?? 0, features: [], slots: [], counts: [], sums: [] };
-      for (const placed of this.#features) if ('bins' in placed.counted) this.#tellSum(placed, place, tally);
-      for (const placed of this.#features) this.#tellCounts(placed, place, tally);
+    return [...this.#days].map(([day, dayIndex]) => {
+      const tally = { day, rows: this.#rows[dayIndex] ?? 0, features: [], slots: [], counts: [], sums: [] };
+      for (const placed of this.#features) if ('bins' in placed.counted) this.#tellSum(placed, dayIndex, tally);
+      for (const placed of this.#features) this.#tellCounts(placed, dayIndex, tally);
       return tally;
     });
   }
 
   /** The number of each row's day, -1 where it is one too many. */
-  #placesOf(days: readonly (number | null)[]): Int32Array {
-    const places = new Int32Array(days.length);
+  #dayIndexesOf(days: readonly (number | null)[]): Int32Array {
+    const dayIndexes = new Int32Array(days.length);
     let last: number | null | undefined;
-    let place = -1;
+    let dayIndex = -1;
     for (let row = 0; row < days.length; row += 1) {
       const day = days[row] ?? null;
-      if (day !== last) place = this.#days.get(day) ?? this.#newDay(day);
+      if (day !== last) dayIndex = this.#days.get(day) ?? this.#newDay(day);
       last = day;
-      places[row] = place;
-      if (place >= 0) this.#rows[place] = (this.#rows[place] ?? 0) + 1;
+      dayIndexes[row] = dayIndex;
+      if (dayIndex >= 0) this.#rows[dayIndex] = (this.#rows[dayIndex] ?? 0) + 1;
     }
-    return places;
+    return dayIndexes;
   }
 
   #newDay(day: number | null): number {
-    const place = this.#days.size;
-    if (place > 0 && (place + 1) * this.#counted.slots > MOST_COUNTS) return -1;
-    this.#days.set(day, place);
-    this.#counted.reach(place + 1);
-    return place;
+    const dayIndex = this.#days.size;
+    if (dayIndex > 0 && (dayIndex + 1) * this.#counted.slots > MOST_COUNTS) return -1;
+    this.#days.set(day, dayIndex);
+    this.#counted.reach(dayIndex + 1);
+    return dayIndex;
   }
 
-  #tellSum({ counted: { feature }, offset, index }: Placed, place: number, tally: DayTally): void {
+  #tellSum({ counted: { feature }, offset, index }: Placed, dayIndex: number, tally: DayTally): void {
     const { counts, sums, beyond, slots, features } = this.#counted;
-    const at = place * features + index;
-    push(tally, feature, 0, tally.rows - (counts[place * slots + offset + MISSING] ?? 0) - (beyond[at] ?? 0));
+    const at = dayIndex * features + index;
+    push(tally, feature, 0, tally.rows - (counts[dayIndex * slots + offset + MISSING] ?? 0) - (beyond[at] ?? 0));
     tally.sums.push(sums[at] ?? 0);
   }
 
-  #tellCounts({ counted: { feature }, offset, size }: Placed, place: number, tally: DayTally): void {
-    const from = place * this.#counted.slots + offset;
+  #tellCounts({ counted: { feature }, offset, size }: Placed, dayIndex: number, tally: DayTally): void {
+    const from = dayIndex * this.#counted.slots + offset;
     for (let slot = 0; slot < size; slot += 1) {
       const count = this.#counted.counts[from + slot] ?? 0;
       if (count > 0) push(tally, feature, slot + 1, count);
@@ -113,30 +113,30 @@ function push(tally: DayTally, feature: number, slot: number, count: number): vo
 /** Numbers of this size are left out of sums, as of the cells of a regression. */
 const BEYOND = 1e60;
 
-/** Where a feature is counted: its first slot and its place among the features. */
+/** Where a feature is counted: its first slot, and its index among the features. */
 type Target = { readonly into: DayCounts; readonly offset: number; readonly index: number };
 
 /** Room for a batch: its numbers as doubles, and their slots. */
 type Scratch = { readonly values: Float64Array; readonly slots: Uint8Array };
 
-/** Counts and sums the numbers of a column, a stretch of one day at a time; `places` has the day of each row, -1 where it is not counted. */
+/** Counts and sums the numbers of a column, a stretch of one day at a time; `dayIndexes` has the day of each row, -1 where it is not counted. */
 function countNumbers(
   column: Data,
   bins: NumberBins,
-  places: Int32Array,
+  dayIndexes: Int32Array,
   { into, offset, index }: Target,
   { values, slots }: Scratch,
 ): void {
-  const rows = places.length;
+  const rows = dayIndexes.length;
   doublesOf(column, values);
   bins.slotsOf(values, rows, slots);
   for (let from = 0; from < rows;) {
-    const place = places[from] ?? -1;
+    const dayIndex = dayIndexes[from] ?? -1;
     let to = from + 1;
-    while (to < rows && places[to] === place) to += 1;
-    if (place >= 0) {
-      countSlots(slots, from, to, into.counts, place * into.slots + offset);
-      sumUp(values, from, to, into, place * into.features + index);
+    while (to < rows && dayIndexes[to] === dayIndex) to += 1;
+    if (dayIndex >= 0) {
+      countSlots(slots, from, to, into.counts, dayIndex * into.slots + offset);
+      sumUp(values, from, to, into, dayIndex * into.features + index);
     }
     from = to;
   }
@@ -161,17 +161,17 @@ function sumUp(values: Float64Array, from: number, to: number, { sums, beyond }:
 function countCategories(
   column: Data,
   bins: CategoryBins,
-  places: Int32Array,
+  dayIndexes: Int32Array,
   target: Target,
   { values }: Scratch,
 ): void {
   const slotOf = isText(column) ? textSlots(column, bins) : truthSlots(column, bins, values);
   const valid = validityOf(column);
   const { counts, slots } = target.into;
-  for (let row = 0; row < places.length; row += 1) {
-    const place = places[row] ?? -1;
-    if (place < 0) continue;
-    bump(counts, place * slots + target.offset + (isThere(valid, row) ? slotOf(row) : MISSING));
+  for (let row = 0; row < dayIndexes.length; row += 1) {
+    const dayIndex = dayIndexes[row] ?? -1;
+    if (dayIndex < 0) continue;
+    bump(counts, dayIndex * slots + target.offset + (isThere(valid, row) ? slotOf(row) : MISSING));
   }
 }
 

@@ -16,7 +16,7 @@ export type Decision = {
 /** What a model said of some rows. */
 export type Said = {
   readonly score: Float64Array;
-  /** Places among the class labels; null where there are none. */
+  /** Positions among the class labels; null where there are none. */
   readonly label: Int32Array | null;
   /** [rows, classes]; null where the model gives none. */
   readonly probabilities: Float64Array | null;

@@ -73,8 +73,8 @@ function histogramsOf(
   width: number,
 ): ScoreHistogram[] {
   const histograms = Array.from({ length: count ?? 1 }, () => emptyHistogram(width));
-  for (const [index, place] of classes.entries()) {
-    const [histogram, bin] = [histograms[place], bins[index] ?? 0];
+  for (const [index, classIndex] of classes.entries()) {
+    const [histogram, bin] = [histograms[classIndex], bins[index] ?? 0];
     if (histogram === undefined) continue;
     histogram.positives[bin] = Number(positives[index]);
     histogram.negatives[bin] = Number(totals[index]) - Number(positives[index]);

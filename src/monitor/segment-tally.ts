@@ -1,4 +1,4 @@
-import type { SegmentPlaces } from '../copy/batch.ts';
+import type { SegmentIndexes } from '../copy/batch.ts';
 import { PgscoreError } from '../errors.ts';
 import { hashBytes, sameBytes } from '../lib/bytes.ts';
 import { statement } from '../postgres/statement.ts';
@@ -15,8 +15,8 @@ export type SegmentDay = {
   readonly failed: number[];
 };
 
-/** Places that a column has at most. */
-const PLACES = 2 ** 17;
+/** Indexes that a column has at most. */
+const MOST_INDEXES = 2 ** 17;
 /** Counts that a job keeps at most, some 100 MB. */
 const MOST_COUNTS = 2_000_000;
 
@@ -25,11 +25,11 @@ const MOST_COUNTS = 2_000_000;
  * half of the values without a name count as others from then on; where that makes none, the run fails.
  */
 export class SegmentTally {
-  #values: SegmentPlaces['values'] = [];
-  #firstUnnamed: SegmentPlaces['firstUnnamed'] = [];
-  /** Of each day, the counts of predictions and of failed rows that are not 0, by column and place. */
+  #values: SegmentIndexes['values'] = [];
+  #firstUnnamed: SegmentIndexes['firstUnnamed'] = [];
+  /** Of each day, the counts of predictions and of failed rows that are not 0, by column and index. */
   readonly #counts = new Map<number | null, Map<number, number>>();
-  /** Columns and places that count as others. */
+  /** Columns and indexes that count as others. */
   readonly #folded = new Set<number>();
   readonly #most: number;
   #size = 0;
@@ -40,15 +40,15 @@ export class SegmentTally {
 
   /** Counts the rows of a batch; `days` has the local day of each, `failed` those that have no prediction. */
   add(
-    { places, values, firstUnnamed }: SegmentPlaces,
+    { indexes, values, firstUnnamed }: SegmentIndexes,
     days: readonly (number | null)[],
     failed: ReadonlyMap<number, unknown>,
   ): void {
     this.#values = values;
     this.#firstUnnamed = firstUnnamed;
-    for (const [column, of] of places.entries()) {
+    for (const [column, of] of indexes.entries()) {
       for (let row = 0; row < days.length; row += 1) {
-        const pair = column * PLACES + (of[row] ?? 0);
+        const pair = column * MOST_INDEXES + (of[row] ?? 0);
         this.#count(days[row] ?? null, pair, failed.size > 0 && failed.has(row) ? 1 : 0);
       }
     }
@@ -58,9 +58,9 @@ export class SegmentTally {
     return [...this.#counts].map(([day, counts]) => {
       const found: SegmentDay = { day, positions: [], names: [], counts: [], failed: [] };
       for (const pair of new Set([...counts.keys()].map((key) => key >> 1))) {
-        const [column, place] = [Math.floor(pair / PLACES), pair % PLACES];
+        const [column, index] = [Math.floor(pair / MOST_INDEXES), pair % MOST_INDEXES];
         found.positions.push(column + 1);
-        found.names.push(this.#values[column]?.[place] ?? null);
+        found.names.push(this.#values[column]?.[index] ?? null);
         found.counts.push(counts.get(2 * pair) ?? 0);
         found.failed.push(counts.get(2 * pair + 1) ?? 0);
       }
@@ -106,7 +106,7 @@ export class SegmentTally {
   }
 
   #isUnnamed(pair: number): boolean {
-    return pair % PLACES >= (this.#firstUnnamed[Math.floor(pair / PLACES)] ?? PLACES);
+    return pair % MOST_INDEXES >= (this.#firstUnnamed[Math.floor(pair / MOST_INDEXES)] ?? MOST_INDEXES);
   }
 
   #countsOf(day: number | null): Map<number, number> {
@@ -118,7 +118,7 @@ export class SegmentTally {
 
 /** Where the other values of the same column are counted. */
 function otherOf(pair: number): number {
-  return pair - (pair % PLACES) + OTHER;
+  return pair - (pair % MOST_INDEXES) + OTHER;
 }
 
 /** Where a row without a value stands, and one with a value that is not told apart. */
@@ -142,54 +142,54 @@ export function roomForValues(known: number, columns: number): number {
  * of these get a name is settled when the whole run is counted.
  */
 export class SegmentValues {
-  /** By place. */
+  /** By index. */
   readonly names: (string | null)[] = [null, ':other'];
-  /** The first place of a value without a name. */
+  /** The first index of a value without a name. */
   readonly firstUnnamed: number;
   readonly #most: number;
   readonly #bytes: (Uint8Array | undefined)[] = this.names.map(() => undefined);
-  /** Places by the hash of their bytes; 0 is none. At most half full. */
+  /** Indexes by the hash of their bytes; 0 is none. At most half full. */
   #table = new Uint32Array(1024);
 
   constructor(known: readonly string[], room: number) {
     this.#most = this.names.length + known.length + room;
     for (const value of known) {
       const bytes = Buffer.from(value);
-      this.placeOf(bytes, 0, bytes.length);
+      this.indexOf(bytes, 0, bytes.length);
     }
     this.firstUnnamed = this.names.length;
   }
 
   /** Where a text stands, by its bytes. */
-  placeOf(source: Uint8Array, start: number, end: number): number {
+  indexOf(source: Uint8Array, start: number, end: number): number {
     if (end - start > LONGEST) return OTHER;
     const mask = this.#table.length - 1;
     for (let at = hashBytes(source, start, end) & mask; ; at = (at + 1) & mask) {
-      const place = this.#table[at] ?? 0;
-      if (place === 0) return this.#meet(at, Buffer.from(source.subarray(start, end)));
-      const bytes = this.#bytes[place];
-      if (bytes !== undefined && sameBytes(bytes, source, start, end)) return place;
+      const index = this.#table[at] ?? 0;
+      if (index === 0) return this.#meet(at, Buffer.from(source.subarray(start, end)));
+      const bytes = this.#bytes[index];
+      if (bytes !== undefined && sameBytes(bytes, source, start, end)) return index;
     }
   }
 
   #meet(at: number, bytes: Buffer): number {
-    const place = this.names.length;
-    if (place >= this.#most) return OTHER;
-    this.#table[at] = place;
-    this.#bytes[place] = bytes;
+    const index = this.names.length;
+    if (index >= this.#most) return OTHER;
+    this.#table[at] = index;
+    this.#bytes[index] = bytes;
     this.names.push(bytes.toString());
-    if (2 * place > this.#table.length) this.#grow();
-    return place;
+    if (2 * index > this.#table.length) this.#grow();
+    return index;
   }
 
   #grow(): void {
     const table = new Uint32Array(2 * this.#table.length);
     const mask = table.length - 1;
-    for (const [place, bytes] of this.#bytes.entries()) {
+    for (const [index, bytes] of this.#bytes.entries()) {
       if (bytes === undefined) continue;
       let at = hashBytes(bytes, 0, bytes.length) & mask;
       while (table[at] !== 0) at = (at + 1) & mask;
-      table[at] = place;
+      table[at] = index;
     }
     this.#table = table;
   }

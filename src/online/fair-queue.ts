@@ -60,7 +60,7 @@ type Wait = { readonly owner: string; or<T>(awaited: Promise<T>): Promise<T> };
 const LONG_WORK_MS = 10;
 const MOST_REST_MS = 100;
 
-type Place = { readonly owner: string; readonly bytes: number; readonly enter: () => void };
+type Ticket = { readonly owner: string; readonly bytes: number; readonly enter: () => void };
 
 /**
  * Messages that share so many bytes: one that finds too few waits until its deadline. Owners take turns, and none has more than
@@ -70,7 +70,7 @@ export class FairQueue {
   readonly #share: number;
   #left: number;
   readonly #held = new Map<string, number>();
-  readonly #waiting = new Map<string, Set<Place>>();
+  readonly #waiting = new Map<string, Set<Ticket>>();
   readonly #thread = new OneAtATime();
 
   constructor(bytes: number) {
@@ -80,30 +80,30 @@ export class FairQueue {
 
   /** Resolves with what gives the bytes back. */
   async enter(bytes: number, deadline: Wait): Promise<() => void> {
-    const place = await this.#admitted(Math.min(bytes, this.#share), deadline);
+    const ticket = await this.#admitted(Math.min(bytes, this.#share), deadline);
     let given = false;
     return () => {
       if (given) return;
       given = true;
-      this.#giveBack(place);
+      this.#giveBack(ticket);
     };
   }
 
-  async #admitted(bytes: number, deadline: Wait): Promise<Place> {
+  async #admitted(bytes: number, deadline: Wait): Promise<Ticket> {
     const { owner } = deadline;
     let enter: () => void = () => undefined;
     const entered = new Promise<void>((resolve) => {
       enter = resolve;
     });
-    const place = { owner, bytes, enter };
-    this.#wait(place);
+    const ticket = { owner, bytes, enter };
+    this.#wait(ticket);
     this.#admit();
     try {
       await deadline.or(entered);
-      return place;
+      return ticket;
     } catch (error) {
-      if (this.#leave(place)) this.#admit();
-      else this.#giveBack(place);
+      if (this.#leave(ticket)) this.#admit();
+      else this.#giveBack(ticket);
       throw error;
     }
   }
@@ -126,20 +126,20 @@ export class FairQueue {
     return done;
   }
 
-  #wait(place: Place): void {
-    const own = this.#waiting.get(place.owner) ?? new Set();
-    this.#waiting.set(place.owner, own.add(place));
+  #wait(ticket: Ticket): void {
+    const own = this.#waiting.get(ticket.owner) ?? new Set();
+    this.#waiting.set(ticket.owner, own.add(ticket));
   }
 
   /** False where it does not wait any more. */
-  #leave(place: Place): boolean {
-    const own = this.#waiting.get(place.owner);
-    const waited = own?.delete(place) ?? false;
-    if (own?.size === 0) this.#waiting.delete(place.owner);
+  #leave(ticket: Ticket): boolean {
+    const own = this.#waiting.get(ticket.owner);
+    const waited = own?.delete(ticket) ?? false;
+    if (own?.size === 0) this.#waiting.delete(ticket.owner);
     return waited;
   }
 
-  #giveBack({ owner, bytes }: Place): void {
+  #giveBack({ owner, bytes }: Ticket): void {
     this.#left += bytes;
     const held = this.#heldBy(owner) - bytes;
     if (held > 0) this.#held.set(owner, held);
@@ -162,9 +162,9 @@ export class FairQueue {
   }
 
   /** Whose turn it is, passing by owners who have their share. */
-  #next(): Place | undefined {
-    for (const [place] of this.#waiting.values())
-      if (place !== undefined && this.#heldBy(place.owner) + place.bytes <= this.#share) return place;
+  #next(): Ticket | undefined {
+    for (const [ticket] of this.#waiting.values())
+      if (ticket !== undefined && this.#heldBy(ticket.owner) + ticket.bytes <= this.#share) return ticket;
     return undefined;
   }
 

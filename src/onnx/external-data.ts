@@ -7,7 +7,7 @@ import { Fields, LENGTH, parts, textField, whole, type Span, lengthPrefix } from
 /** Reads a file of the folder that the model lies in, by its bare name. */
 export type ReadDataFile = (name: string) => Promise<Uint8Array>;
 
-type Place = { location: string; offset: number; length: number | undefined };
+type Location = { location: string; offset: number; length: number | undefined };
 
 /**
  * The model with the values of every external tensor taken in: one file instead of the model.onnx and model.onnx.data
@@ -17,7 +17,7 @@ type Place = { location: string; offset: number; length: number | undefined };
  */
 export async function inlineExternalData(model: Uint8Array, readFile: ReadDataFile): Promise<Uint8Array> {
   checkFile(model);
-  const locations = new Set(externalTensors('model', whole(model)).map((tensor) => placeOf(tensor).location));
+  const locations = new Set(externalTensors('model', whole(model)).map((tensor) => locationOf(tensor).location));
   if (locations.size === 0) return model;
   const files = new Map<string, Uint8Array>();
   for (const name of locations) files.set(name, await readDataFile(name, readFile));
@@ -87,11 +87,11 @@ function inlinedTensor(tensor: Span, files: ReadonlyMap<string, Uint8Array>): Ui
     if (fields.number === TENSOR.externalData || fields.number === TENSOR.dataLocation) continue;
     kept.push(tensor.bytes.subarray(fields.tag, fields.end));
   }
-  const values = valuesAt(placeOf(tensor), files);
+  const values = valuesAt(locationOf(tensor), files);
   return [...kept, lengthPrefix(TENSOR.rawData, values.length), values];
 }
 
-function valuesAt({ location, offset, length }: Place, files: ReadonlyMap<string, Uint8Array>): Uint8Array {
+function valuesAt({ location, offset, length }: Location, files: ReadonlyMap<string, Uint8Array>): Uint8Array {
   const file = files.get(location) ?? new Uint8Array(0);
   const end = length === undefined ? file.length : offset + length;
   if (offset <= end && end <= file.length) return file.subarray(offset, end);
@@ -102,7 +102,7 @@ function valuesAt({ location, offset, length }: Place, files: ReadonlyMap<string
   );
 }
 
-function placeOf(tensor: Span): Place {
+function locationOf(tensor: Span): Location {
   const entries = new Map(
     parts(tensor, TENSOR.externalData).map(({ payload }) => [
       textField(payload, ENTRY.key),

@@ -51,7 +51,7 @@ export class RowSplit {
     return split === null ? undefined : new RowSplit(split);
   }
 
-  /** The arm of each row of a batch, by its place among those of the run. */
+  /** The arm of each row of a batch, by its index among those of the run. */
   armsOf({ rows, splits }: DecodedBatch): Int16Array {
     const arms = new Int16Array(rows);
     for (let row = 0; row < rows; row += 1) {
@@ -66,16 +66,16 @@ export class RowSplit {
   /** The rows of a batch by arm, without those that none scores. */
   divide(batch: DecodedBatch): { readonly arm: number; readonly rows: DecodedBatch }[] {
     const arms = this.armsOf(batch);
-    const places = new Map<number, number[]>();
+    const rowsOfArm = new Map<number, number[]>();
     for (const [row, found] of arms.entries()) {
       if (found === LEFT_OUT) continue;
       if (found === WITHOUT_KEY) this.rowsWithoutKey += 1;
       const arm = found === WITHOUT_KEY ? OWN : found;
-      const known = places.get(arm);
-      if (known === undefined) places.set(arm, [row]);
+      const known = rowsOfArm.get(arm);
+      if (known === undefined) rowsOfArm.set(arm, [row]);
       else known.push(row);
     }
-    return [...places].map(([arm, rows]) => ({
+    return [...rowsOfArm].map(([arm, rows]) => ({
       arm,
       rows: rows.length === batch.rows ? batch : takeRows(batch, rows),
     }));

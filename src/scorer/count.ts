@@ -1,5 +1,5 @@
 import type { RecordBatch, Binary, Data } from 'apache-arrow';
-import type { DecodedBatch, SegmentPlaces } from '../copy/batch.ts';
+import type { DecodedBatch, SegmentIndexes } from '../copy/batch.ts';
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { type Signature, watchedFeatures } from '../inference/signature.ts';
@@ -37,7 +37,7 @@ export class PredictionCount {
     return new PredictionCount(run, tally, await FeatureCount.of(run, signature, context));
   }
 
-  add({ eventTime, batch }: DecodedBatch, predictions: Predictions, segments: SegmentPlaces | null): void {
+  add({ eventTime, batch }: DecodedBatch, predictions: Predictions, segments: SegmentIndexes | null): void {
     const days = this.#daysOf(eventTime, predictions.rows);
     this.#tally.add(days, predictions);
     this.features.add(batch, days);
@@ -179,9 +179,9 @@ export class RunSegments {
     return new RunSegments(run, known);
   }
 
-  of({ rows, segments }: DecodedBatch): SegmentPlaces {
+  of({ rows, segments }: DecodedBatch): SegmentIndexes {
     return {
-      places: this.#columns.map(({ at, values }) => placesOf(segments[at], values, rows)),
+      indexes: this.#columns.map(({ at, values }) => indexesOf(segments[at], values, rows)),
       values: this.#columns.map(({ values }) => values.names),
       firstUnnamed: this.#columns.map(({ values }) => values.firstUnnamed),
     };
@@ -189,13 +189,13 @@ export class RunSegments {
 }
 
 /** A column that the source lacks, or that may not be read, is missing in each row. */
-function placesOf(column: Data<Binary> | undefined, values: SegmentValues, rows: number): Uint32Array {
-  const places = new Uint32Array(rows).fill(MISSING);
-  if (column === undefined) return places;
+function indexesOf(column: Data<Binary> | undefined, values: SegmentValues, rows: number): Uint32Array {
+  const indexes = new Uint32Array(rows).fill(MISSING);
+  if (column === undefined) return indexes;
   const { values: source, valueOffsets } = column;
   for (let row = 0; row < rows; row += 1) {
     if (column.nullCount > 0 && !column.getValid(row)) continue;
-    places[row] = values.placeOf(source, valueOffsets[row] ?? 0, valueOffsets[row + 1] ?? 0);
+    indexes[row] = values.indexOf(source, valueOffsets[row] ?? 0, valueOffsets[row + 1] ?? 0);
   }
-  return places;
+  return indexes;
 }

@@ -40,7 +40,7 @@ export class ShardReading {
   /** Raises where a shard has left its node meanwhile: what was read there may have been out of date. */
   async expectUnmoved(client: pg.Client): Promise<void> {
     const now = await placements(client, this.#run, this.#shard);
-    if (places(now) !== places(this.#placements)) throw shardsMoved(this.#run);
+    if (textOf(now) !== textOf(this.#placements)) throw shardsMoved(this.#run);
   }
 
   async *#ofNode(readerUrl: string, held: readonly Placement[], options: ReadShards): AsyncGenerator<DecodedBatch> {
@@ -83,7 +83,7 @@ function placements(client: pg.Client, run: Run, { from, to }: Shard): Promise<r
   return placementsOf(client, run.sourceSchema, run.sourceName, from, to);
 }
 
-function places(all: readonly Placement[]): string {
+function textOf(all: readonly Placement[]): string {
   return all.map((placement) => `${placement.shardId} ${nodeName(placement)}`).join();
 }
 

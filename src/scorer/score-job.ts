@@ -106,7 +106,7 @@ async function* infer(
   }
 }
 
-/** Whether what a run says takes the place of the rows that are there, one by one. */
+/** Whether what a run says takes the sample of the rows that are there, one by one. */
 export async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
   const { run } = job;
   return (await scored.isOneBatch()) && (isOfWatch(run) || run.target.currentRows <= IN_PLACE_ROWS);
@@ -125,7 +125,7 @@ function loadModel(versionId: number, context: ScorerContext): Promise<ModelSess
   );
 }
 
-const PLACES = 16;
+const SAMPLES = 16;
 const PAGES_EACH = 8;
 
 /**
@@ -137,8 +137,12 @@ async function sampleSource(job: Job, { client }: Reading, context: ScorerContex
   const { run, shard } = job;
   const batches: RecordBatch[] = [];
   let bytes = 0;
-  for (let place = 0; shard !== null && run.sourceKind === 'ctid' && place < PLACES && bytes < MOST_AHEAD; place += 1) {
-    const from = Math.floor((place * run.pages) / PLACES);
+  for (
+    let sample = 0;
+    shard !== null && run.sourceKind === 'ctid' && sample < SAMPLES && bytes < MOST_AHEAD;
+    sample += 1
+  ) {
+    const from = Math.floor((sample * run.pages) / SAMPLES);
     const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
     const options = { rows: context.batchRows, signal: context.signal, before: rangeStatements(part), after: [] };
     const read = readBatches(client, sourceQuery(part), sourceColumns(run), options);

@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import type { DecodedBatch, SegmentPlaces } from '../copy/batch.ts';
+import type { DecodedBatch, SegmentIndexes } from '../copy/batch.ts';
 import type { Predictions, RowError } from '../inference/predictions.ts';
 import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/publish.ts';
 import type { Job } from '../runs/job.ts';
@@ -17,7 +17,7 @@ export type Scored = {
   readonly decoded: DecodedBatch;
   readonly predictions: Predictions;
   /** Null for a run without segments. */
-  readonly segments: SegmentPlaces | null;
+  readonly segments: SegmentIndexes | null;
 };
 
 /** Bytes of features that are read ahead at most: texts may have 16 MB each. */

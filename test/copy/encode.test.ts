@@ -134,7 +134,7 @@ test('the values of its segments follow each row, failed or not, as one array of
   const batch = batchOf([binary([int8(1n), int8(2n), int8(3n)])]);
   const colours: (string | null)[] = [null, ':other', 'Grün ☃'];
   const segments = {
-    places: [Uint32Array.of(2, 0, 1), Uint32Array.of(1, 1, 0)],
+    indexes: [Uint32Array.of(2, 0, 1), Uint32Array.of(1, 1, 0)],
     values: [colours, [null, '']],
     firstUnnamed: [2, 2],
   };
@@ -151,7 +151,7 @@ test('the values of its segments follow each row, failed or not, as one array of
     ]),
   );
   colours.push('a longer one than those before');
-  const next = { ...segments, places: [Uint32Array.of(3), Uint32Array.of(0)] };
+  const next = { ...segments, indexes: [Uint32Array.of(3), Uint32Array.of(0)] };
   expect(encoder.encode(batchOf([binary([int8(4n)])]), { ...predictions, errors: NONE, rows: 1 }, next)).toEqual(
     tuple([int8(4n), float8(1), null, texts('a longer one than those before', null)]),
   );

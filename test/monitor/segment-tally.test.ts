@@ -9,17 +9,17 @@ import {
   SegmentValues,
 } from '../../src/monitor/segment-tally.ts';
 
-function placeOf(values: SegmentValues, text: string): number {
+function indexOf(values: SegmentValues, text: string): number {
   const bytes = Buffer.from(`before${text}behind`);
-  return values.placeOf(bytes, 6, bytes.length - 6);
+  return values.indexOf(bytes, 6, bytes.length - 6);
 }
 
-test('a value has the same place each time, and a name', () => {
+test('a value has the same index each time, and a name', () => {
   const values = new SegmentValues(['known', ''], 9);
   const texts = ['a', 'known', '', 'Grün ☃', 'a', 'b', ':other', 'known'];
-  const places = texts.map((text) => placeOf(values, text));
-  expect(places.map((place) => values.names[place])).toEqual(texts);
-  expect(new Set(places).size).toBe(new Set(texts).size);
+  const indexes = texts.map((text) => indexOf(values, text));
+  expect(indexes.map((index) => values.names[index])).toEqual(texts);
+  expect(new Set(indexes).size).toBe(new Set(texts).size);
   expect([values.names[MISSING], values.names[OTHER]]).toEqual([null, ':other']);
 });
 
@@ -29,8 +29,8 @@ test('of the values that have no name, as many are told apart as there is room f
   const fresh = Array.from({ length: 6000 }, (_, index) => `new ${index}`);
   const expected = [...fresh.slice(0, 5000), ...fresh.slice(5000).map(() => ':other')];
   for (let time = 0; time < 2; time += 1)
-    expect(fresh.map((text) => values.names[placeOf(values, text)])).toEqual(expected);
-  expect(known.map((text) => values.names[placeOf(values, text)])).toEqual(known);
+    expect(fresh.map((text) => values.names[indexOf(values, text)])).toEqual(expected);
+  expect(known.map((text) => values.names[indexOf(values, text)])).toEqual(known);
   expect(values.names).toHaveLength(5152);
   expect(values.names[values.firstUnnamed]).toBe('new 0');
 });
@@ -41,17 +41,17 @@ test('columns share the room of a job, and one whose 200 values have their names
 
 test('a value of more than 400 bytes is another, whatever is in it', () => {
   const values = new SegmentValues([], 9);
-  expect(values.names[placeOf(values, 'ä'.repeat(200))]).toBe('ä'.repeat(200));
-  expect(placeOf(values, 'a'.repeat(401))).toBe(OTHER);
+  expect(values.names[indexOf(values, 'ä'.repeat(200))]).toBe('ä'.repeat(200));
+  expect(indexOf(values, 'a'.repeat(401))).toBe(OTHER);
 });
 
 test('what was kept of a batch cannot be changed by what is read after it', () => {
   const values = new SegmentValues([], 9);
   const bytes = Buffer.from('red');
-  const place = values.placeOf(bytes, 0, 3);
+  const index = values.indexOf(bytes, 0, 3);
   bytes.write('bed');
-  expect(values.placeOf(bytes, 0, 3)).not.toBe(place);
-  expect(placeOf(values, 'red')).toBe(place);
+  expect(values.indexOf(bytes, 0, 3)).not.toBe(index);
+  expect(indexOf(values, 'red')).toBe(index);
 });
 
 test('predictions and failed rows are counted by day, column and value', () => {
@@ -69,17 +69,17 @@ test('predictions and failed rows are counted by day, column and value', () => {
     fc.property(fc.array(fc.array(row, { maxLength: 20 }), { maxLength: 4 }), (batches) => {
       const tally = new SegmentTally();
       for (const rows of batches) {
-        const places = [Uint32Array.from(rows, ({ first }) => first), Uint32Array.from(rows, ({ second }) => second)];
+        const indexes = [Uint32Array.from(rows, ({ first }) => first), Uint32Array.from(rows, ({ second }) => second)];
         const failed = new Map(rows.flatMap(({ fails }, index) => (fails ? [[index, true]] : [])));
         tally.add(
-          { places, values: names, firstUnnamed: [3, 2] },
+          { indexes, values: names, firstUnnamed: [3, 2] },
           rows.map(({ day }) => day),
           failed,
         );
       }
       const counted = new Map<string, number>();
       for (const { day, first, second, fails } of batches.flat())
-        for (const [column, name] of [first, second].map((place, at) => [at + 1, names[at]?.[place]] as const)) {
+        for (const [column, name] of [first, second].map((index, at) => [at + 1, names[at]?.[index]] as const)) {
           const key = JSON.stringify([day, column, name, fails]);
           counted.set(key, (counted.get(key) ?? 0) + 1);
         }
@@ -93,10 +93,10 @@ test('where there is no room for more counts, the rarest values without a name c
   const names = [[null, ':other', 'named', ...Array.from({ length: 40 }, (_, index) => `v${index}`)]];
   const tally = new SegmentTally(60);
   for (let day = 0; day < 4; day += 1) {
-    const places = Array.from({ length: 40 }, (_, index) => Array.from({ length: 40 - index }, () => index + 3)).flat();
-    const rows = [2, ...places];
+    const indexes = Array.from({ length: 40 }, (_, index) => Array.from({ length: 40 - index }, () => index + 3)).flat();
+    const rows = [2, ...indexes];
     tally.add(
-      { places: [Uint32Array.from(rows)], values: names, firstUnnamed: [3] },
+      { indexes: [Uint32Array.from(rows)], values: names, firstUnnamed: [3] },
       rows.map(() => day),
       new Map(),
     );
@@ -109,8 +109,8 @@ test('where there is no room for more counts, the rarest values without a name c
 
 test('where that makes none either, the run is refused', () => {
   const tally = new SegmentTally(60);
-  const places = { places: [Uint32Array.of(2)], values: [[null, ':other', 'named']], firstUnnamed: [3] };
-  const count = (day: number): void => tally.add(places, [day], new Map());
+  const segments = { indexes: [Uint32Array.of(2)], values: [[null, ':other', 'named']], firstUnnamed: [3] };
+  const count = (day: number): void => tally.add(segments, [day], new Map());
   for (let day = 0; day < 60; day += 1) count(day);
   count(59);
   expect(() => count(60)).toThrow('the rows lie in more than 60 days and segments');

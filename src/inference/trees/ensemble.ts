@@ -35,10 +35,10 @@ export function readEnsemble(node: GraphNode, columns: number, { of, sums }: Wei
   if (columns > MOST_COLUMNS || sums > MOST_SUMS) return undefined;
   const trees = integersOf(node, 'nodes_treeids');
   if (trees.length === 0 || trees.length > MOST_NODES || trees.length * sums > MOST_WEIGHTS) return undefined;
-  const places = new Places(trees, integersOf(node, 'nodes_nodeids'));
-  const branches = readBranches(node, trees, places);
+  const indexes = new NodeIndexes(trees, integersOf(node, 'nodes_nodeids'));
+  const branches = readBranches(node, trees, indexes);
   if (branches === undefined) return undefined;
-  const weights = readWeights(node, of, sums, places, branches);
+  const weights = readWeights(node, of, sums, indexes, branches);
   if (weights === undefined) return undefined;
   if (branches.some((branch) => branch !== undefined && branch.column >= columns)) return undefined;
   const roots = rootsOf(trees, branches);
@@ -48,7 +48,7 @@ export function readEnsemble(node: GraphNode, columns: number, { of, sums }: Wei
 }
 
 /** Where the nodes of each tree stand, by their numbers in it. */
-class Places {
+class NodeIndexes {
   readonly #trees = new Map<number, Map<number, number>>();
 
   constructor(trees: readonly number[], nodes: readonly number[]) {
@@ -64,7 +64,11 @@ class Places {
 }
 
 /** The test of each node, none for a leaf; undefined where one is of a kind that is not walked here. */
-function readBranches(node: GraphNode, trees: readonly number[], places: Places): (Branch | undefined)[] | undefined {
+function readBranches(
+  node: GraphNode,
+  trees: readonly number[],
+  indexes: NodeIndexes,
+): (Branch | undefined)[] | undefined {
   const modes = textsOf(node, 'nodes_modes');
   const columns = integersOf(node, 'nodes_featureids');
   const thresholds = floatsOf(node, 'nodes_values');
@@ -78,8 +82,8 @@ function readBranches(node: GraphNode, trees: readonly number[], places: Places)
       column: columns[index] ?? -1,
       threshold: thresholds[index] ?? Number.NaN,
       missing: missing[index] === 1,
-      passed: places.of(tree, passed[index]),
-      failed: places.of(tree, failed[index]),
+      passed: indexes.of(tree, passed[index]),
+      failed: indexes.of(tree, failed[index]),
     };
     if (make !== LEAF && !isSound(test)) return undefined;
     branches.push(make(test));
@@ -119,14 +123,14 @@ function passesHigh({ column, missing, passed, failed }: Test, threshold: number
 }
 
 /**
- * Undefined where a leaf has none, or two for one sum, or where a test has one: what ONNX Runtime makes of those is its own,
+ * Undefined where a leaf has none, or two for one sum, or where a test has one: what ONNX Runtime makes of those is its leaf,
  * and a leaf that few rows come by may be one that no row of a comparison does.
  */
 function readWeights(
   node: GraphNode,
   of: Weights['of'],
   sums: number,
-  places: Places,
+  indexes: NodeIndexes,
   branches: readonly (Branch | undefined)[],
 ): Float32Array | undefined {
   const weights = new Float32Array(branches.length * sums);
@@ -135,15 +139,15 @@ function readWeights(
   const [trees, numbers] = [integersOf(node, `${of}_treeids`), integersOf(node, `${of}_nodeids`)];
   const targets = integersOf(node, `${of}_ids`);
   for (const [index, weight] of floatsOf(node, `${of}_weights`).entries()) {
-    const place = places.of(trees[index], numbers[index]);
+    const leaf = indexes.of(trees[index], numbers[index]);
     const target = targets[index] ?? -1;
-    if (place < 0 || branches[place] !== undefined || target < 0 || target >= sums) return undefined;
-    const at = place * sums + target;
+    if (leaf < 0 || branches[leaf] !== undefined || target < 0 || target >= sums) return undefined;
+    const at = leaf * sums + target;
     if (given[at] === 1) return undefined;
-    given[at] = heavy[place] = 1;
+    given[at] = heavy[leaf] = 1;
     weights[at] = weight;
   }
-  return branches.every((branch, place) => branch !== undefined || heavy[place] === 1) ? weights : undefined;
+  return branches.every((branch, index) => branch !== undefined || heavy[index] === 1) ? weights : undefined;
 }
 
 /** The first node of each tree that no other leads to. */

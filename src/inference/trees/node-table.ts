@@ -91,17 +91,17 @@ class Table {
     this.#words[this.rootsAt / 4 + index] = address;
     let [depth, level] = [0, [{ node: root, at: address }]];
     for (;;) {
-      const below = level.flatMap(({ node, at }) => this.#place(node, at));
+      const below = level.flatMap(({ node, at }) => this.#writeNode(node, at));
       if (below.length === 0) return { address, depth };
       [depth, level] = [depth + 1, below];
     }
   }
 
-  #place(node: number, at: number): { node: number; at: number }[] {
+  #writeNode(node: number, at: number): { node: number; at: number }[] {
     const branch = this.#ensemble.branches[node];
     const next = this.#take(2);
     if (branch === undefined) {
-      for (const place of [at, next, next + SLOT]) this.#writeLeaf(place, node, next);
+      for (const slot of [at, next, next + SLOT]) this.#writeLeaf(slot, node, next);
       return [];
     }
     this.#writeBranch(at, branch, next);

@@ -101,12 +101,12 @@ function columnsOf(features: readonly Feature[], rows: readonly JsonRow[]): Reco
 
 function numberColumnsOf(features: readonly Feature[], several: readonly NumberRows[]): RecordBatch {
   const length = several.reduce((sum, rows) => sum + rows.length, 0);
-  const places = new Map(features.map(({ name }, index) => [name, index]));
+  const positions = new Map(features.map(({ name }, index) => [name, index]));
   const names = watchedFeatures(features).map(({ name }) => name);
   const room = roomOf(several, names.length * length);
   const columns = names.map((name, index) => {
     const data = room.subarray(index * length, (index + 1) * length);
-    return numberColumn(several, places.get(name) ?? 0, data);
+    return numberColumn(several, positions.get(name) ?? 0, data);
   });
   return recordBatch(names, columns, length);
 }
@@ -117,10 +117,10 @@ function roomOf(several: readonly NumberRows[], numbers: number): Float64Array |
 }
 
 /** A number that is missing is NaN, which the monitor takes for the same. */
-function numberColumn(several: readonly NumberRows[], place: number, data: Float64Array | Float32Array): Data {
+function numberColumn(several: readonly NumberRows[], position: number, data: Float64Array | Float32Array): Data {
   let at = 0;
   for (const rows of several) {
-    for (let row = 0; row < rows.length; row += 1, at += 1) data[at] = rows.get(row, place) ?? Number.NaN;
+    for (let row = 0; row < rows.length; row += 1, at += 1) data[at] = rows.get(row, position) ?? Number.NaN;
   }
   const type = data instanceof Float32Array ? new Float32() : new Float64();
   return makeData({ type, length: data.length, nullCount: 0, data });

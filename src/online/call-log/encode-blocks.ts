@@ -256,9 +256,9 @@ function writeScores(writer: FieldWriter, { predictions, from, rows }: Part): vo
 
 function writeLabels(writer: FieldWriter, { predictions: { label }, from, rows }: Part): void {
   for (let at = from; at < from + rows; at += 1) {
-    const place = label?.[at] ?? -1;
-    if (place < 0) writer.null();
-    else writer.int4Field(place + 1);
+    const index = label?.[at] ?? -1;
+    if (index < 0) writer.null();
+    else writer.int4Field(index + 1);
   }
 }
 

@@ -100,8 +100,8 @@ export class Call {
 
   fail(error: WireError): void {
     if (this.#outcome !== undefined) return;
-    const { place } = this.request;
-    this.#finish(error instanceof RowRefusal && place !== undefined ? error.among(place) : error);
+    const { range } = this.request;
+    this.#finish(error instanceof RowRefusal && range !== undefined ? error.among(range) : error);
   }
 
   #await(): Promise<Answer> {

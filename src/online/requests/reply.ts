@@ -73,7 +73,7 @@ const ROW = Buffer.from('D');
 const THREE = Buffer.of(0, 3);
 
 /**
- * The reply to a call of many rows: one row of three arrays, as PostgreSQL writes arrays. Scores; places of the labels
+ * The reply to a call of many rows: one row of three arrays, as PostgreSQL writes arrays. Scores; positions of the labels
  * among the class labels, from 1, or NULL; the probabilities or values of row after row, or NULL.
  */
 export function* columnsReply({ parts }: Answer): Generator<Buffer> {
@@ -88,7 +88,7 @@ export function* columnsReply({ parts }: Answer): Generator<Buffer> {
       labels.push(
         predictions.label
           .subarray(from, to)
-          .map((place) => place + 1)
+          .map((index) => index + 1)
           .join(),
       );
     const { numbers, width } = numbersOf(predictions);

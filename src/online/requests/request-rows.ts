@@ -1,6 +1,6 @@
 import type { JsonRow } from '../../inference/json-rows.ts';
 import { type FeatureRows, NumberRows } from '../../inference/number-rows.ts';
-import { noRow, RowRefusal, type Place } from './row-refusal.ts';
+import { noRow, RowRefusal, type RowRange } from './row-refusal.ts';
 import { isSeveral, notSupported } from '../protocol/command.ts';
 import { OTHER_RELEASE, WireError } from '../protocol/wire-error.ts';
 
@@ -10,20 +10,20 @@ export type Body = {
   /** What rows of numbers are about, as far as it was sent; others say it themselves. */
   readonly about: About;
   /** Where they are not all that the caller has. */
-  readonly place?: Place | undefined;
+  readonly range?: RowRange | undefined;
 };
 
-const PLACED = 'from ';
+const WITH_RANGE = 'from ';
 /** Which rows they are of those that the caller has. */
-const PLACE = /^from (?<first>\d{1,9}) of (?<of>\d{1,9})\n/;
+const RANGE = /^from (?<first>\d{1,9}) of (?<of>\d{1,9})\n/;
 
 const NOTHING_ELSE: About = {};
 
 export function readBody(text: string, mostRows: number): Body {
   // One row, most of all, without what it takes to say which of several they are.
-  if (!text.startsWith(PLACED)) return readRows(text, mostRows);
-  const { place, rows } = placed(text);
-  return among(place, () => ({ ...readRows(rows, mostRows), place }));
+  if (!text.startsWith(WITH_RANGE)) return readRows(text, mostRows);
+  const { range, rows } = splitRange(text);
+  return among(range, () => ({ ...readRows(rows, mostRows), range }));
 }
 
 export function parse(text: string): unknown {
@@ -39,18 +39,18 @@ export function invalid(reason: string): WireError {
   return new WireError('22023', `the request of score is not valid: ${reason}`, OTHER_RELEASE);
 }
 
-function placed(text: string): { place: Place | undefined; rows: string } {
-  const found = text.startsWith(PLACED) ? PLACE.exec(text.slice(0, 40)) : null;
-  if (found === null) return { place: undefined, rows: text };
-  const place = { first: Number(found.groups?.['first']), of: Number(found.groups?.['of']) };
-  return { place, rows: text.slice(found[0].length) };
+function splitRange(text: string): { range: RowRange | undefined; rows: string } {
+  const found = text.startsWith(WITH_RANGE) ? RANGE.exec(text.slice(0, 40)) : null;
+  if (found === null) return { range: undefined, rows: text };
+  const range = { first: Number(found.groups?.['first']), of: Number(found.groups?.['of']) };
+  return { range, rows: text.slice(found[0].length) };
 }
 
-function among<T>(place: Place | undefined, read: () => T): T {
+function among<T>(range: RowRange | undefined, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw place !== undefined && error instanceof RowRefusal ? error.among(place) : error;
+    throw range !== undefined && error instanceof RowRefusal ? error.among(range) : error;
   }
 }
 

@@ -22,7 +22,7 @@ const REMEDIES: Readonly<Record<RowErrorCode, string>> = {
 };
 
 /** Where the rows of a call stand among all that its caller gave: the first of them, from 1, of how many. */
-export type Place = { readonly first: number; readonly of: number };
+export type RowRange = { readonly first: number; readonly of: number };
 
 /** A row that can't be scored, and which. */
 export class RowRefusal extends WireError {
@@ -36,7 +36,7 @@ export class RowRefusal extends WireError {
   }
 
   /** The same, said of all the rows. */
-  among({ first, of }: Place): RowRefusal {
+  among({ first, of }: RowRange): RowRefusal {
     return new RowRefusal(this.sqlstate, this.message, this.#parts, this.#index + first - 1, of);
   }
 }

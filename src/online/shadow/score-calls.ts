@@ -21,7 +21,7 @@ export type ScoredCalls = {
   withoutInputs: number;
 };
 
-/** A row of a block, by its place. */
+/** A row of a block, by its index. */
 type Given = { readonly at: number; readonly row: JsonRow };
 
 const MICROSECONDS_A_MS = 1000;
