@@ -12,7 +12,7 @@ create table pgscore_data.worker (
   heartbeat_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 50);
 comment on table pgscore_data.worker is 'The running services. Identity is a UUID a process, never a host name.';
-comment on column pgscore_data.worker.has_webhook is 'Whether it tells alerts to a webhook.';
+comment on column pgscore_data.worker.has_webhook is 'Whether it sends alerts to a webhook.';
 
 create table pgscore_data.handle (
   handle_id bigint generated always as identity primary key,

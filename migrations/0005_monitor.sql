@@ -65,7 +65,7 @@ create table pgscore_data.segment (
   unique (model_id, column_name, value)
 );
 comment on table pgscore_data.segment is
-  'The values of each segment column that are told apart, two hundred at most; besides, :missing is a row without one, and :other any '
+  'The values of each segment column that are distinguished, two hundred at most; besides, :missing is a row without one, and :other any '
   'further one. Who is no segment is 0: all predictions. Rows stay, so that a value is the same segment for ever.';
 
 create table pgscore_data.score_bin (

@@ -1,4 +1,4 @@
--- Alerts: rules, what they said of each window, where they stand now, and the events that are told to the world.
+-- Alerts: rules, what they said of each window, where they stand now, and the events that are sent to a webhook.
 
 create table pgscore_data.alert_rule (
   model_id int not null references pgscore_data.model on delete cascade,
@@ -149,13 +149,13 @@ create table pgscore_data.alert_event (
   error text
 ) with (fillfactor = 70);
 comment on table pgscore_data.alert_event is
-  'Outbox of alerts: what was raised and resolved, with the values of that moment. The service tells it to the webhook; an event that '
+  'Outbox of alerts: what was raised and resolved, with the values of that moment. The service sends it to the webhook; an event that '
   'waits for a day is given up.';
 comment on column pgscore_data.alert_event.message is 'The event as a sentence.';
 comment on column pgscore_data.alert_event.began_at is 'When the alert was raised.';
 comment on column pgscore_data.alert_event.next_attempt_at is
   'When to try next; while it is being sent, when another service may take it for lost.';
-comment on column pgscore_data.alert_event.has_webhook is 'Whether a service told alerts to a webhook when it was written.';
+comment on column pgscore_data.alert_event.has_webhook is 'Whether a service sent alerts to a webhook when it was written.';
 create index alert_event_waiting on pgscore_data.alert_event (next_attempt_at) where delivered_at is null;
 create index alert_event_of_model on pgscore_data.alert_event (model_id, event_id);
 

@@ -1,4 +1,4 @@
--- Events on their way to the webhook: who tells them, and what became of that.
+-- Events on their way to the webhook: who sends them, and what became of that.
 
 create or replace function pgscore_data._claim_alerts()
 returns table (event_id bigint, attempts int, fingerprint text, model text, version int, alert text, metric text, grain text,
@@ -8,7 +8,7 @@ returns table (event_id bigint, attempts int, fingerprint text, model text, vers
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
-  -- Events of a model are told in order: while the first of them waits for its next attempt, so do the others.
+  -- Events of a model are sent in order: while the first of them waits for its next attempt, so do the others.
   with first as materialized (
     select f.* from (
         select distinct on (e.is_digest, case when not e.is_digest then e.model_id end) e.event_id, e.is_digest, e.model_id,
@@ -38,7 +38,7 @@ begin atomic
     left join pgscore_data.version v on v.version_id = t.version_id order by t.event_id;
 end;
 comment on function pgscore_data._claim_alerts() is
-  'Takes the events of one model, or the digest of all, that are to be told now, for a minute: who has not told them by then is taken to '
+  'Takes the events of one model, or the digest of all, that are to be sent now, for a minute: who has not sent them by then is taken to '
   'be gone.';
 
 create or replace function pgscore_data._note_delivery(events bigint[], failure text) returns void
@@ -53,4 +53,4 @@ begin atomic
    where e.event_id = any (events) and e.delivered_at is null;
 end;
 comment on function pgscore_data._note_delivery(bigint[], text) is
-  'Notes that events were told, or why not: then they are tried again after 5 seconds, and twice as long each time, up to an hour.';
+  'Notes that events were sent, or why not: then they are tried again after 5 seconds, and twice as long each time, up to an hour.';

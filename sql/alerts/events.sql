@@ -81,7 +81,7 @@ return concat(rule, ' of ', watched, case when state in ('no_data', 'insufficien
               replace(state, '_', ' '),
   ' (' || replace(reason, '_', ' ') || ')', ': ' || detail, '.');
 comment on function pgscore_data._alert_sentence(text, text, text, text, text) is
-  'The sentence about an alert that the views show and the webhook is told. state: one of pgscore_bi.alerts, or resolved, or still_raised.';
+  'The sentence about an alert that the views show and the webhook gets. state: one of pgscore_bi.alerts, or resolved, or still_raised.';
 
 create or replace function pgscore_data._write_event(a pgscore_data.alert, event text, reason text, as_of timestamptz) returns bigint
 language sql volatile

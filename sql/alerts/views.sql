@@ -38,7 +38,7 @@ select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at
   join pgscore_data.monitor mo using (model_id)
   left join pgscore_data.version v using (version_id);
 comment on view pgscore_bi.alert_history is
-  'What was raised and resolved, with the values of that moment, and whether the webhook was told.';
+  'What was raised and resolved, with the values of that moment, and whether the webhook got it.';
 
 create or replace view pgscore.alerts with (security_barrier) as
 select a.model_name as model, a.model_version as version, a.alert, a.state, a.severity, a.since, a.metric, a.grain, a.column_name, a.value,
@@ -88,16 +88,16 @@ return pgscore_data._metric_meanings() || '{
   "is_default": "Whether every model has the rule.",
   "set_by": "Role that set it.",
   "fingerprint": "The same for the same model, rule, version and column.",
-  "event_id": "Number of the event; a webhook that is told twice knows it by that.",
+  "event_id": "Number of the event; a webhook that gets it twice knows it by that.",
   "event_at": "When it happened.",
-  "event": "firing, no_data, reminder (still raised a day after it was last told; never of drift) or resolved.",
+  "event": "firing, no_data, reminder (still raised a day after it was last sent; never of drift) or resolved.",
   "reason": "Why it resolved: recovered, insufficient_data, superseded (another version is champion) or dropped (the rule, or the watch).",
   "began_at": "When the alert was raised.",
   "delivery": "none (no running service has a webhook), waiting, delivered, failing, or given_up after a day.",
   "attempts": "How often the webhook was tried.",
   "delivered_at": "When it took it.",
   "delivery_error": "Why it did not, the last time.",
-  "message": "The alert as a sentence; of an event that which the webhook is told."
+  "message": "The alert as a sentence; of an event the one that the webhook gets."
 }'::jsonb;
 comment on function pgscore_data._alert_meanings() is 'What the columns of the alert views mean.';
 

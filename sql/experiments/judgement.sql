@@ -109,7 +109,7 @@ create or replace function pgscore_data._compared_arms(is_shadow boolean)
 returns table (is_other boolean, metric text, n bigint, entities bigint, value double precision, value_low double precision,
   value_high double precision, difference double precision, difference_low double precision, difference_high double precision,
   p_value double precision, always_valid_low double precision, always_valid_high double precision, always_valid_p_value double precision,
-  told bigint)
+  n_evidence bigint)
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -161,8 +161,9 @@ begin atomic
 end;
 comment on function pgscore_data._compared_arms(boolean) is
 'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart, with the interval for one look '
-'and the one that holds at all times. A metric that is no mean has none of the latter, and counts the newest stage. told: by how many '
-'entities a verdict goes; for a metric that is no mean how many independent predictions it is worth, or 0 where there are too few.';
+'and the one that holds at all times. A metric that is no mean has none of the latter, and counts the newest stage. '
+'n_evidence: by how many entities a verdict goes; for a metric that is no mean how many independent predictions it is worth, or 0 '
+'where there are too few.';
 
 create or replace function pgscore_data._judge_arm(this pgscore_data.experiment, arm int, srm_p_value double precision) returns void
 language plpgsql volatile
@@ -189,11 +190,11 @@ begin
            c.value, c.value_low, c.value_high, c.difference, c.difference_low, c.difference_high, c.p_value,
            c.always_valid_low, c.always_valid_high, c.always_valid_p_value, case when not c.is_other then agreement end,
            case when not c.is_other then v.verdict end, case when not c.is_other then v.reason end
-      from (select x.*, max(x.told) filter (where x.is_other) over (partition by x.metric) as other_told
+      from (select x.*, max(x.n_evidence) filter (where x.is_other) over (partition by x.metric) as other_evidence
               from pgscore_data._compared_arms(this.kind = 'shadow') x) c
       join pgscore_data.execution e on e.version_id = arm
       join pgscore_data.experiment_metric k on k.task = e.task and k.metric = c.metric
-     cross join lateral pgscore_data._experiment_verdict(c.metric, c.told, c.other_told,
+     cross join lateral pgscore_data._experiment_verdict(c.metric, c.n_evidence, c.other_evidence,
        case when k.is_always_valid then c.always_valid_low else c.difference_low end,
        case when k.is_always_valid then c.always_valid_high else c.difference_high end, srm_p_value, k.is_always_valid or is_over) v
     on conflict (experiment_id, version_id, metric, day) do update set

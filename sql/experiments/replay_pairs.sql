@@ -45,7 +45,7 @@ return format($q$
       from labeled_place j join prediction p using (key, event_time) join label l on l.key = j.key and l.known_at = j.known_at
      order by j.key, j.event_time, %7$s p.made_at > j.first_known_at, case when p.made_at <= j.first_known_at then p.made_at end desc,
               case when p.made_at <= j.first_known_at then p.tie end desc, p.made_at, p.tie
-  ), told as (
+  ), judged as (
     select p.*, s.known_at, e.task, e.positive_class, e.score_unit,
            case when e.task <> 'regression' then pgscore_data._class_of(s.label, e.class_labels, e.class_forms) end as actual_class,
            case when e.task = 'regression' then pgscore_data._measure(p.score) - pgscore_data._number_of(s.label) end as error,
@@ -60,7 +60,7 @@ return format($q$
          t.actual_class = t.predicted_class, t.actual_class + 1 = t.positive_class, t.predicted_class + 1 = t.positive_class, t.error,
          case when t.task = 'binary' then pgscore_data._score_bin(
            case when t.score_unit is null then t.score else pgscore_data._unit_margin(t.score) end, b.mirrored) end
-    from told t cross join (select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b offset 0) b$q$,
+    from judged t cross join (select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b offset 0) b$q$,
   pgscore_data._entity_expression(t, m.key_columns),
   case when pgscore_data._entity_expression(t, m.key_columns) = 'p.key' then 'p.asked_at' else '''-infinity''::timestamptz' end,
   case when pgscore_data._entity_expression(t, m.key_columns) = 'p.key' then 'p.prediction_id' else '0' end,

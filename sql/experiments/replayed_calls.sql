@@ -15,16 +15,17 @@ declare
      where c.model = %L and c.version = any (%L::int[]) and c.inputs is not null
        and not c.is_shadow$q$, wanted.expressions, wanted.model, wanted.versions);
   about constant text := 'Calls that were kept with their inputs, for pgscore.replay(): ';
-  told text;
+  described text;
 begin
   column_map := wanted.column_map;
   source := to_regclass(made);
   -- What another role's view calls would run with the rights of the caller.
-  told := (select obj_description(c.oid, 'pg_class') from pg_class c where c.oid = source and pg_get_userbyid(c.relowner) = current_user);
+  described := (select obj_description(c.oid, 'pg_class') from pg_class c
+                 where c.oid = source and pg_get_userbyid(c.relowner) = current_user);
   -- Dropping it would wait for a replay that reads it.
-  if told = about || md5(query) then
+  if described = about || md5(query) then
     return;
-  elsif starts_with(told, about) then
+  elsif starts_with(described, about) then
     execute format('drop view %s', made);
   elsif source is not null then
     raise exception '"%.%" already exists and is not a view of calls of yours', view_schema, view_name using

@@ -49,7 +49,7 @@ declare
   without_key bigint;
 begin
   select * into r from pgscore_data.run x where x.run_id = this_run;
-  with told as materialized (
+  with tally as materialized (
     select t.arm_run_id, sum(t.rows_done) as rows_done, sum(t.rows_failed) as rows_failed
       from pgscore_data.arm_tally t where t.run_id = r.run_id and t.attempt = r.attempt group by t.arm_run_id
   ), arm as (
@@ -64,7 +64,7 @@ begin
          r.source_name, r.source_kind, r.pages, r.plan, r.plan_id, r.rls, r.segments, r.publish, r.error_limit, 'done', r.attempt,
          r.snapshot_at, r.generation, t.rows_done, t.rows_done, t.rows_failed, r.started_at, r.finished_at, r.published, r.watch_id,
          r.experiment_id, r.run_id
-    from arm a join told t on t.arm_run_id = a.run_id;
+    from arm a join tally t on t.arm_run_id = a.run_id;
   without_key := (select sum(t.rows_done) from pgscore_data.arm_tally t
                    where t.run_id = r.run_id and t.attempt = r.attempt and t.arm_run_id is null);
   update pgscore_data.run x

@@ -23,7 +23,7 @@ end;
 comment on function pgscore_data._always_valid_p_value(double precision, double precision) is
 'The p-value that belongs to _always_valid_width(): the least level whose interval leaves 0 out; z is the difference in standard errors.';
 
-create or replace function pgscore_data._contrast_arms(are_apart boolean)
+create or replace function pgscore_data._contrast_arms(are_disjoint boolean)
 returns table (metric text, n bigint, other_n bigint, entities bigint, other_entities bigint, difference double precision,
   standard_error double precision, pooled_error double precision, n_effective double precision)
 language sql stable
@@ -56,7 +56,7 @@ begin atomic
               from missed m group by m.metric, m.entity) a
      group by a.metric
   ), pooled as (
-    select m.metric, case when are_apart then sqrt(sum(m.squares)) end as pooled_error
+    select m.metric, case when are_disjoint then sqrt(sum(m.squares)) end as pooled_error
       from (select x.metric, min(x.weight) ^ 2 * sum(x.missed ^ 2) / min(x.whole * x.other_whole) as squares
               from missed x group by x.metric, x.segment_id) m
      group by m.metric
@@ -71,7 +71,7 @@ comment on function pgscore_data._contrast_arms(boolean) is
 'compared each by itself, and weigh by n m / (n + m), so that a hard week does not count against the arm that was larger in it. The '
 'standard error is that of a regression on stages and arms, clustered by entity (Liang and Zeger 1986), times G / (G - 1) of G entities. '
 'pooled_error: what it is if both arms vary alike, as a small arm that was seldom wrong shows too little of how it varies; NULL unless '
-'they are_apart: each has entities of its own. n_effective: how many independent predictions, half of them of each arm, would tell as '
+'they are_disjoint: each has entities of its own. n_effective: how many independent predictions, half of them of each arm, would tell as '
 'much by the larger error.';
 
 create or replace function pgscore_data._sample_ratio(counts bigint[], shares double precision[],

@@ -83,10 +83,10 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  told bigint := pgscore_data._last_entity();
+  last_entity bigint := pgscore_data._last_entity();
 begin
   insert into pgscore_data.refresh_key (model_id, key, entity)
-  select n.model_id, n.key, told + row_number() over (order by n.model_id, hash_array(n.key))
+  select n.model_id, n.key, last_entity + row_number() over (order by n.model_id, hash_array(n.key))
     from (select distinct v.model_id, a.key
             from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
            where v.model_id = any (models)
@@ -96,7 +96,7 @@ begin
                   and (m.pairing not in ('latest_before_label', 'within') or e.known_at >= a.event_time) offset 0)
           except
           select k.model_id, k.key from pgscore_data.refresh_key k) n;
-  perform pgscore_data._recall_labels(told);
+  perform pgscore_data._recall_labels(last_entity);
 end
 $$;
 comment on function pgscore_data._note_labels_before(int[]) is
@@ -108,10 +108,10 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 as $$
 declare
-  told bigint := pgscore_data._last_entity();
+  last_entity bigint := pgscore_data._last_entity();
 begin
   insert into pgscore_data.refresh_key (model_id, key, entity)
-  select n.model_id, n.key, told + row_number() over (order by hash_array(n.key))
+  select n.model_id, n.key, last_entity + row_number() over (order by hash_array(n.key))
     from (select v.model_id, l.key
             from pgscore_data.kept_run r join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
            cross join lateral (
@@ -124,7 +124,7 @@ begin
            where r.run_id = this_run and pgscore_data._block_position(b.keys, l.key) is not null
           except
           select k.model_id, k.key from pgscore_data.refresh_key k) n;
-  perform pgscore_data._recall_labels(told);
+  perform pgscore_data._recall_labels(last_entity);
 end
 $$;
 comment on function pgscore_data._note_labels_of_run(bigint) is

@@ -12,7 +12,7 @@ declare
   total double precision := z;
   fraction double precision := 0;
 begin
-  -- Below it no square of z can be told from nothing.
+  -- Below it no square of z differs from nothing.
   if z < 1e-8 then
     return 1 - z * 1.1283791670955126;
   end if;
@@ -174,7 +174,7 @@ begin atomic
            t.leads and t.part_w * t.part_b = 0
              and t.part_w * ln((t.n + t.m) / t.n) + t.part_b * ln((t.n + t.m) / t.m) < 6.907755278982137 as by_chance
       from total t
-  ), apart as (
+  ), distance as (
     select s.set_id, s.day, s.feature, max(s.n) as n, max(s.m) as m, max(s.n_values) as n_values, max(s.m_values) as m_values,
            count(*) filter (where s.counts) as n_bins, max(s.psi_floor) as psi_floor,
            sum((s.floored_w - s.floored_b) * ln(s.floored_w / s.floored_b)) filter (where s.counts) as psi,
@@ -208,7 +208,7 @@ begin atomic
              else 'ok' end,
          case when a.m is null then 'no_baseline' when a.n_values is null then 'no_values' when a.m_values is null then 'no_baseline_values'
            when a.n_bins = 1 then 'one_bin' end
-    from apart a
+    from distance a
    cross join lateral (
      select b.kind, b.others, round(c.sum / nullif(c.n_measured, 0), 100)::float8 as mean,
             round(x.sum / nullif(x.n_measured, 0), 100)::float8 as mean_baseline, mo.psi_warning, mo.psi_alert

@@ -91,7 +91,7 @@ return format($q$
       from total t
   ), floored as (
     select s.*, case s.w when 0 then s.psi_floor else s.w end as fw, case s.pb when 0 then s.psi_floor else s.pb end as fb from share s
-  ), apart as (
+  ), distance as (
     select f.name, f.number, f.time_zone, f.set_id, f.baseline, f.window_start, f.window_end, f.feature_name, f.kind, f.psi_floor,
            f.psi_warning, f.psi_alert, f.n_all, f.m_all, count(*) filter (where f.counts) as n_bins,
            sum((f.fw - f.fb) * ln(f.fw / f.fb)) filter (where f.counts) as psi,
@@ -121,7 +121,7 @@ return format($q$
          case when a.m_all is null then %3$L when a.n_values = 0 then 'no_values' when a.m_values = 0 then %4$L
            when a.n_bins = 1 then 'one_bin' end as undefined_reason,
          a.psi_floor, a.baseline as baseline_source
-    from apart a
+    from distance a
    cross join lateral (
      select a.psi_by_chance + (1 / a.n_all + 1 / a.m_all) * (
               case when a.n_bins > 1 then (%5$L::double precision[])[greatest(1, a.n_told - 1)] else 0 end + 3 * coalesce(a.sparse, 0))

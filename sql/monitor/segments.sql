@@ -1,5 +1,5 @@
 -- Segments: predictions by the value of a column, as it was when they were made.
--- in: the setting segments, by which runs are planned; segment_tally. out: segment, the values that are told apart, and their volume.
+-- in: the setting segments, by which runs are planned; segment_tally. out: segment, the values that are distinguished, and their volume.
 
 create or replace function pgscore_data._checked_segments(model text, asked jsonb) returns text[]
 language plpgsql immutable
@@ -83,7 +83,7 @@ begin
       planned := planned || jsonb_build_object('name', m.column_name, 'role', 'segment', 'segment', m.segment, 'type', m.wire, 'width', 1,
                                                'sql_type', format_type(m.base, -1));
     else
-      raise notice 'segment "%" cannot be told of %: %', m.wanted, source, wrong using
+      raise notice 'segment "%" cannot be read from %: %', m.wanted, source, wrong using
         hint = 'The predictions are made, and count as :missing there.';
     end if;
   end loop;
@@ -115,7 +115,7 @@ create or replace function pgscore_data._name_segments(runs bigint[]) returns vo
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  with told as materialized (
+  with counted as materialized (
     select v.model_id, t.run_id, r.segments[c.position] as column_name, c.name collate "C" as value, sum(c.n + c.failed) as n
       from pgscore_data.segment_tally t
       cross join lateral (select x.* from pgscore_data.run x
@@ -127,7 +127,7 @@ begin atomic
   ), fresh as (
     select f.model_id, f.column_name, f.value, row_number() over (partition by f.model_id, f.column_name
         order by f.run_id, f.n desc, f.value) as nth
-      from (select distinct on (t.model_id, t.column_name, t.value) t.* from told t
+      from (select distinct on (t.model_id, t.column_name, t.value) t.* from counted t
              where t.value is not null and t.value not in (':missing', ':other')
                and not exists (select from pgscore_data.segment s
                                 where s.model_id = t.model_id and s.column_name = t.column_name and s.value = t.value)
@@ -138,7 +138,7 @@ begin atomic
    where f.nth + (select count(*) from pgscore_data.segment s
                    where s.model_id = f.model_id and s.column_name = f.column_name and s.value not in (':missing', ':other')) <= 200
   union
-  select t.model_id, t.column_name, x.value from told t cross join (values (':missing'), (':other')) x (value)
+  select t.model_id, t.column_name, x.value from counted t cross join (values (':missing'), (':other')) x (value)
   on conflict do nothing;
 end;
 comment on function pgscore_data._name_segments(bigint[]) is

@@ -104,7 +104,7 @@ select pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_da
 }');
 
 create or replace view pgscore_bi.replay_performance_monthly with (security_barrier) as
-with told as (
+with valued as (
   select r.*, v.model_id, v.number, k.metric, case k.metric
          when 'accuracy' then r.n_hits::float8 / nullif(r.n_labeled, 0)
          when 'precision_score' then r.n_true_positive::float8 / nullif(r.n_said_positive, 0)
@@ -126,14 +126,14 @@ select r.run_id as replay_run, m.name as model_name, r.number::bigint as model_v
        coalesce(p.from_time > r.month, false) or coalesce(p.to_time < x.window_end, false)
          or count(*) over (partition by r.run_id, r.month, r.metric) > 1 as is_partial,
        o.number::bigint as live_version, coalesce(l.n_labeled, 0) as n_live_labeled, l.value as live_value
-  from told r
+  from valued r
   join pgscore_data.replay p using (run_id)
   join pgscore_data.visible_model m using (model_id)
   join pgscore_data.monitor mo using (model_id)
  cross join lateral (
    select (date_trunc('month', r.month at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone as window_end) x
   left join pgscore_data.version o on o.version_id = p.other_id
-  left join told l on l.is_live and (l.run_id, l.month, l.metric) = (r.run_id, r.month, r.metric)
+  left join valued l on l.is_live and (l.run_id, l.month, l.metric) = (r.run_id, r.month, r.metric)
    and l.in_training is not distinct from r.in_training
  where not r.is_live;
 comment on view pgscore_bi.replay_performance_monthly is

@@ -207,7 +207,7 @@ as $$
 declare
   r record;
   began timestamptz := clock_timestamp();
-  told timestamptz := began;
+  noticed_at timestamptz := began;
   give_up timestamptz := began + timeout;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -231,8 +231,8 @@ begin
       raise exception 'run % is still % after %', run, r.state, timeout
         using errcode = 'query_canceled', hint = 'It goes on. Wait again, or select pgscore.cancel_run(run).';
     end if;
-    if clock_timestamp() > told + interval '1 second' then
-      told := clock_timestamp();
+    if clock_timestamp() > noticed_at + interval '1 second' then
+      noticed_at := clock_timestamp();
       raise notice '%', pgscore._progress(run);
     end if;
     perform pg_sleep(least(0.1, greatest(0.0005, 0.0025 - extract(epoch from clock_timestamp() - began),

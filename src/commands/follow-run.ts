@@ -50,11 +50,11 @@ function barProgress(): RunProgress {
 const LINE_EVERY_MS = 5000;
 
 function lineProgress(output: Output): RunProgress {
-  let told = performance.now();
+  let printedAt = performance.now();
   return {
     update: (run) => {
-      if (performance.now() - told < LINE_EVERY_MS) return;
-      told = performance.now();
+      if (performance.now() - printedAt < LINE_EVERY_MS) return;
+      printedAt = performance.now();
       output.note(
         `run ${run.run} ${run.state}: ${run.rowsDone} of ${run.rowsTotal ?? '?'} rows, ${rateOf(run)} rows/s`,
       );

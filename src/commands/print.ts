@@ -5,19 +5,19 @@ import { inDatabase, inPersonsDatabase } from './connection.ts';
 import { invocation } from './options.ts';
 import { listOf, tableOf, visible, type Output, type Row } from './output.ts';
 
-/** Calls a function of pgscore, and prints what `told` says of its value: for programs, and for people. */
+/** Calls a function of pgscore, and prints what `describe` says of its value: for programs, and for people. */
 export async function printCall(
   command: Command,
   name: string,
   args: readonly Argument[],
-  told: (value: unknown) => readonly [result: object, text: string],
+  describe: (value: unknown) => readonly [result: object, text: string],
 ): Promise<void> {
   const { flags, output } = invocation(command);
   const value = await inPersonsDatabase(flags, (client) => {
     noteNotices(client, output);
     return callFunction(client, name, args);
   });
-  const [result, text] = told(value);
+  const [result, text] = describe(value);
   output.result(result, () => text);
 }
 

@@ -66,37 +66,38 @@ function scheduleArguments(name: string, cron: string, options: AddOptions): Arg
   ];
 }
 
-type Control = { verb: string; called: string; summary: string; told: (name: string, value: unknown) => string };
+type Control = { verb: string; called: string; summary: string; message: (name: string, value: unknown) => string };
 
 const CONTROLS: readonly Control[] = [
   {
     verb: 'pause',
     called: 'pgscore.pause_schedule',
     summary: 'stop a schedule from firing; times in between are not caught up',
-    told: (name) => `Schedule "${name}" is paused.`,
+    message: (name) => `Schedule "${name}" is paused.`,
   },
   {
     verb: 'resume',
     called: 'pgscore.resume_schedule',
     summary: 'let a paused schedule fire again from now on',
-    told: (name) => `Schedule "${name}" is active.`,
+    message: (name) => `Schedule "${name}" is active.`,
   },
   {
     verb: 'run',
     called: 'pgscore.run_schedule',
     summary: 'fire a schedule now',
-    told: (name, run) => (run === null ? `The last run of "${name}" still goes on.` : `Run ${Number(run)} is queued.`),
+    message: (name, run) =>
+      run === null ? `The last run of "${name}" still goes on.` : `Run ${Number(run)} is queued.`,
   },
   {
     verb: 'drop',
     called: 'pgscore.unschedule',
     summary: 'drop a schedule and its history; its runs stay',
-    told: (name) => `Schedule "${name}" is dropped.`,
+    message: (name) => `Schedule "${name}" is dropped.`,
   },
 ];
 
 function addControls(schedule: Command): void {
-  for (const { verb, called, summary, told } of CONTROLS) {
+  for (const { verb, called, summary, message } of CONTROLS) {
     databaseCommand(schedule, verb)
       .summary(summary)
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
@@ -104,7 +105,7 @@ function addControls(schedule: Command): void {
       .action((name: string, _options, command: Command) =>
         printCall(command, called, [['name', 'text', name]], (value) => [
           { name, ...(verb === 'run' ? { run: value } : {}) },
-          told(name, value),
+          message(name, value),
         ]),
       );
   }

@@ -55,9 +55,9 @@ function change(
   command: Command,
   name: string,
   args: readonly Argument[],
-  told: (version: string) => string,
+  message: (version: string) => string,
 ): Promise<void> {
-  return printCall(command, name, args, (version) => [{ version }, told(String(version))]);
+  return printCall(command, name, args, (version) => [{ version }, message(String(version))]);
 }
 
 const DESCRIPTION = `Lists who changed models and when, the newest first, for members of pgscore_deployer.

@@ -96,31 +96,31 @@ const WATCHES = `select model, source, target, capture, state, pending, oldest_p
     poll_every::text, rescore_every::text, keep_history::text, on_promote, notify, owner, created_at, published
   from pgscore.watches order by target, model`;
 
-type Control = { name: string; called: string; summary: string; told: string };
+type Control = { name: string; called: string; summary: string; outcome: string };
 
 const CONTROLS: readonly Control[] = [
   {
     name: 'pause-watch',
     called: 'pgscore.pause_watch',
     summary: 'stop a watch from scoring; changes are still captured',
-    told: 'is paused',
+    outcome: 'is paused',
   },
   {
     name: 'resume-watch',
     called: 'pgscore.resume_watch',
     summary: 'let a paused watch score what changed meanwhile',
-    told: 'goes on',
+    outcome: 'goes on',
   },
   {
     name: 'unwatch',
     called: 'pgscore.unwatch',
     summary: 'end a watch; the target stays with its predictions',
-    told: 'has ended',
+    outcome: 'has ended',
   },
 ];
 
 function addControls(program: Command): void {
-  for (const { name, called, summary, told } of CONTROLS) {
+  for (const { name, called, summary, outcome } of CONTROLS) {
     databaseCommand(program, name)
       .summary(summary)
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
@@ -131,7 +131,7 @@ function addControls(program: Command): void {
           ['target', 'text', target],
           ['model', 'text', model],
         ];
-        return printCall(command, called, args, () => [{ target, model }, `The watch of "${target}" ${told}.`]);
+        return printCall(command, called, args, () => [{ target, model }, `The watch of "${target}" ${outcome}.`]);
       });
   }
 }

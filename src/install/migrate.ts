@@ -18,7 +18,7 @@ export type MigrateOptions = {
   readonly publicScore?: boolean | undefined;
   /** How long to wait for another installer; five minutes by default. */
   readonly waitMs?: number | undefined;
-  /** Is told whom it waits for. */
+  /** Gets a line that says whom it waits for. */
   readonly tell?: ((line: string) => void) | undefined;
 };
 
@@ -97,7 +97,7 @@ type Holder = { readonly pid: number; readonly role: string; readonly applicatio
  */
 async function takeInstallLock(client: pg.Client, limitMs: number, tell: (line: string) => void): Promise<void> {
   const end = performance.now() + limitMs;
-  let told = '';
+  let named = '';
   for (;;) {
     const taken = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [INSTALL_LOCK]);
     if (taken.rows[0]?.taken === true) return;
@@ -105,8 +105,8 @@ async function takeInstallLock(client: pg.Client, limitMs: number, tell: (line: 
     const [holder] = rows;
     if (holder !== undefined) {
       if (performance.now() > end) throw locked(holder);
-      if (told !== nameOf(holder)) tell(`waiting for ${nameOf(holder)}, which holds the lock of installers`);
-      told = nameOf(holder);
+      if (named !== nameOf(holder)) tell(`waiting for ${nameOf(holder)}, which holds the lock of installers`);
+      named = nameOf(holder);
     }
     await pause(POLL_MS);
   }

@@ -10,7 +10,7 @@ const evaluate = statement<[], { event: string | null; failure: string | null }>
   'select event, failure from pgscore_data._evaluate_alerts()',
 );
 
-/** Looks at the alerts of what changed; whether there is something to tell. */
+/** Looks at the alerts of what changed; whether there is something to send. */
 export async function evaluateAlerts(client: Queryable, log: Logger): Promise<boolean> {
   const [row] = await evaluate(client);
   if (typeof row?.failure === 'string') log.error({ reason: row.failure }, 'the alerts of a model cannot be looked at');
@@ -19,9 +19,9 @@ export async function evaluateAlerts(client: Queryable, log: Logger): Promise<bo
 
 /**
  * Tells the webhook what is due, a message a model. What it does not take is tried again later, by whichever service then
- * looks; one that was taken by a service which then died is told twice.
+ * looks; one that was taken by a service which then died is sent twice.
  */
-export async function tellAlerts(
+export async function sendAlerts(
   connection: DatabaseConnection,
   webhook: WebhookConfig,
   log: Logger,
@@ -35,9 +35,9 @@ export async function tellAlerts(
     // No connection is held meanwhile.
     const failure = await postToWebhook(webhook, JSON.stringify(alertMessage(due)), events);
     await connection.use((client) => recordDeliveries(client, events, failure));
-    const told = { events, model: first.is_digest ? undefined : first.model, attempt: first.attempts };
-    if (failure === null) log.info(told, 'alerts told');
-    else log.warn({ ...told, reason: failure }, 'the alert webhook did not take alerts; they will be tried again');
+    const sent = { events, model: first.is_digest ? undefined : first.model, attempt: first.attempts };
+    if (failure === null) log.info(sent, 'alerts sent');
+    else log.warn({ ...sent, reason: failure }, 'the alert webhook did not take alerts; they will be tried again');
   }
 }
 
@@ -72,7 +72,7 @@ export type AlertEvent = {
   readonly message: string;
 };
 
-/** Takes the events that are to be told in one message; none where nothing is due. */
+/** Takes the events that are to be sent in one message; none where nothing is due. */
 const claimAlerts = statement<[], AlertEvent>('claim_alerts', 'select * from pgscore_data._claim_alerts()');
 
 /** Ends their claim; with a failure they are tried again later. */

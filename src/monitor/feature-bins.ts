@@ -31,31 +31,31 @@ const readBins = statement<[versionId: number], BinsRow>(
      from pgscore_data.feature_set s join pgscore_data.feature_bins b using (set_id) join pgscore_data.version v using (version_id) where s.version_id = $1 order by b.feature`,
 );
 
-/** Memory that the bins which are kept take, in kB, and what those of a number and each known category take of it. */
-const MOST_KEPT = 20_000;
+/** Memory that the bins which are cached take, in kB, and what those of a number and each known category take of it. */
+const MOST_CACHED = 20_000;
 const NUMBER = 10;
 const CATEGORY = 0.6;
 
 /** The bins of the versions that were scored last. */
 export class FeatureBinsCache {
-  readonly #kept = new Map<number, FeatureBins>();
+  readonly #cached = new Map<number, FeatureBins>();
 
   /** The bins of a version; undefined where they are not frozen. `setId` is the set that counts, where that is known. */
   async get(client: Queryable, versionId: number, setId: number | null): Promise<FeatureBins | undefined> {
-    const kept = this.#kept.get(versionId);
-    this.#kept.delete(versionId);
-    const bins = kept !== undefined && kept.setId === setId ? kept : await load(client, versionId);
-    if (bins !== undefined) this.#kept.set(versionId, bins);
+    const cached = this.#cached.get(versionId);
+    this.#cached.delete(versionId);
+    const bins = cached !== undefined && cached.setId === setId ? cached : await load(client, versionId);
+    if (bins !== undefined) this.#cached.set(versionId, bins);
     this.#forget();
     return bins;
   }
 
   #forget(): void {
     let size = 0;
-    for (const bins of this.#kept.values()) size += sizeOf(bins);
-    for (const [versionId, bins] of this.#kept) {
-      if (size <= MOST_KEPT || this.#kept.size === 1) return;
-      this.#kept.delete(versionId);
+    for (const bins of this.#cached.values()) size += sizeOf(bins);
+    for (const [versionId, bins] of this.#cached) {
+      if (size <= MOST_CACHED || this.#cached.size === 1) return;
+      this.#cached.delete(versionId);
       size -= sizeOf(bins);
     }
   }

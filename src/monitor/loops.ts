@@ -1,7 +1,7 @@
 import type { WebhookConfig } from '../config.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
-import { evaluateAlerts, tellAlerts } from './alerts.ts';
+import { evaluateAlerts, sendAlerts } from './alerts.ts';
 import { compareLabels } from './compare-labels.ts';
 import { refresh, upkeep } from './refresh.ts';
 import { experimentLoop } from './stop-experiments.ts';
@@ -18,7 +18,7 @@ const MOST_WAIT_MS = 30_000;
 export type MonitorLoopsOptions = {
   readonly connections: Readonly<Record<'refresh' | 'labels' | 'alerts', DatabaseConnection>>;
   readonly readerUrl: string | undefined;
-  /** Where alerts are told; undefined: nowhere but in the database. */
+  /** Where alerts are sent; undefined: they stay in the database. */
   readonly alertWebhook: WebhookConfig | undefined;
   readonly pollMs: number;
   /** False while the service is paused, and when it stops. */
@@ -85,17 +85,17 @@ export class MonitorLoops {
   }
 }
 
-/** The loop that looks at alerts, and the one that tells of them. */
+/** The loop that looks at alerts, and the one that sends them. */
 function loopsOfAlerts(
   { connections: { alerts: alerting }, alertWebhook: webhook, pollMs, goesOn }: MonitorLoopsOptions,
   log: Logger,
-): [looking: Wakeable, telling: Wakeable] {
-  const tell = async (): Promise<void> => {
-    if (webhook !== undefined) await tellAlerts(alerting, webhook, log, goesOn);
+): [looking: Wakeable, sending: Wakeable] {
+  const send = async (): Promise<void> => {
+    if (webhook !== undefined) await sendAlerts(alerting, webhook, log, goesOn);
   };
-  const telling = new Wakeable('telling of alerts', pollMs, tell, log);
+  const sending = new Wakeable('sending alerts', pollMs, send, log);
   const look = async (): Promise<void> => {
-    if (goesOn() && (await alerting.use((client) => evaluateAlerts(client, log)))) telling.wake();
+    if (goesOn() && (await alerting.use((client) => evaluateAlerts(client, log)))) sending.wake();
   };
-  return [new Wakeable('looking at alerts', LOOK_MS, look, log), telling];
+  return [new Wakeable('looking at alerts', LOOK_MS, look, log), sending];
 }

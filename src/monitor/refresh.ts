@@ -8,7 +8,7 @@ type Failure = { readonly model: string; readonly failure: string };
 /** Short transactions until nothing is left; and the same model by model, where one of them fails. */
 type Stage = {
   readonly step: (client: Queryable) => Promise<readonly { more: boolean }[]>;
-  readonly apart?: (client: Queryable) => Promise<readonly Failure[]>;
+  readonly oneByOne?: (client: Queryable) => Promise<readonly Failure[]>;
 };
 
 const refreshByModel = statement<[], Failure>(
@@ -22,19 +22,19 @@ const computeByVersion = statement<[step: 'metrics' | 'drift' | 'estimates'], Fa
 
 const CELLS: Stage = {
   step: statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more'),
-  apart: refreshByModel,
+  oneByOne: refreshByModel,
 };
 const METRICS: Stage = {
   step: statement<[], { more: boolean }>('compute_metrics', 'select pgscore_data._compute_metrics() as more'),
-  apart: (client) => computeByVersion(client, 'metrics'),
+  oneByOne: (client) => computeByVersion(client, 'metrics'),
 };
 const DRIFT: Stage = {
   step: statement<[], { more: boolean }>('compute_drift', 'select pgscore_data._compute_drift() as more'),
-  apart: (client) => computeByVersion(client, 'drift'),
+  oneByOne: (client) => computeByVersion(client, 'drift'),
 };
 const ESTIMATES: Stage = {
   step: statement<[], { more: boolean }>('estimate_days', 'select pgscore_data._estimate() as more'),
-  apart: (client) => computeByVersion(client, 'estimates'),
+  oneByOne: (client) => computeByVersion(client, 'estimates'),
 };
 const COMPARISONS: Stage = {
   step: statement<[], { more: boolean }>(
@@ -66,14 +66,15 @@ export async function refresh(client: Queryable, goesOn: () => boolean, log: Log
 /** It passes when whoever holds rows of one model ends the transaction, for which others need not wait. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-async function whole({ step, apart }: Stage, client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
+async function whole({ step, oneByOne }: Stage, client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
   try {
     let more = true;
     while (more && goesOn()) more = (await step(client))[0]?.more ?? false;
   } catch (error) {
     const state = sqlState(error);
-    if (apart === undefined || state === undefined || (isPassing(error) && state !== LOCK_NOT_AVAILABLE)) throw error;
-    const failures = await apart(client);
+    if (oneByOne === undefined || state === undefined || (isPassing(error) && state !== LOCK_NOT_AVAILABLE))
+      throw error;
+    const failures = await oneByOne(client);
     if (failures.length === 0) log.warn({ err: error }, 'a refresh failed, and did not model by model');
     for (const { model, failure } of failures)
       log.error({ model, reason: failure }, 'a model cannot be counted and is left out; it will be tried again');

@@ -193,7 +193,7 @@ function runFailure(error: unknown): WireError {
   });
 }
 
-/** Runs are to take so long, so that calls take turns and no model is set apart for the number of its rows. */
+/** Runs are to take so long, so that calls take turns and no runner is detached for the number of its rows. */
 const LONG_MS = 250;
 const SHORT_MS = 100;
 

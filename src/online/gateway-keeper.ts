@@ -69,7 +69,7 @@ export class GatewayKeeper {
   async start(): Promise<void> {
     const first = this.#begin();
     await first.listening;
-    void this.#keep(first);
+    void this.#replace(first);
   }
 
   /** Has the versions loaded that calls may soon ask for. */
@@ -111,7 +111,7 @@ export class GatewayKeeper {
     return gateway;
   }
 
-  async #keep(first: GatewayProcess): Promise<void> {
+  async #replace(first: GatewayProcess): Promise<void> {
     let gateway = first;
     const delay = new RestartDelay();
     for (;;) {

@@ -11,7 +11,7 @@ import type { GatewayAddress, GatewaySettings, VersionStep } from './gateway-pro
 import { LogBudget } from './call-log/log-budget.ts';
 import { makeSocketFolder, socketPath, type LocalSocket } from './protocol/local-socket.ts';
 import { OnlineModels } from './models.ts';
-import { Recorder, type KeepCalls } from './call-log/recorder.ts';
+import { Recorder, type WriteCalls } from './call-log/recorder.ts';
 import { RequestHandler } from './requests/handler.ts';
 import { ScramLogin } from './protocol/scram.ts';
 import type { SessionOptions } from './protocol/session.ts';
@@ -30,7 +30,7 @@ const OURS = /^(?:58|XX|55)/;
 const QUIET_MS = 1000;
 
 export type GatewayPorts = {
-  readonly keep: KeepCalls;
+  readonly writeCalls: WriteCalls;
   readonly versions: WatchedVersions;
   readonly onStep: (versionId: number, step: VersionStep) => void;
   readonly warn: (message: string, error: unknown) => void;
@@ -50,7 +50,7 @@ export class Gateway {
   #server: GatewayServer | undefined;
   #quietUntil = 0;
 
-  constructor(settings: GatewaySettings, { keep, versions, warn, onStep }: GatewayPorts) {
+  constructor(settings: GatewaySettings, { writeCalls, versions, warn, onStep }: GatewayPorts) {
     this.#settings = settings;
     this.#warn = warn;
     const connection = (applicationName: string): DatabaseConnection =>
@@ -66,7 +66,7 @@ export class Gateway {
     const keys = signingKeysOf(asking);
     this.#signing = async (backend) => new Signing(await keys(), backend);
     this.#recorder = new Recorder(
-      keep,
+      writeCalls,
       versions,
       (error) => warn('calls of score() could not be recorded', error),
       this.#budget,

@@ -4,7 +4,7 @@ import { toPgscoreError } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
 import { Gateway } from './gateway.ts';
-import { keepCalls } from './call-log/write.ts';
+import { writeCalls } from './call-log/write.ts';
 import type { FromGateway, GatewaySettings, ToGateway } from './gateway-process.ts';
 import { WatchedVersions } from './call-log/watched-versions.ts';
 
@@ -33,7 +33,7 @@ async function start(settings: GatewaySettings): Promise<void> {
   });
   const versions = new WatchedVersions(log);
   gateway = new Gateway(settings, {
-    keep: keepCalls(log, versions),
+    writeCalls: writeCalls(log, versions),
     versions,
     warn,
     onStep: (versionId, step) => send({ type: 'version', versionId, step }),

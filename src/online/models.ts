@@ -40,7 +40,7 @@ const FIRST_RUN_MS = 10_000;
 /** What a runner takes before it has a model. */
 const RUNNER_BYTES = 50 * 1024 ** 2;
 
-type Kept = { readonly session: ModelSession; readonly bytes: number };
+type Loaded = { readonly session: ModelSession; readonly bytes: number };
 
 /**
  * The versions that calls ask for: loaded at the first call or before, kept as long as the memory for models allows. Trees
@@ -52,8 +52,8 @@ export class OnlineModels {
   readonly #loading = new Map<number, Promise<ModelSession>>();
   /** Of versions that are not walked here. */
   readonly #runnerOf = new Map<number, Runner>();
-  /** What runners that were set apart have loaded. */
-  readonly #setApart = new Map<Runner, Map<number, Kept>>();
+  /** What detached runners have loaded. */
+  readonly #ofDetached = new Map<Runner, Map<number, Loaded>>();
   /** Keeps a model that is walked here from being given up in the middle of its run. */
   readonly #thread = new OneAtATime();
 
@@ -202,21 +202,21 @@ export class OnlineModels {
   }
 
   #forget(runner: Runner, gone: boolean): void {
-    const away = this.#setApart.get(runner) ?? new Map<number, Kept>();
-    this.#setApart.delete(runner);
+    const away = this.#ofDetached.get(runner) ?? new Map<number, Loaded>();
+    this.#ofDetached.delete(runner);
     for (const [versionId, home] of this.#runnerOf) {
       if (home !== runner) continue;
-      const kept = this.#options.cache.forget(versionId);
+      const loaded = this.#options.cache.forget(versionId);
       this.#runnerOf.delete(versionId);
-      if (kept !== undefined) away.set(versionId, kept);
+      if (loaded !== undefined) away.set(versionId, loaded);
     }
-    if (!gone) this.#setApart.set(runner, away);
+    if (!gone) this.#ofDetached.set(runner, away);
   }
 
   /** Slow versions are used again where they were not loaded elsewhere meanwhile; others that they took along are loaded anew. */
   #takeBack(runner: Runner): boolean {
-    const away = this.#setApart.get(runner) ?? new Map<number, Kept>();
-    this.#setApart.delete(runner);
+    const away = this.#ofDetached.get(runner) ?? new Map<number, Loaded>();
+    this.#ofDetached.delete(runner);
     for (const [versionId, { session, bytes }] of away) {
       const elsewhere = this.loaded(versionId) !== undefined || this.#loading.has(versionId);
       if (!this.#runners.isSlow(versionId) || elsewhere || this.#runners.refusedMs(versionId) !== undefined) {

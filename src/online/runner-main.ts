@@ -15,7 +15,7 @@ const THREADS = 1;
 // A model that computes blocks this thread, and 'disconnect' would not be heard.
 endWithParent(Number(process.argv[2]));
 
-const kept = new Map<number, { readonly graph: Graph; readonly signature: Signature }>();
+const graphs = new Map<number, { readonly graph: Graph; readonly signature: Signature }>();
 const thread = new OneAtATime();
 
 async function load({ id, versionId, path, signature }: LoadGraph): Promise<FromRunner> {
@@ -24,7 +24,7 @@ async function load({ id, versionId, path, signature }: LoadGraph): Promise<From
     const { size } = await stat(path);
     const graph = await fastestGraph(path, signature, THREADS);
     const walked = graph instanceof TreeGraph;
-    if (!walked) kept.set(versionId, { graph, signature });
+    if (!walked) graphs.set(versionId, { graph, signature });
     return { id, loaded: { walked, bytes: Math.max(process.memoryUsage.rss() - before, size) } };
   } catch (error) {
     const { code, message, remedy } = toPgscoreError(error);
@@ -34,7 +34,7 @@ async function load({ id, versionId, path, signature }: LoadGraph): Promise<From
 
 async function run({ id, versionId, feeds, rows, outputs }: RunGraph): Promise<FromRunner> {
   try {
-    const { graph, signature } = keptOf(versionId);
+    const { graph, signature } = loadedGraph(versionId);
     const inputs = signature.inputs.map((declared) => {
       const data = feeds[declared.name] ?? [];
       return { input: declared.width === 0 ? sizedInput(declared, data.length / rows) : declared, data };
@@ -45,15 +45,15 @@ async function run({ id, versionId, feeds, rows, outputs }: RunGraph): Promise<F
   }
 }
 
-function keptOf(versionId: number): { readonly graph: Graph; readonly signature: Signature } {
-  const found = kept.get(versionId);
+function loadedGraph(versionId: number): { readonly graph: Graph; readonly signature: Signature } {
+  const found = graphs.get(versionId);
   if (found === undefined) throw new Error(`version ${versionId} is not loaded`);
   return found;
 }
 
 async function release(versionId: number): Promise<void> {
-  const found = kept.get(versionId);
-  kept.delete(versionId);
+  const found = graphs.get(versionId);
+  graphs.delete(versionId);
   await found?.graph.release();
 }
 

@@ -2,8 +2,8 @@ import { within } from '../lib/retry.ts';
 import { workTimer } from '../lib/work-time.ts';
 import { Runner } from './runner.ts';
 
-/** A runner may work so long at a time before others no longer wait for it. */
-const APART_MS = 500;
+/** A runner that works so long at a time is detached: others no longer wait for it. */
+const DETACH_AFTER_MS = 500;
 /** What nobody waits for any more may be slow, up to here; from then on it hangs. */
 const HUNG_MS = 5000;
 const LOOK_EVERY_MS = 100;
@@ -12,8 +12,8 @@ const SLOW_MS = 600_000;
 /** Runners of 90 MB, beside the common one, before the large share them, and before the slow do. */
 const MOST_LARGE = 4;
 const MOST_SLOW = 2;
-const MOST_APART = 4;
-const MOST_APART_OF_ONE = 2;
+const MOST_DETACHED = 4;
+const MOST_DETACHED_OF_ONE = 2;
 
 /** What a runner is about, for one version. */
 type Attended = {
@@ -22,7 +22,7 @@ type Attended = {
   readonly waits: () => boolean;
 };
 
-type Apart = Attended & { readonly runner: Runner; readonly worked: () => number };
+type Detached = Attended & { readonly runner: Runner; readonly worked: () => number };
 
 type RunnersPorts = {
   /** Nothing more is to be asked of it: it is about something that takes long, or gone. */
@@ -36,13 +36,13 @@ type RunnersPorts = {
 
 /**
  * The runners: one for all small models, and some for the large and the slow, one each as long as there are few. One that
- * computes for long is set apart, and others go on with another.
+ * computes for long is detached, and others go on with another.
  */
 export class Runners {
   readonly #ports: RunnersPorts;
   readonly #blame = new FailureIsolation();
   readonly #serving = new Set<Runner>();
-  readonly #apart = new Set<Apart>();
+  readonly #detached = new Set<Detached>();
   /** Slow versions, with the time until which they count as slow. */
   readonly #slow = new Map<number, number>();
   readonly #ofSlow = new WeakSet<Runner>();
@@ -63,7 +63,7 @@ export class Runners {
 
   /**
    * One for a large or slow model: a new one, or that with the fewest models, which share it. A slow model shares none with
-   * large ones: it would take them along when it is set apart.
+   * large ones: it would take them along when it is detached.
    */
   own(versionId: number, modelsOf: (runner: Runner) => number): Runner {
     const slow = this.isSlow(versionId);
@@ -93,16 +93,16 @@ export class Runners {
     return this.#blame.refusedMs(versionId, performance.now());
   }
 
-  /** Resolves when a version has few enough runners set apart to have another. */
+  /** Resolves when a version has few enough runners detached to have another. */
   async roomFor(versionId: number): Promise<void> {
     for (;;) {
-      const own = [...this.#apart].filter((apart) => apart.versionId === versionId);
-      if (own.length < MOST_APART_OF_ONE) return;
+      const own = [...this.#detached].filter((detached) => detached.versionId === versionId);
+      if (own.length < MOST_DETACHED_OF_ONE) return;
       await Promise.race(own.map(({ ended }) => ended)).catch(() => undefined);
     }
   }
 
-  /** Resolves when the work of a runner has ended, or with true when it is set apart. */
+  /** Resolves when the work of a runner has ended, or with true when it is detached. */
   async attend(runner: Runner, attended: Attended): Promise<boolean> {
     const worked = workTimer(runner.pid ?? 0);
     let ended = false;
@@ -110,8 +110,8 @@ export class Runners {
       ended = true;
     };
     const ending = attended.ended.then(end, end);
-    for (let left = APART_MS; !ended && left > 0; left = APART_MS - worked()) await within(ending, left);
-    if (!ended) this.#setApart({ ...attended, runner, worked });
+    for (let left = DETACH_AFTER_MS; !ended && left > 0; left = DETACH_AFTER_MS - worked()) await within(ending, left);
+    if (!ended) this.#detach({ ...attended, runner, worked });
     return !ended;
   }
 
@@ -156,26 +156,26 @@ export class Runners {
     runner.kill(reason);
   }
 
-  #setApart(apart: Apart): void {
-    this.#leave(apart.runner, false);
-    this.#slow.set(apart.versionId, performance.now() + SLOW_MS);
-    this.#apart.add(apart);
-    const [oldest] = this.#apart;
-    if (this.#apart.size > MOST_APART && oldest !== undefined) this.#end(oldest);
+  #detach(detached: Detached): void {
+    this.#leave(detached.runner, false);
+    this.#slow.set(detached.versionId, performance.now() + SLOW_MS);
+    this.#detached.add(detached);
+    const [oldest] = this.#detached;
+    if (this.#detached.size > MOST_DETACHED && oldest !== undefined) this.#end(oldest);
     const look = setInterval(() => {
-      if (apart.waits()) return;
-      apart.runner.yieldToOthers();
-      if (apart.worked() >= HUNG_MS) this.#end(apart);
+      if (detached.waits()) return;
+      detached.runner.yieldToOthers();
+      if (detached.worked() >= HUNG_MS) this.#end(detached);
     }, LOOK_EVERY_MS);
     const back = (): void => {
       clearInterval(look);
-      this.#apart.delete(apart);
-      this.#return(apart);
+      this.#detached.delete(detached);
+      this.#return(detached);
     };
-    apart.ended.then(back, back);
+    detached.ended.then(back, back);
   }
 
-  #end({ runner, versionId, worked }: Apart): void {
+  #end({ runner, versionId, worked }: Detached): void {
     if (runner.gone) return;
     const ms = worked();
     const reason = `it had computed for ${Math.round(ms / 1000)} s`;
@@ -183,7 +183,7 @@ export class Runners {
     else this.#kill(runner, reason);
   }
 
-  #return({ runner, versionId }: Apart): void {
+  #return({ runner, versionId }: Detached): void {
     if (runner.gone) return;
     const hasRoom = this.#ownOf(true).length < MOST_SLOW;
     if (hasRoom && !runner.yields && this.#ports.onBack(runner, versionId)) {

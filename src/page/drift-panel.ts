@@ -50,8 +50,8 @@ export function chosenCell(
 ): { readonly feature: string; readonly day: string } | undefined {
   const feature = features.find((name) => name === address.feature) ?? features[0];
   if (feature === undefined) return undefined;
-  const told = days.findLast((date) => levelOf(at(feature, date)) >= 0);
-  const date = days.find((one) => one === address.day) ?? told ?? days.at(-1);
+  const newest = days.findLast((date) => levelOf(at(feature, date)) >= 0);
+  const date = days.find((one) => one === address.day) ?? newest ?? days.at(-1);
   return date === undefined ? undefined : { feature, day: date };
 }
 
@@ -151,8 +151,8 @@ function cell(of: NonNullable<Cell>, grain: Grain, row: Row | undefined, pressed
   const level = levelOf(row);
   const psi = number(row, 'psi');
   const status = text(row, 'status').replaceAll('_', ' ');
-  const told = psi === null ? 'not known' : `PSI ${decimal(psi)}, ${status}`;
-  const name = `${of.feature}, ${windowName(grain, of.day)}: ${told}`;
+  const said = psi === null ? 'not known' : `PSI ${decimal(psi)}, ${status}`;
+  const name = `${of.feature}, ${windowName(grain, of.day)}: ${said}`;
   return el('button', {
     type: 'button',
     class: level < 0 ? undefined : `h${level}`,

@@ -40,8 +40,10 @@ export const experimentPanel = (): Panel<ModelContext> =>
       if (metric !== undefined) plot(body, daily, metric, model);
       body.add(cardTable(tableOf('Arms and champion, metric by metric', [...verdictsOf(task), ...SIZES, WHY], rows)));
       for (const arm of first?.['is_running'] === true ? armsOf(rows) : []) {
-        const isTold = rows.some((row) => text(row, 'model_version') === arm && TOLD.includes(text(row, 'verdict')));
-        const unjudged = isTold ? [] : [{ model_version: arm, said: 'has no verdict yet' }];
+        const isJudged = rows.some(
+          (row) => text(row, 'model_version') === arm && JUDGED.includes(text(row, 'verdict')),
+        );
+        const unjudged = isJudged ? [] : [{ model_version: arm, said: 'has no verdict yet' }];
         const statement = `select pgscore.stop_experiment('${model}', promote => '${model}@${arm}');`;
         sayPromotion(body, arm, statement, [...unjudged, ...objections]);
       }
@@ -56,7 +58,7 @@ export const experimentPanel = (): Panel<ModelContext> =>
 const MOST_ARMS = 6;
 
 /** Verdicts that tell something of an arm. */
-const TOLD = ['better', 'worse', 'no_difference'];
+const JUDGED = ['better', 'worse', 'no_difference'];
 
 const isArm = (row: Row): boolean => row['is_champion'] !== true;
 

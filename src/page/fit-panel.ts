@@ -56,7 +56,7 @@ function fitChart(rows: readonly Row[], version: number): ChartConfiguration {
     },
     options: {
       scales: { x: axis('predicted'), y: axis('actual') },
-      plugins: { tooltip: { callbacks: { label: ({ raw }: { raw: unknown }) => told(raw as Cell) } } },
+      plugins: { tooltip: { callbacks: { label: ({ raw }: { raw: unknown }) => tooltipOf(raw as Cell) } } },
     },
     plugins: [shades(cells, width, colourOf(version))],
   } as ChartConfiguration;
@@ -82,7 +82,7 @@ function shades(cells: readonly Cell[], width: number, fill: string): Plugin {
   };
 }
 
-function told({ x, y, n }: Cell): string {
+function tooltipOf({ x, y, n }: Cell): string {
   return `${count(n)} around ${decimal(x)} that came to ${decimal(y)}`;
 }
 

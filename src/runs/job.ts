@@ -50,7 +50,7 @@ export type Outcome =
     };
 
 /** A job that was to be scored together with others, and is to be scored by itself: nothing was done. */
-export type Apart = { readonly kind: 'apart' };
+export type ScoreAlone = { readonly kind: 'score_alone' };
 
 /** What a scorer is started with: it reads no flags, and of the environment only what says how to connect. */
 export type ScorerSettings = {
@@ -71,4 +71,4 @@ export type ToScorer =
 export type FromScorer =
   | { readonly type: 'ready' }
   | { readonly type: 'progress'; readonly jobId: number; readonly rowsDone: number; readonly rowsFailed: number }
-  | { readonly type: 'outcome'; readonly jobId: number; readonly outcome: Outcome | Apart };
+  | { readonly type: 'outcome'; readonly jobId: number; readonly outcome: Outcome | ScoreAlone };

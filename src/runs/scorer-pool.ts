@@ -2,12 +2,12 @@ import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { RestartDelay } from '../lib/child-process.ts';
 import { pause } from '../lib/retry.ts';
-import type { Apart, Job, Outcome, ScorerSettings } from './job.ts';
+import type { ScoreAlone, Job, Outcome, ScorerSettings } from './job.ts';
 import { isOfWatch } from './run.ts';
 import { lostScorer, ScorerProcess } from './scorer-process.ts';
 
-/** `apart`: it was to be scored with others, and is to be scored by itself. */
-type Waiting = { readonly job: Job; readonly ended: (outcome: Outcome) => void; readonly apart: boolean };
+/** `alone`: it was to be scored with others, and is to be scored by itself. */
+type Waiting = { readonly job: Job; readonly ended: (outcome: Outcome) => void; readonly alone: boolean };
 
 /** Pages of a source that is scored as one of several, and how many of them go to a scorer at once. */
 const SMALL_PAGES = 16;
@@ -61,7 +61,7 @@ export class ScorerPool {
   score(job: Job): Promise<Outcome> {
     if (this.#stopped) return Promise.resolve(lostScorer('the service stops'));
     return new Promise((ended) => {
-      const waiting = { job, ended, apart: false };
+      const waiting = { job, ended, alone: false };
       // Rows that change just now go before the shards of a large table, in their order.
       const others = isOfWatch(job.run) ? this.#waiting.findIndex(({ job: { run } }) => !isOfWatch(run)) : -1;
       this.#waiting.splice(others < 0 ? this.#waiting.length : others, 0, waiting);
@@ -122,10 +122,10 @@ export class ScorerPool {
     }
   }
 
-  #ended(given: Waiting, outcome: Outcome | Apart): void {
-    if (outcome.kind !== 'apart') given.ended(outcome);
+  #ended(given: Waiting, outcome: Outcome | ScoreAlone): void {
+    if (outcome.kind !== 'score_alone') given.ended(outcome);
     else if (this.#stopped) given.ended(lostScorer('the service stops'));
-    else this.#waiting.unshift({ ...given, apart: true });
+    else this.#waiting.unshift({ ...given, alone: true });
     this.#assign();
   }
 
@@ -153,7 +153,7 @@ export class ScorerPool {
 
 /** Whether two jobs can be scored together; of one, whether it can be with others. */
 function goTogether(one: Waiting, other: Waiting): boolean {
-  const canShareScorer = ({ job, apart }: Waiting): boolean => !apart && isSmall(job);
+  const canShareScorer = ({ job, alone }: Waiting): boolean => !alone && isSmall(job);
   return canShareScorer(one) && canShareScorer(other) && one.job.run.requestedBy === other.job.run.requestedBy;
 }
 

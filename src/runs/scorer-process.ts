@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { removeModelFolders } from '../onnx/model-folder.ts';
 import { ChildProgram } from '../lib/child-process.ts';
-import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from './job.ts';
+import type { ScoreAlone, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from './job.ts';
 
 /**
  * A scorer's garbage is large arrays in a heap of 11 MB, and there is one scorer a core: helper threads that mark that
@@ -9,8 +9,8 @@ import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from '
  */
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc', '--no-incremental-marking'];
 
-/** A job, and whom to tell of its end. */
-export type Given = { readonly job: Job; readonly ended: (outcome: Outcome | Apart) => void };
+/** A job, and what to call at its end. */
+export type Given = { readonly job: Job; readonly ended: (outcome: Outcome | ScoreAlone) => void };
 
 type Progress = { rowsDone: number; rowsFailed: number };
 type Working = Progress & Given;
@@ -55,7 +55,7 @@ export class ScorerProcess {
     return [...this.#working.values()];
   }
 
-  /** Gives it jobs, each with whom to tell of its end; it must be idle. */
+  /** Gives it jobs, each with what to call at its end; it must be idle. */
   score(given: readonly Given[]): void {
     this.#heardAt = performance.now();
     for (const { job, ended } of given) this.#working.set(job.id, { job, ended, rowsDone: 0, rowsFailed: 0 });

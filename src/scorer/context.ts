@@ -4,7 +4,7 @@ import type { ScoreBins } from '../monitor/score-bins.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Reader } from './read-source.ts';
 
-/** What a scorer keeps from job to job, and how a job tells of its progress. */
+/** What a scorer keeps from job to job, and how a job reports its progress. */
 export type ScorerContext = {
   readonly reader: Reader;
   readonly writer: DatabaseConnection;
@@ -12,9 +12,9 @@ export type ScorerContext = {
   readonly scoreBins: () => Promise<ScoreBins>;
   readonly featureBins: FeatureBinsCache;
   readonly batchRows: number;
-  /** Told after every batch. */
+  /** Called after every batch. */
   readonly onProgress: (rowsDone: number, rowsFailed: number) => void;
-  /** Told again and again while the source is awaited. */
+  /** Called again and again while the source is awaited. */
   readonly onWait: () => void;
   /** The job is not to go on. */
   readonly signal: AbortSignal;

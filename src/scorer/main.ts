@@ -3,7 +3,7 @@ import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { isConnectionLoss } from '../postgres/sqlstate.ts';
 import { failureOf } from '../runs/describe-failure.ts';
 import { BRIEF_LOCKS } from '../runs/publish.ts';
-import type { Apart, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from '../runs/job.ts';
+import type { ScoreAlone, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from '../runs/job.ts';
 import { WorkLost } from './load.ts';
 import { ModelCache } from '../inference/cache.ts';
 import { FeatureBinsCache } from '../monitor/feature-bins.ts';
@@ -18,8 +18,8 @@ import { scoreTogether } from './score-together.ts';
 /** Its statements are look-ups by key, which need no plan for each value. */
 const WRITING = { ...LOOKING_UP, ...BRIEF_LOCKS, plan_cache_mode: 'force_generic_plan' };
 
-/** How often to tell of progress: a message costs both sides more than a small batch does. */
-const TELL_MS = 50;
+/** How often to report progress: a message costs both sides more than a small batch does. */
+const REPORT_MS = 50;
 
 /** The scorer process: takes jobs over IPC, one at a time or several small ones together, and ends with its parent. */
 class Scorer {
@@ -56,14 +56,14 @@ class Scorer {
   }
 
   /** Scores a job, or several together; tells of each when it has ended, or that it is to be scored by itself. */
-  async score(jobs: readonly Job[], tell: (job: Job, outcome: Outcome | Apart) => void): Promise<void> {
+  async score(jobs: readonly Job[], onOutcome: (job: Job, outcome: Outcome | ScoreAlone) => void): Promise<void> {
     const [job] = jobs;
     const outcomes =
       job !== undefined && jobs.length === 1 ? [await this.#scoreAlone(job)] : await this.#scoreTogether(jobs);
     for (const [index, one] of jobs.entries()) {
       const aborted = this.#jobs.get(one.id)?.signal.aborted === true;
       this.#jobs.delete(one.id);
-      tell(one, outcomes[index] ?? { kind: aborted ? 'aborted' : 'apart' });
+      onOutcome(one, outcomes[index] ?? { kind: aborted ? 'aborted' : 'score_alone' });
     }
   }
 
@@ -94,15 +94,15 @@ class Scorer {
   #contextOf(job: Job): ScorerContext & { readonly counts: () => Counted } {
     const { signal } = this.#jobs.get(job.id) ?? new AbortController();
     let counts = NOTHING;
-    let told = performance.now();
+    let reportedAt = performance.now();
     const onWait = (): void => {
-      told = performance.now();
+      reportedAt = performance.now();
       send({ type: 'progress', jobId: job.id, ...counts });
     };
     const onProgress = (rowsDone: number, rowsFailed: number): void => {
       signal.throwIfAborted();
       counts = { rowsDone, rowsFailed };
-      if (performance.now() - told > TELL_MS) onWait();
+      if (performance.now() - reportedAt > REPORT_MS) onWait();
     };
     return {
       reader: this.#reader,

@@ -154,19 +154,19 @@ async function sampleSource(job: Job, { client }: Reading, context: ScorerContex
   return batches;
 }
 
-const TELL_MS = 500;
+const REPORT_MS = 500;
 
 /**
  * The items of a source, with a sign of life while the next one is awaited: a view may compute for minutes before its
  * first row, which is not the scorer's fault.
  */
-async function* inOrder<T>(source: AsyncIterable<T>, tell: () => void): AsyncGenerator<T> {
-  let waiting = setInterval(tell, TELL_MS);
+async function* inOrder<T>(source: AsyncIterable<T>, onWait: () => void): AsyncGenerator<T> {
+  let waiting = setInterval(onWait, REPORT_MS);
   try {
     for await (const item of source) {
       clearInterval(waiting);
       yield item;
-      waiting = setInterval(tell, TELL_MS);
+      waiting = setInterval(onWait, REPORT_MS);
     }
   } finally {
     clearInterval(waiting);

@@ -26,7 +26,7 @@ import { Wakeable } from '../lib/wakeable.ts';
 import { MonitorLoops } from '../monitor/loops.ts';
 import { within } from '../lib/retry.ts';
 import { showWatches } from '../watches/metrics.ts';
-import { WatchKeeper } from '../watches/upkeep.ts';
+import { WatchUpkeep } from '../watches/upkeep.ts';
 
 const MOST_BEAT_MS = 1000;
 /** Between two looks for sources to poll or to compare, where there are watches. */
@@ -53,7 +53,7 @@ class Supervisor implements Service {
   readonly #runWorker: RunWorker;
   readonly #connections: Connections;
   readonly #loops: { check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable; watches: Wakeable };
-  readonly #watchKeeper: WatchKeeper;
+  readonly #watchUpkeep: WatchUpkeep;
   readonly #monitorLoops: MonitorLoops;
   readonly #shadows: ShadowKeeper;
   readonly #listener: Listener;
@@ -79,13 +79,13 @@ class Supervisor implements Service {
         readerUrl,
         connections: this.#connections,
         mayClaim: () => !this.#waits,
-        mayFollow: () => this.#watchKeeper.hasWatches,
+        mayFollow: () => this.#watchUpkeep.hasWatches,
         metrics: this.#metrics,
       },
       log,
     );
-    const openKeeper = (): DatabaseConnection => watchConnection(config.databaseUrl);
-    this.#watchKeeper = new WatchKeeper(this.#connections.watches, openKeeper, readerUrl, log);
+    const openUpkeep = (): DatabaseConnection => watchConnection(config.databaseUrl);
+    this.#watchUpkeep = new WatchUpkeep(this.#connections.watches, openUpkeep, readerUrl, log);
     const loop = (name: string, restMs: number | (() => number), work: () => Promise<unknown>): Wakeable =>
       new Wakeable(name, restMs, () => this.#unlessPaused(work), log);
     const { pollMs } = config;
@@ -96,13 +96,13 @@ class Supervisor implements Service {
       tidy: loop('tidying up', TIDY_EVERY * pollMs, () => tidy(this.#connections.tidy)),
       watches: loop(
         'keeping watches',
-        () => (this.#watchKeeper.hasWatches ? Math.min(MOST_WATCH_REST_MS, pollMs) : pollMs),
-        () => this.#watchKeeper.begin(() => this.#kept()),
+        () => (this.#watchUpkeep.hasWatches ? Math.min(MOST_WATCH_REST_MS, pollMs) : pollMs),
+        () => this.#watchUpkeep.begin(() => this.#lookForChanges()),
       ),
     };
     const goesOn = (): boolean => this.#state === 'running';
     this.#shadows = new ShadowKeeper(config, this.#connections.sweep, goesOn, log);
-    const isBehind = (): boolean => this.#watchKeeper.hasWatches && this.#runWorker.isBehind;
+    const isBehind = (): boolean => this.#watchUpkeep.hasWatches && this.#runWorker.isBehind;
     this.#monitorLoops = new MonitorLoops(
       { ...config, connections: this.#connections, readerUrl, goesOn, isBehind },
       log,
@@ -183,7 +183,7 @@ class Supervisor implements Service {
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
       this.#loops.tidy.stop(),
-      this.#loops.watches.stop().then(() => this.#watchKeeper.drained()),
+      this.#loops.watches.stop().then(() => this.#watchUpkeep.drained()),
       this.#monitorLoops.stop(),
       this.#shadows.stop(),
       this.#runWorker.drained(),
@@ -264,8 +264,8 @@ class Supervisor implements Service {
     if ((await recover(this.#connections.sweep, this.#runWorker, this.#log)) > 0) this.#runWorker.lookFor('all');
   }
 
-  /** There may be rows to score, and more watches to keep. */
-  #kept(): void {
+  /** There may be rows to score, and more watches to see to. */
+  #lookForChanges(): void {
     this.#runWorker.follow();
     this.#loops.watches.wake();
   }

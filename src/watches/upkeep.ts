@@ -36,7 +36,7 @@ const anyWatch = statement<[], { found: boolean }>(
 const MOST_OWNERS = 4;
 
 /** Plans and compares watches that are due, one of an owner at a time: a source that takes its time holds up nobody else. */
-export class WatchKeeper {
+export class WatchUpkeep {
   readonly #connection: DatabaseConnection;
   readonly #open: () => DatabaseConnection;
   readonly #readerUrl: string | undefined;
@@ -62,17 +62,17 @@ export class WatchKeeper {
     return this.#hasWatches;
   }
 
-  /** Begins what is due; resolves when there is no more to begin. `onKept` is called after each. */
-  async begin(onKept: () => void): Promise<void> {
+  /** Begins what is due; resolves when there is no more to begin. `onDone` is called after each. */
+  async begin(onDone: () => void): Promise<void> {
     const [watch] = await this.#connection.use((client) => anyWatch(client));
     this.#hasWatches = watch?.found === true;
     while (this.#hasWatches && this.#busy.size < MOST_OWNERS) {
       const [due] = await this.#connection.use((client) => dueWatches(client, [...this.#busy.keys()]));
       if (due === undefined) return;
       if (due.work === 'look_again') continue;
-      const work = this.#keep(due).finally(() => {
+      const work = this.#work(due).finally(() => {
         this.#busy.delete(due.owner);
-        onKept();
+        onDone();
       });
       this.#busy.set(due.owner, work);
     }
@@ -83,12 +83,12 @@ export class WatchKeeper {
     await Promise.all(this.#busy.values());
   }
 
-  async #keep(due: DueWatch): Promise<void> {
+  async #work(due: DueWatch): Promise<void> {
     const connection = this.#open();
     try {
-      await connection.use((client) => keepWatch(client, this.#readerUrl, due, this.#log));
+      await connection.use((client) => workOn(client, this.#readerUrl, due, this.#log));
     } catch (error) {
-      this.#log.warn({ err: error, watch: due.watch_id }, 'keeping a watch failed and will be tried again');
+      this.#log.warn({ err: error, watch: due.watch_id }, 'work on a watch failed and will be tried again');
       // Its connection was lost. If this fails, too, the watch is free when the session is gone that took it.
       await this.#connection.insist((client) => endWork(client, due.watch_id, null, null, null)).catch(() => undefined);
     } finally {
@@ -97,7 +97,7 @@ export class WatchKeeper {
   }
 }
 
-async function keepWatch(service: pg.Client, readerUrl: string | undefined, due: DueWatch, log: Logger): Promise<void> {
+async function workOn(service: pg.Client, readerUrl: string | undefined, due: DueWatch, log: Logger): Promise<void> {
   try {
     if (due.work === 'renew') await renew(service, readerUrl, due);
     else await compare(service, readerUrl, due);

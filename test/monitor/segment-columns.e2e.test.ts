@@ -110,10 +110,10 @@ describe('a segment that cannot be told', () => {
   test('because its column is not there, may not be read, is of another type or one of two, is :missing, and the run is done', async () => {
     const options = { key: 'id', column_map: { named: 'other' } };
     expect(await told(bob, 'untold', 'alice.untold', { ...options, target_schema: 'bob' })).toEqual([
-      'segment "absent" cannot be told of alice.untold: there is no such column',
-      'segment "secret" cannot be told of alice.untold: permission denied',
-      'segment "list" cannot be told of alice.untold: it is text[], and not a text, an enum, a boolean or an integer',
-      'segment "twice" cannot be told of alice.untold: more than one column is called so',
+      'segment "absent" cannot be read from alice.untold: there is no such column',
+      'segment "secret" cannot be read from alice.untold: permission denied',
+      'segment "list" cannot be read from alice.untold: it is text[], and not a text, an enum, a boolean or an integer',
+      'segment "twice" cannot be read from alice.untold: more than one column is called so',
     ]);
     await settled(superuser);
     expect(await slices(superuser, 'untold')).toEqual([

@@ -93,7 +93,9 @@ test('where there is no room for more counts, the rarest values without a name c
   const names = [[null, ':other', 'named', ...Array.from({ length: 40 }, (_, index) => `v${index}`)]];
   const tally = new SegmentTally(60);
   for (let day = 0; day < 4; day += 1) {
-    const indexes = Array.from({ length: 40 }, (_, index) => Array.from({ length: 40 - index }, () => index + 3)).flat();
+    const indexes = Array.from({ length: 40 }, (_, index) =>
+      Array.from({ length: 40 - index }, () => index + 3),
+    ).flat();
     const rows = [2, ...indexes];
     tally.add(
       { indexes: [Uint32Array.from(rows)], values: names, firstUnnamed: [3] },

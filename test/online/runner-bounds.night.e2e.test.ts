@@ -37,7 +37,7 @@ async function ask(version: number, x = 2): Promise<unknown> {
   return rows;
 }
 
-test('a runner that waits for the processor is not slow: nothing is set apart, and no other is started', async () => {
+test('a runner that waits for the processor is not slow: nothing is detached, and no other is started', async () => {
   expect(await ask(small)).toEqual([['2', null, null]]);
   const runners = await childrenOf(pid);
   common = runners;

@@ -154,7 +154,7 @@ test('a model that takes long is answered when it is done, others and its own ot
   expect(settled.at(-1)).toBe('long');
 });
 
-test('rows of calls that are computed together, in a runner that is set apart, are each answered in the order of their call', async () => {
+test('rows of calls that are computed together, in a runner that is detached, are each answered in the order of their call', async () => {
   expect((await ask(crowded, 1)).rows).toEqual(answerOf(1));
   const given = [[SLOW_X], [5, 3, 4], [9], [8, SLOW_X, 6, 7], [2, 1], [15, 14, 13, 12, 11]];
   const clients = await Promise.all(given.map(() => WireClient.login(port, password)));
@@ -163,7 +163,7 @@ test('rows of calls that are computed together, in a runner that is set apart, a
     const head = JSON.stringify({ version: crowded, role: 'alice', deadline: 60_000 });
     clients[index]!.send(queryPacket(`score ${head}\n${rows}`));
   };
-  // The first is run alone. The others wait until it is set apart, or for another runner, and are run together.
+  // The first is run alone. The others wait until it is detached, or for another runner, and are run together.
   send(0);
   await waitFor(async () => (await metric('pgscore_score_queue_calls')) === 1, { message: 'the first call' });
   for (const index of given.keys()) if (index > 0) send(index);
@@ -179,7 +179,7 @@ test('a runner that is killed in the middle of a run costs that call an error, a
   expect(await ask(crashing, 1)).toMatchObject({ rows: answerOf(1) });
   const client = await WireClient.login(port, password);
   client.send(scorePacket(crashing));
-  // Is answered by another runner, once that one was set apart.
+  // Is answered by another runner, once that one was detached.
   expect((await ask(crashing, 2)).rows).toEqual(answerOf(2));
   const killed = await childrenOf(gatewayPid);
   for (const pid of killed) process.kill(pid, 'SIGKILL');

@@ -33,7 +33,7 @@ const endBatch = statement<[batchId: string]>(
 
 const zones = new Map<string, LocalDays>();
 
-/** Calls of one version that are kept in one transaction: to the monitor they are what the predictions of a run are. */
+/** Calls of one version that are logged in one transaction: to the monitor they are what the predictions of a run are. */
 export class CallBatch {
   readonly version: WatchedVersion;
   readonly #id = drawnId();

@@ -27,7 +27,7 @@ type WatchedNumbers = {
 /** So many are columns at once: of reals these take half the memory. */
 const MANY_ROWS = 1000;
 
-/** What is to be counted of calls: few rows of numbers become columns when they are kept, with those of other calls: columns make as much garbage of few. */
+/** What is to be counted of calls: few rows of numbers become columns when they are logged, with those of other calls: columns make as much garbage of few. */
 export type WatchedFeatures = {
   readonly columns: readonly CallFeatures[];
   readonly numbers: readonly WatchedNumbers[];

@@ -19,7 +19,7 @@ const MISSING_FIELDS = 10;
 const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, when, how long and how many there are, heads of arrays. */
 const FIXED_BYTES = 2 + 4 * FIELDS + 8 + 4 + 4 + 4 + 1 + 10 * 28;
-/** Bytes of a row's features; what is longer, or no jsonb, is kept without them. */
+/** Bytes of a row's features; what is longer, or no jsonb, is logged without them. */
 const MOST_INPUT_BYTES = 16_384;
 
 const MOST_BYTES_A_CHARACTER = 3;
@@ -31,8 +31,8 @@ const REAL_BYTES = 8;
 /** Tuples of calls one behind the other, and where those of each call end. */
 export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
 
-/** Whether a row of so many numbers is kept with them. */
-export function areKept(width: number): boolean {
+/** Whether a row of so many numbers is logged with them. */
+export function areStored(width: number): boolean {
   return NUMBER_BYTES * width <= MOST_INPUT_BYTES;
 }
 
@@ -47,7 +47,7 @@ export function encodeBlocks(calls: readonly Keyed<FinishedCall>[]): EncodedCall
   return { bytes: writer.written(), ends };
 }
 
-/** Rows of a call from `from` to `to`, end excluded; none of a call that failed. `inputs`: as they are kept. */
+/** Rows of a call from `from` to `to`, end excluded; none of a call that failed. `inputs`: as they are logged. */
 type Block = {
   readonly keyed: Keyed<FinishedCall>;
   readonly from: number;
@@ -68,7 +68,7 @@ function blocksOf(keyed: Keyed<FinishedCall>): Block[] {
 
 function inputsOf({ request, rows }: FinishedCall, { signature }: Answer, from: number, to: number): Block['inputs'] {
   if (!request.inputs) return undefined;
-  if (rows instanceof NumberRows) return areKept(rows.width) ? rows : undefined;
+  if (rows instanceof NumberRows) return areStored(rows.width) ? rows : undefined;
   return `[${rows
     .slice(from, to)
     .map((row) => textOf(row, signature.features))

@@ -2,7 +2,7 @@ import { featuresOf, watchedOf, type CallFeatures, type WatchedFeatures } from '
 import { EventTimeReader, type EventTimes } from './event-time.ts';
 import { keysOf, type CountedCall, type FinishedCall, type Keyed } from './logged-call.ts';
 import type { Call } from '../requests/call.ts';
-import { areKept, encodeBlocks, type EncodedCalls } from './encode-blocks.ts';
+import { areStored, encodeBlocks, type EncodedCalls } from './encode-blocks.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
 import type { PipelinedStatement } from '../../postgres/pipeline.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
@@ -11,7 +11,7 @@ import { emptyPredictions, numbersOf, type Predictions } from '../../inference/p
 import type { Signature } from '../../inference/signature.ts';
 
 /** Calls as they are written, and what is to be counted of them. */
-export type EncodedForKeeping = {
+export type EncodedBatch = {
   readonly blocks: readonly Buffer[];
   readonly calls: readonly CountedCall[];
   readonly features: readonly CallFeatures[];
@@ -37,13 +37,13 @@ export function encoded(calls: readonly Call[], rows: number, versions: Known): 
   return encodedCalls(merged(calls.map((call) => keyedCall(call, versions))), rows, versions);
 }
 
-/** Calls whose entities are known. `rows`: how many wait to be kept. */
-export function encodedCalls(kept: readonly Keyed<FinishedCall>[], rows: number, versions: Known): Encoded {
+/** Calls whose entities are known. `rows`: how many wait to be written. */
+export function encodedCalls(calls: readonly Keyed<FinishedCall>[], rows: number, versions: Known): Encoded {
   return {
     rows,
-    ...encodeBlocks(kept),
-    calls: kept.map(countedCall),
-    features: watchedOf(kept, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
+    ...encodeBlocks(calls),
+    calls: calls.map(countedCall),
+    features: watchedOf(calls, (versionId) => versions.get(versionId)?.featuresWatched ?? false),
   };
 }
 
@@ -82,7 +82,7 @@ export function parted(some: readonly Encoded[], mostRows: number): Encoded[][] 
   return parts;
 }
 
-export function together(some: readonly Encoded[]): EncodedForKeeping {
+export function together(some: readonly Encoded[]): EncodedBatch {
   return {
     blocks: some.map(({ bytes }) => bytes),
     calls: some.flatMap(({ calls }) => calls),
@@ -100,18 +100,18 @@ export function countOf(calls: readonly EncodedCall[]): number {
 }
 
 /** Some calls out of those that were encoded together, whose features are columns of all of them. */
-export function keptCalls(calls: readonly EncodedCall[]): EncodedForKeeping {
+export function writableCalls(calls: readonly EncodedCall[]): EncodedBatch {
   return { blocks: calls.map(({ bytes }) => bytes), calls: calls.map(({ call }) => call), features: [] };
 }
 
-/** Of more rows of numbers, a call is better kept by itself. */
+/** Of more rows of numbers, a call is better logged by itself. */
 const FEW_ROWS = 64;
 /** Within so many microseconds calls are taken for asked at once, so that who looks for those of a time finds whole blocks. */
 const MOST_APART_US = 10_000;
 const MICROSECONDS_A_MS = 1000;
 
 /**
- * Calls of few rows that can be kept as if they were one, as such, and all others. Such are alike in all that is known of a
+ * Calls of few rows that can be logged as if they were one, as such, and all others. Such are alike in all that is known of a
  * call but when they were asked, how long they took and what they are about, and their rows are nothing but numbers.
  */
 function merged(calls: readonly Keyed<Call>[]): Keyed<FinishedCall>[] {
@@ -123,7 +123,7 @@ function merged(calls: readonly Keyed<Call>[]): Keyed<FinishedCall>[] {
 
 function isPlain({ answered, rows }: Call): boolean {
   if (answered === undefined || !(rows instanceof NumberRows)) return false;
-  return rows.length <= FEW_ROWS && !rows.haveReals && areKept(rows.width);
+  return rows.length <= FEW_ROWS && !rows.haveReals && areStored(rows.width);
 }
 
 /** No name of a role has a zero byte in it. */
@@ -150,7 +150,7 @@ function joinedTimes(group: readonly Keyed<Call>[], length: number): EventTimes 
 
 function asOne(calls: readonly Call[]): FinishedCall {
   const [first] = calls;
-  if (first?.answered === undefined) throw new Error('a call without an answer is kept by itself');
+  if (first?.answered === undefined) throw new Error('a call without an answer is logged by itself');
   const { request, answered } = first;
   const { signature } = answered;
   const length = calls.reduce((sum, { rows }) => sum + rows.length, 0);

@@ -1,12 +1,12 @@
 import type { Call } from '../requests/call.ts';
 
-/** Rows that were answered and are not kept yet, past which the log is behind. */
+/** Rows that were answered and are not written yet, past which the log is behind. */
 const MOST_ROWS = 100_000;
 /** Beside these, for calls that did not wait for it. */
 const RESERVED_ROWS = 20_000;
 /** A call of no more rows is never held up. */
 const SMALL_ROWS = 64;
-/** Where nothing was kept for so long, the log is at a standstill. */
+/** Where nothing was written for so long, the log is at a standstill. */
 const STANDSTILL_MS = 2000;
 
 type Limits = { readonly mostRows: number; readonly reservedRows: number; readonly standstillMs: number };
@@ -14,8 +14,8 @@ type Limits = { readonly mostRows: number; readonly reservedRows: number; readon
 const LIMITS: Limits = { mostRows: MOST_ROWS, reservedRows: RESERVED_ROWS, standstillMs: STANDSTILL_MS };
 
 /**
- * The rows between their answer and the log. Where the database keeps them more slowly than they come, large calls wait before they
- * are scored, until the log has caught up or half of their time is over: so what is answered is kept. Where it keeps none at
+ * The rows between their answer and the log. Where the database takes them more slowly than they come, large calls wait before they
+ * are scored, until the log has caught up or half of their time is over: so what is answered is logged. Where it takes none at
  * all nobody waits, and what there is no room for is dropped.
  */
 export class LogBudget {
@@ -66,7 +66,7 @@ export class LogBudget {
   }
 
   /** Rows that the database has. */
-  kept(rows: number): void {
+  written(rows: number): void {
     this.#standsStill = false;
     this.#unwatch();
     this.#give(rows);

@@ -4,7 +4,7 @@ import type { ScoreRequest } from '../requests/parse.ts';
 import type { WireError } from '../protocol/wire-error.ts';
 import type { EventTimes } from './event-time.ts';
 
-/** A call that was answered, or several as one, as it is kept and counted. */
+/** A call that was answered, or several as one, as it is logged and counted. */
 export type FinishedCall = {
   readonly request: Pick<ScoreRequest, 'versionId' | 'role' | 'id' | 'inputs'> & { readonly isShadow?: boolean };
   readonly rows: FeatureRows;

@@ -4,18 +4,18 @@ import {
   callsOf,
   countOf,
   encoded,
-  keptCalls,
+  writableCalls,
   parted,
   together,
   type Encoded,
   type EncodedCall,
-  type EncodedForKeeping,
+  type EncodedBatch,
 } from './encode.ts';
 import { LogBudget } from './log-budget.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 
-/** Keeps encoded calls; where it raises, they are lost. */
-export type KeepCalls = (encoded: EncodedForKeeping) => Promise<void>;
+/** Writes encoded calls to the log; where it raises, they are lost. */
+export type WriteCalls = (encoded: EncodedBatch) => Promise<void>;
 
 export type Watching = Pick<WatchedVersions, 'get' | 'isFresh' | 'renew'>;
 
@@ -29,11 +29,11 @@ const GATHER_MS = 500;
 const ENCODE_ROWS = 128;
 
 /**
- * Finished calls on their way to where they are kept, off the path of the callers. In memory, for as many rows as there is room;
+ * Finished calls on their way to the log, off the path of the callers. In memory, for as many rows as there is room;
  * past it calls are dropped and counted.
  */
 export class Recorder {
-  readonly #keep: KeepCalls;
+  readonly #writeCalls: WriteCalls;
   readonly #versions: Watching;
   readonly #budget: LogBudget;
   readonly #onError: (error: unknown) => void;
@@ -48,8 +48,8 @@ export class Recorder {
   #hurry: () => void = () => undefined;
   #hurried = false;
 
-  constructor(keep: KeepCalls, versions: Watching, onError: (error: unknown) => void, budget = new LogBudget()) {
-    this.#keep = keep;
+  constructor(writeCalls: WriteCalls, versions: Watching, onError: (error: unknown) => void, budget = new LogBudget()) {
+    this.#writeCalls = writeCalls;
     this.#versions = versions;
     this.#budget = budget;
     this.#onError = onError;
@@ -75,7 +75,7 @@ export class Recorder {
     if (this.#budget.rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
   }
 
-  /** Resolves when all that was recorded is kept. */
+  /** Resolves when all that was recorded is written. */
   async drained(): Promise<void> {
     this.#hurried = true;
     this.#hurry();
@@ -131,26 +131,26 @@ export class Recorder {
     }
   }
 
-  /** What comes meanwhile waits for the next time: small batches one behind the other took more time to count than to keep. */
+  /** What comes meanwhile waits for the next time: small batches one behind the other took more time to count than to write. */
   async #write(): Promise<void> {
     do {
       await this.#gathered();
       await this.#encodeAll();
       for (const some of parted(this.#encoded.splice(0), MOST_AT_A_TIME_ROWS)) {
-        await this.#keepTogether(some);
+        await this.#writeTogether(some);
       }
     } while (this.#calls.length + this.#encoded.length > 0);
     this.#writing = undefined;
   }
 
-  async #keepTogether(some: readonly Encoded[]): Promise<void> {
+  async #writeTogether(some: readonly Encoded[]): Promise<void> {
     try {
-      await this.#keep(together(some));
-      this.#budget.kept(rowsOf(some));
+      await this.#writeCalls(together(some));
+      this.#budget.written(rowsOf(some));
     } catch (error) {
       this.#onError(error);
-      const areSomeKept = await this.#keepHalves(some.flatMap(callsOf), error);
-      if (areSomeKept) this.#budget.kept(rowsOf(some));
+      const areSomeWritten = await this.#writeHalves(some.flatMap(callsOf), error);
+      if (areSomeWritten) this.#budget.written(rowsOf(some));
       else this.#budget.lost(rowsOf(some));
     }
   }
@@ -173,24 +173,24 @@ export class Recorder {
   }
 
   /**
-   * Of calls that failed together those that can be kept, where the values of one may be to blame; whether any was. Their features,
+   * Of calls that failed together those that can be written, where the values of one may be to blame; whether any was. Their features,
    * which are columns of all of them, are not counted.
    */
-  async #keepHalves(calls: readonly EncodedCall[], error: unknown): Promise<boolean> {
+  async #writeHalves(calls: readonly EncodedCall[], error: unknown): Promise<boolean> {
     if (calls.length === 1 || !isRefusedValue(error)) {
       this.#dropped += countOf(calls);
       return false;
     }
     const middle = calls.length >> 1;
-    let areSomeKept = false;
+    let areSomeWritten = false;
     for (const half of [calls.slice(0, middle), calls.slice(middle)]) {
-      const isKept = await this.#keep(keptCalls(half)).then(
+      const isWritten = await this.#writeCalls(writableCalls(half)).then(
         () => true,
-        (reason: unknown) => this.#keepHalves(half, reason),
+        (reason: unknown) => this.#writeHalves(half, reason),
       );
-      areSomeKept ||= isKept;
+      areSomeWritten ||= isWritten;
     }
-    return areSomeKept;
+    return areSomeWritten;
   }
 
   #gathered(): Promise<void> {

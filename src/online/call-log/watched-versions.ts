@@ -2,7 +2,7 @@ import type { DatabaseConnection } from '../../postgres/connection.ts';
 import { statement } from '../../postgres/statement.ts';
 import type { KeyColumn } from './logged-call.ts';
 
-/** How the monitor watches a version whose calls are kept. */
+/** How the monitor watches a version whose calls are logged. */
 export type WatchedVersion = {
   readonly versionId: number;
   readonly timeZone: string;

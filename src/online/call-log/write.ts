@@ -7,9 +7,9 @@ import { transaction } from '../../postgres/statement.ts';
 import { FeatureBinsCache, type FeatureBins } from '../../monitor/feature-bins.ts';
 import { freezeBins, LEAST_ROWS, rowsOf } from '../../monitor/feature-sample.ts';
 import { ScoreBins } from '../../monitor/score-bins.ts';
-import type { EncodedForKeeping } from './encode.ts';
+import type { EncodedBatch } from './encode.ts';
 import { BLOCK_COLUMNS } from './encode-blocks.ts';
-import type { KeepCalls } from './recorder.ts';
+import type { WriteCalls } from './recorder.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
 import { CallBatch } from './call-batch.ts';
@@ -19,14 +19,14 @@ import type { CountedCall } from './logged-call.ts';
 const COPY = `copy pgscore_data.online_block (${BLOCK_COLUMNS}) from stdin (format binary)`;
 const UNIQUE_VIOLATION = '23505';
 
-/** Keeps calls in pgscore_data.online_block, and in the same transaction what the monitor counts of them. */
-export function keepCalls(connection: DatabaseConnection, versions: WatchedVersions): KeepCalls {
+/** Writes calls to pgscore_data.online_block, and in the same transaction what the monitor counts of them. */
+export function writeCalls(connection: DatabaseConnection, versions: WatchedVersions): WriteCalls {
   const featureBins = new FeatureBinsCache();
   let scoreBins: ScoreBins | undefined;
-  const keep = async (
+  const write = async (
     client: pg.Client,
     batches: readonly CallBatch[],
-    { blocks, also = [] }: Pick<EncodedForKeeping, 'blocks' | 'also'>,
+    { blocks, also = [] }: Pick<EncodedBatch, 'blocks' | 'also'>,
   ): Promise<void> => {
     const bins = (scoreBins ??= await ScoreBins.load(client));
     const ends: PipelinedStatement[] = [];
@@ -36,7 +36,7 @@ export function keepCalls(connection: DatabaseConnection, versions: WatchedVersi
     const steps = [...batches.map((batch) => batch.begin()), copy, ...ends, ...also];
     await runPipeline(client, steps);
   };
-  /** Bins of a version that has none are frozen by the first rows that are enough: what is kept of them until then takes long to count. */
+  /** Bins of a version that has none are frozen by the first rows that are enough: what is stored of them until then takes long to count. */
   const frozen = async (batch: CallBatch, client: pg.Client): Promise<FeatureBins | undefined> => {
     const { versionId, binSet } = batch.version;
     if (binSet === null && rowsOf(batch.columns) < LEAST_ROWS) return undefined;
@@ -48,7 +48,7 @@ export function keepCalls(connection: DatabaseConnection, versions: WatchedVersi
   return (encoded) => {
     const { calls, features } = encoded;
     const batches = batchesOf(calls, features, (versionId) => versions.get(versionId));
-    return connection.insist((client) => keep(client, batches, encoded)).catch(unlessKept);
+    return connection.insist((client) => write(client, batches, encoded)).catch(unlessWritten);
   };
 }
 
@@ -60,13 +60,13 @@ function freezeUnlessLocked(client: pg.Client, { version, watched, columns }: Ca
   });
 }
 
-/** Without bins the rows are kept to be counted later, by a refresh. */
+/** Without bins the rows are stored to be counted later, by a refresh. */
 function unlessConnected(error: unknown): void {
   if (sqlState(error) === undefined) throw error;
 }
 
 /** The connection may have been lost after a commit, and before its answer came. */
-function unlessKept(error: unknown): void {
+function unlessWritten(error: unknown): void {
   const written = error instanceof Error && 'constraint' in error && error.constraint === 'online_batch_pkey';
   if (!written || sqlState(error) !== UNIQUE_VIOLATION) throw error;
 }

@@ -88,10 +88,10 @@ export class GatewayServer {
       connection.close();
     } catch (error) {
       if (error instanceof Gone) return;
-      const told = asWireError(error);
+      const wireError = asWireError(error);
       if (!(error instanceof WireError)) this.#options.onDefect(error);
-      this.#options.session.onError(told);
-      connection.close(errorResponse(WireError.fatal(told.sqlstate, told.message, told)));
+      this.#options.session.onError(wireError);
+      connection.close(errorResponse(WireError.fatal(wireError.sqlstate, wireError.message, wireError)));
     }
   }
 

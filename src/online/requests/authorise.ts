@@ -26,8 +26,8 @@ export function permissionOf(connection: DatabaseConnection): Permission {
 type Permission = (role: string, versionId: number) => Promise<boolean>;
 
 /** A revoke takes effect within this time; in the database, which asks here for nobody else, at once. */
-const KEPT_MS = 1000;
-const MOST_KEPT = 10_000;
+const REMEMBERED_MS = 1000;
+const MOST_REMEMBERED = 10_000;
 
 /**
  * Remembers who may for a second, so that a busy role costs the database one question a second and version. Not who may
@@ -37,7 +37,7 @@ export class Permissions {
   readonly #ask: Permission;
   /** Until when, by role and version. */
   readonly #permitted = new Map<string, Map<number, number>>();
-  #kept = 0;
+  #remembered = 0;
   readonly #asked = new Map<string, Promise<boolean>>();
 
   constructor(ask: Permission) {
@@ -59,24 +59,24 @@ export class Permissions {
 
   async #question(key: string, role: string, versionId: number): Promise<boolean> {
     // An answer is as old as its question.
-    const until = performance.now() + KEPT_MS;
+    const until = performance.now() + REMEMBERED_MS;
     try {
       const permitted = await this.#ask(role, versionId);
-      if (permitted) this.#keep(role, versionId, until);
-      else if (this.#permitted.get(role)?.delete(versionId) === true) this.#kept -= 1;
+      if (permitted) this.#remember(role, versionId, until);
+      else if (this.#permitted.get(role)?.delete(versionId) === true) this.#remembered -= 1;
       return permitted;
     } finally {
       this.#asked.delete(key);
     }
   }
 
-  #keep(role: string, versionId: number, until: number): void {
-    if (this.#kept >= MOST_KEPT) {
+  #remember(role: string, versionId: number, until: number): void {
+    if (this.#remembered >= MOST_REMEMBERED) {
       this.#permitted.clear();
-      this.#kept = 0;
+      this.#remembered = 0;
     }
     const versions = this.#permitted.get(role) ?? new Map<number, number>();
-    if (!versions.has(versionId)) this.#kept += 1;
+    if (!versions.has(versionId)) this.#remembered += 1;
     this.#permitted.set(role, versions.set(versionId, until));
   }
 }

@@ -247,15 +247,15 @@ function endOfString(text: string, from: number): number {
 
 function rowTooLarge(index: number, rows: number, { row }: Limits): RowRefusal {
   const hint = 'Pass only the columns that the model takes, as in score(…, r) from (select a, b from …) r.';
-  return new RowRefusal('54000', `the row holds more than ${told(row)}`, { hint }, index, rows);
+  return new RowRefusal('54000', `the row holds more than ${sizeText(row)}`, { hint }, index, rows);
 }
 
 function rowsTooLarge({ all }: Limits): WireError {
-  return new WireError('54000', `the rows of a call hold more than ${told(all)}`, {
+  return new WireError('54000', `the rows of a call hold more than ${sizeText(all)}`, {
     hint: 'Give fewer rows at a time, or only the columns that the model takes; score whole tables with pgscore.score_table().',
   });
 }
 
-function told(limit: number): string {
+function sizeText(limit: number): string {
   return `${limit / MARK} keys, texts, lists and objects, or ${limit} numbers`;
 }

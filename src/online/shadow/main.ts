@@ -7,7 +7,7 @@ import { DatabaseConnection, LOOKING_UP } from '../../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../../postgres/sqlstate.ts';
 import { encodedCalls, together } from '../call-log/encode.ts';
 import { WatchedVersions } from '../call-log/watched-versions.ts';
-import { keepCalls } from '../call-log/write.ts';
+import { writeCalls } from '../call-log/write.ts';
 import {
   claimShadow,
   failShadow,
@@ -37,7 +37,7 @@ type Scored = {
 class ShadowScorer {
   readonly #connection: DatabaseConnection;
   readonly #versions: WatchedVersions;
-  readonly #keep: ReturnType<typeof keepCalls>;
+  readonly #writeCalls: ReturnType<typeof writeCalls>;
   readonly #models: ModelCache;
   readonly #leaseMs: number;
 
@@ -49,7 +49,7 @@ class ShadowScorer {
       settings: { ...LOOKING_UP, synchronous_commit: 'off' },
     });
     this.#versions = new WatchedVersions(this.#connection);
-    this.#keep = keepCalls(this.#connection, this.#versions);
+    this.#writeCalls = writeCalls(this.#connection, this.#versions);
     this.#models = new ModelCache(modelMemoryBytes);
     this.#leaseMs = batchTimeoutMs + LEASE_MORE_MS;
   }
@@ -108,7 +108,7 @@ class ShadowScorer {
     const read = blocks.map(({ id }) => id);
     const counts = [scored.scored, scored.failed, scored.leftOut] as const;
     const also = [finishShadow.pipelined(experimentId, versionId, batches, read, ...counts, error)];
-    await this.#keep({ ...together([encoded]), also });
+    await this.#writeCalls({ ...together([encoded]), also });
   }
 
   /** What the database says of values may show them; it is for the log of the service. */

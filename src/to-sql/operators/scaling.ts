@@ -129,13 +129,13 @@ function LayerNormalization(call: OperatorCall): Tensor[] {
 function standardised(kind: Kind, row: readonly Term[], epsilon: number): Term[] {
   const count = constant('float64', row.length);
   const mean = build(kind)`${sum(kind, row)} / ${count}`;
-  const apart = row.map((cell) => build(kind)`${cell} - ${mean}`);
+  const centred = row.map((cell) => build(kind)`${cell} - ${mean}`);
   const squares = sum(
     kind,
-    apart.map((cell) => build(kind)`${cell} * ${cell}`),
+    centred.map((cell) => build(kind)`${cell} * ${cell}`),
   );
   const deviation = squareRoot(kind, absolute(build(kind)`${squares} / ${count} + ${constant('float64', epsilon)}`));
-  return apart.map((cell) => build(kind)`${cell} / ${deviation}`);
+  return centred.map((cell) => build(kind)`${cell} / ${deviation}`);
 }
 
 function scaled(kind: Kind, cell: Term, slope: number, shift: number): Term {

@@ -53,10 +53,10 @@ describe('a log that is behind', () => {
     const { told, wait } = waiting(budget);
     wait(callOf(70));
     wait(callOf(80));
-    budget.kept(50);
+    budget.written(50);
     await jest.advanceTimersByTimeAsync(0);
     expect(told).toEqual([]);
-    budget.kept(1);
+    budget.written(1);
     await jest.advanceTimersByTimeAsync(0);
     expect(told).toEqual([
       [70, true],
@@ -71,7 +71,7 @@ describe('a log that is behind', () => {
     wait(callOf(80, 4000));
     for (let seconds = 0; seconds < 20; seconds += 1) {
       await jest.advanceTimersByTimeAsync(900);
-      budget.kept(1);
+      budget.written(1);
     }
     expect(told).toEqual([[80, false]]);
     expect(budget.holdsUp(callOf(70))).toBe(true);
@@ -96,7 +96,7 @@ describe('a log that is behind', () => {
     expect(told).toEqual([]);
     await jest.advanceTimersByTimeAsync(1);
     expect([told, budget.holdsUp(callOf(70))]).toEqual([[[70, false]], false]);
-    budget.kept(1);
+    budget.written(1);
     expect(budget.holdsUp(callOf(70))).toBe(true);
   });
 
@@ -114,7 +114,7 @@ describe('a log that is behind', () => {
     const { told, wait } = waiting(budget);
     wait(callOf(70));
     budget.end();
-    budget.kept(1);
+    budget.written(1);
     await jest.advanceTimersByTimeAsync(0);
     expect([told, budget.holdsUp(callOf(70)), jest.getTimerCount()]).toEqual([[[70, false]], false, 0]);
   });
@@ -128,6 +128,6 @@ test('what was scored while the log was not behind always has room, and other ro
     true,
     false,
   ]);
-  budget.kept(60);
+  budget.written(60);
   expect([budget.isBehind, budget.take(10, false)]).toEqual([true, true]);
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { KeyColumn } from '../../../src/online/call-log/logged-call.ts';
-import type { EncodedForKeeping } from '../../../src/online/call-log/encode.ts';
+import type { EncodedBatch } from '../../../src/online/call-log/encode.ts';
 import { Recorder } from '../../../src/online/call-log/recorder.ts';
 import {
   blocksIn,
@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 test('rows are written as blocks of a thousand', async () => {
-  const kept: EncodedForKeeping[] = [];
+  const kept: EncodedBatch[] = [];
   const keys: KeyColumn[] = [{ name: 'x', family: 'bigint' }];
   const recorder = new Recorder(
     (encoded) => {
@@ -51,7 +51,7 @@ test('rows are written as blocks of a thousand', async () => {
 });
 
 test('rows count, with their features, for the times that they say, in whichever way calls are kept', async () => {
-  const kept: EncodedForKeeping[] = [];
+  const kept: EncodedBatch[] = [];
   const version = { timeZone: 'UTC', keys: [], eventTime: 'at', featuresWatched: true, binSet: null };
   const recorder = new Recorder(
     (encoded) => {
@@ -131,7 +131,7 @@ test('a block that the database refuses is dropped alone, whatever it was writte
 });
 
 test('calls of plain rows that are alike but for their time are written as one, up to a thousand predictions a block', async () => {
-  const kept: EncodedForKeeping[] = [];
+  const kept: EncodedBatch[] = [];
   const recorder = new Recorder(
     (encoded) => {
       kept.push(encoded);

@@ -17,7 +17,7 @@ async function behind(limits: { standstillMs?: number } = {}) {
 describe('calls that are logged', () => {
   test('are scored at once, with room in the log, while it is not behind', async () => {
     const { score, settled, budget } = await behind();
-    budget.kept(2);
+    budget.written(2);
     expect(await scores(score(LARGE, { log: true }))).toEqual(LARGE);
     expect(settled.at(-1)).toMatchObject({ hasRoom: true });
   });
@@ -29,7 +29,7 @@ describe('calls that are logged', () => {
     expect(settled.at(-1)).toMatchObject({ hasRoom: false });
     expect(await scores(score(LARGE))).toEqual(LARGE);
     expect(late.outcome).toBeUndefined();
-    budget.kept(2);
+    budget.written(2);
     expect(await scores(late)).toEqual(LARGE);
     expect(settled.at(-1)).toMatchObject({ hasRoom: true });
   });
