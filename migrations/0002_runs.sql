@@ -1,7 +1,7 @@
 -- Read handles, prediction targets, runs and their shards.
 
-create table pgscore_data.worker (
-  worker_id uuid primary key,
+create table pgscore_data.service (
+  service_id uuid primary key,
   host text not null,
   pid int not null,
   version text not null,
@@ -11,8 +11,8 @@ create table pgscore_data.worker (
   started_at timestamptz not null default clock_timestamp(),
   heartbeat_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 50);
-comment on table pgscore_data.worker is 'The running services. Identity is a UUID a process, never a host name.';
-comment on column pgscore_data.worker.has_webhook is 'Whether it sends alerts to a webhook.';
+comment on table pgscore_data.service is 'The running services. Identity is a UUID a process, never a host name.';
+comment on column pgscore_data.service.has_webhook is 'Whether it sends alerts to a webhook.';
 
 create table pgscore_data.handle (
   handle_id bigint generated always as identity primary key,

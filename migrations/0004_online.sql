@@ -1,7 +1,7 @@
 -- Calls of score(): where they are answered, and what is kept of them.
 
 create table pgscore_data.gateway (
-  worker_id uuid primary key references pgscore_data.worker on delete cascade,
+  service_id uuid primary key references pgscore_data.service on delete cascade,
   host text not null,
   port int not null,
   tls boolean not null,

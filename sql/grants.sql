@@ -60,7 +60,7 @@ grant select on
   pgscore.models,
   pgscore.runs,
   pgscore.run_errors,
-  pgscore.workers,
+  pgscore.services,
   pgscore.targets,
   pgscore.schedules,
   pgscore.schedule_history,
@@ -95,8 +95,8 @@ grant select, insert (name, cron, time_zone, model, source, arguments, overlap, 
 grant insert (action, schedule_id) on pgscore._schedule_command to pgscore_user;
 
 grant select on all tables in schema pgscore_data to pgscore_service;
-grant select on pgscore.runs, pgscore.workers, pgscore.models, pgscore.schedules to pgscore_service;
-grant insert, update, delete on pgscore_data.worker, pgscore_data.shard, pgscore_data.run_error to pgscore_service;
+grant select on pgscore.runs, pgscore.services, pgscore.models, pgscore.schedules to pgscore_service;
+grant insert, update, delete on pgscore_data.service, pgscore_data.shard, pgscore_data.run_error to pgscore_service;
 grant update on
   pgscore_data.version,
   pgscore_data.run,

@@ -97,7 +97,7 @@ begin atomic
                                       case _write_event.event when 'reminder' then 'still_raised' else _write_event.event end,
                                       _write_event.reason,
            case when coalesce(_write_event.reason, 'recovered') = 'recovered' then a.detail end),
-         exists (select from pgscore_data.worker w
+         exists (select from pgscore_data.service w
                   where w.has_webhook and w.state <> 'stopped' and w.heartbeat_at > clock_timestamp() - interval '30 seconds')
     from pgscore_data.monitor m
     join pgscore_data.model mo using (model_id)

@@ -28,7 +28,7 @@ select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at
        (e.window_start at time zone mo.time_zone)::date as window_date, e.window_start, e.window_end,
        e.began_at, case when e.delivered_at is not null then 'delivered'
          when e.attempts = 0 and case when e.due_at <= now() - interval '1 day' then not e.has_webhook
-           else not exists (select from pgscore_data.worker w
+           else not exists (select from pgscore_data.service w
                              where w.has_webhook and w.state <> 'stopped' and w.heartbeat_at > now() - interval '30 seconds') end
                                    then 'none'
          when e.due_at <= now() - interval '1 day' then 'given_up' when e.error is not null then 'failing' else 'waiting' end as delivery,

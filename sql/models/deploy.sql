@@ -186,7 +186,7 @@ begin
     if clock_timestamp() > give_up then
       raise exception 'version "%@%" is still being checked after %', found.model_name, found.number, timeout using
         errcode = 'query_canceled',
-        hint = case when exists (select from pgscore.workers where state = 'running') then 'A service is running: look at its log.'
+        hint = case when exists (select from pgscore.services where state = 'running') then 'A service is running: look at its log.'
                  else 'No service is running: start pgscore serve. If the deploy is not committed yet, commit it first.' end;
     end if;
     perform pg_sleep(0.02);

@@ -34,12 +34,12 @@ set search_path = pg_catalog, pg_temp
 as $$ select current_setting('transaction_isolation') in ('repeatable read', 'serializable') $$;
 comment on function pgscore_data._sees_no_changes() is 'Whether this transaction sees everything as it was when it began.';
 
-create or replace function pgscore_data._running_services() returns table (worker_id uuid, is_late boolean, heartbeat_at timestamptz)
+create or replace function pgscore_data._running_services() returns table (service_id uuid, is_late boolean, heartbeat_at timestamptz)
 language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
-  select w.worker_id, w.heartbeat_at < max(w.heartbeat_at) over () - interval '30 seconds', w.heartbeat_at
-    from pgscore_data.worker w
+  select w.service_id, w.heartbeat_at < max(w.heartbeat_at) over () - interval '30 seconds', w.heartbeat_at
+    from pgscore_data.service w
    where w.state = 'running'
      -- A standby may lag by any time. A transaction that sees no changes sees no heartbeat younger than itself.
      and (pg_is_in_recovery() or w.heartbeat_at > case when pgscore_data._sees_no_changes() then transaction_timestamp()
@@ -60,9 +60,9 @@ declare
 begin
   connected := false;
   for gateway in
-    select g.worker_id, a.address
+    select g.service_id, a.address
       from (select x.*, s.is_late, case when s.is_late then s.heartbeat_at end as heard, random() as turn
-              from pgscore_data.gateway x join pgscore_data._running_services() s using (worker_id)) g
+              from pgscore_data.gateway x join pgscore_data._running_services() s using (service_id)) g
      -- On another machine there is no such socket, or it has another owner.
      cross join lateral (values
        (1, case when g.socket_folder is not null then format('host=%s port=%s requirepeer=%s sslmode=disable',
@@ -81,7 +81,7 @@ begin
                                                    'client_encoding=UTF8',
         gateway.address, g.login || case when signs then '/' || pgscore_data._backend() else '' end, pgscore_data._quoted(g.password),
         proof))
-         from pgscore_data.gateway g where g.worker_id = gateway.worker_id;
+         from pgscore_data.gateway g where g.service_id = gateway.service_id;
       connected := found;
       exit when connected;
     exception
@@ -118,7 +118,7 @@ declare
 begin
   if not exists (select from pgscore_data._running_services()) then
     raise exception 'no service is running that could score' using errcode = 'sqlclient_unable_to_establish_sqlconnection',
-      hint = concat(seen, 'Start one with pgscore serve; select * from pgscore.workers shows which there are. ', native);
+      hint = concat(seen, 'Start one with pgscore serve; select * from pgscore.services shows which there are. ', native);
   end if;
   if pgscore_data._is_full(problem) then
     raise exception 'too many sessions ask the service at once' using errcode = 'too_many_connections', detail = problem,

@@ -166,27 +166,27 @@ comment on function pgscore.cancel_run(bigint) is
 'Asks for a run to be stopped, when this is committed; its predictions are discarded. False where it had already ended. One that is being '
 'published at that moment is done all the same.';
 
-create or replace view pgscore.workers with (security_barrier) as
-select w.worker_id as worker, w.host, w.pid, w.version,
+create or replace view pgscore.services with (security_barrier) as
+select w.service_id as service, w.host, w.pid, w.version,
        case when w.state <> 'stopped' and w.heartbeat_at < clock_timestamp() - interval '30 seconds' then 'lost' else w.state end as state,
        w.scorers, w.started_at, w.heartbeat_at
-from pgscore_data.worker w;
-comment on view pgscore.workers is 'The services that share the queue of this database. lost means no sign of life for 30 seconds.';
-comment on column pgscore.workers.worker is 'Identity of the process.';
-comment on column pgscore.workers.host is 'Name of its host.';
-comment on column pgscore.workers.pid is 'Its process id on that host.';
-comment on column pgscore.workers.version is 'Version of pgscore that it runs.';
-comment on column pgscore.workers.state is 'running, draining (it finishes what it has), paused (a restored copy), stopped or lost.';
-comment on column pgscore.workers.scorers is 'Scorer processes that it may run.';
-comment on column pgscore.workers.started_at is 'When it started.';
-comment on column pgscore.workers.heartbeat_at is 'Its last sign of life.';
+from pgscore_data.service w;
+comment on view pgscore.services is 'The services that share the queue of this database. lost means no sign of life for 30 seconds.';
+comment on column pgscore.services.service is 'Identity of the process.';
+comment on column pgscore.services.host is 'Name of its host.';
+comment on column pgscore.services.pid is 'Its process id on that host.';
+comment on column pgscore.services.version is 'Version of pgscore that it runs.';
+comment on column pgscore.services.state is 'running, draining (it finishes what it has), paused (a restored copy), stopped or lost.';
+comment on column pgscore.services.scorers is 'Scorer processes that it may run.';
+comment on column pgscore.services.started_at is 'When it started.';
+comment on column pgscore.services.heartbeat_at is 'Its last sign of life.';
 
 create or replace function pgscore._progress(run bigint) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when r.state = 'queued' and not exists (select from pgscore.workers w where w.state = 'running')
+    when r.state = 'queued' and not exists (select from pgscore.services w where w.state = 'running')
       then format('run %s waits for a service: none is running (pgscore serve)', $1)
     when r.state = 'queued' then format('run %s waits for its turn', $1)
     else format('run %s: %s of %s rows, %s rows/s%s', $1, r.rows_done, coalesce(r.rows_total::text, '?'),

@@ -89,7 +89,7 @@ comment on function pgscore_data._drop_generation(int, int) is
   'Drops a generation that is not current; false where readers hold it just now, to be tried again.';
 
 create or replace function pgscore_data._begin_publication(
-  this_run bigint, this_attempt int, worker uuid, snapshot timestamptz, expected_latest boolean, expected_generation int,
+  this_run bigint, this_attempt int, service uuid, snapshot timestamptz, expected_latest boolean, expected_generation int,
   out latest boolean, out current_generation int, out current_rows bigint
 )
 language plpgsql volatile security invoker
@@ -101,7 +101,7 @@ begin
          t.current_generation, t.current_rows
     into latest, _begin_publication.current_generation, _begin_publication.current_rows
     from pgscore_data.run r join pgscore_data.target t using (target_id)
-   where r.run_id = this_run and r.attempt = this_attempt and r.claimed_by = worker and r.state = 'running'
+   where r.run_id = this_run and r.attempt = this_attempt and r.claimed_by = service and r.state = 'running'
      and not exists (select from pgscore_data.cancellation c where c.run_id = r.run_id)
      for no key update of r, t;
   if not found then
@@ -112,6 +112,6 @@ begin
 end
 $$;
 comment on function pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int) is
-'First step of a publishing transaction: locks the run, if it is still this worker''s and not cancelled (else PS001), and its target, '
+'First step of a publishing transaction: locks the run, if it is still this service''s and not cancelled (else PS001), and its target, '
 'which must be as expected where that is given (else PS002). latest: whether the run becomes what the latest view shows, because its '
 'version is champion or publication was asked for, and no newer snapshot was published before.';

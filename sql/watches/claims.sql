@@ -115,7 +115,7 @@ end;
 comment on function pgscore_data._failed_arms(int) is
   'Why a run of a watch was scored anew without its arms in the last ten minutes; NULL where none was.';
 
-create or replace function pgscore_data._claim_watches(worker uuid, lease_ms bigint, most int) returns setof bigint
+create or replace function pgscore_data._claim_watches(service uuid, lease_ms bigint, most int) returns setof bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -162,7 +162,7 @@ begin
       w.plan_id, 0, w.arguments ->> 'rls', w.generation is null, 9223372036854775807, cardinality(taken.keys), w.segments, w.watch_id,
       taken.keys, taken.oldest, w.experiment_id, case when failed is null then pgscore_data._arms_of_run(w.experiment_id, w.version_id) end,
       coalesce(failed, w.arm_error),
-      'running', 'reading', 1, worker, clock_timestamp() + lease_ms * interval '1 millisecond', clock_timestamp()
+      'running', 'reading', 1, service, clock_timestamp() + lease_ms * interval '1 millisecond', clock_timestamp()
       from (select parse_ident(w.source) as names) n
     returning run_id into this_run;
     return next this_run;
@@ -173,7 +173,7 @@ begin
 end
 $$;
 comment on function pgscore_data._claim_watches(uuid, bigint, int) is
-  'Makes runs of queued keys for a worker, of at most so many watches, and returns them. A key is in one open run of its watch at a time.';
+  'Makes runs of queued keys for a service, of at most so many watches, and returns them. A key is in one open run of its watch at a time.';
 
 create or replace function pgscore_data._end_watch_run() returns trigger
 language plpgsql security definer

@@ -17,7 +17,7 @@ import type { ProbeOptions, ProbeReport, RowsFor } from './check-model.ts';
 const MOST_ATTEMPTS = 3;
 
 type Checking = {
-  readonly worker: string;
+  readonly serviceId: string;
   readonly connection: DatabaseConnection;
   /** Renews leases while `connection` carries a large model. */
   readonly beat: DatabaseConnection;
@@ -37,7 +37,7 @@ type Checking = {
 export async function checkVersions(checking: Checking): Promise<void> {
   while (checking.goesOn()) {
     const [claimed] = await checking.connection.use((client) =>
-      claimVersion(client, checking.worker, checking.leaseMs),
+      claimVersion(client, checking.serviceId, checking.leaseMs),
     );
     if (claimed === undefined) return;
     const renewing = setInterval(() => void renew(claimed, checking), checking.leaseMs / 3);

@@ -14,7 +14,7 @@ export type ClaimedVersion = {
 };
 
 /** Claims the oldest version that waits for its check, or whose checker fell silent. */
-export const claimVersion = statement<[worker: string, leaseMs: number], ClaimedVersion>(
+export const claimVersion = statement<[serviceId: string, leaseMs: number], ClaimedVersion>(
   'claim_version',
   `with waiting as materialized (
      select version_id from pgscore_data.version

@@ -6,7 +6,7 @@ const TIMEOUT_MS = 30_000;
 
 /** Whether a service shares the queue of this database. */
 async function serviceRuns(connection: Connection): Promise<boolean> {
-  const rows = await rowsOf(connection, `select from pgscore.workers where state = 'running' limit 1`, []);
+  const rows = await rowsOf(connection, `select from pgscore.services where state = 'running' limit 1`, []);
   return rows.length > 0;
 }
 

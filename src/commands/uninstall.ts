@@ -58,7 +58,7 @@ function holdingsText(database: string, holdings: Holdings): string {
 function refuse({ services, dependents }: Holdings, options: Options): void {
   if (services > 0) {
     throw new PgscoreError('uninstall_refused', `${counted(services, 'service')} still at work on this database`, {
-      remedy: 'Stop pgscore serve first; select * from pgscore.workers shows where.',
+      remedy: 'Stop pgscore serve first; select * from pgscore.services shows where.',
     });
   }
   if (dependents.length === 0 || options.cascade === true) return;

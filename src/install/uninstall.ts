@@ -74,7 +74,7 @@ const readCounts = statement<[], Counts>(
           (select count(*)::int from pgscore_data.schedule) as schedules,
           (select count(*)::int from pgscore_data.target) as targets,
           (select coalesce(sum(current_rows), 0)::float8 from pgscore_data.target) as predictions,
-          (select count(*)::int from pgscore_data.worker
+          (select count(*)::int from pgscore_data.service
             where state <> 'stopped' and heartbeat_at > clock_timestamp() - interval '30 seconds') as services`,
 );
 

@@ -31,7 +31,7 @@ type ClaimedWork = {
 };
 
 type DispatcherOptions = {
-  readonly worker: string;
+  readonly serviceId: string;
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly connection: DatabaseConnection;
@@ -80,8 +80,8 @@ export class Dispatcher {
   async dispatchChanges(): Promise<number> {
     let claimed = 0;
     while (this.#intake === 'open' && this.#roomForChanges > 0) {
-      const { connection, worker, leaseMs } = this.#with;
-      const rows = await connection.use((client) => claimChanges(client, worker, leaseMs, this.#roomForChanges));
+      const { connection, serviceId, leaseMs } = this.#with;
+      const rows = await connection.use((client) => claimChanges(client, serviceId, leaseMs, this.#roomForChanges));
       for (const row of rows) await this.#begin(row);
       claimed += rows.length;
       this.#changesWait = rows.some(({ rowsExpected: keys }) => (keys ?? 0) >= MOST_KEYS);
@@ -120,10 +120,10 @@ export class Dispatcher {
   async #dispatchRuns(): Promise<void> {
     this.#runsExpected = false;
     if (this.#intake !== 'open') return;
-    const { connection, worker, leaseMs, scorers, work } = this.#with;
+    const { connection, serviceId, leaseMs, scorers, work } = this.#with;
     const large = work.sharded < MOST_SHARDED;
     const most = scorers.roomFor(RUNS_EACH);
-    const rows = await connection.use((client) => claimRuns(client, worker, leaseMs, most, large, LARGE_PAGES));
+    const rows = await connection.use((client) => claimRuns(client, serviceId, leaseMs, most, large, LARGE_PAGES));
     this.#backlog = rows.length === most;
     if (this.#backlog) this.#runsExpected = true;
     for (const row of rows) await this.#begin(row);
@@ -142,8 +142,8 @@ export class Dispatcher {
 
   async #dispatchShard(): Promise<void> {
     this.#shardsExpected = false;
-    const { connection, worker, leaseMs } = this.#with;
-    const [row] = await connection.use((client) => claimShard(client, worker, leaseMs, this.#intake === 'open'));
+    const { connection, serviceId, leaseMs } = this.#with;
+    const [row] = await connection.use((client) => claimShard(client, serviceId, leaseMs, this.#intake === 'open'));
     if (row === undefined) return;
     this.#shardsExpected = true;
     const { shard, fence, tries, from, to, snapshotId, readBy, generation, ...claimed } = row;
@@ -163,7 +163,7 @@ export class Dispatcher {
   #job(run: Run, shard: Shard | null): Job {
     const id = this.#nextJob;
     this.#nextJob += 1;
-    return { id, worker: this.#with.worker, run, shard };
+    return { id, serviceId: this.#with.serviceId, run, shard };
   }
 }
 
@@ -175,12 +175,12 @@ function isCut(run: Run): boolean {
 }
 
 /**
- * Claims up to `limit` queued runs, oldest first, for a worker. The attempt goes up at the claim, so that a run which
- * kills its worker still ends. Arms of an experiment score at the first try only: they may be why it failed. `large` is
+ * Claims up to `limit` queued runs, oldest first, for a service. The attempt goes up at the claim, so that a run which
+ * kills its service still ends. Arms of an experiment score at the first try only: they may be why it failed. `large` is
  * whether tables of more than `largePages` pages may be among them.
  */
 export const claimRuns = statement<
-  [worker: string, leaseMs: number, limit: number, large: boolean, largePages: number],
+  [serviceId: string, leaseMs: number, limit: number, large: boolean, largePages: number],
   ClaimedRun
 >(
   'claim_runs',
@@ -207,10 +207,10 @@ export const claimRuns = statement<
 );
 
 /**
- * Claims one open shard for a worker, of any run or only of those that the worker itself shards; its fence goes up, so that an
+ * Claims one open shard for a service, of any run or only of those that the service itself shards; its fence goes up, so that an
  * earlier holder can no longer commit.
  */
-export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: boolean], ClaimedRun & Shard>(
+export const claimShard = statement<[serviceId: string, leaseMs: number, ofAnyRun: boolean], ClaimedRun & Shard>(
   'claim_shard',
   `with open as materialized (
      select s.run_id, s.attempt, s.shard
@@ -231,7 +231,7 @@ export const claimShard = statement<[worker: string, leaseMs: number, ofAnyRun: 
      cross join lateral (select x.* from pgscore_data.run x where x.run_id = s.run_id offset 0) c ${RUN_PARTS}`,
 );
 
-const takeChanges = statement<[worker: string, leaseMs: number, most: number], { run_id: string }>(
+const takeChanges = statement<[serviceId: string, leaseMs: number, most: number], { run_id: string }>(
   'take_changes',
   'select pgscore_data._claim_watches($1, $2, $3) as run_id',
 );
@@ -241,14 +241,14 @@ const claimedChanges = statement<[runIds: string[]], ClaimedRun>(
   `select ${RUN_COLUMNS} from pgscore_data.run c ${RUN_PARTS} where c.run_id = any ($1) order by c.run_id`,
 );
 
-/** Makes runs of the queued changes of up to `most` watches, which this worker has in hand then. */
+/** Makes runs of the queued changes of up to `most` watches, which this service has in hand then. */
 async function claimChanges(
   client: Queryable,
-  worker: string,
+  serviceId: string,
   leaseMs: number,
   most: number,
 ): Promise<readonly ClaimedRun[]> {
-  const taken = await takeChanges(client, worker, leaseMs, most);
+  const taken = await takeChanges(client, serviceId, leaseMs, most);
   return taken.length === 0
     ? []
     : claimedChanges(

@@ -23,7 +23,7 @@ export type Shard = {
 /** A run in one piece, or one shard of it. */
 export type Job = {
   readonly id: number;
-  readonly worker: string;
+  readonly serviceId: string;
   readonly run: Run;
   readonly shard: Shard | null;
 };

@@ -7,7 +7,7 @@ import type { Logger } from '../log.ts';
 import { MOST_TRIES } from './record-failures.ts';
 
 type Beating = {
-  readonly worker: string;
+  readonly serviceId: string;
   readonly leaseMs: number;
   readonly connection: DatabaseConnection;
   readonly runWorker: RunWorker;
@@ -16,8 +16,8 @@ type Beating = {
 
 /** Renews the leases of all that a service has in hand, shows its progress, and drops what was cancelled or taken away. */
 export async function beat(beating: Beating): Promise<void> {
-  const { runWorker, connection, metrics, worker } = beating;
-  const cancelled = await connection.insist((client) => cancelRuns(client, worker));
+  const { runWorker, connection, metrics, serviceId } = beating;
+  const cancelled = await connection.insist((client) => cancelRuns(client, serviceId));
   for (const { run_id: runId, model } of cancelled) {
     metrics.ended(model, 'cancelled');
     runWorker.drop(runId);
@@ -26,7 +26,7 @@ export async function beat(beating: Beating): Promise<void> {
   await renewHeldShards(beating);
 }
 
-async function renewHeldRuns({ worker, leaseMs, connection, runWorker }: Beating, runs: Run[]): Promise<void> {
+async function renewHeldRuns({ serviceId, leaseMs, connection, runWorker }: Beating, runs: Run[]): Promise<void> {
   if (runs.length === 0) return;
   const whole = new Map(
     runWorker.progress.flatMap((p) => (p.job.shard === null ? [[p.job.run.runId, p] as const] : [])),
@@ -34,13 +34,13 @@ async function renewHeldRuns({ worker, leaseMs, connection, runWorker }: Beating
   const ids = runs.map(({ runId }) => runId);
   const done = ids.map((id) => whole.get(id)?.rowsDone ?? 0);
   const failed = ids.map((id) => whole.get(id)?.rowsFailed ?? 0);
-  const held = await connection.insist((client) => renewRuns(client, worker, leaseMs, ids, done, failed));
+  const held = await connection.insist((client) => renewRuns(client, serviceId, leaseMs, ids, done, failed));
   const mine = new Set(held.map((row) => row.run_id));
   const stillHeld = new Set(runWorker.runs.map(({ runId }) => runId));
   for (const id of ids) if (!mine.has(id) && stillHeld.has(id)) runWorker.drop(id);
 }
 
-async function renewHeldShards({ worker, leaseMs, connection, runWorker }: Beating): Promise<void> {
+async function renewHeldShards({ serviceId, leaseMs, connection, runWorker }: Beating): Promise<void> {
   const held = runWorker.progress.flatMap(({ job: { id, run, shard }, rowsDone, rowsFailed }) =>
     shard === null ? [] : [{ jobId: id, runId: run.runId, attempt: run.attempt, ...shard, rowsDone, rowsFailed }],
   );
@@ -48,7 +48,7 @@ async function renewHeldShards({ worker, leaseMs, connection, runWorker }: Beati
   const renewed = await connection.insist((client) =>
     renewShards(
       client,
-      worker,
+      serviceId,
       leaseMs,
       held.map((s) => s.runId),
       held.map((s) => s.attempt),
@@ -64,12 +64,12 @@ async function renewHeldShards({ worker, leaseMs, connection, runWorker }: Beati
 }
 
 /**
- * Renews the leases of runs that a worker holds and shows their progress; those that come back are still its own. A row
+ * Renews the leases of runs that a service holds and shows their progress; those that come back are still its own. A row
  * that somebody has locked, such as a requester who has asked for its cancellation and not committed, is passed by: to
  * wait for it would cost all others their leases.
  */
 export const renewRuns = statement<
-  [worker: string, leaseMs: number, runIds: string[], rowsDone: number[], rowsFailed: number[]],
+  [serviceId: string, leaseMs: number, runIds: string[], rowsDone: number[], rowsFailed: number[]],
   { run_id: string }
 >(
   'renew_runs',
@@ -90,7 +90,7 @@ export const renewRuns = statement<
 /** The same for shards; one of a run that has ended or was begun anew does not come back. */
 const renewShards = statement<
   [
-    worker: string,
+    serviceId: string,
     leaseMs: number,
     runIds: string[],
     attempts: number[],
@@ -122,10 +122,10 @@ const renewShards = statement<
 );
 
 /**
- * Ends the runs whose cancellation was asked for, of a worker and of the queue; their generations are discarded. One that is
+ * Ends the runs whose cancellation was asked for, of a service and of the queue; their generations are discarded. One that is
  * locked is passed by until the next time.
  */
-export const cancelRuns = statement<[worker: string], { run_id: string; model: string }>(
+export const cancelRuns = statement<[serviceId: string], { run_id: string; model: string }>(
   'cancel_runs',
   `with asked as materialized (
      select r.run_id from pgscore_data.run r
@@ -220,7 +220,7 @@ export const recoverRuns = statement<
    select run_id, state, attempt from given`,
 );
 
-/** Reopens shards whose worker is silent past its lease, while their run goes on. Those that the caller holds under their present fence are let be. */
+/** Reopens shards whose service is silent past its lease, while their run goes on. Those that the caller holds under their present fence are let be. */
 export const recoverShards = statement<
   [heldRuns: string[], heldAttempts: number[], heldShards: number[], heldFences: number[]],
   { run_id: string; shard: number }
@@ -231,7 +231,7 @@ export const recoverShards = statement<
         and (run_id, attempt, shard, fence) not in (select * from unnest($1::bigint[], $2::int[], $3::int[], $4::int[]))
       order by run_id, attempt, shard for update skip locked
    )
-   update pgscore_data.shard s set state = 'queued', claimed_by = null, lease_until = null, error = 'its worker was lost'
+   update pgscore_data.shard s set state = 'queued', claimed_by = null, lease_until = null, error = 'its service was lost'
      from lost where (s.run_id, s.attempt, s.shard) = (lost.run_id, lost.attempt, lost.shard)
    returning s.run_id, s.shard`,
 );

@@ -28,18 +28,18 @@ export function publicationConnection(url: string | undefined): DatabaseConnecti
 
 /**
  * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction, again and
- * again while another session holds the target. Resolves with whether the run was still this worker's; raises what makes it fail.
+ * again while another session holds the target. Resolves with whether the run was still this service's; raises what makes it fail.
  * Ends the connection before, which may hold no lock then.
  */
 export async function publishRun(
   connection: DatabaseConnection,
-  worker: string,
+  serviceId: string,
   run: Run,
   loaded: Loaded,
 ): Promise<boolean> {
   try {
     await connection.use((client) => indexLoaded(client, run, loaded));
-    return await publishOnceFree(connection, worker, run, loaded);
+    return await publishOnceFree(connection, serviceId, run, loaded);
   } finally {
     await connection.end();
   }
@@ -47,13 +47,13 @@ export async function publishRun(
 
 async function publishOnceFree(
   connection: DatabaseConnection,
-  worker: string,
+  serviceId: string,
   run: Run,
   loaded: Loaded,
 ): Promise<boolean> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await connection.use((client) => publishGeneration(client, worker, run, loaded));
+      return await connection.use((client) => publishGeneration(client, serviceId, run, loaded));
     } catch (error) {
       if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
       await connection.close();
@@ -70,9 +70,9 @@ async function indexLoaded(client: pg.Client, run: Run, loaded: Loaded): Promise
   });
 }
 
-async function publishGeneration(client: pg.Client, worker: string, run: Run, loaded: Loaded): Promise<boolean> {
+async function publishGeneration(client: pg.Client, serviceId: string, run: Run, loaded: Loaded): Promise<boolean> {
   const published = transaction(client, async () => {
-    const [mine] = await beginPublication(client, run.runId, run.attempt, worker, loaded.snapshotAt, null, null);
+    const [mine] = await beginPublication(client, run.runId, run.attempt, serviceId, loaded.snapshotAt, null, null);
     if (mine === undefined) return false;
     await finishRun(
       client,
@@ -122,7 +122,7 @@ export const recordGeneration = statement<
   [
     runId: string,
     attempt: number,
-    worker: string,
+    serviceId: string,
     generation: number,
     snapshotAt: string,
     rowsDone: number,
@@ -138,7 +138,7 @@ export const recordGeneration = statement<
    returning run_id`,
 );
 
-/** SQLSTATE of a run that is another worker's by now, was cancelled, or has ended. */
+/** SQLSTATE of a run that is another service's by now, was cancelled, or has ended. */
 export const RUN_LOST = 'PS001';
 /** SQLSTATE of a target that is not as it was expected to be. */
 export const TARGET_CHANGED = 'PS002';
@@ -153,7 +153,7 @@ export const beginPublication = statement<
   [
     runId: string,
     attempt: number,
-    worker: string,
+    serviceId: string,
     snapshotAt: string,
     expectedLatest: boolean | null,
     expectedGeneration: number | null,

@@ -68,11 +68,11 @@ export class RunFailures {
     if (now?.state === 'queued') this.#log.warn({ run: runId, shard, code }, `shard opened again: ${message}`);
   }
 
-  /** Gives all that a worker holds back to the queue, without costing it a try. */
-  async handBack(worker: string): Promise<void> {
-    await this.#connection.insist((client) => handBackRuns(client, worker));
-    await this.#connection.insist((client) => handBackShards(client, worker));
-    await this.#connection.insist((client) => handBackVersions(client, worker));
+  /** Gives all that a service holds back to the queue, without costing it a try. */
+  async handBack(serviceId: string): Promise<void> {
+    await this.#connection.insist((client) => handBackRuns(client, serviceId));
+    await this.#connection.insist((client) => handBackShards(client, serviceId));
+    await this.#connection.insist((client) => handBackVersions(client, serviceId));
   }
 }
 
@@ -186,8 +186,8 @@ export const releaseShard = statement<
     where s.run_id = $1 and s.attempt = $2 and s.shard = $3 and not exists (select from released)`,
 );
 
-/** Gives back what a worker that stops still holds. The attempt, which fences, stays; it does not count as a try. A lease that is locked runs out. */
-export const handBackRuns = statement<[worker: string], { run_id: string }>(
+/** Gives back what a service that stops still holds. The attempt, which fences, stays; it does not count as a try. A lease that is locked runs out. */
+export const handBackRuns = statement<[serviceId: string], { run_id: string }>(
   'hand_back_runs',
   `with held as materialized (
      select r.run_id, exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) as cancelled
@@ -205,8 +205,8 @@ export const handBackRuns = statement<[worker: string], { run_id: string }>(
    select run_id from given`,
 );
 
-/** The same for its shards of runs that another worker sharded. */
-export const handBackShards = statement<[worker: string], { run_id: string; shard: number }>(
+/** The same for its shards of runs that another service sharded. */
+export const handBackShards = statement<[serviceId: string], { run_id: string; shard: number }>(
   'hand_back_shards',
   `with held as materialized (
      select run_id, attempt, shard from pgscore_data.shard where claimed_by = $1 and state = 'running' order by run_id, attempt, shard for update skip locked
@@ -217,7 +217,7 @@ export const handBackShards = statement<[worker: string], { run_id: string; shar
 );
 
 /** The same for a version whose check is under way. */
-const handBackVersions = statement<[worker: string]>(
+const handBackVersions = statement<[serviceId: string]>(
   'hand_back_versions',
   `update pgscore_data.version set claimed_by = null, lease_until = null where claimed_by = $1 and state = 'checking'`,
 );

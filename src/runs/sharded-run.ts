@@ -20,7 +20,7 @@ type Cut = {
 };
 
 type ShardedRunOptions = {
-  readonly worker: string;
+  readonly serviceId: string;
   readonly scorers: number;
   readonly databaseUrl: string | undefined;
   readonly readerUrl: string | undefined;
@@ -103,7 +103,7 @@ export class ShardedRun {
       client,
       run.runId,
       run.attempt,
-      this.#with.worker,
+      this.#with.serviceId,
       snapshot.id ?? null,
       snapshot.at,
       created.generation,

@@ -46,14 +46,14 @@ export const measureSource = statement<
 
 /**
  * Writes down the shards of an attempt with the snapshot that all of them read, or who reads them of a distributed table, if the
- * run is still this worker's. Shards of an earlier attempt go: whoever holds one finds nothing to commit. One that a scorer was stopped in the middle of ending
+ * run is still this service's. Shards of an earlier attempt go: whoever holds one finds nothing to commit. One that a scorer was stopped in the middle of ending
  * is left to the sweep: to wait for it, with the run locked, would cost the run its lease; its commit changes nothing here.
  */
 export const openShards = statement<
   [
     runId: string,
     attempt: number,
-    worker: string,
+    serviceId: string,
     snapshotId: string | null,
     snapshotAt: string,
     generation: number,
@@ -105,7 +105,7 @@ export const finishShard = statement<
    returning s.shard`,
 );
 
-/** How far the shards of an attempt are, all workers together. */
+/** How far the shards of an attempt are, all services together. */
 export const shardsDone = statement<[runId: string, attempt: number], Counts & { shards: number; open: number }>(
   'shards_done',
   `select count(*)::int as shards, count(*) filter (where state <> 'done')::int as open, coalesce(sum(rows_done), 0)::float8 as "rowsDone",

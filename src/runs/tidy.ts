@@ -9,7 +9,7 @@ export const TIDY_EVERY = 3;
 /** Takes services off the list that ended or fell silent a day ago. */
 const forgetWorkers = statement<[]>(
   'forget_workers',
-  `delete from pgscore_data.worker where heartbeat_at < clock_timestamp() - interval '1 day'`,
+  `delete from pgscore_data.service where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
 
 /** Runs of a watch that are looked at at once, and rows of a history that are deleted at once, but for the rest of a run. */

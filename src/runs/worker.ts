@@ -13,7 +13,7 @@ import { ScorerPool } from './scorer-pool.ts';
 import { RunEnded, ShardedRun } from './sharded-run.ts';
 
 type RunWorkerOptions = {
-  readonly worker: string;
+  readonly serviceId: string;
   readonly readerUrl: string | undefined;
   /** To claim, and to write down what becomes of work that did not succeed. */
   readonly connections: { readonly work: DatabaseConnection; readonly settle: DatabaseConnection };
@@ -34,7 +34,7 @@ const ENDING_THE_ATTEMPT = ['snapshot_lost', 'source_unreachable', 'shards_unrea
 /** Takes runs from their claim to their end: claims them, gives jobs to scorers, publishes, and deals with what fails. */
 export class RunWorker {
   readonly #config: ServiceConfig;
-  readonly #worker: string;
+  readonly #serviceId: string;
   readonly #readerUrl: string | undefined;
   readonly #metrics: RunMetrics;
   readonly #log: Logger;
@@ -51,18 +51,18 @@ export class RunWorker {
 
   constructor(
     config: ServiceConfig,
-    { worker, readerUrl, connections, mayClaim, mayFollow, metrics }: RunWorkerOptions,
+    { serviceId, readerUrl, connections, mayClaim, mayFollow, metrics }: RunWorkerOptions,
     log: Logger,
   ) {
     this.#config = config;
-    this.#worker = worker;
+    this.#serviceId = serviceId;
     this.#readerUrl = readerUrl;
     this.#metrics = metrics;
     this.#log = log;
     this.#scorers = new ScorerPool(config, readerUrl, log);
     this.#failures = new RunFailures(connections.settle, metrics, log);
     const { leaseMs, pollMs } = config;
-    const claiming = { worker, leaseMs, pollMs, connection: connections.work };
+    const claiming = { serviceId, leaseMs, pollMs, connection: connections.work };
     this.#dispatcher = new Dispatcher({ ...claiming, scorers: this.#scorers, work: this, log });
     const claim = async (): Promise<void> => {
       if (mayClaim()) await this.#dispatcher.dispatch();
@@ -122,7 +122,7 @@ export class RunWorker {
     this.#handedBack = true;
     for (const { runId } of this.runs) this.drop(runId);
     await this.#failures
-      .handBack(this.#worker)
+      .handBack(this.#serviceId)
       .catch((error: unknown) => this.#log.warn({ err: error }, 'giving work back failed; its lease will run out'));
   }
 
@@ -165,7 +165,7 @@ export class RunWorker {
     this.#metrics.claimed(run);
     const { scorers, databaseUrl } = this.#config;
     const sharded = new ShardedRun(run, {
-      worker: this.#worker,
+      serviceId: this.#serviceId,
       scorers,
       databaseUrl,
       readerUrl: this.#readerUrl,
@@ -228,7 +228,7 @@ export class RunWorker {
   async #publish(run: Run, connection: DatabaseConnection, loaded: Loaded): Promise<void> {
     this.#publishing.add(run);
     try {
-      if (await publishRun(connection, this.#worker, run, loaded)) this.#metrics.ended(run.model, 'done');
+      if (await publishRun(connection, this.#serviceId, run, loaded)) this.#metrics.ended(run.model, 'done');
     } catch (error) {
       const { rowsDone, rowsFailed } = loaded;
       await this.#failWhole(run, { kind: 'failed', ...failureOf(error, run), rowsDone, rowsFailed });

@@ -16,7 +16,7 @@ export async function loadGeneration(
   context: ScorerContext,
 ): Promise<Outcome> {
   const client = await context.writer.client();
-  const { run, worker } = job;
+  const { run, serviceId } = job;
   const [created] = await createGeneration(client, run.runId, run.attempt).catch((error: unknown) => {
     throw problemOfWriting(error, run);
   });
@@ -30,7 +30,7 @@ export async function loadGeneration(
       client,
       run.runId,
       run.attempt,
-      worker,
+      serviceId,
       generation,
       snapshotAt,
       rowsDone,
@@ -79,10 +79,10 @@ export async function loadShard(
   return { kind: 'loaded', generation: shard.generation, snapshotAt: null, ...scored.counts };
 }
 
-/** The work was given to another worker meanwhile; what this one wrote is rolled back. */
+/** The work was given to another service meanwhile; what this one wrote is rolled back. */
 export class WorkLost extends Error {
   constructor() {
-    super('another worker has this work by now');
+    super('another service has this work by now');
     this.name = 'WorkLost';
   }
 }

@@ -91,9 +91,9 @@ async function publishAsFound(client: pg.Client, publication: Publication): Prom
   await runPipeline(client, [...publishStatements(publication, state), commit()]);
 }
 
-export function beginStatement({ job: { run, worker }, snapshotAt }: Publication, state: TargetState | undefined) {
+export function beginStatement({ job: { run, serviceId }, snapshotAt }: Publication, state: TargetState | undefined) {
   const expected = [state?.latest ?? null, state?.generation ?? null] as const;
-  return beginPublication.pipelined(run.runId, run.attempt, worker, snapshotAt, ...expected);
+  return beginPublication.pipelined(run.runId, run.attempt, serviceId, snapshotAt, ...expected);
 }
 
 function publishStatements(publication: Publication, { latest, generation }: TargetState): PipelinedStatement[] {

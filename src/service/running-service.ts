@@ -2,7 +2,7 @@ import type { GatewayLogin } from '../online/gateway-keeper.ts';
 
 /** A running pgscore service. */
 export type Service = {
-  readonly worker: string;
+  readonly id: string;
   /** Address of the page, and below it /healthz, /readyz and /metrics. */
   readonly url: string;
   /** Process ids of the scorers. */

@@ -15,7 +15,7 @@ import { ShadowKeeper } from '../online/shadow/keeper.ts';
 import { beat, recover } from '../runs/lease.ts';
 import { openConnections, watchConnection, type Connections } from './connections.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
-import { reportWorker, type WorkerState } from './workers.ts';
+import { reportService, type ServiceState } from './heartbeat.ts';
 import { RunWorker } from '../runs/worker.ts';
 import { RunMetrics } from '../runs/metrics.ts';
 import type { Service } from './running-service.ts';
@@ -45,7 +45,7 @@ export async function startService(config: ServiceConfig, log: Logger): Promise<
 }
 
 class Supervisor implements Service {
-  readonly worker = randomUUID();
+  readonly id = randomUUID();
   readonly #config: ServiceConfig;
   readonly #log: Logger;
   readonly #metrics = new RunMetrics();
@@ -59,7 +59,7 @@ class Supervisor implements Service {
   readonly #listener: Listener;
   #ticker: Ticker | undefined;
   #web: Web | undefined;
-  #state: WorkerState | 'starting' = 'starting';
+  #state: ServiceState | 'starting' = 'starting';
   #stopping: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
   readonly #checks = new AbortController();
@@ -75,7 +75,7 @@ class Supervisor implements Service {
     this.#runWorker = new RunWorker(
       config,
       {
-        worker: this.worker,
+        serviceId: this.id,
         readerUrl,
         connections: this.#connections,
         mayClaim: () => !this.#waits,
@@ -153,7 +153,7 @@ class Supervisor implements Service {
     this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#log.info(
       {
-        worker: this.worker,
+        serviceId: this.id,
         scorers: this.#config.scorers,
         http: this.url,
         port: this.gateway?.port,
@@ -245,7 +245,7 @@ class Supervisor implements Service {
     if (this.#waits) await this.#checkDatabase();
     const { beat: connection } = this.#connections;
     await beat({
-      worker: this.worker,
+      serviceId: this.id,
       leaseMs: this.#config.leaseMs,
       connection,
       runWorker: this.#runWorker,
@@ -257,7 +257,7 @@ class Supervisor implements Service {
   async #report(): Promise<void> {
     const state = this.#state;
     if (state === 'starting') return;
-    await this.#connections.beat.use((client) => reportWorker(client, this.worker, state, this.#config, this.gateway));
+    await this.#connections.beat.use((client) => reportService(client, this.id, state, this.#config, this.gateway));
   }
 
   async #recover(): Promise<void> {
@@ -279,7 +279,7 @@ class Supervisor implements Service {
   #checking(): Parameters<typeof checkVersions>[0] {
     const { checkTimeoutMs: timeMs, checkMemoryBytes: memoryBytes, leaseMs, native } = this.#config;
     return {
-      worker: this.worker,
+      serviceId: this.id,
       connection: this.#connections.check,
       beat: this.#connections.beat,
       limits: { timeMs, memoryBytes, signal: this.#checks.signal },

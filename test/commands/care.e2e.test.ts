@@ -125,11 +125,11 @@ describe('uninstall', () => {
   });
 
   test('is refused while a service is at work', async () => {
-    const add = `insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state)
+    const add = `insert into pgscore_data.service (service_id, host, pid, version, scorers, state)
       values ('00000000-0000-0000-0000-000000000001', 'here', 1, '0', 1, 'running')`;
     await cluster.run(add, database);
     const { exit, stderr } = await runCli(['uninstall', '--yes'], { url });
-    await cluster.run('delete from pgscore_data.worker', database);
+    await cluster.run('delete from pgscore_data.service', database);
     expect(exit).toBe(4);
     expect(stderr).toContain('1 service still at work');
   });

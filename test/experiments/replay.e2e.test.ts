@@ -24,7 +24,7 @@ async function live(): Promise<Record<string, unknown>> {
   const { rows: views } = await superuser.query<{ name: string }>(
     `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname in ('pgscore', 'pgscore_bi') and c.relkind = 'v' and c.relname !~ '^_'
-        and c.relname not in ('workers', 'replay_performance_monthly')
+        and c.relname not in ('services', 'replay_performance_monthly')
       union all
      select format('pgscore_data.%I', c.relname) from pg_class c
       where c.relnamespace = 'pgscore_data'::regnamespace and c.relkind = 'r'

@@ -32,7 +32,7 @@ async function claimantOf(run: string, one: TestService, other: TestService): Pr
     'select claimed_by from pgscore_data.run where run_id = $1',
     [run],
   );
-  return rows[0]?.claimed_by === one.worker ? [one, other] : [other, one];
+  return rows[0]?.claimed_by === one.id ? [one, other] : [other, one];
 }
 
 /** How many predictions each run has, and of how many keys. */
@@ -135,7 +135,7 @@ test('a model whose check a dead service held is checked by another', async () =
   await waitFor(async () => {
     const { rows } = await superuser.query(
       `select from pgscore_data.version where state = 'checking' and claimed_by = $1`,
-      [survivor.worker],
+      [survivor.id],
     );
     return rows.length > 0;
   });

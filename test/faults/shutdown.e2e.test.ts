@@ -38,7 +38,7 @@ async function serviceForQueued(run: string, settings: Record<string, string>): 
 async function scores(service: TestService, run: string): Promise<boolean> {
   const { rows } = await superuser.query(
     `select from pgscore_data.shard where run_id = $1 and claimed_by = $2 and state = 'running'`,
-    [run, service.worker],
+    [run, service.id],
   );
   return rows.length > 0;
 }
@@ -50,8 +50,8 @@ async function stateOf(run: string): Promise<unknown> {
 
 async function workerState(service: TestService): Promise<string | undefined> {
   const { rows } = await superuser.query<{ state: string }>(
-    'select state from pgscore_data.worker where worker_id = $1',
-    [service.worker],
+    'select state from pgscore_data.service where service_id = $1',
+    [service.id],
   );
   return rows[0]?.state;
 }
@@ -112,7 +112,7 @@ test('shards of a run that goes on elsewhere are given back, too', async () => {
     'select claimed_by as claimant from pgscore_data.run where run_id = $1',
     [run],
   );
-  const claimant = services.find(({ worker }) => worker === rows[0]?.claimant);
+  const claimant = services.find(({ id }) => id === rows[0]?.claimant);
   const other = services.find((service) => service !== claimant);
   if (claimant === undefined || other === undefined) throw new Error('two services were started');
   await waitFor(() => scores(other, run), { timeout: PATIENCE_MS, message: 'the other service to score a shard' });

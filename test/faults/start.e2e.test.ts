@@ -59,7 +59,7 @@ test('a service does nothing on a restored copy until it is adopted', async () =
   const beats = new Set<string>();
   await waitFor(async () => {
     const { rows } = await superuser.query<{ state: string; at: string }>(
-      'select state, heartbeat_at::text as at from pgscore_data.worker',
+      'select state, heartbeat_at::text as at from pgscore_data.service',
     );
     for (const { state, at } of rows) beats.add(`${state} ${at}`);
     return beats.size > 3;
@@ -79,6 +79,6 @@ test('a service does nothing on a restored copy until it is adopted', async () =
 
 test('a start that failed leaves nothing in the database', async () => {
   const superuser = await database.client();
-  const { rows } = await superuser.query('select count(*)::int as workers from pgscore_data.worker');
+  const { rows } = await superuser.query('select count(*)::int as workers from pgscore_data.service');
   expect(rows).toEqual([{ workers: 0 }]);
 });

@@ -63,10 +63,10 @@ async function compare(): Promise<void> {
 
 async function forgetWorker(): Promise<void> {
   await superuser.query(
-    `insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state, heartbeat_at)
+    `insert into pgscore_data.service (service_id, host, pid, version, scorers, state, heartbeat_at)
      values ('00000000-0000-0000-0000-000000000000', 'gone', 1, '0', 1, 'running', now() - interval '2 days')`,
   );
-  await expectRow(`select where not exists (select from pgscore_data.worker where host = 'gone')`);
+  await expectRow(`select where not exists (select from pgscore_data.service where host = 'gone')`);
 }
 
 async function countLabel(): Promise<void> {

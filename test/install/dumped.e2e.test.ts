@@ -172,7 +172,7 @@ async function dumpAndRestore(): Promise<void> {
     await startTestService(copy, { PGSCORE_POLL: '0.2', PGSCORE_LEASE: '2' });
     const beats = new Set<string>();
     await waitFor(async () => {
-      const text = `select heartbeat_at::text as beat from pgscore_data.worker where state = 'paused'`;
+      const text = `select heartbeat_at::text as beat from pgscore_data.service where state = 'paused'`;
       for (const row of await rowsOf(owner, text)) beats.add((row as { beat: string }).beat);
       return beats.size > 3;
     });

@@ -77,7 +77,7 @@ test('what there is, and what users built on it, is told beforehand', async () =
 test('of what users built all is told, wherever it stands, and nothing that is of pgscore', async () => {
   const database = await usedDatabase();
   await cluster.run(
-    `grant select on pgscore.runs, pgscore.workers to ${alice}; grant create on schema public to ${alice}`,
+    `grant select on pgscore.runs, pgscore.services to ${alice}; grant create on schema public to ${alice}`,
     database,
   );
   await query(

@@ -87,7 +87,7 @@ test('where no service has a webhook, delivery is none; else it waits until it i
     const read = `select delivery from pgscore_bi.alert_history where model_name = 'told' order by event_id`;
     return (await superuser.query<{ delivery: string }>(read)).rows.map((row) => row.delivery);
   };
-  const worker = `insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state, has_webhook) values (gen_random_uuid(), 'here', 1, '', 1, 'running', $1)`;
+  const worker = `insert into pgscore_data.service (service_id, host, pid, version, scorers, state, has_webhook) values (gen_random_uuid(), 'here', 1, '', 1, 'running', $1)`;
   await superuser.query(worker, [false]);
   const yesterday = Math.floor((Date.now() - Date.parse(at(0))) / 86_400_000) - 1;
   await putDay(superuser, model, yesterday, { accuracy: 0.5 });

@@ -163,7 +163,7 @@ describe('a gateway that ends', () => {
       // What stands still starts no other.
       process.kill(service.pid, 'SIGSTOP');
       process.kill(pid, 'SIGKILL');
-      await superuser.query('update pgscore_data.worker set heartbeat_at = clock_timestamp()');
+      await superuser.query('update pgscore_data.service set heartbeat_at = clock_timestamp()');
     });
 
     afterAll(async () => {
@@ -223,7 +223,7 @@ describe('a gateway that ends', () => {
     });
 
     test('is told at once where no service runs', async () => {
-      await superuser.query(`update pgscore_data.worker set heartbeat_at = clock_timestamp() - interval '31 seconds'`);
+      await superuser.query(`update pgscore_data.service set heartbeat_at = clock_timestamp() - interval '31 seconds'`);
       const milliseconds = await millisecondsOf(async () =>
         expect(await refusal(alice, SCORE)).toMatchObject({
           code: '08001',

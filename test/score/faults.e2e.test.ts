@@ -234,10 +234,10 @@ test('a repeatable-read transaction that is older than any heartbeat it sees fin
   await client.query('set pgscore.execution = online');
   process.kill(service.pid, 'SIGSTOP');
   try {
-    await superuser.query(`update pgscore_data.worker set heartbeat_at = clock_timestamp() - interval '29 seconds'`);
+    await superuser.query(`update pgscore_data.service set heartbeat_at = clock_timestamp() - interval '29 seconds'`);
     await client.query('begin isolation level repeatable read');
-    await client.query('select count(*) from pgscore.workers');
-    const old = `select from pgscore_data.worker having max(heartbeat_at) < clock_timestamp() - interval '30 seconds'`;
+    await client.query('select count(*) from pgscore.services');
+    const old = `select from pgscore_data.service having max(heartbeat_at) < clock_timestamp() - interval '30 seconds'`;
     await waitFor(async () => (await superuser.query(old)).rows.length > 0);
     expect(await score(client)).toBe(21);
     await client.query('commit');

@@ -158,7 +158,7 @@ describe('a caller', () => {
       seen.push((await client.query('select query, application_name from pg_stat_activity')).rows);
       seen.push((await client.query('select name, setting from pg_settings')).rows);
     }
-    seen.push((await alice.query('select to_jsonb(w) from pgscore.workers w')).rows, service.log());
+    seen.push((await alice.query('select to_jsonb(w) from pgscore.services w')).rows, service.log());
     await superuser.query(
       `create function public.move() returns trigger language plpgsql as 'begin new.port := 1; return new; end'`,
     );

@@ -35,7 +35,7 @@ test('a standby computes native models and asks the service, whose log is on the
   await waitFor(async () => (await reader.query(call)).rows.length === 1, { message: 'the model on the standby' });
   expect((await reader.query(call)).rows).toEqual([{ score: 21 }]);
   await reader.query(`set pgscore.execution = online; set pgscore.request_id = 'of the standby'`);
-  await waitFor(async () => (await reader.query('select from pgscore.workers')).rows.length > 0);
+  await waitFor(async () => (await reader.query('select from pgscore.services')).rows.length > 0);
   expect((await reader.query(call)).rows).toEqual([{ score: 21 }]);
   await reader.query('reset pgscore.request_id');
   const owner = await database.client('alice');
@@ -56,16 +56,16 @@ test('a standby that lags behind by minutes finds the service, beside one that i
   await onStandby.connect();
   process.kill(service.pid, 'SIGSTOP');
   try {
-    await superuser.query(`update pgscore_data.worker set heartbeat_at = clock_timestamp() - interval '5 minutes'`);
+    await superuser.query(`update pgscore_data.service set heartbeat_at = clock_timestamp() - interval '5 minutes'`);
     await superuser.query(
       `with gone as (
-         insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state, heartbeat_at)
-         values (gen_random_uuid(), 'gone', 1, '0', 1, 'running', clock_timestamp() - interval '1 hour') returning worker_id
+         insert into pgscore_data.service (service_id, host, pid, version, scorers, state, heartbeat_at)
+         values (gen_random_uuid(), 'gone', 1, '0', 1, 'running', clock_timestamp() - interval '1 hour') returning service_id
        )
-       insert into pgscore_data.gateway (worker_id, host, port, tls, login, password)
-       select worker_id, '192.0.2.1', 1, false, 'pgscore', '' from gone`,
+       insert into pgscore_data.gateway (service_id, host, port, tls, login, password)
+       select service_id, '192.0.2.1', 1, false, 'pgscore', '' from gone`,
     );
-    const both = `select from pgscore_data.worker having count(*) = 2 and max(heartbeat_at) < clock_timestamp() - interval '4 minutes'`;
+    const both = `select from pgscore_data.service having count(*) = 2 and max(heartbeat_at) < clock_timestamp() - interval '4 minutes'`;
     await waitFor(async () => (await onStandby.query(both)).rows.length === 1, { message: 'the old heartbeats' });
     await onStandby.query('select pg_wal_replay_pause()');
   } finally {
@@ -84,7 +84,7 @@ test('a standby that lags behind by minutes finds the service, beside one that i
     await other.end();
   } finally {
     await superuser.query(`delete from pgscore_data.gateway where host = '192.0.2.1'`);
-    await superuser.query(`delete from pgscore_data.worker where host = 'gone'`);
+    await superuser.query(`delete from pgscore_data.service where host = 'gone'`);
     await onStandby.query('select pg_wal_replay_resume()');
     await onStandby.end();
   }

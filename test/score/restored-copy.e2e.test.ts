@@ -52,9 +52,9 @@ test('a restored copy computes native models, asks no service until it is adopte
     // A dump that was taken while the original served carries its gateway.
     const theirs = (await again.gateway())!;
     await owner.query(
-      `with w as (insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state) values ($1, 'h', 1, '0', 1, 'running') returning worker_id)
-       insert into pgscore_data.gateway (worker_id, host, port, tls, login, password) select worker_id, $2, $3, false, $4, $5 from w`,
-      [again.worker, theirs.host, theirs.port, theirs.user, theirs.password],
+      `with w as (insert into pgscore_data.service (service_id, host, pid, version, scorers, state) values ($1, 'h', 1, '0', 1, 'running') returning service_id)
+       insert into pgscore_data.gateway (service_id, host, port, tls, login, password) select service_id, $2, $3, false, $4, $5 from w`,
+      [again.id, theirs.host, theirs.port, theirs.user, theirs.password],
     );
     expect((await alice.query(CALL)).rows).toEqual([{ score: 21 }]);
     await alice.query('set pgscore.execution = online');
@@ -64,8 +64,8 @@ test('a restored copy computes native models, asks no service until it is adopte
       hint: expect.stringContaining('pgscore adopt'),
     });
     await prepareClone(at(original.url()));
-    const state = `select from pgscore_data.worker where worker_id = $1 and state = 'running'`;
-    await waitFor(async () => (await owner.query(state, [paused.worker])).rows.length > 0, {
+    const state = `select from pgscore_data.service where service_id = $1 and state = 'running'`;
+    await waitFor(async () => (await owner.query(state, [paused.id])).rows.length > 0, {
       message: 'the copy to be served',
     });
     for (let session = 0; session < 10; session += 1) {

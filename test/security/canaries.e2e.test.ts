@@ -67,7 +67,7 @@ test('the error of a run tells its requester what was wrong with the row', async
 });
 
 test('and nobody else: no other role, in no view', async () => {
-  for (const view of ['runs', 'run_errors', 'models', 'targets', 'workers', 'schedules', 'schedule_history']) {
+  for (const view of ['runs', 'run_errors', 'models', 'targets', 'services', 'schedules', 'schedule_history']) {
     const text = `select coalesce(string_agg(v::text, ' '), '') as all_rows from pgscore.${view} v`;
     const { rows } = await alice.query<{ all_rows: string }>(text);
     expect(await found(rows[0]?.all_rows ?? '')).toEqual([]);

@@ -169,10 +169,10 @@ describe('tables, views and schemas', () => {
       'run',
       'run_error',
       'schedule',
+      'service',
       'shard',
       'target',
       'version',
-      'worker',
     ]);
   });
 

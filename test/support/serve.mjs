@@ -14,8 +14,8 @@ process.on('SIGTERM', () => {
   });
 });
 const tell = () => {
-  const { worker, url, scorerPids, gateway } = service;
-  process.send?.({ worker, url, scorerPids: [...scorerPids], gateway });
+  const { id, url, scorerPids, gateway } = service;
+  process.send?.({ id, url, scorerPids: [...scorerPids], gateway });
 };
 process.on('message', tell);
 tell();

@@ -9,7 +9,7 @@ import type { TestDatabase } from './database.ts';
 export type TestService = {
   readonly process: ChildProcess;
   readonly pid: number;
-  readonly worker: string;
+  readonly id: string;
   /** Base URL of /healthz, /readyz and /metrics. */
   readonly url: string;
   /** Process ids of the scorers, as they are now. */
@@ -28,7 +28,7 @@ export type TestService = {
 
 export type TestGatewayLogin = { host: string; port: number; user: string; password: string; pid: number };
 
-type Facts = { worker: string; url: string; scorerPids: number[]; gateway?: TestGatewayLogin };
+type Facts = { id: string; url: string; scorerPids: number[]; gateway?: TestGatewayLogin };
 
 const MAIN = fileURLToPath(new URL('serve.mjs', import.meta.url));
 
@@ -71,7 +71,7 @@ export async function startTestService(
   return {
     process: child,
     pid: child.pid ?? 0,
-    worker: facts.worker,
+    id: facts.id,
     url: facts.url,
     scorerPids: async () => (await ask()).scorerPids,
     gateway: async () => (await ask()).gateway,

@@ -32,7 +32,7 @@ async function readAccess(client: pg.Client): Promise<Access> {
     `select t.oid is not null as installed,
             has_table_privilege(t.oid, 'select') and has_schema_privilege('pgscore_data', 'usage') as readable,
             exists (select from pg_roles r where r.rolname = 'pgscore_owner' and pg_has_role(r.oid, 'member')) as member,
-            has_schema_privilege('pgscore', 'usage') and has_table_privilege('pgscore.workers', 'select') as viewable
+            has_schema_privilege('pgscore', 'usage') and has_table_privilege('pgscore.services', 'select') as viewable
        from (select c.oid from pg_namespace n join pg_class c on c.relnamespace = n.oid
               where n.nspname = 'pgscore_data' and c.relname = 'installation') t`,
   );
@@ -62,7 +62,7 @@ async function checkOriginal(client: pg.Client): Promise<Finding> {
 
 async function checkServices(client: pg.Client): Promise<Finding> {
   const { rows: running } = await client.query<{ host: string; pid: number; scorers: number }>(
-    `select host, pid, scorers from pgscore.workers where state = 'running'`,
+    `select host, pid, scorers from pgscore.services where state = 'running'`,
   );
   if (running.length === 0) return warn('service', 'none is running', 'pgscore serve');
   const places = running.map(({ host, pid, scorers }) => `${host} (pid ${pid}, ${scorers} scorers)`);

@@ -6,19 +6,27 @@ import { type PipelinedStatement, runPipeline } from '../postgres/pipeline.ts';
 import { VERSION } from '../version.ts';
 import type { GatewayLogin } from '../online/gateway-keeper.ts';
 
-export type WorkerState = 'running' | 'draining' | 'paused' | 'stopped';
+export type ServiceState = 'running' | 'draining' | 'paused' | 'stopped';
 
 const register = statement<
-  [worker: string, host: string, pid: number, version: string, scorers: number, state: WorkerState, hasWebhook: boolean]
+  [
+    serviceId: string,
+    host: string,
+    pid: number,
+    version: string,
+    scorers: number,
+    state: ServiceState,
+    hasWebhook: boolean,
+  ]
 >(
-  'report_worker',
-  `insert into pgscore_data.worker (worker_id, host, pid, version, scorers, state, has_webhook) values ($1, $2, $3, $4, $5, $6, $7)
-   on conflict (worker_id) do update set heartbeat_at = clock_timestamp(), state = excluded.state`,
+  'report_service',
+  `insert into pgscore_data.service (service_id, host, pid, version, scorers, state, has_webhook) values ($1, $2, $3, $4, $5, $6, $7)
+   on conflict (service_id) do update set heartbeat_at = clock_timestamp(), state = excluded.state`,
 );
 
 const registerGateway = statement<
   [
-    worker: string,
+    serviceId: string,
     host: string,
     port: number,
     tls: boolean,
@@ -29,33 +37,33 @@ const registerGateway = statement<
   ]
 >(
   'register_gateway',
-  `insert into pgscore_data.gateway (worker_id, host, port, tls, login, password, socket_folder, socket_owner) values ($1, $2, $3, $4, $5, $6, $7, $8)
-   on conflict (worker_id) do update
+  `insert into pgscore_data.gateway (service_id, host, port, tls, login, password, socket_folder, socket_owner) values ($1, $2, $3, $4, $5, $6, $7, $8)
+   on conflict (service_id) do update
       set host = excluded.host, port = excluded.port, tls = excluded.tls, login = excluded.login, password = excluded.password,
           socket_folder = excluded.socket_folder, socket_owner = excluded.socket_owner, since = clock_timestamp()
     where (gateway.host, gateway.port, gateway.password, gateway.socket_folder)
           is distinct from (excluded.host, excluded.port, excluded.password, excluded.socket_folder)`,
 );
 
-const forgetGateway = statement<[worker: string]>(
+const forgetGateway = statement<[serviceId: string]>(
   'forget_gateway',
-  'delete from pgscore_data.gateway where worker_id = $1',
+  'delete from pgscore_data.gateway where service_id = $1',
 );
 
 /**
- * Puts a service on the list that pgscore.workers shows, or shows that it lives; tells where it answers score(), or that it
+ * Puts a service on the list that pgscore.services shows, or shows that it lives; tells where it answers score(), or that it
  * does not.
  */
-export async function reportWorker(
+export async function reportService(
   client: Pick<ClientBase, 'query'>,
-  worker: string,
-  state: WorkerState,
+  serviceId: string,
+  state: ServiceState,
   config: Pick<ServiceConfig, 'scorers' | 'alertWebhook' | 'gateway'>,
   gateway: GatewayLogin | undefined,
 ): Promise<void> {
   const { scorers, alertWebhook } = config;
   const living = register.pipelined(
-    worker,
+    serviceId,
     hostname(),
     process.pid,
     VERSION,
@@ -65,19 +73,19 @@ export async function reportWorker(
   );
   const answering =
     gateway === undefined
-      ? forgetGateway.pipelined(worker)
-      : gatewayStatement(worker, gateway, config.gateway.tls !== undefined);
+      ? forgetGateway.pipelined(serviceId)
+      : gatewayStatement(serviceId, gateway, config.gateway.tls !== undefined);
   await runPipeline(client, [living, answering]);
 }
 
 function gatewayStatement(
-  worker: string,
+  serviceId: string,
   { host, port, user, password, local }: GatewayLogin,
   tls: boolean,
 ): PipelinedStatement {
   const reachable = isAnyAddress(host) ? hostname() : host;
   return registerGateway.pipelined(
-    worker,
+    serviceId,
     reachable,
     port,
     tls,
