@@ -982,17 +982,6 @@ create unlogged table pgscore_data.refresh_label (
 );
 comment on table pgscore_data.refresh_label is 'Work of the refresh that is running: the changes that it took.';
 comment on column pgscore_data.refresh_label.entity is 'Number of the entity in this refresh.';
--- Work tables are analyzed for how many rows they have, and how many versions and days. All else is not asked for.
-alter table pgscore_data.refresh_label
-  alter column entity set (n_distinct = -1),
-  alter column entity set statistics 1,
-  alter column model_id set statistics 1,
-  alter column source_id set statistics 0,
-  alter column key set statistics 0,
-  alter column known_at set statistics 0,
-  alter column label set statistics 0,
-  alter column retracted set statistics 0,
-  alter column captured_at set statistics 0;
 
 create unlogged table pgscore_data.refresh_key (
   entity bigint not null,
@@ -1001,11 +990,6 @@ create unlogged table pgscore_data.refresh_key (
 );
 comment on table pgscore_data.refresh_key is 'Work of the refresh that is running: the entities whose pairs may have changed.';
 comment on column pgscore_data.refresh_key.entity is 'Its number in this refresh.';
-alter table pgscore_data.refresh_key
-  alter column entity set (n_distinct = -1),
-  alter column entity set statistics 1,
-  alter column model_id set statistics 1,
-  alter column key set statistics 0;
 
 create unlogged table pgscore_data.refresh_truth (
   entity bigint not null,
@@ -1015,10 +999,6 @@ create unlogged table pgscore_data.refresh_truth (
   received_at timestamptz not null
 );
 comment on table pgscore_data.refresh_truth is 'Work of the refresh that is running: every label that these entities have now.';
-alter table pgscore_data.refresh_truth
-  alter column entity set statistics 1,
-  alter column known_at set statistics 0,
-  alter column label set statistics 0;
 
 create unlogged table pgscore_data.refresh_pair (
   entity bigint not null,
@@ -1079,22 +1059,6 @@ create unlogged table pgscore_data.refresh_delta (
   actual_values double precision[]
 );
 comment on table pgscore_data.refresh_delta is 'Work of the refresh that is running: what leaves the cells (sign -1) and what enters them.';
-alter table pgscore_data.refresh_delta
-  alter column version_id set statistics 1,
-  alter column day set statistics 1,
-  alter column sign set statistics 0,
-  alter column age_band set statistics 0,
-  alter column actual_class set statistics 0,
-  alter column predicted_class set statistics 0,
-  alter column actual set statistics 0,
-  alter column score set statistics 0,
-  alter column p_actual set statistics 0,
-  alter column bin set statistics 0,
-  alter column rank set statistics 0,
-  alter column class_bins set statistics 0,
-  alter column segments set statistics 0,
-  alter column predicted_values set statistics 0,
-  alter column actual_values set statistics 0;
 
 create unlogged table pgscore_data.refresh_arrival (like pgscore_data.kept_prediction);
 comment on table pgscore_data.refresh_arrival is 'Work of the refresh that is running: predictions that are new, one by one.';
@@ -1149,3 +1113,21 @@ create unlogged table pgscore_data.refresh_drift (
   psi_floor double precision not null
 );
 comment on table pgscore_data.refresh_drift is 'Work of the refresh that is running: what a day and the baseline hold in each slot.';
+
+-- These are analyzed for how many rows they have, and how many entities, versions and days. All else is not asked for.
+do $$
+declare
+  c record;
+begin
+  for c in
+    select a.attrelid::regclass as work, a.attname as name,
+           case when a.attname in ('entity', 'model_id', 'version_id', 'day') then 1 else 0 end as target
+      from unnest('{refresh_label,refresh_key,refresh_truth,refresh_delta}'::text[]) t
+      join pg_attribute a on a.attrelid = ('pgscore_data.' || t)::regclass and a.attnum > 0
+  loop
+    execute format('alter table %s alter column %I set statistics %s', c.work, c.name, c.target);
+  end loop;
+end
+$$;
+alter table pgscore_data.refresh_label alter column entity set (n_distinct = -1);
+alter table pgscore_data.refresh_key alter column entity set (n_distinct = -1);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { syncNodes } from '../citus/sync-nodes.ts';
+import { syncNodes } from '../citus/nodes.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
 import { storable } from '../lib/text.ts';

@@ -1,5 +1,8 @@
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
+import { retrying } from '../lib/retry.ts';
+import { sqlState } from '../postgres/sqlstate.ts';
+import { statement, type Queryable } from '../postgres/statement.ts';
 
 /** What a database is to Citus; undefined where the extension is not installed. */
 export type Citus = { readonly version: string; readonly coordinator: boolean };
@@ -50,11 +53,11 @@ export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly stri
 }
 
 /**
- * Has every worker run a statement, each in a transaction of its own. A worker passes on nothing that it creates.
+ * Has every worker run `text`, each in a transaction of its own. A worker passes on nothing that it creates.
  * @throws PgscoreError node_unavailable, with the error of the worker
  */
-export async function runOnWorkers(client: pg.ClientBase, statement: string): Promise<void> {
-  const local = `do ${client.escapeLiteral(`begin perform set_config('citus.enable_ddl_propagation', 'off', true); ${statement}; end`)}`;
+export async function runOnWorkers(client: pg.ClientBase, text: string): Promise<void> {
+  const local = `do ${client.escapeLiteral(`begin perform set_config('citus.enable_ddl_propagation', 'off', true); ${text}; end`)}`;
   const { rows } = await client.query<{ node: string; result: string }>(
     "select nodename || ':' || nodeport as node, result from pg_catalog.run_command_on_workers($1) where not success",
     [local],
@@ -109,4 +112,22 @@ export async function clearWorkers(client: pg.ClientBase): Promise<void> {
     client,
     ['drop schema if exists pgscore, pgscore_models, pgscore_sources cascade', ...drops].join('; '),
   );
+}
+
+const syncStatement = statement<[], { node: string; changed: number }>(
+  'sync_nodes',
+  'select node, changed from pgscore.sync_nodes()',
+);
+
+/** Brings the functions of native models to all nodes of Citus. Tries again where another service does so at the same time. */
+export async function syncNodes(client: Queryable): Promise<void> {
+  const again = (error: unknown): boolean => sqlState(error) === '08006';
+  await retrying(() => syncStatement(client), { attempts: 3, pauseMs: 200, again }).catch((error: unknown) => {
+    if (!again(error) || !(error instanceof Error)) throw error;
+    throw new PgscoreError('node_unavailable', error.message, {
+      remedy:
+        'Start the node, or take it out with citus_remove_node(). If it is new, run pgscore migrate. Then deploy again.',
+      cause: error,
+    });
+  });
 }

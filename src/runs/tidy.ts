@@ -1,4 +1,4 @@
-import { syncNodes } from '../citus/sync-nodes.ts';
+import { syncNodes } from '../citus/nodes.ts';
 import { PgscoreError } from '../errors.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
