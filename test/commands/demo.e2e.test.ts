@@ -1,13 +1,13 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, expect, test } from '@jest/globals';
 
+import { dataFolder } from '../support/data-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { runCli, type Said } from './run-cli.ts';
 
-const folder = await mkdtemp(join(tmpdir(), 'pgscore-demo-'));
+const folder = await mkdtemp(join(await dataFolder(), 'pgscore-demo-'));
 await chmod(folder, 0o755);
 afterAll(() => rm(folder, { recursive: true }));
 

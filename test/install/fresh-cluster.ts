@@ -2,6 +2,7 @@ import { afterAll } from '@jest/globals';
 import { Client } from 'pg';
 import { startDisposable } from '../../src/server/start.ts';
 import { ident } from '../../src/lib/text.ts';
+import { dataFolder } from '../support/data-folder.ts';
 import { programsUnderTest } from '../support/test-server.ts';
 
 export type FreshCluster = {
@@ -19,7 +20,11 @@ const PASSWORD = 'of every test login';
 
 /** A server of the file's own, without any role of pgscore, since roles belong to the whole server. */
 export async function freshCluster(): Promise<FreshCluster> {
-  const server = await startDisposable(programsUnderTest());
+  const server = await startDisposable({
+    folder: await dataFolder(),
+    settings: { jit: 'off' },
+    ...programsUnderTest(),
+  });
   afterAll(() => server.stop());
   let count = 0;
   const run = (sql: string, database = 'postgres') => query(server.url(database), sql);

@@ -1,12 +1,12 @@
 import { chmod, mkdtemp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { type EmbeddedServer, startEmbedded, type EmbeddedOptions } from '../../src/server/start.ts';
+import { dataFolder } from '../support/data-folder.ts';
 import { programsUnderTest } from '../support/test-server.ts';
 
-const folder = await mkdtemp(join(tmpdir(), 'pgscore-embedded-'));
+const folder = await mkdtemp(join(await dataFolder(), 'pgscore-embedded-'));
 await chmod(folder, 0o755);
 const started: EmbeddedServer[] = [];
 

@@ -1,14 +1,14 @@
 import { cp, lchown, mkdtemp, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedServer, launch, prepareCluster } from '../../src/server/start.ts';
 import { atEnd } from './at-end.ts';
+import { dataFolder } from './data-folder.ts';
 import type { FaultServer } from './fault-server.ts';
 import { programsUnderTest } from './test-server.ts';
 
 /** Starts a hot standby of a server, which is stopped while its files are copied. To be called at the top of a test file. */
 export async function startReplica(primary: FaultServer): Promise<EmbeddedServer> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'pgscore-replica-'));
+  const dataDir = await mkdtemp(join(await dataFolder(), 'pgscore-replica-'));
   await primary.stop();
   await rmdir(dataDir);
   await copyWithOwner(primary.dataDir, dataDir);
