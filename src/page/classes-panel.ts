@@ -5,7 +5,7 @@ import type { ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 import { decidingVersion, ofDecidingVersion, versionToggle } from './controls.ts';
 import { el } from './dom.ts';
-import type { Counts } from './metrics.ts';
+import type { Counts } from './model-metrics.ts';
 
 type Data = { readonly cells: readonly Row[]; readonly classes: readonly Row[] };
 

@@ -2,7 +2,7 @@ import { GRAINS, type Address } from './address.ts';
 import { el, navigateTo, here } from './dom.ts';
 import { day } from './format.ts';
 import { swatch } from './theme.ts';
-import { METRICS, metricOf } from './metrics.ts';
+import { METRICS, metricOf } from './model-metrics.ts';
 import { type ModelContext, type Month, ofMonth } from './model-context.ts';
 
 /** What is shown over time: which versions, which metric, how finely. */

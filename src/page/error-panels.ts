@@ -1,7 +1,7 @@
 import { numeric } from './data-table.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { day, decimal, count, percent } from './format.ts';
-import { isImmature } from './metrics.ts';
+import { isImmature } from './model-metrics.ts';
 import { isScore, ofTarget, ofVersion, type ModelContext } from './model-context.ts';
 import { chartPanel, panel, type Panel } from './panel.ts';
 import { colour, colourOf, legend } from './theme.ts';

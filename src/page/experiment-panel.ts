@@ -3,7 +3,7 @@ import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, interval, moment, percent } from './format.ts';
 import { swatch, colour, colourOf } from './theme.ts';
-import { judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
+import { judgedMetric, titleOf, write, type Metric, type Task } from './model-metrics.ts';
 import type { ModelContext } from './model-context.ts';
 import { type PanelBody, panel, type Panel } from './panel.ts';
 import { sayPromotion } from './promotion-panels.ts';

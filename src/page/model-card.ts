@@ -2,7 +2,7 @@ import { number, text, type Row } from './api.ts';
 import { modelLink } from './address.ts';
 import { el, svg } from './dom.ts';
 import { ago, count, day, NOTHING, percent } from './format.ts';
-import { metricOf, readingOf, taskOf, write, type Metric, isImmature } from './metrics.ts';
+import { metricOf, readingOf, taskOf, write, type Metric, isImmature } from './model-metrics.ts';
 import { furtherCauses, verdictChip } from './verdict.ts';
 
 export type JudgedModel = {

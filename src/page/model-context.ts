@@ -1,7 +1,7 @@
 import type { Address } from './address.ts';
 import { ask, number, text, type Row } from './api.ts';
 import { experimentsOf, type Experiment } from './experiment-bands.ts';
-import { ENOUGH, taskOf, type Judged, type Task } from './metrics.ts';
+import { ENOUGH, taskOf, type Judged, type Task } from './model-metrics.ts';
 
 export type Month = {
   readonly date: string;

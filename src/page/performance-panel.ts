@@ -4,7 +4,7 @@ import { experimentList } from './experiment-bands.ts';
 import { count, day, percent } from './format.ts';
 import { versionLegend, colourOf, tint, colour } from './theme.ts';
 import type { Marker } from './markers.ts';
-import { isImmature, metricOf, readingOf, write, type Metric } from './metrics.ts';
+import { isImmature, metricOf, readingOf, write, type Metric } from './model-metrics.ts';
 import { ofTarget, ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody } from './panel.ts';
 import { labelsHint, labelSourceHint, scoreHint } from './sql-hints.ts';

@@ -4,7 +4,7 @@ import { el } from './dom.ts';
 import { count, day, decimal, interval } from './format.ts';
 import { ofVersions, type ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody, tablePanel } from './panel.ts';
-import { titleOf } from './metrics.ts';
+import { titleOf } from './model-metrics.ts';
 import { comparisonChip } from './verdict.ts';
 
 type Data = Readonly<Record<'rows' | 'objections', readonly Row[]>>;

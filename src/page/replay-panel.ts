@@ -1,7 +1,7 @@
 import { ask, number, text, type Row } from './api.ts';
 import { cardTable, numeric, tableOf, type Field } from './data-table.ts';
 import { count, day, decimal, interval, moment } from './format.ts';
-import { isImmature, judgedMetric, titleOf, write, type Metric, type Task } from './metrics.ts';
+import { isImmature, judgedMetric, titleOf, write, type Metric, type Task } from './model-metrics.ts';
 import type { ModelContext } from './model-context.ts';
 import { panel, type Panel, type PanelBody, type Plot } from './panel.ts';
 import { colour, colourOf } from './theme.ts';

@@ -2,7 +2,7 @@ import { ask, type Row } from './api.ts';
 import { cardTable, numeric } from './data-table.ts';
 import { el } from './dom.ts';
 import { count, day, decimal, NOTHING } from './format.ts';
-import { ENOUGH, write, type Metric, gapsOf, metricBySegment, type Gap } from './metrics.ts';
+import { ENOUGH, write, type Metric, gapsOf, metricBySegment, type Gap } from './model-metrics.ts';
 import { ofMonth, ofTarget, type ModelContext } from './model-context.ts';
 import { panel, type Panel } from './panel.ts';
 

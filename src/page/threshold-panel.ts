@@ -9,7 +9,7 @@ import { panel, type Panel } from './panel.ts';
 import { colour, legend } from './theme.ts';
 import { decidingVersion, ofDecidingVersion, versionToggle } from './controls.ts';
 import { matrixOf } from './classes-panel.ts';
-import { countsAt, ratiosOf, type Counts } from './metrics.ts';
+import { countsAt, ratiosOf, type Counts } from './model-metrics.ts';
 
 type Data = { readonly curve: readonly Row[]; readonly month: Row | undefined };
 

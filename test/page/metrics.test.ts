@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { expect, test } from '@jest/globals';
 
-import { METRICS, metricOf, write } from '../../src/page/metrics.ts';
+import { METRICS, metricOf, write } from '../../src/page/model-metrics.ts';
 import { labelsHint } from '../../src/page/sql-hints.ts';
 
 /** Quantiles have rows of the view of regressions. */

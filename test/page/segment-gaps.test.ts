@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import type { Row } from '../../src/page/api.ts';
-import { metricOf, gapsOf, metricBySegment } from '../../src/page/metrics.ts';
+import { metricOf, gapsOf, metricBySegment } from '../../src/page/model-metrics.ts';
 
 function row(
   value: string | null,

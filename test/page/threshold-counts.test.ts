@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { countsAt, ratiosOf } from '../../src/page/metrics.ts';
+import { countsAt, ratiosOf } from '../../src/page/model-metrics.ts';
 
 /** Of 40 positives and 60 negatives, 30 and 15 are above 0.5, and none above 0.9. */
 const CURVE = [
