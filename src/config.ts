@@ -44,7 +44,6 @@ type GatewayConfig = {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly password: string | undefined;
   readonly mostConnections: number;
-  readonly batchRows: number;
   readonly silenceMs: number;
   readonly deadlineMs: number;
   readonly mostDeadlineMs: number;
@@ -158,7 +157,6 @@ function gatewayConfig(flags: Flags): GatewayConfig {
     tls,
     password: setting('gatewayPassword', flags),
     mostConnections: requiredNumber('gatewayConnections', flags, 1),
-    batchRows: requiredNumber('gatewayBatchRows', flags, 1),
     silenceMs: requiredNumber('gatewaySilenceSeconds', flags, 1) * 1000,
     deadlineMs,
     mostDeadlineMs: Math.max(deadlineMs, requiredNumber('onlineDeadlineLimitSeconds', flags, 0.001) * 1000),

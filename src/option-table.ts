@@ -93,12 +93,6 @@ export const OPTIONS = {
     'connections it takes, one for each session of the database that calls score(); half of them before they log in, of which the oldest makes room for the next',
     '1000',
   ),
-  gatewayBatchRows: spec(
-    '--gateway-batch-rows',
-    'integer',
-    'most rows of calls of score() that are run together',
-    '1024',
-  ),
   gatewaySilenceSeconds: spec(
     '--gateway-timeout',
     'seconds',

@@ -35,7 +35,6 @@ const SETTINGS: readonly OptionName[] = [
   'gatewayTlsKey',
   'gatewayPassword',
   'gatewayConnections',
-  'gatewayBatchRows',
   'gatewaySilenceSeconds',
   'onlineDeadlineSeconds',
   'onlineDeadlineLimitSeconds',

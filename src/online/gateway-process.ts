@@ -24,7 +24,6 @@ export type GatewaySettings = {
   readonly modelMemoryBytes: number;
   readonly mostConnections: number;
   readonly authenticationMs: number;
-  readonly batchRows: number;
   readonly deadlineMs: number;
   readonly mostDeadlineMs: number;
   /** Versions that made gateways before this one die. */
