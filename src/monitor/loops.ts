@@ -4,12 +4,13 @@ import type { Logger } from '../log.ts';
 import { evaluateAlerts, sendAlerts } from './alerts.ts';
 import { compareLabels } from './compare-labels.ts';
 import { refresh, upkeep } from './refresh.ts';
-import { experimentLoop } from './stop-experiments.ts';
 import { Wakeable } from '../lib/wakeable.ts';
+import { statement } from '../postgres/statement.ts';
 
 const UPKEEP_MS = 3_600_000;
 /** Beside the looks after each refresh: for silence, which brings no refresh. */
 const LOOK_MS = 60_000;
+const STOP_MS = 60_000;
 
 /** How long a burst of changed rows may hold up what counts them. */
 const MOST_WAIT_MS = 30_000;
@@ -98,4 +99,19 @@ function loopsOfAlerts(
     if (goesOn() && (await alerting.use((client) => evaluateAlerts(client, log)))) sending.wake();
   };
   return [new Wakeable('looking at alerts', LOOK_MS, look, log), sending];
+}
+
+const stopDue = statement<[], { model: string }>(
+  'stop_due_experiments',
+  'select model from pgscore_data._stop_due_experiments() model',
+);
+
+/** The loop that stops experiments whose `until` has passed. */
+function experimentLoop(connection: DatabaseConnection, goesOn: () => boolean, log: Logger): Wakeable {
+  const stop = async (): Promise<void> => {
+    if (!goesOn()) return;
+    const stopped = await connection.use((client) => stopDue(client));
+    for (const { model } of stopped) log.info({ model }, 'experiment stopped, as its time is over');
+  };
+  return new Wakeable('stopping experiments', STOP_MS, stop, log);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import type { Connection } from '../../src/client/connection.ts';
-import { ServiceWatch } from '../../src/client/service-watch.ts';
+import { ServiceWatch } from '../../src/client/wait.ts';
 
 /** A database on which so many services run. */
 function databaseWith(services: number): Connection {
