@@ -342,7 +342,7 @@ comment on table pgscore_data.evaluation_recent is
   'many they are moved to the others.';
 alter table pgscore_data.evaluation_earlier replica identity full;
 alter table pgscore_data.evaluation_recent replica identity full;
--- As if there were many versions: told how few there are, the planner reads the pairs of all for a thousand of one.
+-- As if there were many versions: if it knows how few there are, the planner reads the pairs of all for a thousand of one.
 alter table pgscore_data.evaluation_earlier alter column version_id set (n_distinct = 500);
 alter table pgscore_data.evaluation_recent alter column version_id set (n_distinct = 500);
 
@@ -874,7 +874,7 @@ comment on column pgscore_data.feature_bins.centers is
   'Mean of what was in each bin when they were frozen: its representative in distances.';
 comment on column pgscore_data.feature_bins.coarse is 'Which of the ten wider bins each bin is part of.';
 comment on column pgscore_data.feature_bins.others is
-  'Categories that are known and have no bin; NULL where they were too many to be told from new ones.';
+  'Categories that are known and have no bin; NULL where they were too many to distinguish from new ones.';
 
 create table pgscore_data.feature_baseline (
   set_id int not null,

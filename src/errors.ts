@@ -1,6 +1,6 @@
 /**
  * Every error pgscore raises, in one table: the stable code, what it means, the exit status of the command line, and
- * whether trying again can help. PostgreSQL's own errors are told apart by SQLSTATE, never by message.
+ * whether trying again can help. PostgreSQL's own errors are distinguished by SQLSTATE, never by message.
  */
 export const ERRORS = {
   database_unreachable: { exit: 3, retry: true, meaning: 'PostgreSQL did not answer' },

@@ -257,4 +257,4 @@ comment on function pgscore_data._evaluate_alerts(timestamptz, boolean) is
 'reminders; those about watches every minute. event: the last one that came of it; NULL where there was none, or another session is about '
 'it. failure: of a model that could not be looked at.
 Labels that trickle in do not make it a burden: it takes a tenth of the time at most, unless it is to be at_once.
-Whoever listens on channel pgscore_alert is told, once.';
+Whoever listens on channel pgscore_alert is notified, once.';

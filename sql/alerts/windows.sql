@@ -82,7 +82,7 @@ comment on function pgscore_data._pooled_windows(text, int, text, pgscore_data.e
 'The windows that rules of grain auto look at, of those that end between first and as_of: days of rows enough; weeks of rows enough that '
 'have no such day; months of rows enough that have no such day, and in which no such week begins. Days that are part of none of them '
 'come, too: they cannot be judged.
-Whether a window is looked at is told from it and what is inside of it, and not from how many rows are usual: so a model that is about '
+Whether a window is looked at depends on it and what is inside of it, and not on how many rows are usual: so a model that is about '
 'the limit does not change from one grain to the other and back.';
 
 create or replace function pgscore_data._windows_above(

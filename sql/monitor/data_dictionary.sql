@@ -77,7 +77,7 @@ select * from (values
   ('ks_p_value', 'Kolmogorov''s limit of sqrt(n m / (n + m)) ks_statistic', 'scipy.special.kolmogorov'),
   ('psi_contribution', '(w - b) ln(w / b) of the bin', 'the published figures of Wallaroo''s assays'),
   ('missing_rate_delta', 'missing / n - missing of the baseline / m', 'recounted'),
-  ('drift_share', 'features with a status of warning or alert / features that can be told', 'recounted'),
+  ('drift_share', 'features with a status of warning or alert / features with enough rows to tell', 'recounted'),
   ('share_of_actual', 'n / all that were this class', 'recounted'),
   ('label_coverage', 'n_labeled / (n_labeled + n_awaiting)', 'recounted'),
   ('estimated_accuracy', 'sum q over what was called positive, and 1 - q over the rest, / n; q is the calibrated score',

@@ -123,7 +123,7 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
 'never says less than 0.5 of accuracy, since whoever is less than half sure of a class says the other. Three or more classes are as many '
 'questions, one against the others, each with its own calibration; precision, recall, F1 and ROC AUC are means over the classes (macro), '
 'and a probability is taken for what it says whichever class was said. Exact for the scores as they are binned: which side of the '
-'threshold each prediction is on, and which class it says, is counted, not told from its bin. Regressions have no estimate: it takes a '
+'threshold each prediction is on, and which class it says, is counted, not taken from its bin. Regressions have no estimate: it takes a '
 'second model that predicts their error.', g.grain),
   pgscore_data._estimate_meanings())
   from pgscore_data.grain g

@@ -148,7 +148,7 @@ set enable_material = on
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  -- A batch of calls, whose number is negative, is done, and its days are told.
+  -- A batch of calls, whose number is negative, is done, and its days are known.
   perform pgscore_data._freeze_sampled(runs);
   runs := runs || pgscore_data._tally_samples();
   if not exists (select from pgscore_data.feature_tally t where t.run_id = any (runs)) then

@@ -14,7 +14,7 @@ return case side when '-' then format('case when (%2$s > 0) is not true then nul
     || '* sqrt((%1$s + 0.5) * (1 - (%1$s + 0.5) / %2$s) + 0.9603647051735313)) / (%2$s + 3.8414588206941254) end', hits, n, misses) end;
 comment on function pgscore_data._wilson_bound(text, text, text, text) is
 'The expression of a bound of Wilson''s 95 % interval with continuity correction (Newcombe 1998, method 4) of a share whose hits and '
-'misses are told apart; side is - or +. Half a hit and less has the bound 0, half a miss 1.';
+'misses are distinguished; side is - or +. Half a hit and less has the bound 0, half a miss 1.';
 
 create or replace function pgscore_data._wilson(hits text, n text, side text) returns text
 language sql immutable

@@ -1,7 +1,7 @@
 -- Which model needs somebody, and why: one row a model, with one sentence about the largest cause, and one about a better version.
 --
 -- in: the views of judged_models.sql, _better_versions(), the newest run of each model, and its raised alerts.
--- out: pgscore_bi.model_verdict. Each branch of cause is one reason to look, with its verdict, weight and sentence; the first one is told.
+-- out: pgscore_bi.model_verdict. Each branch of cause is one reason to look, with its verdict, weight and sentence; the first one counts.
 
 create or replace view pgscore_bi.model_verdict with (security_barrier) as
 with judged as materialized (

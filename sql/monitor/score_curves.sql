@@ -10,7 +10,7 @@ return pgscore_data._detail_meanings() || '{
   "target": "The label that the row is about, of a model that gives several; NULL: it gives one.",
   "n_labeled": "Predictions of the window whose truth is known.",
   "label_coverage": "n_labeled / (n_labeled + n_awaiting) of the window.",
-  "is_mature": "Whether that share has reached the minimum of the model''s monitor: whatever is told of truth is provisional before. How '
+  "is_mature": "Whether that share has reached the minimum of the model''s monitor: whatever is said of truth is provisional before. How '
     'all scores lie does not hang on it.",
   "undefined_reason": "Why ratios are NULL: no_positive_labels, one_class (all were positive), or no_predicted_positives (none reaches '
     'the threshold)."

@@ -1,4 +1,4 @@
--- How a session comes to its connection to a gateway, and what it is told where there is none.
+-- How a session connects to a gateway, and the error where there is none.
 
 -- Inlined: in a function with a plan of its own, the password would be a constant of that plan.
 create or replace function pgscore_data._quoted(value text) returns text

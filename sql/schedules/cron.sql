@@ -1,4 +1,4 @@
--- Cron expressions: which texts are none, and which can never fire, told when a schedule is made.
+-- Cron expressions: a schedule is refused if its text is none, or can never fire.
 
 create or replace function pgscore._cron_numbers(fields text[]) returns text[]
 language plpgsql immutable security invoker

@@ -133,7 +133,7 @@ begin
     return;
   end if;
   select * into mistyped from pgscore_models._mistyped_column(version_id, columns, types);
-  -- Whoever may not use the model is told that instead.
+  -- Whoever may not use the model gets that error instead.
   if mistyped.feature is not null and has_function_privilege(format('pgscore_models._v%s_online(jsonb, name)', version_id), 'execute') then
     raise exception 'column "%" of the row is %, and feature "%" is %', mistyped.column_name, format_type(mistyped.column_type, null),
       mistyped.feature, mistyped.feature_type using

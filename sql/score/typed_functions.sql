@@ -44,7 +44,7 @@ set search_path = pg_catalog, pg_temp
 -- Before PostgreSQL 17 a query with workers may not begin a subtransaction, and the service is asked in one.
 as $$ select format('volatile parallel %s cost 100000',
                     case when current_setting('server_version_num')::int < 170000 then 'unsafe' else 'restricted' end) $$;
-comment on function pgscore_data._online_attributes() is 'What PostgreSQL is told of a typed function that asks the service.';
+comment on function pgscore_data._online_attributes() is 'The attributes of a typed function that asks the service.';
 
 create or replace function pgscore_data._typed_result_type(task text) returns text
 language sql immutable

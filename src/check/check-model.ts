@@ -43,7 +43,7 @@ export type ProbeReport<Graph = Uint8Array> = CheckedModel<Graph> & {
   readonly reference: Reference | null;
 };
 
-/** Told of what is checked, gives rows to score beside those of the check; null for none. */
+/** Given what is checked, returns rows to score beside those of the check; null for none. */
 export type RowsFor<Graph = Uint8Array> = (checked: CheckedModel<Graph>) => Promise<readonly JsonRow[] | null>;
 
 /** What whoever deploys a model says about it, with rows of features and of the framework's own predictions for them. */

@@ -172,7 +172,7 @@ function watchMemory(pid: number, limitBytes: number, exceeded: () => void): () 
   return () => clearInterval(timer);
 }
 
-/** Resident bytes of a process, 0 where that can't be told. */
+/** Resident bytes of a process, 0 where that is not known. */
 function residentBytes(pid: number): number {
   try {
     const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

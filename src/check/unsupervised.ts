@@ -11,7 +11,7 @@ const ANOMALY = '-1';
 type Pair = { readonly label: ObservedOutput; readonly numbers: readonly ObservedOutput[] };
 
 /**
- * What the outputs of a clustering or an anomaly detection mean; undefined for other models. Without being told it is found where
+ * What the outputs of a clustering or an anomaly detection mean; undefined for other models. Where the deployer does not say, it is found where
  * the model names no classes and its labels are those of the graph's own arithmetic.
  * @throws PgscoreError model_outputs_unclear, model_options_wrong
  */

@@ -25,7 +25,7 @@ export class NumberRows {
     this.#reals = reals;
   }
 
-  /** Rows of several calls, at least one, one behind the other. Which of them were reals is not told. */
+  /** Rows of several calls, at least one, one behind the other. Which of them were reals is not known. */
   static joined([first, ...others]: readonly NumberRows[]): NumberRows {
     if (first === undefined) throw new Error('there are no rows to be joined');
     if (others.length === 0) return first;

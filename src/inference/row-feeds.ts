@@ -185,7 +185,7 @@ function mistyped(feature: Feature, value: unknown): RowError {
   return mistypedAs(feature, typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? '').slice(0, 80));
 }
 
-/** `shown`: the value, as far as it is told. */
+/** `shown`: the value, as far as an error shows it. */
 export function mistypedAs(feature: Feature, shown: string): RowError {
   const { name, type, width } = feature;
   const wanted = width === 1 ? WANTED[type] : arrayInWords(feature);

@@ -121,7 +121,7 @@ function otherOf(pair: number): number {
   return pair - (pair % MOST_INDEXES) + OTHER;
 }
 
-/** Where a row without a value stands, and one with a value that is not told apart. */
+/** Where a row without a value stands, and one with a value that is not distinguished. */
 export const MISSING = 0;
 export const OTHER = 1;
 
@@ -138,7 +138,7 @@ export function roomForValues(known: number, columns: number): number {
 }
 
 /**
- * The values of a segment's column that a job tells apart: those that have a name, and others as they come, up to `room`. Which
+ * The values of a segment's column that a job distinguishes: those that have a name, and others as they come, up to `room`. Which
  * of these get a name is settled when the whole run is counted.
  */
 export class SegmentValues {

@@ -74,7 +74,7 @@ export class CategoryBins {
   readonly #mask: number;
   readonly #table: (Entry | undefined)[];
 
-  /** `others` are known and have no bin; null where they were too many to be told from new ones. */
+  /** `others` are known and have no bin; null where they were too many to distinguish from new ones. */
   constructor(categories: readonly string[], others: readonly string[] | null) {
     this.size = categories.length + FIRST_BIN + 1;
     this.known = categories.length + (others?.length ?? 0);

@@ -63,7 +63,7 @@ export class GatewayKeeper {
   }
 
   /**
-   * Resolves when the first gateway listens. A port that is taken is a mistake to be told of at the start.
+   * Resolves when the first gateway listens. A port that is taken is an error at the start.
    * @throws PgscoreError gateway_unavailable, file_unreadable
    */
   async start(): Promise<void> {

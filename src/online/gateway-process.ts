@@ -121,7 +121,7 @@ export class GatewayProcess {
     return this.#child.pid;
   }
 
-  /** As it last told them; undefined until it does. */
+  /** As it last sent them; undefined until it does. */
   get statistics(): GatewayStatistics | undefined {
     return this.#statistics;
   }

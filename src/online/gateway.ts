@@ -150,7 +150,7 @@ export class Gateway {
     if (call.request.log) this.#recorder.record(call);
   }
 
-  /** Counts an error that a client was told. What the client cannot help is logged, once a second at most. */
+  /** Counts an error that was sent to a client. What the client cannot help is logged, once a second at most. */
   #noteError(error: WireError): void {
     countError(this.#statistics, error);
     if (error.cause === undefined || !OURS.test(error.sqlstate) || performance.now() < this.#quietUntil) return;

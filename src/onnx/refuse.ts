@@ -199,7 +199,7 @@ const EXPORT_SKLEARN = "Convert the fitted model with skl2onnx: `to_onnx(model, 
 const EXPORT_TORCH = 'Export it with `torch.onnx.export(model, example, "model.onnx", dynamo=True)`.';
 const EXPORT_BOOSTER = 'Convert the fitted booster with onnxmltools (`convert_xgboost`, `convert_lightgbm`).';
 
-/** What people hand in instead of an ONNX file, told by its first bytes. */
+/** What people hand in instead of an ONNX file, recognised by its first bytes. */
 const IMPOSTORS: Impostor[] = [
   { magic: [0x50, 0x4b, 0x03, 0x04], what: 'a zip archive (a PyTorch checkpoint or .npz?)', remedy: EXPORT_TORCH },
   { magic: [0x80, 0x02], what: 'a Python pickle', remedy: EXPORT_SKLEARN },

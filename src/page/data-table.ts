@@ -89,7 +89,7 @@ export function scrollBox(label: string, content: HTMLElement, kind = ''): HTMLE
     frame.dataset['more'] = hidden.filter((side) => side !== false).join(' ');
   };
   inner.addEventListener('scroll', mark, { passive: true });
-  // It is told of the first layout, too, and of that of a table in <details> that is opened.
+  // It is called for the first layout, too, and for that of a table in <details> that is opened.
   new ResizeObserver(mark).observe(inner);
   return el('div', { class: 'scroll-box' }, frame, cue);
 }

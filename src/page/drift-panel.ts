@@ -43,7 +43,7 @@ export function levelOf(row: Row | undefined): number {
   return psi <= (number(row, 'psi_noise_limit') ?? 0) ? 0 : 1;
 }
 
-/** The cell that is looked at: the one of the address, else the newest that can be told of the most drifted feature. */
+/** The cell that is looked at: the one of the address, else the newest with enough rows of the most drifted feature. */
 export function chosenCell(
   { days, features, at }: DriftMap,
   address: Address,

@@ -62,7 +62,7 @@ const TITLES: Readonly<Record<string, string>> = {
   precision_score: 'precision',
 };
 
-/** A line a version, and where it would be if scores told nothing. */
+/** A line a version, and where it would be if scores meant nothing. */
 function curveChart(
   curve: readonly Row[],
   versions: readonly number[],

@@ -94,7 +94,7 @@ function newClient(
 }
 
 async function connectOnce(client: pg.Client, setUp?: SetUp): Promise<pg.Client> {
-  // A lost connection is told to whoever awaits a query; without a listener it would end the process.
+  // Whoever awaits a query hears of a lost connection; without a listener it would end the process.
   client.on('error', () => undefined);
   try {
     client.password ??= await passwordOfFile(client);

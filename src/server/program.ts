@@ -64,5 +64,5 @@ async function addUser(notice: Notice): Promise<void> {
   notice(`added the system user ${NAME}, because PostgreSQL does not run as root`);
 }
 
-/** Told in one sentence what the embedded server did that its user may want to know, such as adding a system user. */
+/** Gets a sentence that says what the embedded server did that its user may want to know, such as adding a system user. */
 export type Notice = (message: string) => void;

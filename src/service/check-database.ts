@@ -37,7 +37,7 @@ export function readerUrlOf({ readerUrl, databaseUrl, readerPassword }: ServiceC
   return readerUrl ?? urlFor(databaseUrl, 'pgscore_reader', readerPassword);
 }
 
-/** A database that is down comes up one day; one that refuses the service, or has no pgscore, is a mistake to be told of. */
+/** A database that is down comes up one day; one that refuses the service, or has no pgscore, is an error. */
 export async function unlessDown(work: () => Promise<void>, log: Logger): Promise<void> {
   try {
     await work();

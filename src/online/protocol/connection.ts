@@ -8,7 +8,7 @@ const READ_AHEAD_BYTES = 64 * 1024;
 const TAKE_MS = 30_000;
 const LINGER_MS = 1000;
 
-/** The client is gone, or was sent away: nobody is left to be told. */
+/** The client is gone, or was sent away: nobody is left to answer. */
 export class Gone extends Error {
   constructor() {
     super('the client is gone');

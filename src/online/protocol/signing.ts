@@ -7,7 +7,7 @@ import { statement } from '../../postgres/statement.ts';
 /** Two keys of a block of SHA-256 each: those of the database, which nobody but pgscore's functions and its service can read. */
 export type SigningKeys = { readonly inner: Uint8Array; readonly outer: Uint8Array };
 
-/** Ends its connection once it is told: libpq keeps nothing of an error that is fatal. */
+/** Ends its connection once it is sent: libpq keeps nothing of an error that is fatal. */
 export class NotSigned extends WireError {
   constructor(reason: string) {
     super('42501', `this connection answers pgscore's functions only: ${reason}`, {

@@ -57,7 +57,7 @@ export class ScoreRequestReader {
     return requestOf(head, readBody(text.slice(this.#text.length), this.#limits.mostRows));
   }
 
-  /** Who asks, and the deadline, by the beginning of a message; what is not known there is told when all of it is read. */
+  /** Who asks, and the deadline, by the beginning of a message; what is not valid there is refused when all of it is read. */
   beginningOf(message: Buffer): Pick<Head, 'role' | 'deadlineMs'> {
     try {
       return readHead(parse(HEAD.exec(message.toString())?.[0] ?? ''), this.#limits);

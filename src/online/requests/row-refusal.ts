@@ -73,7 +73,7 @@ export function noRow(value: unknown, index: number, rows: number): RowRefusal {
   return new RowRefusal('42804', message, { hint }, index, rows);
 }
 
-/** What nests, however deep, is told by its brackets. */
+/** What nests, however deep, is shown by its brackets. */
 export function shown(value: unknown): string {
   if (typeof value !== 'object' || value === null) return (JSON.stringify(value) ?? '').slice(0, 80);
   return Array.isArray(value) ? '[…]' : '{…}';

@@ -72,7 +72,7 @@ function TreeEnsembleClassifier(call: OperatorCall): Tensor[] {
   return [labelOfLargest(labels, scores), columns(postTransform(call.attributes.text('post_transform'))(scores))];
 }
 
-/** Two classes are often told apart by the weights of one, whose sum stands for the second. */
+/** Two classes are often distinguished by the weights of one, whose sum stands for the second. */
 function twoClasses(
   call: OperatorCall,
   labels: readonly Term[],
