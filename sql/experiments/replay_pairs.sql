@@ -202,6 +202,10 @@ as $$
 declare
   due record;
 begin
+  -- To plan what follows takes longer than all else that a service at rest compares.
+  if not exists (select from pgscore_data.replay) then
+    return false;
+  end if;
   select d.run_id, d.other_id into due
     from pgscore_data.replay_due d join pgscore_data.run r using (run_id)
    where r.target_id <> all ((select pgscore_data._held_targets())::int[])

@@ -160,7 +160,6 @@ comment on function pgscore._check_watch(text, interval, interval, text, interva
 
 create or replace function pgscore._relations_below(source regclass) returns setof regclass
 language sql stable security invoker
-set search_path = pg_catalog, pg_temp
 begin atomic
   with recursive read (relid) as (
     select source::oid

@@ -52,6 +52,15 @@ test('a view below the source that gets another definition has the watch planned
   expect(await due()).toEqual(['renew']);
 });
 
+test('a look at all watches starts no function for the digest of each, which takes several times as long', async () => {
+  const { rows } = await superuser.query<{ 'QUERY PLAN': string }>(
+    'explain select (select d.digest from pgscore_data._source_digest(w) d) from pgscore_data.watch w',
+  );
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+  expect(plan).toContain('pg_attribute');
+  expect(plan).not.toMatch(/Function Scan on _(?:source_digest|relations)/);
+});
+
 describe('a source that is to be compared is compared again until these transactions of that time have ended:', () => {
   /** Whether it is to be compared once more, after the next comparison. */
   async function isComparedAgain(): Promise<boolean> {
