@@ -146,35 +146,31 @@ set enable_nestloop = off
 as $$
 begin
   with flipped as materialized (
-    select x.entity, x.version_id, x.event_time, sum(x.n) as n, min(x.n_predictions) as n_predictions, min(x.segments) as segments,
-           bool_or(x.is_newest) as is_newest
-      from (select o.entity, o.version_id, o.event_time, 1 as n, null::bigint as n_predictions, null::int[] as segments,
-                   null::boolean as is_newest
-              from pgscore_data.refresh_old_pair o where o.run_id is not null
-            union all
-            select p.entity, p.version_id, p.event_time, -1, p.n_predictions, p.segments, p.is_newest
-              from pgscore_data.refresh_pair p where p.run_id is not null) x
-     group by x.entity, x.version_id, x.event_time having sum(x.n) <> 0
+    -- A place has one pair at most.
+    select coalesce(o.model_id, p.model_id) as model_id, coalesce(o.key, p.key) as key, version_id, event_time,
+           case when o.entity is null then -1 else 1 end as n, p.n_predictions, p.segments, p.is_newest
+      from (select x.* from pgscore_data.refresh_old_pair x where x.run_id is not null) o
+      full join (select x.* from pgscore_data.refresh_pair x where x.run_id is not null) p using (entity, version_id, event_time)
+     where o.entity is null or p.entity is null
   ), said as (
-    select f.entity, f.version_id, f.event_time, f.n, f.is_newest, f.segments from flipped f where f.n_predictions = 1
+    select f.model_id, f.key, f.version_id, f.event_time, f.n, f.is_newest, f.segments from flipped f where f.n_predictions = 1
     union all
     -- Several predictions are in this place, or its label was withdrawn.
-    select f.entity, f.version_id, f.event_time, f.n, f.is_newest, s.segments
-      from (select x.* from flipped x where x.n_predictions is distinct from 1) f
-      join pgscore_data.refresh_key k using (entity)
-      join pgscore_data.monitor g using (model_id)
+    select f.model_id, f.key, f.version_id, f.event_time, f.n, f.is_newest, s.segments
+      from flipped f join pgscore_data.monitor g using (model_id)
      cross join lateral (
-       select x.segments from pgscore_data._predictions_at(f.version_id, k.key, f.event_time) x
+       select x.segments from pgscore_data._predictions_at(f.version_id, f.key, f.event_time) x
         order by pgscore_data._precedence(g.pairing, x.made_at, x.run_id) desc limit 1) s
+     where f.n_predictions is distinct from 1
   ), around as (
     select s.version_id, s.segments, date_trunc('day', s.event_time, m.time_zone) as day, m.pairing, m.label_delay, s.n,
            case when m.pairing = 'first'
-             then (select l.event_time from pgscore_data._last_place(s.version_id, k.key, s.event_time - interval '1 microsecond') l)
+             then (select l.event_time from pgscore_data._last_place(s.version_id, s.key, s.event_time - interval '1 microsecond') l)
            end as earlier,
            case when m.pairing in ('latest_before_label', 'latest') and s.is_newest is not true
-             and (select n.event_time > s.event_time from pgscore_data._newest_place(s.version_id, k.key) n)
-             then (select l.event_time from pgscore_data._next_place(s.version_id, k.key, s.event_time) l) end as later
-      from said s join pgscore_data.refresh_key k using (entity) join pgscore_data.monitor m using (model_id)
+             and (select n.event_time > s.event_time from pgscore_data._newest_place(s.version_id, s.key) n)
+             then (select l.event_time from pgscore_data._next_place(s.version_id, s.key, s.event_time) l) end as later
+      from said s join pgscore_data.monitor m using (model_id)
   )
   insert into pgscore_data.refresh_open (version_id, segments, day, closes_at, n)
   select a.version_id, a.segments, a.day, pgscore_data._closes_at(a.pairing, a.label_delay, a.earlier, a.later), a.n

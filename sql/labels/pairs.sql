@@ -104,14 +104,14 @@ declare
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
   with newest as materialized (
-    select k.entity, v.version_id, x.*
+    select k.entity, k.key, v.version_id, x.*
       from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)
      cross join lateral pgscore_data._newest_predictions(v.version_id, k.key) x
      where k.model_id = this_model and m.pairing in ('latest_before_label', 'latest')
   ), labeled_place as (
     select g.entity, n.version_id, g.known_at, p.event_time, p.event_time = n.newest as is_newest
-      from (select x.entity, x.version_id, max(x.event_time) as newest from newest x group by x.entity, x.version_id) n
-      join pgscore_data.refresh_key k using (entity)
+      from (select distinct on (x.entity, x.version_id) x.entity, x.version_id, x.key, x.event_time as newest
+              from newest x order by x.entity, x.version_id, x.event_time desc) n
       join pgscore_data.refresh_truth g using (entity)
       left join pgscore_data.refresh_old_pair o
         on o.entity = g.entity and o.version_id = n.version_id and o.known_at = g.known_at
@@ -119,7 +119,7 @@ begin
        select case when n.newest <= g.known_at or m.pairing = 'latest' then n.newest
                 -- What it judged so far is kept; what lay between may be gone.
                 when g.known_at < m.superseded_before then o.event_time
-                else (select l.event_time from pgscore_data._last_place(n.version_id, k.key, g.known_at) l) end as event_time offset 0) p
+                else (select l.event_time from pgscore_data._last_place(n.version_id, n.key, g.known_at) l) end as event_time offset 0) p
      where p.event_time is not null
     union all
     select g.entity, n.version_id, g.known_at, n.event_time, false
@@ -142,10 +142,10 @@ begin
     select p.entity, p.version_id, p.event_time, p.is_newest, max(p.known_at) as known_at, min(p.known_at) as first_known_at
       from labeled_place p group by p.entity, p.version_id, p.event_time, p.is_newest
   ), prediction as (
-    select p.*, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
+    select p.*, x.key, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
       from place p join newest x using (entity, version_id, event_time) where p.is_newest
     union all
-    select p.*, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
+    select p.*, k.key, x.made_at, x.run_id, x.score, x.predicted_class, x.probabilities, x.segments
       from place p join pgscore_data.refresh_key k using (entity)
      cross join lateral pgscore_data._predictions_at(p.version_id, k.key, p.event_time) x where not p.is_newest
   ), standing as (
@@ -161,13 +161,12 @@ begin
   ), reading as materialized (
     select r.* from pgscore_data.label_reading r where r.model_id = this_model
   ), paired as (
-    select s.*, k.model_id, k.key, g.label, g.source_id, g.received_at, e.task, e.positive_class, e.score_unit, e.has_values,
+    select s.*, g.label, g.source_id, g.received_at, e.task, e.positive_class, e.score_unit, e.has_values,
            case when e.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(e.version_id, g.label) end as actual_values,
            case when e.task <> 'regression' then pgscore_data._class_of(g.label, e.class_labels, e.class_forms) end as actual_class,
            case when e.task = 'regression' then pgscore_data._number_of(g.label) end as actual,
            case when e.task = 'regression' then pgscore_data._measure(s.score) else s.score end as measured
       from standing s
-      join pgscore_data.refresh_key k on k.entity = s.entity
       join pgscore_data.refresh_truth g on g.entity = s.entity and g.known_at = s.known_at
       join reading e using (version_id)
      where s.n = 1
@@ -180,7 +179,7 @@ begin
     (entity, model_id, key, label, source_id, received_at, version_id, run_id, day, event_time, known_at, age_band,
      actual_class, predicted_class, actual, score, p_actual, bin, rank, class_bins, segments, n_predictions, is_newest,
      predicted_values, actual_values)
-  select j.entity, j.model_id, j.key, j.label, j.source_id, j.received_at, j.version_id, j.run_id,
+  select j.entity, this_model, j.key, j.label, j.source_id, j.received_at, j.version_id, j.run_id,
          date_trunc('day', j.event_time, m.time_zone), j.event_time, j.known_at,
          pgscore_data._age_band(pgscore_data._label_age(j.known_at, j.event_time)),
          case when j.actual_values is null then j.actual_class else 0 end,
