@@ -1002,30 +1002,9 @@ comment on table pgscore_data.refresh_truth is 'Work of the refresh that is runn
 
 create unlogged table pgscore_data.refresh_pair (
   entity bigint not null,
-  model_id int not null,
-  key text[] collate "C" not null,
-  known_at timestamptz not null,
-  label text not null,
-  source_id int,
-  received_at timestamptz not null,
-  version_id int,
-  run_id bigint,
-  day timestamptz,
-  event_time timestamptz,
-  age_band smallint,
-  actual_class smallint,
-  predicted_class smallint,
-  actual double precision,
-  score double precision,
-  p_actual double precision,
-  bin smallint,
-  rank smallint,
-  class_bins smallint[],
-  segments int[],
+  like pgscore_data.evaluation including defaults,
   n_predictions bigint,
-  is_newest boolean,
-  predicted_values double precision[],
-  actual_values double precision[]
+  is_newest boolean
 );
 comment on table pgscore_data.refresh_pair is
   'Work of the refresh that is running: the labels that the entities which changed have now, as they are to be in evaluation.';

@@ -109,13 +109,13 @@ create table pgscore_data.alert (
   n bigint,
   lower_threshold double precision,
   upper_threshold double precision,
-  told_at timestamptz,
+  last_event_at timestamptz,
   detail text,
   unique (model_id, rule, version_id, column_name)
 ) with (fillfactor = 70);
 comment on table pgscore_data.alert is 'Where each rule stands, a row a version and column that it is about.';
 comment on column pgscore_data.alert.since is 'When it came into this state.';
-comment on column pgscore_data.alert.told_at is 'When the last event of it was written, while it is raised.';
+comment on column pgscore_data.alert.last_event_at is 'When the last event of it was written, while it is raised.';
 comment on column pgscore_data.alert.detail is 'What the window said, as the second half of a sentence.';
 
 create table pgscore_data.alert_event (

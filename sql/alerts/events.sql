@@ -134,13 +134,13 @@ begin
     return event;
   end if;
   now_is.since := case when before.state = now_is.state then before.since else as_of end;
-  now_is.told_at := case when is_raised then before.told_at end;
+  now_is.last_event_at := case when is_raised then before.last_event_at end;
   if is_raised and not was_raised then
     event := pgscore_data._write_event(now_is, now_is.state, null, as_of);
-    now_is.told_at := as_of;
-  elsif is_raised and now_is.kind <> 'drift' and before.told_at <= as_of - interval '24 hours' then
+    now_is.last_event_at := as_of;
+  elsif is_raised and now_is.kind <> 'drift' and before.last_event_at <= as_of - interval '24 hours' then
     event := pgscore_data._write_event(now_is, 'reminder', null, as_of);
-    now_is.told_at := as_of;
+    now_is.last_event_at := as_of;
   end if;
   if now_is is distinct from before then
     delete from pgscore_data.alert a where a.fingerprint = now_is.fingerprint;

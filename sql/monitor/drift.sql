@@ -180,7 +180,7 @@ begin atomic
            sum((s.floored_w - s.floored_b) * ln(s.floored_w / s.floored_b)) filter (where s.counts) as psi,
            coalesce(sum((s.floored_w - s.floored_b) * ln(s.floored_w / s.floored_b))
              filter (where s.counts and s.by_chance), 0) as psi_by_chance,
-           count(*) filter (where s.counts and not s.by_chance) as n_told,
+           count(*) filter (where s.counts and not s.by_chance) as n_beyond_chance,
            sqrt(greatest(0, (sum(case when s.pb > 0 then s.pb * ln(2 * s.pb / (s.pb + s.pw)) else 0 end + case
                when s.pw > 0 then s.pw * ln(2 * s.pw / (s.pb + s.pw)) else 0 end) filter (where s.counts)) / 2 / 0.6931471805599453)) as js,
            sum(least(1, 1 / least(s.expected_w, s.expected_b))) filter (where s.counts and not s.by_chance) as sparse,
@@ -221,7 +221,7 @@ begin atomic
       where b.set_id = a.set_id and b.feature = a.feature offset 0) k
    cross join lateral (
      select a.psi_by_chance + (1 / a.n + 1 / a.m)
-              * (pgscore_data._chi2_995(least(a.n_bins - 1, greatest(1, a.n_told - 1))) + 3 * coalesce(a.sparse, 0)) as noise) l;
+              * (pgscore_data._chi2_995(least(a.n_bins - 1, greatest(1, a.n_beyond_chance - 1))) + 3 * coalesce(a.sparse, 0)) as noise) l;
 end;
 comment on function pgscore_data._distances() is
 'Computes the distances of the days that were laid out. b and w are shares of the baseline and of the day. PSI: sum of (w - b) ln(w / '

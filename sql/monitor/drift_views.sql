@@ -97,7 +97,7 @@ return format($q$
            sum((f.fw - f.fb) * ln(f.fw / f.fb)) filter (where f.counts) as psi,
            sum(least(1, 1 / (f.expected * least(f.n_all, f.m_all)))) filter (where f.counts and not f.by_chance) as sparse,
            coalesce(sum((f.fw - f.fb) * ln(f.fw / f.fb)) filter (where f.counts and f.by_chance), 0) as psi_by_chance,
-           count(*) filter (where f.counts and not f.by_chance) as n_told,
+           count(*) filter (where f.counts and not f.by_chance) as n_beyond_chance,
            sqrt(greatest(0, sum(case when f.pb > 0 then f.pb * ln(2 * f.pb / (f.pb + f.w)) else 0 end + case
                when f.w > 0 then f.w * ln(2 * f.w / (f.pb + f.w)) else 0 end)) / 2 / 0.6931471805599453) as js,
            sum(abs(f.w - f.pb)) / 2 as tv, max(abs(f.w - f.pb)) as l_infinity, sum(f.w) filter (where f.bin = 0) as missing,
@@ -124,8 +124,8 @@ return format($q$
     from distance a
    cross join lateral (
      select a.psi_by_chance + (1 / a.n_all + 1 / a.m_all) * (
-              case when a.n_bins > 1 then (%5$L::double precision[])[greatest(1, a.n_told - 1)] else 0 end + 3 * coalesce(a.sparse, 0))
-                as noise) l$q$,
+              case when a.n_bins > 1 then (%5$L::double precision[])[greatest(1, a.n_beyond_chance - 1)] else 0 end
+              + 3 * coalesce(a.sparse, 0)) as noise) l$q$,
   parts, comparison, reason, reason || '_values', array(select pgscore_data._chi2_995(df) from generate_series(1, 60) df));
 comment on function pgscore_data._drift_between(text, text, text) is
   'The query for the distances between what windows held (n) and what they are compared with (b), from their parts; reason says why there '
