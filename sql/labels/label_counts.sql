@@ -54,8 +54,9 @@ as $$
 declare
   due constant int[] := array(
     select s.source_id from pgscore_data.label_source s
-     where not only_new or s.compared_at is not null and coalesce(s.counted_at < s.set_at, true)
-       and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id));
+     -- A first count while its labels wait would say for an hour that all is well.
+     where case when s.counted_at >= s.set_at then not only_new
+             else s.compared_at is not null and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id) end);
 begin
   if due <> '{}' and pgscore_data._take_turn('cells') then
     perform pgscore_data._count_labels(d) from unnest(due) d;
@@ -63,4 +64,5 @@ begin
 end
 $$;
 comment on function pgscore_data._count_all_labels(boolean) is
-  'Counts such labels for every source, or for those not counted since they were set, unless another session has the turn.';
+  'Counts such labels for every source, or for those not counted since they were set, unless another session has the turn. '
+  'A new source is counted when its labels are taken.';

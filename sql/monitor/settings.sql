@@ -118,7 +118,7 @@ begin
     end loop;
     while pgscore_data._compare_versions(patient => false) loop
     end loop;
-    perform pgscore_data._count_labels(s.source_id) from pgscore_data.label_source s;
+    perform pgscore_data._count_labels(s.source_id) from pgscore_data.label_source s where s.compared_at is not null;
     perform pgscore_data._evaluate_alerts(at_once => true);
     return new;
   end if;

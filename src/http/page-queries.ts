@@ -120,7 +120,10 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [],
   },
   health: {
-    text: `select h.* from pgscore_bi.current_model_health h order by h.model_name, h.model_version desc limit 500`,
+    text: `select h.*, s.n_invalid, s.invalid_label
+             from pgscore_bi.current_model_health h
+             join pgscore_data.model m on m.name = h.model_name left join pgscore_data.label_source s using (model_id)
+            order by h.model_name, h.model_version desc limit 500`,
     parameters: [],
   },
   verdicts: {

@@ -79,8 +79,14 @@ function sayNoLabels(body: PanelBody, rows: readonly Row[], context: ModelContex
   if (rows.some((row) => number(row, 'n_labeled') !== 0)) return;
   const { model, health, targets, hasScore } = context;
   const source = text(health, 'label_source');
-  if (source === '')
-    body.empty('The truth is not known yet: say where it arrives.', labelsHint(model, hasScore ? [] : targets));
+  const setLabels = labelsHint(model, hasScore ? [] : targets);
+  const invalid = number(health, 'n_invalid') ?? 0;
+  if (source === '') body.empty('The truth is not known yet: say where it arrives.', setLabels);
+  else if (invalid > 0)
+    body.empty(
+      `${invalid} labels of ${source} are none of this model, such as "${text(health, 'invalid_label')}": they judge nothing. Set labels from a view that says them as the model does.`,
+      setLabels,
+    );
   else body.empty(`Labels come from ${source}; none has met a prediction yet.`, labelSourceHint(model));
 }
 

@@ -87,6 +87,7 @@ test('label_sources says which labels judge nothing, and how many came late', as
        -- Known before its prediction's time; of nobody who was predicted.
        (3, now() - interval '11 days', 'yes'), (9, now(), 'yes')`,
   );
+  await superuser.query(`update pgscore_data.label_source set compared_at = now() where source_name = 'truths'`);
   await superuser.query('select pgscore.refresh()');
   expect((await alice.query(COUNTS)).rows).toEqual([
     { unmatched: 1, before: 1, too_old: 0, late_share: 0.6, is_often_late: true },
@@ -158,6 +159,15 @@ test('the verdict says so too where other labels count, and a service counts a s
   ]);
   const counted = `select n_invalid from pgscore.label_sources where model = 'partly'`;
   await superuser.query(`update pgscore_data.label_source set counted_at = null, n_invalid = null`);
+  await superuser.query(`begin; insert into pgscore_data.label_change (model_id, source_id, key, label)
+      select model_id, source_id, '{41}', 'Y' from pgscore_data.label_source where source_name = 'partly_truth';
+    select pgscore_data._count_all_labels(false)`);
+  expect((await superuser.query(counted)).rows).toEqual([{ n_invalid: null }]);
+  await superuser.query(
+    `rollback; begin; update pgscore_data.label_source set compared_at = null; select pgscore.refresh()`,
+  );
+  expect((await superuser.query(counted)).rows).toEqual([{ n_invalid: null }]);
+  await superuser.query('rollback');
   await superuser.query('select pgscore_data._count_all_labels(true)');
   expect((await alice.query(counted)).rows).toEqual([{ n_invalid: '10' }]);
   await superuser.query(`update pgscore_data.label_source set n_invalid = null`);

@@ -54,6 +54,7 @@ test('days that are older than predictions are kept stay as they are, whatever i
   expect(Object.keys(then.sealed)).toHaveLength(10);
   await history.expectCounted();
 
+  await superuser.query('update pgscore_data.label_source set compared_at = now()');
   await tell(25, 'no', [1, 2]);
   await tell(25, null, [3]);
   await tell(23, 'yes');

@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 
 import { addMonitoredModel, addRun } from '../../monitor/monitored-model.ts';
 import { drawnIn, markersIn, numbersIn } from '../../support/browser.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { Stage } from '../stage.ts';
 
 const DAYS = 40;
@@ -34,6 +35,10 @@ export async function addDelays(superuser: Client): Promise<void> {
   await addLabelled(superuser, 'slow', (id) => id < 20 * A_DAY || id % A_DAY < 3);
   await addLabelled(superuser, 'complete', (id) => id % A_DAY > 3);
   await superuser.query(`select pgscore.monitor('complete', min_label_coverage => 0.3)`);
+  await addLabelled(superuser, 'misread', () => false);
+  await superuser.query(`set role alice; create table alice.answers (id int primary key, answer text);
+    insert into alice.answers values (1, 'Y'), (2, 'Y'), (3, 'J');
+    select pgscore.set_labels('misread', 'alice.answers', label => 'answer'); reset role`);
 }
 
 const DELAY_COLUMNS = [
@@ -45,7 +50,7 @@ const DELAY_COLUMNS = [
   ['not yet known', 'n_predictions - n_labeled'],
 ] as const;
 
-export function labels({ page, show, rowsOf }: Stage): void {
+export function labels({ page, show, rowsOf, superuser }: Stage): void {
   describe('the labels of a model on the page', () => {
     test('stand by how long they took, as the view counts them, below what is not known yet', async () => {
       await show('#/model/slow');
@@ -91,6 +96,22 @@ export function labels({ page, show, rowsOf }: Stage): void {
       expect(await page.locator('#coverage p.quiet').last().textContent()).toBe(
         `Mature up to ${told?.mature}. The newest day should be by ${told?.expected}.`,
       );
+    });
+
+    test('that came and are none of the model are named, with what to do', async () => {
+      const counted = `select from pgscore_data.label_source s join pgscore_data.model m using (model_id) where m.name = 'misread' and s.n_invalid = 3`;
+      await waitFor(async () => (await superuser.query(counted)).rowCount === 1, {
+        message: 'the labels to be counted',
+        timeout: 60_000,
+      });
+      await show('#/model/misread');
+      const panel = page.locator('#performance');
+      await panel.locator('pre').first().waitFor();
+      expect(await panel.textContent()).toContain(
+        '3 labels of alice.answers are none of this model, such as "J": they judge nothing. Set labels from a view that says them as the model does.',
+      );
+      expect(await panel.locator('pre').first().textContent()).toContain(`select pgscore.set_labels('misread',`);
+      expect(await panel.textContent()).not.toContain('has met a prediction');
     });
 
     test('are not marked where they are all there, and delays that none had are not named', async () => {
