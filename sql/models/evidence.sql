@@ -23,6 +23,11 @@ comment on view pgscore_data.arm_difference is
   'How far an arm of an experiment and its champion are apart by a metric, as was last found; seen from each of both. The interval is the '
   'one that holds however often one looks, where there is one.';
 
+create or replace function pgscore_data._may_promote(role name) returns boolean
+language sql stable
+return pg_catalog.pg_has_role(pg_catalog.to_regrole(pg_catalog.quote_ident(role)), 'pgscore_deployer', 'usage') is true;
+comment on function pgscore_data._may_promote(name) is 'Whether a role may promote: it is a deployer, and still there.';
+
 create or replace view pgscore_data.evidence as
 with found as (
   select 'labels' as source, null::bigint as number, x.version_id, x.other_id, x.segment_id, x.metric, p.first_day, p.last_day,
@@ -56,7 +61,8 @@ with found as (
     join pgscore_data.replayed_difference x using (run_id)
    cross join lateral (
      select r.first_day <= v.maybe_trained_until - interval '1 day' as is_unknown) t
-   where r.n_days > 0
+   -- Who asks for a replay chooses its rows, and so what it says.
+   where r.n_days > 0 and pgscore_data._may_promote(u.requested_by)
 )
 select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n, f.other_n, f.value, f.other_value, f.difference,
        f.low, f.high, f.is_enough, coalesce(o.outdated, f.doubt) as doubt,

@@ -108,7 +108,11 @@ begin
         nullif(pgscore_data._compared_since(this_version, other), '-infinity')
           at time zone (select m.time_zone from pgscore_data.monitor m where m.model_id = g.model_id), '", from "FMDD Mon YYYY" on"'),
         case when is_split then ', as of a shadow' end) end;
-    reason := format('it is not compared with %s yet', other_name);
+    reason := format('it is not compared with %s yet', other_name)
+      || case when exists (select from pgscore_data.replay r join pgscore_data.run u using (run_id)
+                            where u.version_id = this_version and r.other_id = other and r.n_days > 0
+                              and not pgscore_data._may_promote(u.requested_by))
+           then ': a replay counts where a pgscore_deployer asked for it' else '' end;
   else
     select j.* into passed, is_worse, needs, reason from pgscore_data._judge_evidence(g, evidence, other_name) j;
   end if;

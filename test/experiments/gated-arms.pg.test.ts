@@ -179,18 +179,18 @@ test('one label that is newer than an experiment does not override it by the lab
   });
 });
 
-test('a replay counts where there is nothing else, if it says until when its version was trained', async () => {
+test('a replay of a deployer counts where there is nothing else, if it says until when its version was trained', async () => {
   const { champion, arm } = await staged.stage('replayed', 50);
   await staged.setGate('replayed', 'accuracy', 0.05);
   expect((await staged.checkGates('replayed@2'))['not_worse_accuracy']).toMatchObject({
     needs: 'labels of both arms',
     reason: 'it is not compared with replayed@1 yet',
   });
-  const replay = async (accuracy: number, n: number): Promise<string | undefined> => {
+  const replay = async (accuracy: number, n: number, by = 'ada'): Promise<string | undefined> => {
     const run = await superuser.query<{ run_id: string }>(
       `insert into pgscore_data.run (requested_by, version_id, source_schema, source_name, source_kind, rls, plan, publish, state, counted, kept, is_replay, finished_at)
-       values ('ada', $1, 'ada', 'x', 'stream', 'error', '{}', false, 'done', true, true, true, now()) returning run_id`,
-      [arm.versionId],
+       values ($2, $1, $2, 'x', 'stream', 'error', '{}', false, 'done', true, true, true, now()) returning run_id`,
+      [arm.versionId, by],
     );
     const id = run.rows[0]?.run_id;
     await superuser.query(
@@ -205,6 +205,13 @@ test('a replay counts where there is nothing else, if it says until when its ver
     );
     return id;
   };
+  // Who chooses the rows chooses what they say.
+  await replay(0.99, 5000, 'alice');
+  await replay(0.99, 5000, 'nobody_any_more');
+  expect((await staged.checkGates('replayed@2'))['not_worse_accuracy']).toMatchObject({
+    passed: false,
+    reason: 'it is not compared with replayed@1 yet: a replay counts where a pgscore_deployer asked for it',
+  });
   await superuser.query('update pgscore_data.version set deployed_at = now() where version_id = $1', [arm.versionId]);
   const id = await replay(0.9, 900);
   const said = expect.stringMatching(
