@@ -88,14 +88,12 @@ beforeAll(async () => {
   await ada.query(`select pgscore.log_calls('late', key => '{flight_id}', event_time => 'due')`);
   await alice.query(`select pgscore.set_labels('late', 'landed', label => 'is_late', known_at => 'at')`);
   expect(await scoreTable(alice, 'late', 'flights', { event_time: 'due' })).toMatchObject({ state: 'done' });
-  await alice.query('set pgscore.execution = online');
-  await alice.query(`select count(score('late', f)) from flights f where flight_id % 2 = 0`);
-  await alice.query(`select count(score('late', f)) from (select * from flights order by flight_id limit 3) f`);
-  const { rows } = await alice.query<{ n: number }>(
-    'select count(*)::int + 3 as n from flights where flight_id % 2 = 0',
-  );
-  await callsCounted(superuser, 'late', rows[0]?.n ?? 0);
+  await alice.query(`set pgscore.execution = online; select count(score('late', f)) from flights f where flight_id % 2 = 0;
+    select count(score('late', f)) from (select * from flights order by flight_id limit 3) f`);
+  const calls = 'select count(*)::int + 3 as n from flights where flight_id % 2 = 0';
+  await callsCounted(superuser, 'late', (await alice.query<{ n: number }>(calls)).rows[0]?.n ?? 0);
   await settled();
+  await superuser.query('select pgscore.refresh()');
 });
 
 describe('a replay of calls', () => {
@@ -234,11 +232,13 @@ describe('a replay of a source', () => {
     ]);
     await superuser.query('select pgscore.refresh()');
     expect(await live()).toEqual(before);
-
     await ada.query(`select pgscore.set_gate('late', 'not_worse', metric => 'accuracy', margin => 0.5)`);
-    const gates = await ada.query(`select * from pgscore.check_gates('late@2')`);
+    const check = `select * from pgscore.check_gates('late@2')`;
+    const refused = expect.stringMatching(/: a replay counts where a pgscore_deployer asked for it$/);
+    expect((await ada.query(check)).rows).toMatchObject([{ passed: false, reason: refused }]);
+    await superuser.query('update pgscore_data.run set requested_by = $1 where run_id = $2', ['ada', run.run]);
     const reason = expect.stringMatching(new RegExp(`, by a replay \\(run ${run.run}\\), .* \\(training data may `));
-    expect(gates.rows).toMatchObject([{ passed: true, value: rows[0]?.['difference'], reason }]);
+    expect((await ada.query(check)).rows).toMatchObject([{ passed: true, value: rows[0]?.['difference'], reason }]);
     await ada.query(`select pgscore.drop_gate('late', 'not_worse_accuracy')`);
   });
 

@@ -14,8 +14,14 @@ export const CHALLENGER: readonly Step[] = [
   { who: 'dana', say: '', sql: `call pgscore.wait_for_version('air_time@2')` },
   {
     who: 'ana',
-    say: 'What would it have said all year? A replay scores the past again, and moves nothing that is live.',
-    sql: `select pgscore.replay('air_time@2', source => 'flight_features', event_time => 'scheduled_at') as run`,
+    say: 'What would it have said all year? A replay scores the past again, and moves nothing that is live. Gates count those of deployers.',
+    sql: `grant usage, create on schema flights to dana`,
+  },
+  { who: 'ana', say: '', sql: `grant select on flight_features to dana` },
+  {
+    who: 'dana',
+    say: '',
+    sql: `select pgscore.replay('air_time@2', source => 'flights.flight_features', event_time => 'scheduled_at', target_schema => 'flights') as run`,
     run: true,
   },
   {
