@@ -3,7 +3,7 @@
  * To load hundreds of modules one by one takes a process twice as long to start.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { main as assemble } from 'assemblyscript/asc';
 import { build } from 'esbuild';
@@ -22,6 +22,11 @@ const LIBRARIES = {
   'darwin/arm64': 'libonnxruntime.1.dylib',
 };
 
+/** Written last. */
+const NOTICES = join('dist', 'NOTICES');
+
+// npx prepares the package once more, also beside a demo or a service that loads parts of dist/.
+if (process.argv.includes('--if-changed') && isBuilt()) process.exit();
 rmSync('dist', { recursive: true, force: true });
 compile('tsconfig.build.json');
 compile('src/page');
@@ -50,7 +55,16 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 });
-writeFileSync('dist/NOTICES', notices([...packagesIn(metafile), ONNX_RUNTIME]));
+writeFileSync(NOTICES, notices([...packagesIn(metafile), ONNX_RUNTIME]));
+
+/** Whether dist/ is newer than what it is made of. */
+function isBuilt() {
+  const madeAt = statSync(NOTICES, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = readdirSync('src', { recursive: true }).map((path) => join('src', path));
+  return [...sources, 'build.mjs', 'package-lock.json', 'tsconfig.build.json'].every(
+    (path) => statSync(path).mtimeMs < madeAt,
+  );
+}
 
 function compile(project) {
   execFileSync(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', project], {
