@@ -38,6 +38,13 @@ select null::text as model, null::name as source_schema, null::name as source_na
 comment on view pgscore._label_request is 'Where set_labels() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._label_request alter column requested_by set default current_user;
 
+create or replace function pgscore_data._is_list(names text[]) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return array_ndims(names) = 1 and array_lower(names, 1) = 1;
+comment on function pgscore_data._is_list(text[]) is
+  'Whether an array is a list that begins at 1: a request may hold any other, in which the nth of two arrays need not belong together.';
+
 create or replace function pgscore_data._set_key_types(this_model int, base text, families text[], columns name[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -46,7 +53,8 @@ declare
   known text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model for no key update);
 begin
   -- _canonical_key() writes them into a statement of the owner.
-  if families is null or cardinality(families) is distinct from cardinality(columns)
+  if (pgscore_data._is_list(families) and pgscore_data._is_list(columns::text[])
+      and cardinality(families) = cardinality(columns)) is not true
     or exists (select from unnest(families) f where pgscore._key_family(to_regtype(f)) is distinct from f)
   then
     raise exception '% are no types that labels can be keyed by', families

@@ -119,7 +119,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   select coalesce(array_agg(substring(c.relname from '[0-9]+$')::int), '{}')
     from pg_locks l join pg_class c on c.oid = l.relation
-   where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock' and l.pid <> pg_backend_pid()
+   where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock' and l.pid is distinct from pg_backend_pid()
      and l.database = (select d.oid from pg_database d where d.datname = current_database())
      and c.relnamespace = 'pgscore_predictions'::regnamespace and c.relname ~ '^target_[0-9]+$';
 end;

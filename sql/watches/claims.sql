@@ -148,6 +148,8 @@ begin
                         where r.watch_id = x.watch_id and r.keys is not null and r.error_code = 'target_locked')
      order by b, x.claimed_at nulls first limit most for no key update of x skip locked
   loop
+    -- A run names its target, and would wait for who drops it.
+    continue when not exists (select from pgscore_data.target t where t.target_id = w.target_id for key share skip locked);
     update pgscore_data.watch x set claimed_at = clock_timestamp() where x.watch_id = w.watch_id;
     -- What is wrong with the keys of one watch stops no other.
     begin

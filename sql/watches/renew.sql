@@ -114,6 +114,9 @@ begin
    cross join lateral pgscore._other_shape(v.signature, t.task, t.score_unit, t.class_labels,
                                            format('%I.%I', t.view_schema, t.view_name)) p (problem)
    where v.version_id = this_version and p.problem is not null;
+  -- A name with line breaks would pass for further lines of the warning.
+  stopped := regexp_replace(stopped, '[[:cntrl:]]', ' ', 'g');
+  ends := regexp_replace(ends, '[[:cntrl:]]', ' ', 'g');
   if stopped is not null then
     raise warning '% stops what writes to targets that it does not fit: %', pgscore_models._version_name(this_version), stopped using
       hint = format('Go back: %s or let their owners end them, and begin them anew with other targets: %s Their targets stay as they are.',

@@ -54,7 +54,8 @@ begin
     raise exception 'model "%" is not granted to "%"', version.model_name, new.requested_by using errcode = 'insufficient_privilege',
       hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', version.model_name, new.requested_by);
   end if;
-  select * into stored from pgscore_data.target x where x.target_id = new.target_id and x.owner = new.requested_by for update;
+  select * into stored from pgscore_data.target x where x.target_id = new.target_id and x.owner = new.requested_by
+  for no key update;
   if not found then
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
   end if;

@@ -3,7 +3,6 @@ import { controlConnection, DatabaseConnection } from '../postgres/connection.ts
 
 /** A refresh of many labels, a comparison of all that a source holds, a large run that is folded into the history. */
 const LONG_TIMEOUT_MS = 600_000;
-/** Claims wait for no lock. */
 const CLAIM_TIMEOUT_MS = 15_000;
 
 export type Connections = ReturnType<typeof openConnections>;
@@ -38,11 +37,11 @@ export function watchConnection(url: string | undefined): DatabaseConnection {
  */
 const UNFLUSHED = { synchronous_commit: 'off' };
 
-/** Ended by the server before this side gives it up: a claim that committed unheard would keep its runs until their lease ends. */
-const CLAIMING = { ...UNFLUSHED, statement_timeout: `${CLAIM_TIMEOUT_MS - 3000}ms` };
-
 /** What all users need done: a user who keeps a lock on a table of their own must not hold up the others. */
 const UNHELD = { lock_timeout: '500ms' };
+
+/** Ended by the server before this side gives it up: a claim that committed unheard would keep its runs until their lease ends. */
+const CLAIMING = { ...UNFLUSHED, ...UNHELD, statement_timeout: `${CLAIM_TIMEOUT_MS - 3000}ms` };
 
 /** Nor need a refresh: labels that a crash of the server forgets to have counted are back in the queue. */
 const REFRESHING = {

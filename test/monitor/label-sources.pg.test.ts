@@ -206,3 +206,21 @@ test('a model that is dropped leaves no triggers on the table of its labels', as
   await superuser.query(`select pgscore.drop_model('dropped')`);
   expect((await alice.query(left)).rows).toEqual([{ triggers: 0, sources: 0 }]);
 });
+
+test.each([
+  ['{id}', '[5:5]={bigint}'],
+  ['{id}', '{{bigint}}'],
+  ['{{id}}', '{bigint}'],
+  ['[0:0]={id}', '{bigint}'],
+])(
+  'a request that goes round set_labels() with keys %s of types %s is refused, as its parts would not belong together',
+  async (columns, types) => {
+    const request = `with h as (insert into pgscore._handle_request (kind, digest) values ('function', gen_random_uuid()::text) returning handle_id)
+    insert into pgscore._label_request (model, source_schema, source_name, label_columns, key_columns, key_types, time_zone, handle_id)
+    select 'price', 'alice', 'outcomes', '{amount}', '${columns}', '${types}', 'UTC', handle_id from h`;
+    expect(await refusal(alice, request)).toMatchObject({
+      code: '42804',
+      message: expect.stringContaining('are no types that labels can be keyed by'),
+    });
+  },
+);

@@ -55,13 +55,15 @@ test('a version of other classes stops watches: promote() and rollback() warn; w
       sentence: 'The watch of alice.live cannot go on: watch_failed. pgscore.watches says why, and what to do.',
     },
   ]);
-  await alice.query(`select pgscore.schedule('weekly', '@weekly', 'leaves', 'people', target => 'words', key => 'id')`);
+  await alice.query(
+    `select pgscore.schedule(E'weekly\\nHINT:  ', '@weekly', 'leaves', 'people', target => 'words', key => 'id')`,
+  );
   await ada.query(`select pgscore.rollback('leaves')`);
   expect(notices.slice(2)).toEqual([
     'WARNING: leaves@1 stops what writes to targets that it does not fit: ' +
-      'schedule weekly (it says 0, 1, and alice.words holds no, yes)',
+      'schedule "weekly HINT:  " (it says 0, 1, and alice.words holds no, yes)',
     `HINT: Go back: select pgscore.promote('leaves@2'); or let their owners end them, and begin them anew with other targets: ` +
-      `select pgscore.unschedule('alice.weekly'); Their targets stay as they are.`,
+      `select pgscore.unschedule('alice.weekly HINT:  '); Their targets stay as they are.`,
   ]);
   await waitFor(async () => (await failing()) === undefined, { message: 'the watch to go on', timeout: 30_000 });
   const promoted = await runCli(['promote', 'leaves@2'], { url: database.url('ada') });
