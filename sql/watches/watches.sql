@@ -50,6 +50,14 @@ begin
   then
     raise exception 'source and tables are not named once, with their schemas, or are more than 32'
       using errcode = 'invalid_parameter_value', hint = 'Watch with pgscore.watch().';
+  elsif (
+    -- The service looks at each of them, of all watches, each second.
+    select count(*) > 5000
+      from (select new.source union select t ->> 'table' from jsonb_array_elements(new.tables) t) x (name)
+     cross join lateral pgscore._relations_of(pgscore._relation_named(x.name)))
+  then
+    raise exception 'source and tables have more than 5000 partitions' using
+      errcode = 'program_limit_exceeded', hint = 'Watch some of the partitions, or score the table by a schedule: pgscore.schedule().';
   elsif not pgscore._may_score(new.requested_by, version.version_id) then
     raise exception 'model "%" is not granted to "%"', version.model_name, new.requested_by using errcode = 'insufficient_privilege',
       hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(%L, %L);', version.model_name, new.requested_by);

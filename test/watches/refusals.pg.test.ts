@@ -211,3 +211,21 @@ test.each(['pause_watch', 'resume_watch', 'unwatch'])(
     expect(await refusal(bob, `select pgscore.${name}('alice.live')`)).toMatchObject(refused);
   },
 );
+
+test('a watch over more than 5000 partitions is refused, as the service looks at each of them each second', async () => {
+  // Partitions of partitions, so that a request which names each level comes to so many by few.
+  await alice.query(`do $$ begin
+    create table level0 (id bigint, x real) partition by range (id);
+    for n in 1..30 loop
+      execute format('create table level%s partition of level%s for values from (0) to (1000) partition by range (id)', n, n - 1);
+    end loop;
+    for n in 0..169 loop execute format('create table leaf%s partition of level30 for values from (%s) to (%s)', n, n, n + 1); end loop;
+  end $$`);
+  const tables = Array.from({ length: 31 }, (_, n) => ({ table: `alice.level${n}`, key: ['id'] }));
+  const request = `insert into pgscore._watch_request (model, target_id, source, arguments, tables, capture, poll_every, on_promote)
+    select model, target_id, source, arguments, '${JSON.stringify(tables)}', 'poll', '1 h', 'rescore' from pgscore._watch_request limit 1`;
+  expect(await refusal(alice, request)).toMatchObject({
+    code: '54000',
+    message: 'source and tables have more than 5000 partitions',
+  });
+});
