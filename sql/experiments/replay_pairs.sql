@@ -10,7 +10,8 @@ return case
   else pgscore_data._key_text(case
     when t.is_replay
       and (select bool_and(t.key_columns @> jsonb_build_array(jsonb_build_object('name', n))) from unnest(label_keys) n)
-      then (select jsonb_agg(jsonb_build_object('name', n) order by position) from unnest(label_keys) with ordinality x (n, position))
+      then (select jsonb_agg(k order by position)
+              from unnest(label_keys) with ordinality x (n, position) join jsonb_array_elements(t.key_columns) k on k ->> 'name' = n)
     else t.key_columns end)
 end;
 comment on function pgscore_data._entity_expression(pgscore_data.target, name[]) is

@@ -2,13 +2,21 @@
 --
 -- The functions that run for each label have no SET clause, so that PostgreSQL inlines them into the query that calls them.
 
-create or replace function pgscore_data._key_text(keys jsonb) returns text
+create or replace function pgscore_data._spelled(key_column text, family text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return (select 'array[' || string_agg(format('pg_catalog.concat(p.%I)', k ->> 'name'), ', ' order by n) || ']'
+return format(case family when 'numeric' then 'pg_catalog.concat(pg_catalog.trim_scale(%s))' else 'pg_catalog.concat(%s)' end, key_column);
+comment on function pgscore_data._spelled(text, text) is
+  'The expression that spells a key column of a family of types, numeric without trailing zeros: labels keyed by 1.00 are those of 1. '
+  'concat() calls no function of a type''s owner; a cast would.';
+
+create or replace function pgscore_data._key_text(keys jsonb) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return (select 'array[' || string_agg(pgscore_data._spelled(format('p.%I', k ->> 'name'),
+                                                            pgscore._key_family(to_regtype(k ->> 'sql_type'))), ', ' order by n) || ']'
         from jsonb_array_elements(keys) with ordinality as x (k, n));
-comment on function pgscore_data._key_text(jsonb) is
-  'The expression of a prediction''s key, spelled as labels spell it. concat() calls no function of a type''s owner; a cast would.';
+comment on function pgscore_data._key_text(jsonb) is 'The expression of a prediction''s key, spelled as labels spell it.';
 
 create or replace function pgscore_data._canonical_key(this_model int, base text, key text[]) returns text[]
 language plpgsql stable
@@ -30,7 +38,7 @@ begin
   end if;
   begin
     execute format('select array[%s]', (
-      select string_agg(format('concat(%L::%s)', key[n], families[n]), ', ' order by n)
+      select string_agg(pgscore_data._spelled(format('%L::%s', key[n], families[n]), families[n]), ', ' order by n)
         from generate_subscripts(families, 1) n)) into canonical;
   exception
     when data_exception then

@@ -83,6 +83,21 @@ return case
 comment on function pgscore_data._label_text(text[], text[]) is
   'The expression of a label: its text, or as jsonb those of several values by their names. NULL where there is none.';
 
+create or replace function pgscore_data._captured_key(s pgscore_data.label_source, relation regclass) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- A cast of its text is there for any type that the column may get.
+  select string_agg(case pgscore._key_family(pgscore._base_type(a.atttypid))
+                      when 'numeric' then format('case when %s then %s end', pgscore_data._type_is_as_before('r.k' || n, relation, k, '{}'),
+                                                 pgscore_data._spelled(format('nullif(concat(r.k%s), '''')::numeric', n), 'numeric'))
+                      else pgscore_data._spelled('r.k' || n, null) end, ', ' order by n)
+    from unnest(s.key_columns::text[]) with ordinality as x (k, n)
+    left join pg_attribute a on a.attrelid = relation and a.attname = k and not a.attisdropped
+$$;
+comment on function pgscore_data._captured_key(pgscore_data.label_source, regclass) is
+  'The expressions of the key of a label that a trigger reads.';
+
 create or replace function pgscore_data._captured_labels(s pgscore_data.label_source, relation regclass, transition text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -90,7 +105,7 @@ as $$
   -- concat() calls no function of a type's owner. A cast of its text is there for any type that the column may get.
   select format('(select array[%s] as key, %s as known_at, case when num_nulls(%s) = 0 and %s then %s end as label '
                 'from %s r offset 0)',
-    pgscore_data._paired_columns('concat(r.k%)', cardinality(s.key_columns)),
+    pgscore_data._captured_key(s, relation),
     case when s.known_at_column is null then 'null::timestamptz'
       else format('case when %s then nullif(concat(r.t), '''')::%s end', pgscore_data._known_at_is(s, relation),
                   case (select pgscore._base_type(a.atttypid) from pg_attribute a
@@ -157,7 +172,7 @@ comment on function pgscore_data._is_elsewhere(pgscore_data.label_source, regcla
 --   elsif tg_op = 'INSERT' then
 --     insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
 --     select 1, 1, n.key, n.known_at, n.label
---       from (select array[concat(r.k1)] as key, null::timestamptz as known_at,   -- %4$s
+--       from (select array[pg_catalog.concat(r.k1)] as key, null::timestamptz as known_at,   -- %4$s
 --                    case when num_nulls(r.k1) = 0 and pg_typeof(r.k1) = any ('{20,21,23}'::oid[])                                -- %9$s
 --                      and pg_typeof(r.l1) <> 'tid'::regtype then nullif(pg_catalog.concat(r.l1), '') end as label
 --               from (select named.*   -- %7$s

@@ -85,12 +85,11 @@ function callOf(handle: string): string {
 }
 
 /** The handle gives the key columns, then known_at where there is one, then the labels. */
-function labelQuery({ source_id: source, keys, timed, label }: Comparison, handle: string): string {
-  const key = Array.from({ length: keys }, (_, index) => `c${index + 1}`);
-  const knownAt = timed ? `c${keys + 1}` : 'null::timestamptz';
-  const spelled = key.map((column) => `pg_catalog.concat(${column})`).join(', ');
+function labelQuery({ source_id: source, spelled, timed, label }: Comparison, handle: string): string {
+  const key = spelled.map((_, index) => `c${index + 1}`);
+  const knownAt = timed ? `c${key.length + 1}` : 'null::timestamptz';
   const given = [...key, label].map((value) => `(${value}) is not null`).join(' and ');
-  return `copy (select ${source}, array[${spelled}], ${knownAt}, ${label}
+  return `copy (select ${source}, array[${spelled.join(', ')}], ${knownAt}, ${label}
     from ${callOf(handle)} where ${given}) to stdout`;
 }
 
@@ -98,7 +97,8 @@ function labelQuery({ source_id: source, keys, timed, label }: Comparison, handl
 type Comparison = {
   source_id: number;
   model: string;
-  keys: number;
+  /** The expressions of the key. */
+  spelled: string[];
   timed: boolean;
   /** The expression of a label. */
   label: string;
@@ -144,12 +144,14 @@ const CLAIM = `with due as materialized (
       where was_asked_for and x.model_id = c.model_id
         and not exists (select from pgscore_data.label_change l where l.model_id = x.model_id and l.read_in is not null)
    )
-   select c.source_id, m.name as model, cardinality(c.key_columns) as keys, c.known_at_column is not null as timed,
+   select c.source_id, m.name as model, c.known_at_column is not null as timed,
+          array(select pgscore_data._spelled('c' || n, type) from unnest(o.key_types) with ordinality as x (type, n) order by n) as spelled,
           pgscore_data._label_text(array(
             select 'c' || n + cardinality(c.key_columns) + (c.known_at_column is not null)::int from generate_series(1, cardinality(c.label_columns)) n),
             c.label_names) as label, p.proname as handle, h.guard_key
      from claimed c
      join pgscore_data.model m using (model_id)
+     join pgscore_data.monitor o using (model_id)
      left join pgscore_data.handle h using (handle_id)
      left join pg_proc p on p.proname = h.name and p.pronamespace = 'pgscore_sources'::regnamespace and p.prosecdef
        and oidvectortypes(p.proargtypes) = 'tid, tid' and pg_get_userbyid(p.proowner) = c.set_by`;
