@@ -30,7 +30,11 @@ return format($q$
   ), place as (
     select x.key, x.event_time, lead(x.event_time) over w as next_time, row_number() over w as nth,
            count(*) over (partition by x.key) as of
-      from (select distinct p.key, p.event_time from prediction p) x window w as (partition by x.key order by x.event_time)
+      from (select p.key, p.event_time from prediction p
+            union
+            select e.key, e.event_time from pgscore_data.evaluation e
+             where %9$s and e.model_id = $4 and e.run_id is not null and e.event_time >= $8) x
+    window w as (partition by x.key order by x.event_time)
   ), label as materialized (
     select distinct on (e.key, e.known_at) e.key, e.known_at, e.label from pgscore_data.evaluation e where e.model_id = $4
      order by e.key, e.known_at
@@ -68,16 +72,17 @@ return format($q$
   case when t.task in ('regression', 'quantiles') then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
   'target_' || t.target_id,
   case m.pairing
-    when 'latest_before_label' then 'l.known_at >= x.event_time and (x.next_time is null or l.known_at < x.next_time)'
+    when 'latest_before_label' then $c$l.known_at >= x.event_time and l.known_at < coalesce(least(x.next_time, $9), 'infinity')$c$
     when 'within' then format('l.known_at >= x.event_time and l.known_at < x.event_time + %L::interval', m.horizon)
     when 'first' then 'x.nth = 1' when 'latest' then 'x.nth = x.of' else 'true' end,
   case when m.pairing = 'first' then 'p.made_at, p.tie,' end,
   case when m.pairing in ('latest_before_label', 'latest') then 'x.next_time is null' when m.pairing = 'first' then 'x.nth = 1'
-    else 'true' end);
+    else 'true' end,
+  (m.pairing = 'latest_before_label')::text);
 comment on function pgscore_data._replay_query(pgscore_data.target, pgscore_data.monitor) is
 'The statement that pairs the predictions of run $1 in a target, of its class labels $2 and generations $3, with the labels of model $4.
-It reads them as version $5 does. Predictions before $6 are in training; those before $7 may be. A replay is one run, so places and labels
-are joined whole.';
+It reads them as version $5 does. Predictions before $6 are in training; those before $7 may be. From $8 on live places say what comes next,
+as the replay has no rows. With $9 a label known since then judges none. A replay is one run, so places and labels are joined whole.';
 
 create or replace function pgscore_data._pair_replay(this_run bigint, since timestamptz) returns void
 language plpgsql volatile
@@ -86,18 +91,26 @@ set enable_nestloop = off
 as $$
 declare
   r record;
+  is_of_calls boolean;
+  window_end timestamptz;
 begin
   delete from pgscore_data.replay_month x where x.run_id = this_run;
-  select x.generation, v as version, t as target, m as monitor into r
+  select x.generation, x.snapshot_at, p.to_time, v as version, t as target, m as monitor into r
     from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
-    join pgscore_data.target t using (target_id)
+    join pgscore_data.target t using (target_id) join pgscore_data.replay p using (run_id)
    where x.run_id = this_run;
   if not pgscore_data._can_have_labels(r.target) then
     return;
   end if;
+  is_of_calls := pgscore_data._entity_expression(r.target, (r.monitor).key_columns) = 'p.key';
+  if is_of_calls or jsonb_array_length((r.target).key_columns) > cardinality((r.monitor).key_columns) then
+    -- An entity may have rows past the window.
+    window_end := r.to_time;
+  end if;
   execute pgscore_data._replay_query(r.target, r.monitor)
     using this_run, (r.target).class_labels, array[r.generation, 0], (r.version).model_id, (r.version).version_id,
-          since, (select t.maybe_trained_until from pgscore_data.trained_version t where t.version_id = (r.version).version_id);
+          since, (select t.maybe_trained_until from pgscore_data.trained_version t where t.version_id = (r.version).version_id),
+          least(r.snapshot_at, window_end), case when not is_of_calls then window_end end;
   insert into pgscore_data.replay_month (run_id, month, in_training, n_predictions, n_labeled, n_awaiting, n_hits, n_positive,
     n_said_positive, n_true_positive, sum_abs_error, sum_error2)
   select this_run, date_trunc('month', p.event_time, (r.monitor).time_zone), p.in_training, count(*), count(p.known_at),

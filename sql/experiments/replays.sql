@@ -1,5 +1,37 @@
 -- Replays: runs that score the past again by a version. They have is_replay and targets of their own, and no refresh counts them.
 
+create or replace function pgscore._label_key(this_version int) returns text[]
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select m.key_columns::text[] from pgscore_data.version v join pgscore_data.monitor m using (model_id)
+   where v.version_id = this_version
+     and (exists (select from pgscore_data.label_source s where s.model_id = m.model_id)
+       or exists (select from pgscore_data.evaluation e where e.model_id = m.model_id));
+end;
+comment on function pgscore._label_key(int) is 'The key columns of the labels of a version; NULL: its model has no labels yet.';
+
+create or replace function pgscore._refuse_unlabeled_replay(this_version int, base text, to_time timestamptz, keys text[]) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  label_key constant text[] := pgscore._label_key(this_version);
+begin
+  if cardinality(label_key) <> cardinality(keys) and not label_key <@ keys then
+    raise exception 'no label of model "%" can find a row of this replay', base using errcode = 'invalid_parameter_value',
+      detail = format('Labels go by %s, and the key of the rows is %s.', array_to_string(label_key, ', '), array_to_string(keys, ', ')),
+      hint = 'Name columns of the key as the labels do, in a view of the source: select customer_id as customer, …; and replay that.';
+  elsif cardinality(label_key) < cardinality(keys) and to_time is not null then
+    raise notice 'labels that become known since % judge no row of this replay', to_time using
+      hint = 'Which row of an entity comes next is not known past the window. Let it end later: '
+             'pgscore_bi.replay_performance_monthly has each month by itself.';
+  end if;
+end
+$$;
+comment on function pgscore._refuse_unlabeled_replay(int, text, timestamptz, text[]) is
+  'Raises where no label can find a row of a replay of a source, and says which labels judge none.';
+
 create or replace function pgscore._submit_replay(
   model text, from_time timestamptz, to_time timestamptz, source regclass, target name, target_schema name, key text[], event_time text,
   column_map jsonb, rls text, error_limit bigint
@@ -43,6 +75,8 @@ begin
         hint = 'Name the column that says what time a row is for: event_time => ''column''. By it labels find what was predicted.';
     end if;
     plan := pgscore._plan_source(source, version.signature, key, event_time, column_map);
+    perform pgscore._refuse_unlabeled_replay(version.version_id, base, to_time, array(
+      select c ->> 'name' from jsonb_array_elements(plan -> 'columns') with ordinality x (c, n) where c ->> 'role' = 'key' order by n));
   end if;
   plan := plan || jsonb_build_object('window', jsonb_build_object('from', from_time, 'to', to_time));
   insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish,
@@ -80,7 +114,8 @@ comment on function pgscore.replay(text, timestamptz, timestamptz, regclass, nam
 pgscore_bi.version_comparison compares it with the live predictions of the champion; pgscore_bi.replay_performance_monthly has it by month.
 The predictions go to <target>_history only. No latest view, alert or metric of live predictions changes.
 model: churn (its champion), churn@3 or churn@challenger.
-from_time, to_time: the window of event times, to_time excluded (default: all).
+from_time, to_time: the window of event times, to_time excluded (default: all). Where the source holds an entity at several times, labels
+that are known since to_time judge no row.
 source: table or view with the rows (default: the calls that were kept with their inputs, as the view <target>_calls shows them).
 target: a name of its own; replays of one shape share it (default: the name of the model, that of the source if given, and _replay).
 target_schema: where (default: your current schema).
