@@ -19,8 +19,8 @@ export function openConnections({ databaseUrl: url, leaseMs }: Pick<ServiceConfi
     tidy: controlConnection(url, 'tidy', LONG_TIMEOUT_MS, UNHELD),
     schedule: controlConnection(url, 'schedule'),
     refresh: controlConnection(url, 'refresh', LONG_TIMEOUT_MS, REFRESHING),
-    labels: controlConnection(url, 'labels', LONG_TIMEOUT_MS),
-    alerts: controlConnection(url, 'alerts', LONG_TIMEOUT_MS),
+    labels: controlConnection(url, 'labels', LONG_TIMEOUT_MS, HELD_BRIEFLY),
+    alerts: controlConnection(url, 'alerts', LONG_TIMEOUT_MS, HELD_BRIEFLY),
     watches: controlConnection(url, 'watches'),
     page: pageConnection(url),
   };
@@ -28,7 +28,7 @@ export function openConnections({ databaseUrl: url, leaseMs }: Pick<ServiceConfi
 
 /** A connection to plan or compare one watch. */
 export function watchConnection(url: string | undefined): DatabaseConnection {
-  return controlConnection(url, 'watches', LONG_TIMEOUT_MS);
+  return controlConnection(url, 'watches', LONG_TIMEOUT_MS, HELD_BRIEFLY);
 }
 
 /**
@@ -39,6 +39,9 @@ const UNFLUSHED = { synchronous_commit: 'off' };
 
 /** What all users need done: a user who keeps a lock on a table of their own must not hold up the others. */
 const UNHELD = { lock_timeout: '500ms' };
+
+/** What is done source by source: one whose owner left a transaction open comes later, and the others soon. */
+const HELD_BRIEFLY = { lock_timeout: '2s' };
 
 /** Ended by the server before this side gives it up: a claim that committed unheard would keep its runs until their lease ends. */
 const CLAIMING = { ...UNFLUSHED, ...UNHELD, statement_timeout: `${CLAIM_TIMEOUT_MS - 3000}ms` };

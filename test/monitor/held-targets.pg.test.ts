@@ -1,6 +1,10 @@
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 
+import { compareLabels } from '../../src/monitor/compare-labels.ts';
+import { openConnections } from '../../src/service/connections.ts';
 import { cloneDatabase } from '../support/database.ts';
+import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { addMonitoredModel, addRun, type MonitoredModel } from './monitored-model.ts';
 
 const database = await cloneDatabase();
@@ -74,4 +78,25 @@ test('replays of a target that is held are compared later', async () => {
 test('old predictions of other targets are deleted', async () => {
   await hold();
   await expect(superuser.query('select pgscore_data._prune_history(20, 100)')).resolves.toMatchObject({ rowCount: 1 });
+});
+
+test('a comparison of labels ends soon, though who set them holds them in an open transaction', async () => {
+  const alice = await database.client('alice');
+  await alice.query(`create table truth (id bigint primary key, answer text); insert into truth values (1, 'yes');
+    create function slow() returns boolean language plpgsql volatile as $$ begin perform pg_sleep(1); return true; end $$;
+    create view said as select id, answer from truth where slow()`);
+  await alice.query(`select pgscore.set_labels('model', 'said', 'answer', key => 'id')`);
+  const { labels, ...others } = openConnections({
+    databaseUrl: database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD }),
+    leaseMs: 10_000,
+  });
+  const readerUrl = database.url({ user: 'pgscore_reader', password: READER_PASSWORD });
+  const compared = labels.use((client) => compareLabels(client, readerUrl));
+  const ended = expect(compared).rejects.toMatchObject({ code: '55P03' });
+  const isRead = `select from pg_stat_activity where application_name = 'pgscore labels' and wait_event = 'PgSleep'`;
+  await waitFor(async () => (await superuser.query(isRead)).rowCount === 1);
+  await alice.query(`begin; select pgscore.unset_labels('model')`);
+  await ended;
+  await alice.query('rollback');
+  for (const connection of [labels, ...Object.values(others)]) await connection.end();
 });
