@@ -62,7 +62,7 @@ comment on function pgscore_data._prune_runs(record, int) is
 'Deletes runs of a watch that have no prediction any more, of those after the one that was looked at last; the last run of these, unless
 there is none after it. What views show of runs goes back a day; of those that failed a week; the last hundred stay, and one a version.';
 
-create or replace function pgscore_data._prune_watches(most int) returns bigint
+create or replace function pgscore_data._prune_watches(most int, but_for int[]) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -75,6 +75,7 @@ begin
          format('target_%s_g%s', t.target_id, coalesce(x.generation, t.current_generation)) as newest into w
     from pgscore_data.watch x join pgscore_data.target t using (target_id)
    where coalesce(x.prune_after <= clock_timestamp(), true) and x.target_id <> all ((select pgscore_data._held_targets())::int[])
+     and x.watch_id <> all (but_for)
    -- So that one which its owner holds does not keep the others from their turn.
    order by random() limit 1;
   if not found then
@@ -82,19 +83,20 @@ begin
   end if;
   predictions := pgscore_data._prune_predictions(w, most);
   runs := pgscore_data._prune_runs(w, most);
-  -- Locked last, as no keys of a watch are claimed while it is locked. Two services may do the same twice.
+  -- Locked last, as no keys of a watch are claimed while it is locked. Two services may do the same twice. A watch that an open
+  -- transaction holds is looked at again the next time.
   update pgscore_data.watch x
      set pruned_run = case when predictions = most then x.pruned_run
            when runs.last_end < clock_timestamp() - least(coalesce(w.keep_history, interval '0'), interval '25 hours')
              then runs.last_run end,
          prune_after = clock_timestamp()
            + case when predictions + runs.pruned < most / 2 then interval '1 minute' else interval '5 seconds' end
-   where x.watch_id = w.watch_id;
+   where x.watch_id = (select h.watch_id from pgscore_data.watch h where h.watch_id = w.watch_id for no key update skip locked);
   return w.watch_id;
 end
 $$;
-comment on function pgscore_data._prune_watches(int) is
-'Deletes what is kept no longer of a watch whose turn it is: replaced predictions, and runs without any. It looks at some runs at a time.
+comment on function pgscore_data._prune_watches(int, int[]) is
+'Deletes what is kept no longer of a watch whose turn it is, but for these: replaced predictions, and runs without any. It looks at some runs at a time.
 Returns the watch; NULL where none is due.';
 
 create or replace function pgscore_data._drop_idle_changes() returns bigint

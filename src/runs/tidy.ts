@@ -17,15 +17,17 @@ const MOST_PRUNED = 20_000;
 const MOST_WATCHES = 100;
 
 /** Deletes replaced predictions of a watch that are kept no longer, and runs that have none any more. */
-const pruneWatch = statement<[most: number], { watch: string | null }>(
+const pruneWatch = statement<[most: number, butFor: readonly string[]], { watch: string | null }>(
   'prune_watch',
-  'select pgscore_data._prune_watches($1) as watch',
+  'select pgscore_data._prune_watches($1, $2) as watch',
 );
 
 async function pruneWatches(client: Queryable): Promise<void> {
-  for (let left = MOST_WATCHES; left > 0; left -= 1) {
-    const [pruned] = await pruneWatch(client, MOST_PRUNED);
+  const seen: string[] = [];
+  while (seen.length < MOST_WATCHES) {
+    const [pruned] = await pruneWatch(client, MOST_PRUNED, seen);
     if (!pruned?.watch) return;
+    seen.push(pruned.watch);
   }
 }
 

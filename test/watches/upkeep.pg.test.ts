@@ -219,7 +219,7 @@ describe('what is kept of a watch whose rows change again and again', () => {
 
   async function prune(most: number): Promise<{ runs: number; replaced: number; newest: number }> {
     await superuser.query('update pgscore_data.watch set prune_after = null');
-    await superuser.query('select pgscore_data._prune_watches($1)', [most]);
+    await superuser.query(`select pgscore_data._prune_watches($1, '{}')`, [most]);
     const { rows } = await superuser.query<{ target_id: number }>('select target_id from pgscore_data.watch');
     const base = `pgscore_predictions.target_${rows[0]?.target_id}`;
     const text = `select (select count(*)::int from pgscore_data.run) as runs,
@@ -264,6 +264,18 @@ describe('what is kept of a watch whose rows change again and again', () => {
     expect(await prune(1000)).toEqual({ runs: 250, replaced: 240, newest: 10 });
     await superuser.query(`update pgscore_data.watch set keep_history = '1 day'`);
     expect(await prune(1000)).toEqual({ runs: 100, replaced: 0, newest: 10 });
+  });
+
+  test('is left to a later time where an open transaction holds the watch', async () => {
+    await superuser.query(`update pgscore_data.watch set prune_after = null; set statement_timeout = '5s'`);
+    await alice.query(`begin; select pgscore.pause_watch('live')`);
+    const pruned = superuser.query(`select pgscore_data._prune_watches(1000, '{}') is not null as held`);
+    const [held] = await Promise.allSettled([pruned]);
+    await alice.query('rollback');
+    await superuser.query('reset statement_timeout');
+    expect(held).toMatchObject({ value: { rows: [{ held: true }] } });
+    const others = `select pgscore_data._prune_watches(1000, array_agg(watch_id)) from pgscore_data.watch`;
+    expect((await superuser.query(others)).rows).toEqual([{ _prune_watches: null }]);
   });
 });
 
