@@ -40,7 +40,8 @@ begin
     n_too_old = (select count(*) from checked p where p.is_old),
     n_invalid = (select coalesce(sum(i.n), 0) from invalid i), invalid_label = (select left(min(i.label), 60) from invalid i),
     late_share = (select l.share from late l), counted_at = clock_timestamp()
-   where x.source_id = this_source;
+   -- One that an open transaction of its user holds is counted the next time.
+   where x.source_id = (select h.source_id from pgscore_data.label_source h where h.source_id = this_source for no key update skip locked);
 end
 $$;
 comment on function pgscore_data._count_labels(int) is
@@ -49,7 +50,6 @@ comment on function pgscore_data._count_labels(int) is
 create or replace function pgscore_data._count_all_labels(only_new boolean) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '2s'
 as $$
 declare
   due constant int[] := array(

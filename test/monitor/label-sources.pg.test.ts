@@ -175,6 +175,28 @@ test('the verdict says so too where other labels count, and a service counts a s
   expect((await alice.query(counted)).rows).toEqual([{ n_invalid: null }]);
 });
 
+test('a source that its owner holds is counted later, and holds up no other', async () => {
+  const holder = await database.client('alice');
+  for (const model of ['held', 'free']) {
+    await addMonitoredModel(superuser, model, 'binary');
+    const set = `create table ${model}_truth (id int primary key, yn text);
+      select pgscore.set_labels('${model}', '${model}_truth', label => 'yn')`;
+    await alice.query(set);
+  }
+  await superuser.query(`update pgscore_data.label_source set counted_at = null; set statement_timeout = '5s'`);
+  await holder.query(`begin; select pgscore.unset_labels('held')`);
+  const count = superuser.query('select pgscore_data._count_all_labels(false)');
+  const [counted] = await Promise.allSettled([count]);
+  await holder.query('rollback');
+  await superuser.query('reset statement_timeout');
+  expect(counted.status).toBe('fulfilled');
+  const read = `select m.name from pgscore_data.label_source join pgscore_data.model m using (model_id)
+    where counted_at is not null and m.name in ('held', 'free')`;
+  expect((await superuser.query(read)).rows).toEqual([{ name: 'free' }]);
+  await superuser.query('select pgscore_data._count_all_labels(false)');
+  expect((await superuser.query(read)).rowCount).toBe(2);
+});
+
 test('keys that can be those of no prediction are refused, and others are not', async () => {
   const model = await addMonitoredModel(superuser, 'keyed', 'binary');
   await alice.query(`create table keyed_truth (flag boolean, said text, amount numeric, day date, answer text)`);
