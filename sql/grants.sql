@@ -38,7 +38,7 @@ begin
            _refresh,_move_recent,_compute_metrics,_claim_calibration,_set_calibration,_estimate,_compare_versions,_freeze_bins,
            _compute_drift,_evaluate_alerts,_claim_alerts,_note_delivery,
            _claim_watches,_keys_by_column,_is_of_watch,_finish_keys,_due_watches,_watch_function,_end_watch_work,_drop_idle_changes,
-           _compare_watch,_prune_watches,_refresh_by_model,_compute_by_version,_drop_shard_handles,
+           _compare_watch,_prune_watches,_models_to_refresh,_compute_by_version,_drop_shard_handles,
            _run_on_nodes,_define_on_nodes,_node_functions,_node_types,_node_sql,_refused_on_nodes,_node_dispatch,_node_calls}'),
         ('pgscore', 'pgscore_service', '{sync_nodes}')) as g (schema, role, names)
      cross join unnest(g.names) name

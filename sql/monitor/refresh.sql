@@ -193,40 +193,23 @@ comment on function pgscore_data._move_recent(int, bigint) is
   'Moves labels that arrived lately to the others, when they take so many bytes: neighbours in the index of entities, so that many of '
   'them share a page there. True where more are waiting.';
 
--- When a refresh fails: the same work model by model, so that one that cannot be counted holds up no other.
+-- When a step fails: the same work one by one, so that one which cannot be counted holds up no other. The service calls _refresh() for
+-- each model, so that each has a timeout of its own.
 
-create or replace function pgscore_data._refresh_by_model() returns table (model text, failure text)
-language plpgsql volatile security definer
+create or replace function pgscore_data._models_to_refresh() returns table (model_id int, name text)
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
-as $$
-declare
-  this_model int;
-begin
-  if not pgscore_data._take_turn('cells') then
-    return;
-  end if;
-  for this_model in
-    select c.model_id from pgscore_data.label_change c
-    union
-    select v.model_id from pgscore_data.run r join pgscore_data.version v using (version_id) where r.state = 'done' and not r.kept
-    union
-    select v.model_id from pgscore_data.online_batch b join pgscore_data.version v using (version_id) where not b.counted
-    order by 1
-  loop
-    begin
-      while pgscore_data._refresh(only_model => this_model) loop
-      end loop;
-    exception when others then
-      model := (select m.name from pgscore_data.model m where m.model_id = this_model);
-      failure := sqlerrm;
-      return next;
-    end;
-  end loop;
-end
-$$;
-comment on function pgscore_data._refresh_by_model() is
-  'Refreshes as _refresh() does, each model in a subtransaction of its own. What a model that fails had to do stays to be done. Which '
-  'failed, and why.';
+begin atomic
+  select m.model_id, m.name from pgscore_data.model m
+   where m.model_id in (
+     select c.model_id from pgscore_data.label_change c
+     union
+     select v.model_id from pgscore_data.run r join pgscore_data.version v using (version_id) where r.state = 'done' and not r.kept
+     union
+     select v.model_id from pgscore_data.online_batch b join pgscore_data.version v using (version_id) where not b.counted)
+   order by m.model_id;
+end;
+comment on function pgscore_data._models_to_refresh() is 'Models that a refresh has something to do for.';
 
 create or replace function pgscore_data._compute_by_version(step text) returns table (model text, failure text)
 language plpgsql volatile security definer

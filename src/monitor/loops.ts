@@ -3,7 +3,8 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import type { Logger } from '../log.ts';
 import { evaluateAlerts, sendAlerts } from './alerts.ts';
 import { compareLabels } from './compare-labels.ts';
-import { refresh, upkeep } from './refresh.ts';
+import { audit, refresh, upkeep } from './refresh.ts';
+import type { SlowModels } from './refresh-models.ts';
 import { Wakeable } from '../lib/wakeable.ts';
 import { statement } from '../postgres/statement.ts';
 
@@ -39,11 +40,12 @@ export class MonitorLoops {
     const { connections, readerUrl, pollMs, goesOn, isBehind } = options;
     const { refresh: refreshing, labels: comparing } = connections;
     const alertLoops = loopsOfAlerts(options, log);
+    const slowModels: SlowModels = new Map();
     let refreshedAt = performance.now();
     const mayRefresh = (): boolean => goesOn() && !(isBehind() && performance.now() - refreshedAt < MOST_WAIT_MS);
     const refreshAll = async (): Promise<void> => {
       if (!mayRefresh()) return;
-      await refreshing.use((client) => refresh(client, mayRefresh, log));
+      await refreshing.use((client) => refresh(client, mayRefresh, log, slowModels));
       if (!mayRefresh()) return;
       refreshedAt = performance.now();
       alertLoops[0].wake();
@@ -59,15 +61,19 @@ export class MonitorLoops {
       }
     };
     const keepUp = async (): Promise<void> => {
+      if (goesOn()) await refreshing.use((client) => upkeep(client));
+    };
+    const auditAll = async (): Promise<void> => {
       if (!goesOn()) return;
-      const wrong = await refreshing.use((client) => upkeep(client));
+      const wrong = await refreshing.use((client) => audit(client));
       if (wrong > 0)
         log.error({ cells: wrong }, 'the nightly audit found cells of accuracy wrong; pgscore.rebuild() repairs them');
     };
     this.#loops = [
       refreshLoop,
       new Wakeable('comparing labels', pollMs, compareAll, log),
-      new Wakeable('auditing accuracy', UPKEEP_MS, keepUp, log),
+      new Wakeable('forgetting what is too old', UPKEEP_MS, keepUp, log),
+      new Wakeable('auditing accuracy', UPKEEP_MS, auditAll, log),
       ...alertLoops,
       experimentLoop(connections.alerts, goesOn, log),
     ];

@@ -1,9 +1,8 @@
 import { isPassing, sqlState } from '../postgres/sqlstate.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
+import { type Failure, refreshModels, type SlowModels } from './refresh-models.ts';
 import { renewCalibrations } from './renew-calibrations.ts';
-
-type Failure = { readonly model: string; readonly failure: string };
 
 /** Short transactions until nothing is left; and the same model by model, where one of them fails. */
 type Stage = {
@@ -11,19 +10,12 @@ type Stage = {
   readonly oneByOne?: (client: Queryable) => Promise<readonly Failure[]>;
 };
 
-const refreshByModel = statement<[], Failure>(
-  'refresh_by_model',
-  'select model, failure from pgscore_data._refresh_by_model()',
-);
 const computeByVersion = statement<[step: 'metrics' | 'drift' | 'estimates'], Failure>(
   'compute_by_version',
   'select model, failure from pgscore_data._compute_by_version($1)',
 );
 
-const CELLS: Stage = {
-  step: statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more'),
-  oneByOne: refreshByModel,
-};
+const refreshCells = statement<[], { more: boolean }>('refresh_cells', 'select pgscore_data._refresh() as more');
 const METRICS: Stage = {
   step: statement<[], { more: boolean }>('compute_metrics', 'select pgscore_data._compute_metrics() as more'),
   oneByOne: (client) => computeByVersion(client, 'metrics'),
@@ -54,13 +46,23 @@ const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'selec
  * by them, what is to be expected without them, and how versions compare, and moves labels that are no longer recent. Each
  * step is a short transaction; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
  *
- * A model that cannot be counted is logged and holds up no other; what it had to do is tried again the next time.
+ * A model that cannot be counted is logged and holds up no other; what it had to do is tried again the next time, or later
+ * where it is `slow`.
  */
-export async function refresh(client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
-  for (const stage of [CELLS, METRICS, DRIFT]) await whole(stage, client, goesOn, log);
+export async function refresh(
+  client: Queryable,
+  goesOn: () => boolean,
+  log: Logger,
+  slow: SlowModels = new Map(),
+): Promise<void> {
+  const byModel = (): Promise<readonly Failure[]> => refreshModels(client, goesOn, slow);
+  if (slow.size > 0) logFailures(await byModel(), log);
+  else await whole({ step: refreshCells, oneByOne: byModel }, client, goesOn, log);
+  for (const stage of [METRICS, DRIFT]) await whole(stage, client, goesOn, log);
   await renewCalibrations(client, goesOn);
-  for (const stage of [ESTIMATES, COMPARISONS, RECENT]) await whole(stage, client, goesOn, log);
+  for (const stage of [ESTIMATES, RECENT]) await whole(stage, client, goesOn, log);
   await countLabels(client, true);
+  await whole(COMPARISONS, client, goesOn, log);
 }
 
 /** It passes when whoever holds rows of one model ends the transaction, for which others need not wait. */
@@ -76,9 +78,13 @@ async function whole({ step, oneByOne }: Stage, client: Queryable, goesOn: () =>
       throw error;
     const failures = await oneByOne(client);
     if (failures.length === 0) log.warn({ err: error }, 'a refresh failed, and did not model by model');
-    for (const { model, failure } of failures)
-      log.error({ model, reason: failure }, 'a model cannot be counted and is left out; it will be tried again');
+    logFailures(failures, log);
   }
+}
+
+function logFailures(failures: readonly Failure[], log: Logger): void {
+  for (const { model, failure } of failures)
+    log.error({ model, reason: failure }, 'a model cannot be counted and is left out; it will be tried again');
 }
 
 const countLabels = statement<[onlyNew: boolean]>('count_labels', 'select pgscore_data._count_all_labels($1)');
@@ -86,14 +92,15 @@ const deleteMonitoring = statement<[]>('delete_monitoring', 'select pgscore_data
 
 const deletePredictions = statement<[]>('delete_predictions', 'select pgscore_data._delete_predictions()');
 
-/**
- * Forgets what is too old, and counts the labels that judge nothing or come late. At most once a night it counts some days again.
- * Resolves with how many cells were wrong on those days.
- */
-export async function upkeep(client: Queryable): Promise<number> {
+/** Forgets what is too old, and counts the labels that judge nothing or come late. */
+export async function upkeep(client: Queryable): Promise<void> {
   await deleteMonitoring(client);
   await deletePredictions(client);
   await countLabels(client, false);
+}
+
+/** At most once a night it counts some days again. Resolves with how many cells were wrong on those days. */
+export async function audit(client: Queryable): Promise<number> {
   const [row] = await auditCells(client);
   return Number(row?.wrong ?? 0);
 }

@@ -153,3 +153,29 @@ test('a model whose rows an open transaction holds holds up no other', async () 
   expect(logged).toEqual([{ model: 'bad', reason: expect.stringContaining('lock timeout') }]);
   await keeper.query('rollback');
 });
+
+test('a model that takes longer than the timeout holds up no other, rests, and is caught up with when it can be', async () => {
+  const counted = async (): Promise<number[]> =>
+    ((await shown('binary_performance_daily', 'n_labeled')) as { value: number }[]).map(({ value }) => value);
+  const slow = new Map<number, number>();
+  await refresh(superuser, always, log);
+  const [bad = 0, good = 0] = await counted();
+  const hold = `create function pg_temp.wait() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$;
+     create trigger wait before insert on pgscore_data.evaluation for each row when (new.model_id = ${models.get('bad')?.modelId})
+       execute function pg_temp.wait();
+     set statement_timeout = '3s'`;
+  await superuser.query(hold);
+  await more();
+  await refresh(superuser, always, log, slow);
+  expect(await counted()).toEqual([bad, good + 1]);
+  expect(logged).toEqual([{ model: 'bad', reason: expect.stringContaining('statement timeout') }]);
+  await more();
+  await refresh(superuser, always, log, slow);
+  expect(await counted()).toEqual([bad, good + 2]);
+  expect(logged).toHaveLength(1);
+  await superuser.query('drop trigger wait on pgscore_data.evaluation; reset statement_timeout');
+  for (const id of slow.keys()) slow.set(id, 0);
+  await refresh(superuser, always, log, slow);
+  expect(await counted()).toEqual([bad + 2, good + 2]);
+  expect(slow.size).toBe(0);
+}, 60_000);
