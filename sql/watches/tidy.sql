@@ -96,8 +96,8 @@ begin
 end
 $$;
 comment on function pgscore_data._prune_watches(int, int[]) is
-'Deletes what is kept no longer of a watch whose turn it is, but for these: replaced predictions, and runs without any. It looks at some runs at a time.
-Returns the watch; NULL where none is due.';
+'Deletes what is kept no longer of a watch whose turn it is, but for these: replaced predictions, and runs without any. It looks at some
+runs at a time. Returns the watch; NULL where none is due.';
 
 create or replace function pgscore_data._drop_idle_changes() returns bigint
 language sql volatile security definer

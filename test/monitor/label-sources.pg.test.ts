@@ -183,7 +183,9 @@ test('a source that its owner holds is counted later, and holds up no other', as
       select pgscore.set_labels('${model}', '${model}_truth', label => 'yn')`;
     await alice.query(set);
   }
-  await superuser.query(`update pgscore_data.label_source set counted_at = null; set statement_timeout = '5s'`);
+  await superuser.query(
+    `update pgscore_data.label_source set compared_at = now(), counted_at = null; set statement_timeout = '5s'`,
+  );
   await holder.query(`begin; select pgscore.unset_labels('held')`);
   const count = superuser.query('select pgscore_data._count_all_labels(false)');
   const [counted] = await Promise.allSettled([count]);
