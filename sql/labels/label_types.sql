@@ -78,6 +78,17 @@ $$;
 comment on function pgscore_data._warn_of_labels(text, text, text[], text, text, text[]) is
   'Warns of labels that were seen in a source and are none of a model.';
 
+create or replace function pgscore_data._can_meet(key_columns jsonb, families text[]) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+return jsonb_array_length(key_columns) = cardinality(families) and not exists (
+  select from jsonb_array_elements(key_columns) with ordinality as x (k, n)
+   cross join lateral (select pgscore._key_family(to_regtype(k ->> 'sql_type')) as predicted, families[n] as labeled) f
+   where f.predicted <> f.labeled and not array[f.predicted, f.labeled] && '{text,character}'
+     and not array[f.predicted, f.labeled] <@ '{bigint,numeric}');
+comment on function pgscore_data._can_meet(jsonb, text[]) is
+  'Whether labels keyed by columns of these types can judge predictions with these key columns.';
+
 create or replace function pgscore_data._refuse_key_types(this_model int, base text, families text[]) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -89,16 +100,14 @@ begin
   if exists (select from pgscore_data.online_hour h join pgscore_data.version v using (version_id) where v.model_id = this_model) then
     return;
   end if;
-  select string_agg(distinct array_to_string(k.families, ', '), ' or ') into predicted
+  select string_agg(distinct k.families, ' or ') into predicted
     from pgscore_data.target t
    cross join lateral (
-     select array_agg(pgscore._key_family(to_regtype(c ->> 'sql_type')) order by n) as families
+     select string_agg(pgscore._key_family(to_regtype(c ->> 'sql_type')), ', ' order by n) as families
        from jsonb_array_elements(t.key_columns) with ordinality as x (c, n)) k
    where exists (select from pgscore_data.run r join pgscore_data.version v using (version_id)
                   where v.model_id = this_model and r.target_id = t.target_id and r.state = 'done' and not r.is_replay)
-  having not bool_or(cardinality(k.families) = cardinality(_refuse_key_types.families) and not exists (
-    select from unnest(k.families, _refuse_key_types.families) as x (a, b)
-     where a <> b and not array[a, b] && '{text,character}' and not array[a, b] <@ '{bigint,numeric}'));
+  having not bool_or(pgscore_data._can_meet(t.key_columns, _refuse_key_types.families));
   if predicted is not null then
     raise exception 'labels keyed by % can meet no prediction of model "%", which are keyed by %',
       array_to_string(families, ', '), base, predicted using
@@ -109,6 +118,67 @@ end
 $$;
 comment on function pgscore_data._refuse_key_types(int, text, text[]) is
   'Raises where keys of these types can be those of no prediction that a run made of a model.';
+
+create or replace function pgscore_data._notice_unjudged(this_model int, base text, requested_by name, only_target int) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  r record;
+begin
+  for r in
+    select t.view_schema, t.view_name, (select string_agg(k ->> 'name', ', ' order by n)
+                                          from jsonb_array_elements(t.key_columns) with ordinality as x (k, n)) as key,
+           array_to_string(s.key_columns, ', ') as label_key
+      from pgscore_data.label_source s join pgscore_data.monitor m using (model_id) cross join pgscore_data.target t
+     where s.model_id = this_model and not t.is_replay and not pgscore_data._can_meet(t.key_columns, m.key_types)
+       and case when only_target is not null then t.target_id = only_target
+             else pgscore_data._acts_for(_notice_unjudged.requested_by, t.owner) and exists (
+               select from pgscore_data.run x join pgscore_data.version v using (version_id)
+                where v.model_id = this_model and x.target_id = t.target_id) end
+     order by 1, 2
+  loop
+    raise notice 'no label of model "%" can judge the predictions of %.%: they are keyed by %, labels by %', base, r.view_schema,
+      r.view_name, r.key, r.label_key using hint =
+        'Key both alike. Of rows that hold an entity at several times, score a view with those of one time, and then of the next.';
+  end loop;
+end
+$$;
+comment on function pgscore_data._notice_unjudged(int, text, name, int) is
+  'Says which targets with predictions of a model, or whether this one, have keys that its labels cannot have.';
+
+create or replace function pgscore_data._is_list(names text[]) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return array_ndims(names) = 1 and array_lower(names, 1) = 1;
+comment on function pgscore_data._is_list(text[]) is
+  'Whether an array is a list that begins at 1: a request may hold any other, in which the nth of two arrays need not belong together.';
+
+create or replace function pgscore_data._set_key_types(this_model int, base text, families text[], columns name[]) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  known text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model for no key update);
+begin
+  -- _canonical_key() writes them into a statement of the owner.
+  if (pgscore_data._is_list(families) and pgscore_data._is_list(columns::text[])
+      and cardinality(families) = cardinality(columns)) is not true
+    or exists (select from unnest(families) f where pgscore._key_family(to_regtype(f)) is distinct from f)
+  then
+    raise exception '% are no types that labels can be keyed by', families
+      using errcode = 'datatype_mismatch', hint = format('Set labels by select pgscore.set_labels(%L, …);', base);
+  end if;
+  if known is distinct from families and exists (select from pgscore_data.evaluation e where e.model_id = this_model) then
+    raise exception 'the labels of model "%" are keyed by %, not by %', base, array_to_string(known, ', '), array_to_string(families, ', ')
+      using errcode = 'datatype_mismatch', hint = format('Key them alike, or begin anew: select pgscore.unset_labels(%L);', base);
+  end if;
+  update pgscore_data.monitor m set key_types = families, key_columns = columns
+   where m.model_id = this_model and (m.key_types, m.key_columns) is distinct from (families, columns);
+end
+$$;
+comment on function pgscore_data._set_key_types(int, text, text[], name[]) is
+  'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
 
 create or replace function pgscore_data._label_names(base text, task text, value_names text[], columns name[]) returns text[]
 language plpgsql immutable

@@ -38,39 +38,6 @@ select null::text as model, null::name as source_schema, null::name as source_na
 comment on view pgscore._label_request is 'Where set_labels() hands its request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._label_request alter column requested_by set default current_user;
 
-create or replace function pgscore_data._is_list(names text[]) returns boolean
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return array_ndims(names) = 1 and array_lower(names, 1) = 1;
-comment on function pgscore_data._is_list(text[]) is
-  'Whether an array is a list that begins at 1: a request may hold any other, in which the nth of two arrays need not belong together.';
-
-create or replace function pgscore_data._set_key_types(this_model int, base text, families text[], columns name[]) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  known text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model for no key update);
-begin
-  -- _canonical_key() writes them into a statement of the owner.
-  if (pgscore_data._is_list(families) and pgscore_data._is_list(columns::text[])
-      and cardinality(families) = cardinality(columns)) is not true
-    or exists (select from unnest(families) f where pgscore._key_family(to_regtype(f)) is distinct from f)
-  then
-    raise exception '% are no types that labels can be keyed by', families
-      using errcode = 'datatype_mismatch', hint = format('Set labels by select pgscore.set_labels(%L, …);', base);
-  end if;
-  if known is distinct from families and exists (select from pgscore_data.evaluation e where e.model_id = this_model) then
-    raise exception 'the labels of model "%" are keyed by %, not by %', base, array_to_string(known, ', '), array_to_string(families, ', ')
-      using errcode = 'datatype_mismatch', hint = format('Key them alike, or begin anew: select pgscore.unset_labels(%L);', base);
-  end if;
-  update pgscore_data.monitor m set key_types = families, key_columns = columns
-   where m.model_id = this_model and (m.key_types, m.key_columns) is distinct from (families, columns);
-end
-$$;
-comment on function pgscore_data._set_key_types(int, text, text[], name[]) is
-  'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
-
 create or replace function pgscore_data._accept_labels() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -119,6 +86,7 @@ begin
     then array(
       select r from pgscore._relations_of(pgscore._relation_named(format('%I.%I', new.source_schema, new.source_name))) r) end);
   insert into pgscore_data.comparison_request (source_id) values (new.source_id);
+  perform pgscore_data._notice_unjudged(family.model_id, new.model, new.requested_by, null);
   perform pgscore_data._wake('labels');
   return new;
 end

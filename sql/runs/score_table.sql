@@ -78,12 +78,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   signature jsonb;
+  this_model int;
   model text;
   segments text[];
   fitting jsonb;
   t pgscore_data.target;
 begin
-  select v.signature, m.name, nullif(o.segments, '{}') into signature, model, segments
+  select v.signature, m.model_id, m.name, nullif(o.segments, '{}') into signature, this_model, model, segments
     from pgscore_data.version v join pgscore_data.model m using (model_id) left join pgscore_data.monitor o using (model_id)
       where v.version_id = new.version_id and v.state = 'ready';
   if not found then
@@ -124,6 +125,7 @@ begin
     insert into pgscore_data.known_plan (owner, plan_digest, version_id, target_id, handle_id, plan)
     select new.requested_by, new.plan_digest, new.version_id, new.target_id, new.handle_id, new.plan - 'pages' - 'rows'
      where new.plan_digest is not null;
+    perform pgscore_data._notice_unjudged(this_model, model, new.requested_by, t.target_id);
   end if;
   -- A replay begins as counted and kept: no refresh takes it, so its predictions reach no number of live ones.
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,

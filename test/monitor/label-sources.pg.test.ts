@@ -220,6 +220,28 @@ test('keys that can be those of no prediction are refused, and others are not', 
     await expect(alice.query(keyedBy(key))).resolves.toMatchObject({ rowCount: 1 });
 });
 
+test('labels of another kind of key wait until those that were withdrawn are gone', async () => {
+  await addMonitoredModel(superuser, 'renewed', 'binary');
+  await alice.query(`create table renewed_truth (id int primary key, code text, answer text)`);
+  const keyedBy = (key: string) =>
+    `select pgscore.set_labels('renewed', 'renewed_truth', label => 'answer', key => '${key}')`;
+  await alice.query(keyedBy('id'));
+  await alice.query(`insert into renewed_truth values (1, 'one', 'yes')`);
+  await superuser.query('select pgscore.refresh()');
+  expect(await refusal(alice, keyedBy('code'))).toMatchObject({
+    code: '42804',
+    message: 'the labels of model "renewed" are keyed by bigint, not by text',
+  });
+  await alice.query(`select pgscore.unset_labels('renewed')`);
+  expect(await refusal(alice, keyedBy('code'))).toMatchObject({
+    code: '55006',
+    message: 'the labels of model "renewed", keyed by bigint, are being withdrawn',
+    hint: expect.stringContaining('pgscore.refresh()'),
+  });
+  await superuser.query('select pgscore.refresh()');
+  await expect(alice.query(keyedBy('code'))).resolves.toMatchObject({ rowCount: 1 });
+});
+
 test('a model that is dropped leaves no triggers on the table of its labels', async () => {
   await addMonitoredModel(superuser, 'dropped', 'binary');
   await alice.query(`create table dropped_truth (id int primary key, yn text);
