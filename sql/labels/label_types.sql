@@ -170,6 +170,13 @@ begin
       using errcode = 'datatype_mismatch', hint = format('Set labels by select pgscore.set_labels(%L, …);', base);
   end if;
   if known is distinct from families and exists (select from pgscore_data.evaluation e where e.model_id = this_model) then
+    if exists (select from pgscore_data.unread_labels u where u.model_id = this_model)
+      and not exists (select from pgscore_data.label_source s where s.model_id = this_model)
+    then
+      raise exception 'the labels of model "%", keyed by %, are being withdrawn', base, array_to_string(known, ', ') using
+        errcode = 'object_in_use',
+        hint = 'The service does so within seconds, or a deployer at once: select pgscore.refresh(). Then set the new labels.';
+    end if;
     raise exception 'the labels of model "%" are keyed by %, not by %', base, array_to_string(known, ', '), array_to_string(families, ', ')
       using errcode = 'datatype_mismatch', hint = format('Key them alike, or begin anew: select pgscore.unset_labels(%L);', base);
   end if;
