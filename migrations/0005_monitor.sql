@@ -703,11 +703,13 @@ create table pgscore_data.compared_pair (
   last_day timestamptz,
   by_segment boolean not null,
   leaves_out boolean not null,
+  error text,
   primary key (version_id, other_id)
 );
 comment on table pgscore_data.compared_pair is 'Versions that were compared, over the labels that judge both.';
 comment on column pgscore_data.compared_pair.first_day is 'First day that has predictions of version_id among them.';
 comment on column pgscore_data.compared_pair.by_segment is 'Whether they were also compared segment by segment, as a gate asks for it.';
+comment on column pgscore_data.compared_pair.error is 'Why they could not be compared. They are tried again an hour later.';
 comment on column pgscore_data.compared_pair.leaves_out is
   'Whether labels judge predictions of one of them that are left out, as one was trained on that time.';
 

@@ -92,9 +92,11 @@ create table pgscore_data.experiment_judgement (
   experiment_id int primary key references pgscore_data.experiment on delete cascade,
   judged_at timestamptz not null,
   judge_seconds double precision not null,
-  srm_p_value double precision
+  srm_p_value double precision,
+  error text
 );
 comment on table pgscore_data.experiment_judgement is 'When an experiment was last judged, and whether its arms have their entities.';
+comment on column pgscore_data.experiment_judgement.error is 'Why it could not be judged. It is tried again an hour later.';
 comment on column pgscore_data.experiment_judgement.srm_p_value is
   'Of the chi-squared test of the sample ratio; NULL: no labels, or a shadow.';
 

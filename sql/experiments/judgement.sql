@@ -27,9 +27,11 @@ select e.experiment_id, j.judged_at, j.judge_seconds
    and exists (select from pgscore_data.experiment_version x join pgscore_data.calibration_check c using (version_id)
                 where x.experiment_id = e.experiment_id
                   and (j.judged_at is null or c.changed_at > j.judged_at or j.judged_at < least(now(), e.stopped_at) - interval '1 day'
-                       or j.judged_at < e.until and e.until <= now()));
+                       or j.judged_at < e.until and e.until <= now()
+                       or j.error is not null and j.judged_at < now() - interval '1 hour'));
 comment on view pgscore_data.experiment_due is
-  'Experiments that are to be judged: their labels changed, or a day has passed, after which older days may be mature.';
+  'Experiments that are to be judged: their labels changed, or a day has passed, after which older days may be mature; or '
+  'they could not be judged an hour ago.';
 
 create or replace function pgscore_data._sample_ratio_p_value(this pgscore_data.experiment) returns double precision
 language sql stable
@@ -227,6 +229,7 @@ declare
   began constant timestamptz := clock_timestamp();
   this pgscore_data.experiment;
   srm_p_value double precision;
+  failure text;
 begin
   select e.* into this from pgscore_data.experiment e join pgscore_data.experiment_due d using (experiment_id)
    where d.judged_at is null or not patient or began > d.judged_at + d.judge_seconds * interval '20 seconds'
@@ -234,17 +237,24 @@ begin
   if not found or not pgscore_data._take_turn('cells') then
     return false;
   end if;
-  -- Of days that have no labels any more nothing is known.
-  delete from pgscore_data.experiment_result r
-   where r.experiment_id = this.experiment_id
-     and not exists (select from pgscore_data.experiment_day d where d.experiment_id = r.experiment_id and d.is_mature and d.day >= r.day);
-  srm_p_value := pgscore_data._sample_ratio_p_value(this);
-  perform pgscore_data._judge_arm(this, a.version_id, srm_p_value)
-     from pgscore_data.experiment_arm a where a.experiment_id = this.experiment_id order by a.version_id;
-  insert into pgscore_data.experiment_judgement as j (experiment_id, judged_at, judge_seconds, srm_p_value)
-  values (this.experiment_id, began, extract(epoch from clock_timestamp() - began), srm_p_value)
+  begin
+    -- Of days that have no labels any more nothing is known.
+    delete from pgscore_data.experiment_result r
+     where r.experiment_id = this.experiment_id
+       and not exists (select from pgscore_data.experiment_day d where d.experiment_id = r.experiment_id and d.is_mature and d.day >= r.day);
+    srm_p_value := pgscore_data._sample_ratio_p_value(this);
+    perform pgscore_data._judge_arm(this, a.version_id, srm_p_value)
+       from pgscore_data.experiment_arm a where a.experiment_id = this.experiment_id order by a.version_id;
+  exception when lock_not_available then
+    return false;
+  when others then
+    failure := sqlerrm;
+    raise warning 'experiment % cannot be judged: %', this.experiment_id, failure;
+  end;
+  insert into pgscore_data.experiment_judgement as j (experiment_id, judged_at, judge_seconds, srm_p_value, error)
+  values (this.experiment_id, began, extract(epoch from clock_timestamp() - began), srm_p_value, failure)
   on conflict (experiment_id) do update
-    set judged_at = excluded.judged_at, judge_seconds = excluded.judge_seconds, srm_p_value = excluded.srm_p_value;
+    set judged_at = excluded.judged_at, judge_seconds = excluded.judge_seconds, srm_p_value = excluded.srm_p_value, error = excluded.error;
   return true;
 end
 $$;

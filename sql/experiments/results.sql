@@ -31,7 +31,7 @@ return pgscore_data._detail_meanings() || '{
     'is wrong with the split, or with labels that go by it, and no winner is named.",
   "agreement": "Of a shadow: the share of labels of which both versions said the same class.",
   "verdict": "better, worse, no_difference, too_early or sample_ratio, by the interval that may be looked at daily; of roc_auc, '
-    'f1_score and rmse by the other one, once until has passed; not_judged where labels have another key. NULL of the champion.",
+    'f1_score and rmse by the other one, once until has passed; not_judged where labels have another key, or judging failed. NULL of the champion.",
   "reason": "Why, in a sentence.",
   "judged_at": "When that was found."
 }';
@@ -44,10 +44,12 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
        r.value, r.value_low, r.value_high, r.difference, r.difference_low, r.difference_high, r.p_value,
        r.always_valid_low, r.always_valid_high, r.always_valid_p_value, j.srm_p_value, r.agreement,
        case when o.outdated is not null then 'too_early'
+         when not x.is_champion and j.error is not null then 'not_judged'
          when not x.is_champion then coalesce(r.verdict, case when j.srm_p_value < 0.001 then 'sample_ratio' else 'too_early' end)
          end as verdict,
        case when x.is_champion then null
          when o.outdated is not null then o.outdated
+         when j.error is not null then 'it could not be judged and is tried again within an hour: the log of the server says why'
          when r.verdict in ('better', 'worse', 'no_difference') then format('%s, %s to %s', r.reason,
            to_char(e.started_at at time zone mo.time_zone, 'FMDD Mon YYYY'), to_char(r.day at time zone mo.time_zone, 'FMDD Mon YYYY'))
          when r.version_id is not null then r.reason

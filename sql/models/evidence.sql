@@ -4,10 +4,12 @@ create or replace view pgscore_data.arm_difference as
 select e.experiment_id, e.kind, s.version_id, s.other_id, a.metric, e.started_at, e.stopped_at, a.day,
        least(a.entities, c.entities) as entities, s.n, s.other_n, s.value, s.other_value, s.sign * a.difference as difference,
        case s.sign when 1 then i.low else - i.high end as low, case s.sign when 1 then i.high else - i.low end as high,
-       case when s.sign = 1 then a.verdict when a.verdict = 'better' then 'worse' when a.verdict = 'worse' then 'better' else a.verdict end
-         as verdict,
-       a.reason, pgscore_data._experiment_is_final(e) as is_final
+       case when j.error is not null then 'not_judged' when s.sign = 1 then a.verdict
+         when a.verdict = 'better' then 'worse' when a.verdict = 'worse' then 'better' else a.verdict end as verdict,
+       case when j.error is null then a.reason else 'it could not be judged: the log of the server says why' end as reason,
+       pgscore_data._experiment_is_final(e) as is_final
   from pgscore_data.experiment e
+  left join pgscore_data.experiment_judgement j using (experiment_id)
   join pgscore_data.experiment_result a on a.experiment_id = e.experiment_id and a.version_id <> e.champion_version_id
   join pgscore_data.experiment_result c
     on c.experiment_id = e.experiment_id and c.version_id = e.champion_version_id and c.metric = a.metric and c.day = a.day

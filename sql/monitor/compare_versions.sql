@@ -37,10 +37,11 @@ select v.version_id, v.other_id, p.compared_at, p.compare_seconds * n.n_values a
   left join pgscore_data.compared_pair p using (version_id, other_id)
   join pgscore_data.calibration_check a on a.version_id = v.of_version
   join pgscore_data.calibration_check b on b.version_id = v.of_other
- where (p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at or g.by_segment and not p.by_segment)
+ where (p.compared_at is null or greatest(a.changed_at, b.changed_at) > p.compared_at or g.by_segment and not p.by_segment
+     or p.error is not null and p.compared_at < now() - interval '1 hour')
    and v.model_id not in (select u.model_id from pgscore_data.unread_labels u);
 comment on view pgscore_data.comparison_due is
-  'Pairs of versions whose labels changed since they were compared, or that a gate now compares by segment.';
+  'Pairs of versions whose labels changed since they were compared, that a gate now compares by segment, or that failed an hour ago.';
 
 create or replace function pgscore_data._compared_since(this_version int, other int) returns timestamptz
 language sql stable
@@ -286,7 +287,17 @@ begin
   elsif not pgscore_data._take_turn('cells') then
     return false;
   end if;
-  perform pgscore_data._compare_pair(pair.version_id, pair.other_id, pair.by_segment);
+  begin
+    perform pgscore_data._compare_pair(pair.version_id, pair.other_id, pair.by_segment);
+  exception when lock_not_available then
+    return false;
+  when others then
+    -- What holds up one pair is to hold up no other. Of what is known of it nothing may be true any more.
+    raise warning 'versions % and % cannot be compared: %', pair.version_id, pair.other_id, sqlerrm;
+    delete from pgscore_data.compared_pair p where p.version_id = pair.version_id and p.other_id = pair.other_id;
+    insert into pgscore_data.compared_pair (version_id, other_id, compared_at, compare_seconds, n_days, by_segment, leaves_out, error)
+    values (pair.version_id, pair.other_id, clock_timestamp(), 0, 0, pair.by_segment, false, sqlerrm);
+  end;
   return true;
 end
 $$;

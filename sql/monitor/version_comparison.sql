@@ -31,7 +31,8 @@ comment on view pgscore_data.replayed_difference is 'How far a replay and the li
 create or replace view pgscore_data.comparison as
 with found as (
   select p.model_id, p.of_version as version_id, p.of_other as other_id, p.compared_with, k.task, k.metric, c.first_day, c.last_day,
-         c.n_days, x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough, c.compared_at,
+         c.n_days, x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough,
+         case when c.error is null then c.compared_at end as compared_at,
          null::bigint as run_id, c.leaves_out, p.target
     from pgscore_data.version_pair p
     join pgscore_data.compared_kind k on k.task = p.task
