@@ -241,7 +241,8 @@ begin
     -- Of days that have no labels any more nothing is known.
     delete from pgscore_data.experiment_result r
      where r.experiment_id = this.experiment_id
-       and not exists (select from pgscore_data.experiment_day d where d.experiment_id = r.experiment_id and d.is_mature and d.day >= r.day);
+       and not exists (select from pgscore_data.experiment_day d
+                        where d.experiment_id = r.experiment_id and d.is_mature and d.day >= r.day);
     srm_p_value := pgscore_data._sample_ratio_p_value(this);
     perform pgscore_data._judge_arm(this, a.version_id, srm_p_value)
        from pgscore_data.experiment_arm a where a.experiment_id = this.experiment_id order by a.version_id;

@@ -31,7 +31,8 @@ return pgscore_data._detail_meanings() || '{
     'is wrong with the split, or with labels that go by it, and no winner is named.",
   "agreement": "Of a shadow: the share of labels of which both versions said the same class.",
   "verdict": "better, worse, no_difference, too_early or sample_ratio, by the interval that may be looked at daily; of roc_auc, '
-    'f1_score and rmse by the other one, once until has passed; not_judged where labels have another key, or judging failed. NULL of the champion.",
+    'f1_score and rmse by the other one, once until has passed; not_judged where labels have another key, or judging '
+    'failed. NULL of the champion.",
   "reason": "Why, in a sentence.",
   "judged_at": "When that was found."
 }';
