@@ -56,7 +56,7 @@ comment on view pgscore_data.experiment_day is
   'early are of other predictions than those that come late. Of a day on which it started or stopped all predictions are asked for.';
 
 create or replace function pgscore_data._arm_predictions(this pgscore_data.experiment, from_day timestamptz, to_day timestamptz)
-returns table (version_id int, stage int, entity bigint, key text[], known_at timestamptz, made_at timestamptz, day timestamptz,
+returns table (version_id int, stage int, entity bigint, event_time timestamptz, known_at timestamptz, made_at timestamptz, day timestamptz,
   actual_class smallint, predicted_class smallint, error double precision, p_actual double precision, bin smallint)
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -71,7 +71,8 @@ begin atomic
       join pgscore_data.label_reading j on j.model_id = this.model_id and j.version_id = s.version_id
      where s.experiment_id = this.experiment_id
   )
-  select e.version_id, v.stage, hash_array_extended(u.entity, 0), e.key, coalesce(b.known_at, e.known_at), m.made_at, e.day,
+  select e.version_id, v.stage, hash_array_extended(u.entity, 0), nullif(e.event_time, r.snapshot_at),
+         coalesce(b.known_at, e.known_at), m.made_at, e.day,
          t.actual_class, e.predicted_class, e.score - t.actual,
          case when t.actual_class is not distinct from e.actual_class then e.p_actual
               when v.task = 'binary' then 1 - e.p_actual
@@ -113,7 +114,8 @@ comment on function pgscore_data._arm_predictions(pgscore_data.experiment, times
 'The predictions that count in an experiment, on mature days. Where the key of labels has the columns that it splits by, these are the '
 'entity, and one of an entity of another arm does not count; else those of a run do that it split. A call is taken to be made at the time '
 'that it is for. With the default pairing, a prediction of a split is judged until another of its versions scores the entity again, '
-'after the stage or the experiment ended: by the newest label known until then.';
+'after the stage or the experiment ended: by the newest label known until then. event_time is NULL where the run has none, as that of a '
+'shadow is later.';
 
 create or replace function pgscore_data._other_key(this pgscore_data.experiment) returns text
 language sql stable

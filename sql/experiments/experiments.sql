@@ -155,6 +155,10 @@ begin
   update pgscore_data.experiment e set salt = base || '/' || e.experiment_id where e.experiment_id = this.experiment_id;
   perform pgscore_data._set_arms(this, base, options -> 'arms');
   perform pgscore_data._warn_unshadowed(this, base);
+  if pgscore_data._other_key(this) is not null then
+    raise notice 'no arm of this experiment will be judged: %', pgscore_data._other_key(this) using
+      hint = 'Split by columns of the key of the labels: names count.';
+  end if;
   if not exists (select from pgscore_data.scored_version s join pgscore_data.experiment_metric k using (task)
                   where s.version_id = champion and pgscore_data._can_have_labels(s.task, s.score_unit)) then
     raise notice 'pgscore_bi.experiment_results will have no results of model "%": it does not give one value a row that labels judge', base

@@ -61,7 +61,10 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
   with day as materialized (
-    select p.* from pgscore_data._arm_predictions(this, this_day, this_day) p where p.version_id in (arm, this.champion_version_id)
+    -- A shadow scores rows after the champion, so perhaps on the next day.
+    select p.*
+      from pgscore_data._arm_predictions(this, this_day - case this.kind when 'shadow' then interval '25 hours' else '0' end, this_day) p
+     where p.version_id in (arm, this.champion_version_id)
   ), added as (
     insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin, brier,
                                                   log_loss)
@@ -73,18 +76,15 @@ as $$
      cross join lateral unnest(case (select max(s.stage) from pgscore_data.experiment_share s where s.experiment_id = this.experiment_id)
                                  when 1 then array[0] else array[0, p.stage] end) g (segment_id)
      where this.kind <> 'shadow'
-        or exists (select from pgscore_data.evaluation o
-                    where o.model_id = this.model_id and hash_array(o.key) = hash_array(p.key) and o.key = p.key
-                      and o.known_at = p.known_at and o.run_id is not null
-                      and coalesce((select r.snapshot_at from pgscore_data.run r where r.run_id = o.run_id), o.event_time)
-                          < coalesce(this.stopped_at, 'infinity')
-                      and o.version_id = case p.version_id when arm then this.champion_version_id else arm end)
+        or exists (select from day o
+                    where o.entity = p.entity and o.known_at = p.known_at and o.event_time is not distinct from p.event_time
+                      and o.version_id <> p.version_id and greatest(o.day, p.day) = this_day)
     returning 1
   )
   select count(*) from added
 $$;
 comment on function pgscore_data._collect_day(pgscore_data.experiment, int, timestamptz) is
-  'Notes the predictions of an arm and of the champion of one day; of a shadow those whose label judges both.';
+  'Notes the predictions of an arm and of the champion of one day; of a shadow those of places where one label judges both.';
 
 create or replace function pgscore_data._agreement(this pgscore_data.experiment, arm int) returns double precision
 language sql stable
@@ -94,11 +94,14 @@ as $$
   with counted as materialized (
     select p.* from pgscore_data._arm_predictions(this, '-infinity', 'infinity') p
   )
-  select avg((a.predicted_class = b.predicted_class)::int) from counted a join counted b using (entity, known_at)
+  select avg((a.predicted_class = b.predicted_class)::int)
+    from counted a join counted b using (entity, known_at)
    where this.kind = 'shadow' and a.version_id = arm and b.version_id = this.champion_version_id
+     and a.event_time is not distinct from b.event_time
 $$;
 comment on function pgscore_data._agreement(pgscore_data.experiment, int) is
-  'Of how many labels a shadow and the champion said the same class, as a share; NULL of another experiment or a regression.';
+  'Of the places where one label judges both, the share in which a shadow and the champion said the same class; NULL of another experiment '
+  'or a regression.';
 
 create or replace function pgscore_data._within_shares(metric text, bound double precision) returns double precision
 language sql immutable parallel safe

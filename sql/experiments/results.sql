@@ -66,7 +66,16 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
            then 'its labels are not judged yet, which a running service soon does'
          when exists (select from pgscore_data.experiment_day d where d.experiment_id = e.experiment_id and d.is_mature)
            then 'no labelled prediction of it counts: they were not made in the experiment, or are of entities of another version'
-         else format('labels are not there yet: no day has those of %s %% of the predictions of every arm', 100 * mo.min_label_coverage)
+         else (select format('labels are not there yet: %s@%s has those of %s %% of its predictions for %s, '
+                             'and a day needs %s %% of every version', m.name, w.number, floor(100 * w.coverage),
+                             to_char(w.day at time zone mo.time_zone, 'FMDD Mon YYYY'), 100 * mo.min_label_coverage)
+                 from (select distinct on (l.day) l.day, q.number, l.n_labeled::float8 / (l.n_labeled + l.n_awaiting) as coverage
+                         from pgscore_data.day_labels l join pgscore_data.experiment_version y using (version_id)
+                         join pgscore_data.version q using (version_id)
+                        where y.experiment_id = e.experiment_id and l.segment_id = 0 and l.n_labeled + l.n_awaiting > 0
+                          and l.day >= date_trunc('day', e.started_at, mo.time_zone)
+                        order by l.day, coverage, q.number) w
+                order by w.coverage desc, w.day desc limit 1)
          end as reason,
        j.judged_at
   from pgscore_data.visible_model m

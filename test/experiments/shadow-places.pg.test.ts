@@ -1,0 +1,67 @@
+import { expect, test } from '@jest/globals';
+
+import { seeded } from '../monitor/intervals/draws.ts';
+import { ids, say, stagedExperiments, type Said } from './staged-experiments.ts';
+
+const { superuser, ada, staged } = await stagedExperiments();
+
+const share = (values: readonly boolean[]): number => values.filter(Boolean).length / values.length;
+const accuracy = (said: readonly Said[]): number => share(said.map(({ score, truth }) => score >= 0.5 === truth));
+
+test('a shadow is compared where it and the champion scored in the experiment, and one label judges both', async () => {
+  const { champion, arm } = await staged.stage('sampled', 100, 'shadow');
+  const before = say(ids(1, 600), 0.5, seeded(31));
+  const said = before.map((one) => ({ ...one, score: one.id % 4 === 0 ? 0.2 : one.truth ? 0.8 : 0.3 }));
+  const shadowed = said.slice(0, 300).map((one) => ({ ...one, score: one.id % 10 === 0 ? 1 - one.score : one.score }));
+  // What the arm said before the experiment is of no place in it, though the label judges it.
+  await staged.score(arm, 12, before);
+  await staged.score(champion, 3, said, 12);
+  await staged.score(arm, 3, shadowed, 13);
+  await staged.label('sampled', 3, said, 14);
+  const found = await staged.results('sampled');
+  const both = said.slice(0, 300);
+  expect(found['1 accuracy']).toMatchObject({ n: 300, value: expect.closeTo(accuracy(both), 12) });
+  expect(found['2 accuracy']).toMatchObject({
+    n: 300,
+    value: expect.closeTo(accuracy(shadowed), 12),
+    difference: expect.closeTo(accuracy(shadowed) - accuracy(both), 12),
+    agreement: expect.closeTo(share(both.map(({ score }, n) => score >= 0.5 === (shadowed[n]?.score ?? 0) >= 0.5)), 12),
+  });
+});
+
+test('a shadow that scores on the next day is compared with the day before', async () => {
+  const { champion, arm } = await staged.stage('nightly', 100, 'shadow');
+  const said = say(ids(1, 300), 0.8, seeded(32));
+  await staged.score(champion, 5, said, 23);
+  await staged.score(arm, 4, said, 1);
+  await staged.label('nightly', 4, said, 2);
+  const found = await staged.results('nightly');
+  expect(found).toMatchObject({
+    '1 accuracy': { n: 300, age: 4 },
+    '2 accuracy': { n: 300, difference: 0, agreement: 1 },
+  });
+});
+
+test('an experiment whose arms no label can judge by its split says so when it starts', async () => {
+  await staged.stage('keyed', 50);
+  await ada.query(`select pgscore.stop_experiment('keyed')`);
+  const notices: unknown[] = [];
+  ada.on('notice', ({ message, hint }) => notices.push({ message, hint }));
+  const start = (splitBy: string): Promise<unknown> =>
+    ada.query(`select pgscore.start_experiment('keyed', 'canary', '{"keyed@2": 50}', split_by => $1)`, [splitBy]);
+  await superuser.query(
+    `update pgscore_data.monitor set key_columns = '{customer}'
+      where model_id = (select model_id from pgscore_data.model where name = 'keyed')`,
+  );
+  await start('{customer_id}');
+  expect(notices).toEqual([
+    {
+      message:
+        'no arm of this experiment will be judged: labels go by customer, and the experiment splits by customer_id: which of them are of one entity is not known',
+      hint: 'Split by columns of the key of the labels: names count.',
+    },
+  ]);
+  await ada.query(`select pgscore.stop_experiment('keyed')`);
+  await start('{customer}');
+  expect(notices).toHaveLength(1);
+});
