@@ -65,6 +65,10 @@ as $$
 declare
   k record;
   wrong text;
+  value_names constant text := (
+    select string_agg(distinct n.name, ', ') from pgscore_data.version_value n join pgscore_data.version v using (version_id)
+     where v.model_id = r.model_id);
+  remedy text := 'Leave out what is to have its default.';
 begin
   select * into k from pgscore_data.metric_kind x
    where x.metric = r.metric and coalesce(pgscore_data._judged_as(this_task) && x.tasks, true);
@@ -85,7 +89,9 @@ begin
     when r.column_name is not null and k.kind not in ('drift', 'watch')
       and not (k.kind = 'performance' and exists (
         select from pgscore_data.version_value n join pgscore_data.version v using (version_id)
-         where v.model_id = r.model_id and n.name = r.column_name)) then format('%s is not about a column', r.metric)
+         where v.model_id = r.model_id and n.name = r.column_name))
+      then format('%s is not about ', r.metric)
+        || coalesce(r.column_name || ', but one of ' || case k.kind when 'performance' then value_names end, 'a column')
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
     when k.kind in ('drift', 'feed', 'watch') and r.direction <> 'above'
       then format('%s is bad when it is high: direction is above', r.metric)
@@ -94,7 +100,7 @@ begin
     when k.kind in ('drift', 'watch') and r.threshold is null then format('%s needs a threshold', r.metric)
     when r.direction = 'outside'
       and (r.threshold is not null or r.clear_at is not null)
-        then 'outside is about the usual range; set one alert for below and one for above a threshold'
+        then 'outside is about the usual range, which has no threshold'
     when r.clear_at is not null and r.threshold is null then 'clear_at goes with a threshold'
     when r.direction = 'below' and r.clear_at < r.threshold or r.direction = 'above'
       and r.clear_at > r.threshold then 'clear_at lies on the good side of the threshold'
@@ -102,9 +108,12 @@ begin
       then 'for_windows is 1 to of_windows, and that 100 at most'
     when coalesce(r.min_samples < 0 or r.keep_firing_for < interval '0', true) then 'min_samples and keep_firing_for are not negative'
   end;
+  if wrong like 'outside is %' then
+    remedy := 'Say direction => ''below'' or direction => ''above'', in an alert of its own for each.';
+  end if;
   if wrong is not null then
     raise exception 'alert % of model "%" cannot be set: %', coalesce(quote_literal(r.name), 'NULL'), base, wrong using
-      errcode = 'invalid_parameter_value', hint = 'Leave out what is to have its default.';
+      errcode = 'invalid_parameter_value', hint = remedy;
   end if;
 end
 $$;

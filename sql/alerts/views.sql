@@ -10,8 +10,9 @@ select m.name as model_name, v.number::bigint as model_version, e.name as alert,
        e.threshold, e.direction, e.for_windows::bigint as for_windows, e.of_windows::bigint as of_windows, e.min_samples,
        extract(epoch from e.keep_firing_for)::float8 / 3600 as keep_firing_hours,
        e.is_default, e.set_by::text as set_by, a.fingerprint,
-       pgscore_data._alert_sentence(e.name, m.name || coalesce('@' || v.number, ''), coalesce(a.state, 'insufficient_data'), null, a.detail)
-         as message
+       pgscore_data._alert_sentence(e.name, m.name || coalesce('@' || v.number, ''), coalesce(a.state, 'insufficient_data'), null,
+         coalesce(a.detail, case when a.state is null and e.kind not in ('feed', 'watch') then
+           'no recent window has rows enough, and labels where it needs them; preview_monitor() judges earlier ones' end)) as message
   from pgscore_data.visible_model m
   join pgscore_data.monitor mo using (model_id)
   join pgscore_data.effective_alert e using (model_id)

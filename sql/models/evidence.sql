@@ -55,7 +55,7 @@ with found as (
          exists (select from pgscore_data.replay_due d where d.run_id = r.run_id),
          case when pgscore_data._replay_is_final(u) then 'another replay, as this one is too old to be compared again' end,
          x.n, x.other_n, x.value, x.other_value, x.difference, x.low, x.high, x.is_enough,
-         case when t.is_unknown then 'nothing says until when they reach' end,
+         case when t.is_unknown then 'the version was deployed without trained_until' end,
          case when t.is_unknown then 'a deploy with trained_until' end, null
     from pgscore_data.replay r
     join pgscore_data.run u using (run_id)

@@ -163,7 +163,8 @@ begin
     when is_unjudged then format('each of %s segments has few predictions, and no labels tell that it is not worse', found.n)
     when found.n = 1 then found.worst
     else format('none of %s is worse; the nearest is %s', found.n, found.worst)
-      || case found.small when 0 then '' else format('; %s have few predictions', found.small) end end;
+      || case found.small when 0 then '' when 1 then '; 1 has few predictions'
+           else format('; %s have few predictions', found.small) end end;
 end
 $$;
 comment on function pgscore_data._judge_parts(pgscore_data.gate, int, int, text) is

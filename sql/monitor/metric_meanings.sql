@@ -113,7 +113,7 @@ return '{
   "undefined_reason": "Why ratios are NULL: no_labels, superseded (no label came before the next predictions of these entities, '
     'or calls had no key), '
     'no_positive_labels, no_predicted_positives, one_class (all that was true, or all that was said), constant_target (a single row is '
-    'one) no_probabilities (the model says labels, or margins), too_many_classes (over 50: no ROC AUC) not_counted (some of the window was '
-    'labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them) or not_by_segment (it is of all predictions only)."
+    'one), no_probabilities (the model says labels, or margins), too_many_classes (over 50: no ROC AUC), not_counted (some of the window '
+    'was labelled before ROC AUC and ranks were counted: pgscore.rebuild() counts them) or not_by_segment (it is of all predictions only)."
 }'::jsonb;
 comment on function pgscore_data._metric_meanings() is 'What the columns of the performance views mean.';

@@ -55,15 +55,16 @@ with judged as materialized (
    where w.error is not null and not w.paused
   union all
   select d.model_id, 3, 'watch', 'drift', d.psi, d.since,
-         format('Feature %s has drifted since %s: its population stability index is %s in %s. %s of %s features have drifted.',
-           d.feature_name, to_char(d.since, f.pattern), to_char(d.psi, 'FM9990.00'), to_char(d.window_date, f.pattern),
-           d.n_drifted, d.n_features), null
+         format('Feature %s has drifted since %s: its population stability index is %s %s %s. %s of %s features %s drifted.',
+           d.feature_name, to_char(d.since, f.pattern), to_char(d.psi, 'FM9990.00'), case d.grain when 'month' then 'in' else 'on' end,
+           to_char(d.window_date, f.pattern), d.n_drifted, d.n_features, case d.n_drifted when 1 then 'has' else 'have' end), null
     from drift d cross join lateral (select case d.grain when 'month' then 'Mon YYYY' else 'FMDD Mon YYYY' end as pattern) f
    where d.has_drifted and d.status = 'alert'
   union all
   select l.model_id, 4, 'watch', 'labels_late', 1 - l.label_coverage, l.since,
-         format('Labels are late: the truth is known of %s %% of the predictions for %s to %s. They are due, and %s %% is asked for.%s',
-           to_char(100 * l.label_coverage, 'FM990.0'), to_char(l.first_date, 'FMDD Mon YYYY'), to_char(l.last_date, 'FMDD Mon YYYY'),
+         format('Labels are late: the truth is known of %s %% of the predictions for %s. They are due, and %s %% is asked for.%s',
+           to_char(100 * l.label_coverage, 'FM990.0'),
+           concat(to_char(nullif(l.first_date, l.last_date), 'FMDD Mon YYYY" to "'), to_char(l.last_date, 'FMDD Mon YYYY')),
            to_char(100 * j.min_label_coverage, 'FM990.##'),
            case when s.n_invalid > 0
              then format(' %s labels are none of this model, such as "%s".', s.n_invalid, s.invalid_label) end), null

@@ -221,7 +221,7 @@ test('a replay of a deployer counts where there is nothing else, if it says unti
     passed: false,
     needs: 'a deploy with trained_until',
     reason: expect.stringMatching(
-      / \(training data may be among them\): 0\.02 worse at most; nothing says until when they reach$/,
+      / \(training data may be among them\): 0\.02 worse at most; the version was deployed without trained_until$/,
     ),
   });
   await superuser.query(

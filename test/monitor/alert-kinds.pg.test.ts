@@ -26,6 +26,9 @@ async function sentence(model: string, alert: string): Promise<string | undefine
 test('each alert is a sentence, in the views and for the webhook', async () => {
   const model = await addMonitoredModel(superuser, 'churn', 'binary');
   await alice.query(`select pgscore.set_alert('churn', 'low', 'accuracy', threshold => 0.8)`);
+  expect(await sentence('churn', 'low')).toBe(
+    'low of churn@1 has insufficient data: no recent window has rows enough, and labels where it needs them; preview_monitor() judges earlier ones.',
+  );
   await live(superuser, model, [{ accuracy: 0.5 }]);
   expect(await sentence('churn', 'low')).toBe('low of churn@1 is firing: accuracy was 0.5 on 2026-03-01, below 0.8.');
   expect(await sentence('churn', 'auc_drop')).toBe(

@@ -78,6 +78,14 @@ describe('rules', () => {
     expect((await refusal(alice, text)).message).toContain(message);
   });
 
+  test('with a threshold for a metric that is neither better high nor low need a direction', async () => {
+    const text = `select pgscore.set_alert('number', 'x', 'bias', threshold => 0.8)`;
+    expect(await refusal(alice, text)).toMatchObject({
+      message: expect.stringContaining('outside is about the usual range, which has no threshold'),
+      hint: expect.stringContaining(`direction => 'below'`),
+    });
+  });
+
   test('that every model has are changed by deployers alone', async () => {
     for (const call of [`drop_alert('asked', 'volume')`, `set_alert('asked', 'volume', 'accuracy')`])
       expect(await refusal(alice, `select pgscore.${call}`)).toMatchObject({

@@ -48,7 +48,7 @@ test('a feature that drifted by month is told with since when; a day is not enou
     feature_since: '2024-02-01',
   });
   expect(month?.sentence).toMatch(
-    /^Feature age has drifted since Feb 2024: its population stability index is \d\.\d\d in Mar 2024\. 1 of 2 features have drifted\.$/,
+    /^Feature age has drifted since Feb 2024: its population stability index is \d\.\d\d in Mar 2024\. 1 of 2 features has drifted\.$/,
   );
   expect(await verdictOf('one_day')).toMatchObject({ verdict: 'unknown', feature_name: null });
   expect(await verdictOf('two_days')).toMatchObject({ verdict: 'watch', cause: 'drift', since: '2024-03-02' });

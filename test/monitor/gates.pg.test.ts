@@ -268,7 +268,7 @@ describe('segments', () => {
       {
         passed: true,
         needs: null,
-        reason: expect.stringMatching(/^none of 3 is worse; the nearest is region = .*; 1 have few predictions$/),
+        reason: expect.stringMatching(/^none of 3 is worse; the nearest is region = .*; 1 has few predictions$/),
       },
     ]);
     await ada.query(

@@ -286,5 +286,8 @@ test('pinball loss and coverage of a quantile are rows of model_metric, and a ru
   await ada.query(rule, ['upper', 'q0_9']);
   const preview = `select distinct column_name from pgscore.preview_monitor('boosted_quantiles', 'upper')`;
   expect((await ada.query(preview)).rows).toEqual([{ column_name: 'q0_9' }]);
-  await expect(ada.query(rule, ['lower', 'q0_2'])).rejects.toMatchObject({ code: '22023' });
+  await expect(ada.query(rule, ['lower', 'q0_2'])).rejects.toMatchObject({
+    code: '22023',
+    message: expect.stringContaining('coverage is not about q0_2, but one of q0_1, q0_5, q0_9'),
+  });
 });
