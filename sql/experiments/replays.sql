@@ -1,23 +1,21 @@
 -- Replays: runs that score the past again by a version. They have is_replay and targets of their own, and no refresh counts them.
 
-create or replace function pgscore._label_key(this_version int) returns text[]
-language sql stable security definer
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select m.key_columns::text[] from pgscore_data.version v join pgscore_data.monitor m using (model_id)
-   where v.version_id = this_version
-     and (exists (select from pgscore_data.label_source s where s.model_id = m.model_id)
-       or exists (select from pgscore_data.evaluation e where e.model_id = m.model_id));
-end;
-comment on function pgscore._label_key(int) is 'The key columns of the labels of a version; NULL: its model has no labels yet.';
-
-create or replace function pgscore._refuse_unlabeled_replay(this_version int, base text, to_time timestamptz, keys text[]) returns void
-language plpgsql stable security invoker
+create or replace function pgscore_data._refuse_unlabeled_replay(t pgscore_data.target, this_version int, to_time timestamptz)
+returns void
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  label_key constant text[] := pgscore._label_key(this_version);
+  keys constant text[] := array(select k ->> 'name' from jsonb_array_elements(t.key_columns) with ordinality x (k, n) order by n);
+  base text;
+  label_key text[];
 begin
+  select m.name, o.key_columns into base, label_key
+    from pgscore_data.version v join pgscore_data.model m using (model_id) join pgscore_data.monitor o using (model_id)
+   where v.version_id = this_version and t.task not in ('multi_target', 'multilabel')
+     and pgscore_data._entity_expression(t, o.key_columns) <> 'p.key'
+     and (exists (select from pgscore_data.label_source s where s.model_id = v.model_id)
+       or exists (select from pgscore_data.evaluation e where e.model_id = v.model_id));
   if cardinality(label_key) <> cardinality(keys) and not label_key <@ keys then
     raise exception 'no label of model "%" can find a row of this replay', base using errcode = 'invalid_parameter_value',
       detail = format('Labels go by %s, and the key of the rows is %s.', array_to_string(label_key, ', '), array_to_string(keys, ', ')),
@@ -29,7 +27,7 @@ begin
   end if;
 end
 $$;
-comment on function pgscore._refuse_unlabeled_replay(int, text, timestamptz, text[]) is
+comment on function pgscore_data._refuse_unlabeled_replay(pgscore_data.target, int, timestamptz) is
   'Raises where no label can find a row of a replay of a source, and says which labels judge none.';
 
 create or replace function pgscore._submit_replay(
@@ -75,8 +73,6 @@ begin
         hint = 'Name the column that says what time a row is for: event_time => ''column''. By it labels find what was predicted.';
     end if;
     plan := pgscore._plan_source(source, version.signature, key, event_time, column_map);
-    perform pgscore._refuse_unlabeled_replay(version.version_id, base, to_time, array(
-      select c ->> 'name' from jsonb_array_elements(plan -> 'columns') with ordinality x (c, n) where c ->> 'role' = 'key' order by n));
   end if;
   plan := plan || jsonb_build_object('window', jsonb_build_object('from', from_time, 'to', to_time));
   insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, rls, publish,

@@ -139,6 +139,7 @@ begin
           t.is_replay, t.is_replay, t.is_replay)
   returning run_id into new.run_id;
   if t.is_replay then
+    perform pgscore_data._refuse_unlabeled_replay(t, new.version_id, (new.plan #>> '{window,to}')::timestamptz);
     insert into pgscore_data.replay (run_id, from_time, to_time, other_id)
     select new.run_id, (new.plan #>> '{window,from}')::timestamptz, (new.plan #>> '{window,to}')::timestamptz,
            (select a.version_id from pgscore_data.alias a join pgscore_data.version v using (model_id)
