@@ -82,8 +82,8 @@ return pgscore_data._metric_meanings() || '{
   "threshold": "The number that the rule names; NULL: it comes from earlier windows, and of performance a lasting change for the worse is '
     'a breach, too.",
   "direction": "below, above, or outside a range.",
-  "for_windows": "Raised by so many",
-  "of_windows": "of the last so many windows that can be judged.",
+  "for_windows": "How many windows must breach for the alert to be raised, of the last of_windows.",
+  "of_windows": "How many of the last windows that can be judged are looked at.",
   "min_samples": "Windows of fewer are passed over.",
   "keep_firing_hours": "It does not clear before windows without a breach span so long.",
   "is_default": "Whether every model has the rule.",

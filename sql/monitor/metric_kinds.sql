@@ -1,4 +1,5 @@
--- What is known of each metric, in the only place: its kind, its tasks, which values are better, its bounds.
+-- What SQL knows of each metric: its kind, its tasks, which values are better, its bounds.
+-- The page has a list of its own, src/page/model-metrics.ts.
 
 create or replace view pgscore_data.metric_kind as
 select * from (values

@@ -62,7 +62,7 @@ with judged as materialized (
    where d.has_drifted and d.status = 'alert'
   union all
   select l.model_id, 4, 'watch', 'labels_late', 1 - l.label_coverage, l.since,
-         format('Labels are late: the truth is known of %s %% of the predictions for %s. They are due, and %s %% is asked for.%s',
+         format('Labels are late: the truth is known of %s %% of the predictions for %s. All of them are due; this model asks for %s %%.%s',
            to_char(100 * l.label_coverage, 'FM990.0'),
            concat(to_char(nullif(l.first_date, l.last_date), 'FMDD Mon YYYY" to "'), to_char(l.last_date, 'FMDD Mon YYYY')),
            to_char(100 * j.min_label_coverage, 'FM990.##'),

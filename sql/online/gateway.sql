@@ -9,8 +9,8 @@ begin
   -- longer may be what ended the gateway.
   if state <> '08001' and clock_timestamp() > asked_at + interval '1 second' then
     raise exception 'the service went away in the middle of the call' using errcode = 'connection_failure', detail = reason,
-      hint = 'The log of the service says why it went. The call is not sent again by itself, as it may be the reason: a model that takes '
-             'too long. If it is not, call again: it is connected to anew.';
+      hint = 'The log of the service says why. The call is not repeated, as it may have caused this: a model that takes too long. '
+             'If it did not, call again; pgscore reconnects.';
   end if;
 end
 $$;

@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { isStorableJson } from '../lib/text.ts';
 import { categoriesOf } from './column-flow.ts';
-import type { CheckOptions } from './evidence.ts';
+import type { CheckOptions } from './options.ts';
 import { mapFeatures, declaredInputs } from './features.ts';
 import { refuseUnsafe } from '../onnx/refuse.ts';
 import type { JsonRow } from '../inference/json-rows.ts';

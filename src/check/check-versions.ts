@@ -4,7 +4,7 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError, toPgscoreError } from '../errors.ts';
 import { storable } from '../lib/text.ts';
 import type { Logger } from '../log.ts';
-import type { CheckOptions } from './evidence.ts';
+import type { CheckOptions } from './options.ts';
 import { type ProbeLimits, probeModel } from './probe-model.ts';
 import { acceptVersion, claimVersion, type ClaimedVersion, renewVersion, rejectVersion } from './version-queue.ts';
 import { type LoadedVersion, saveOriginal } from '../models/load-version.ts';

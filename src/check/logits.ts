@@ -3,7 +3,7 @@ import { numbersOfRows, type Predictions } from '../inference/predictions.ts';
 import type { Signature, ValueOutput } from '../inference/signature.ts';
 import { withActivation } from '../onnx/activation.ts';
 import type { Normalised } from '../onnx/normalise.ts';
-import { endingOf } from './evidence.ts';
+import { endingOf } from './options.ts';
 
 /** A remedy for a model whose numbers are no probabilities. */
 export const LOGITS = 'logits => true (--logits) where the numbers are logits, or log-probabilities of all classes';

@@ -9,7 +9,7 @@ import {
   wrongOption,
   type Evidence as ClassEvidence,
   type OutputMeaning,
-} from './evidence.ts';
+} from './options.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import { isValueTask, type ValueOutput, type ValueTask } from '../inference/signature.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './names.ts';

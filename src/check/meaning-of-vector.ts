@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import { isFloat } from '../inference/signature.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Outline } from '../onnx/outline.ts';
-import { listed, type OutputMeaning } from './evidence.ts';
+import { listed, type OutputMeaning } from './options.ts';
 
 /** What exporters call the vector of a row, the likeliest first: sentence-transformers, optimum, and networks by hand. */
 const VECTOR_NAMES = [

@@ -1,7 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { anyFlagSet, floatAttribute } from '../onnx/attributes.ts';
 import { traceFeatures, type Arrival } from './column-flow.ts';
-import type { CheckOptions } from './evidence.ts';
+import type { CheckOptions } from './options.ts';
 import type { MappedFeature } from './features.ts';
 import { isStandardDomain } from '../onnx/operators.ts';
 import type { Outline } from '../onnx/outline.ts';

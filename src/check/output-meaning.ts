@@ -9,7 +9,7 @@ import {
   wrongOption,
   type Evidence,
   type OutputMeaning,
-} from './evidence.ts';
+} from './options.ts';
 import { LOGITS } from './logits.ts';
 import { arePairs, marginsOf, UNSUPERVISED } from './margins.ts';
 import { unsupervisedMeaning } from './unsupervised.ts';

@@ -105,7 +105,7 @@ async function servedFile(path: string): Promise<ModelFile | undefined> {
   return size > 0 && size <= MOST_SERVED_BYTES ? { path, size } : undefined;
 }
 
-/** Rows that could not be made are none: what is wrong with those that were given, the check finds, and tells. */
+/** If the rows cannot be made, none are sent: the check finds out what is wrong with them and reports it. */
 async function sendRows(request: Writable, rows: ReturnType<RowsFor>): Promise<void> {
   const asked: Asked = { rows: await rows.catch(() => null) };
   request.end(frameOf(asked));

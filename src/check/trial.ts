@@ -1,5 +1,5 @@
 import { classLabelsOf } from './names.ts';
-import type { CheckOptions, OutputMeaning } from './evidence.ts';
+import type { CheckOptions, OutputMeaning } from './options.ts';
 import { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
 import type { Normalised } from '../onnx/normalise.ts';

@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Kind, Margins } from '../inference/signature.ts';
 import type { Outline } from '../onnx/outline.ts';
-import { endingOf, floatOutputs, type Evidence, type OutputMeaning } from './evidence.ts';
+import { endingOf, floatOutputs, type Evidence, type OutputMeaning } from './options.ts';
 
 /** scikit-learn's labels of anomaly detection, in the order of the class labels. */
 const NORMAL = '1';

@@ -24,7 +24,7 @@ const LEAST_ROWS = 64;
 /** One version of a model, ready to score batches. Scoring blocks the thread: it belongs into a child process. */
 export class ModelSession {
   readonly signature: Signature;
-  /** So many rows it scores in seconds, by the size of its file. */
+  /** How many rows it scores within seconds, estimated from the size of its file. */
   readonly mostRows: number;
   readonly #graph: Graph;
   readonly #outputs: string[];

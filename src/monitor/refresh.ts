@@ -57,18 +57,23 @@ export async function refresh(
 ): Promise<void> {
   const byModel = (): Promise<readonly Failure[]> => refreshModels(client, goesOn, slow);
   if (slow.size > 0) logFailures(await byModel(), log);
-  else await whole({ step: refreshCells, oneByOne: byModel }, client, goesOn, log);
-  for (const stage of [METRICS, DRIFT]) await whole(stage, client, goesOn, log);
+  else await runStage({ step: refreshCells, oneByOne: byModel }, client, goesOn, log);
+  for (const stage of [METRICS, DRIFT]) await runStage(stage, client, goesOn, log);
   await renewCalibrations(client, goesOn);
-  for (const stage of [ESTIMATES, RECENT]) await whole(stage, client, goesOn, log);
+  for (const stage of [ESTIMATES, RECENT]) await runStage(stage, client, goesOn, log);
   await countLabels(client, true);
-  await whole(COMPARISONS, client, goesOn, log);
+  await runStage(COMPARISONS, client, goesOn, log);
 }
 
 /** It passes when whoever holds rows of one model ends the transaction, for which others need not wait. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-async function whole({ step, oneByOne }: Stage, client: Queryable, goesOn: () => boolean, log: Logger): Promise<void> {
+async function runStage(
+  { step, oneByOne }: Stage,
+  client: Queryable,
+  goesOn: () => boolean,
+  log: Logger,
+): Promise<void> {
   try {
     let more = true;
     while (more && goesOn()) more = (await step(client))[0]?.more ?? false;

@@ -1,3 +1,4 @@
+import { BatchSize } from './batch-size.ts';
 import { setImmediate as afterInput } from 'node:timers/promises';
 import { GraphLost } from '../inference/graph.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
@@ -182,7 +183,7 @@ function runFailure(error: unknown): WireError {
   if (error instanceof WireError) return error;
   if (error instanceof GraphLost) {
     return new WireError('XX000', error.message, {
-      hint: 'Call again: another takes its place. The log of the service says which versions do that again and again.',
+      hint: 'Call again; a new process takes over. If it happens repeatedly, the log of the service names the version.',
       cause: error,
     });
   }
@@ -191,30 +192,4 @@ function runFailure(error: unknown): WireError {
     hint: 'The log of the service says more.',
     cause: error,
   });
-}
-
-/** Runs are to take so long, so that calls take turns and no runner is detached for the number of its rows. */
-const LONG_MS = 250;
-const SHORT_MS = 100;
-
-/** How many rows of a version go into one run: fewer where they took long. */
-export class BatchSize {
-  readonly #most: number;
-  /** Of versions that take fewer. */
-  readonly #rows = new Map<number, number>();
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  of(versionId: number): number {
-    return this.#rows.get(versionId) ?? this.#most;
-  }
-
-  ran(versionId: number, rows: number, ms: number): void {
-    const size = this.of(versionId);
-    if (ms > LONG_MS && rows > 1) this.#rows.set(versionId, Math.max(1, Math.floor((rows * LONG_MS) / ms)));
-    else if (size < this.#most && ms < SHORT_MS && rows >= size)
-      this.#rows.set(versionId, Math.min(this.#most, 2 * size));
-  }
 }

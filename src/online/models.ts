@@ -106,8 +106,8 @@ export class OnlineModels {
   }
 
   /**
-   * Runs a version that is loaded, in its turn; false too where it was given up meanwhile, and nothing was done. True: its
-   * work takes long, and goes on by itself.
+   * Runs `work` in the turn of its version. True: it takes long and goes on by itself. False: it is done, or the version was
+   * unloaded meanwhile and nothing was done.
    */
   inTurn(versionId: number, { work, waits }: ModelWork): Promise<boolean> {
     const home = this.#runnerOf.get(versionId);

@@ -1,5 +1,5 @@
 const DAY_MS = 86_400_000;
-/** Shorter than this is no break, nor what is not so many times as long as all the rest. */
+/** A gap is a break if it lasts at least 180 days and three times as long as all the rest together. */
 const [LEAST_MS, TIMES] = [180 * DAY_MS, 3];
 /** What is drawn of it: room for half a month at either end, or this share of the rest. */
 const [DRAWN_MS, DRAWN_SHARE] = [62 * DAY_MS, 0.08];

@@ -171,7 +171,7 @@ export async function recover(
 }
 
 /**
- * Ends sessions in whose open transaction a run is that should long have been taken over: a service that was stopped half-way
+ * Ends sessions whose open transaction still holds a run that should have been taken over long ago: a service that was stopped half-way
  * would keep it, and its target, for ever, since its host still answers for it and COPY FROM STDIN heeds no timeout. They wait
  * for their client; one that waits for a lock may well have a client that is alive, whose publication is held up. Those that
  * the caller holds under their present attempt are let be.

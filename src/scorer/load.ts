@@ -1,4 +1,5 @@
-import { createGeneration, problemOfWriting, recordGeneration } from '../runs/publish.ts';
+import { createGeneration, recordGeneration } from '../runs/publish.ts';
+import { problemOfWriting } from '../runs/publication-errors.ts';
 import { transaction } from '../postgres/statement.ts';
 import { runPipeline } from '../postgres/pipeline.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';

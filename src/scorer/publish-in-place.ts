@@ -1,20 +1,14 @@
 import type pg from 'pg';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { begin, commit, type PipelinedStatement, runPipeline } from '../postgres/pipeline.ts';
-import {
-  finishArmsStatements,
-  beginPublication,
-  RUN_LOST,
-  TARGET_CHANGED,
-  refusalToPublish,
-  finishRun,
-  problemOfWriting,
-} from '../runs/publish.ts';
+import { finishArmsStatements, beginPublication, RUN_LOST, TARGET_CHANGED, finishRun } from '../runs/publish.ts';
+import { refusalToPublish, problemOfWriting } from '../runs/publication-errors.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import type { Job, Outcome } from '../runs/job.ts';
 import { WorkLost } from './load.ts';
 import { supersede, predictionsStatement } from './write-predictions.ts';
-import { rowErrorStatements, type Scored, type ScoredStream } from './scored-stream.ts';
+import { type Scored, type ScoredStream } from './scored-stream.ts';
+import { rowErrorStatements } from './row-errors.ts';
 import type { ScorerContext } from './context.ts';
 
 /** Superseded rows live in generation 0; so do those of a run that is not to be the latest. */

@@ -2,14 +2,8 @@ import { begin, commit, runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import {
-  finishArmsStatements,
-  problemOfWriting,
-  RUN_LOST,
-  refusalToPublish,
-  TARGET_CHANGED,
-  targetChanged,
-} from '../runs/publish.ts';
+import { finishArmsStatements, RUN_LOST, TARGET_CHANGED } from '../runs/publish.ts';
+import { problemOfWriting, refusalToPublish, targetChanged } from '../runs/publication-errors.ts';
 import type { Run } from '../runs/run.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import { Comparison, NotCompared } from './changed-rows.ts';
@@ -17,7 +11,8 @@ import { WorkLost } from './load.ts';
 import { beginStatement, publicationOf, type Publication } from './publish-in-place.ts';
 import { loadArms, readSource, scoreJob, scoreRows } from './score-job.ts';
 import { finishKeys } from './score-keys.ts';
-import { rowErrorStatements, type ScoredStream } from './scored-stream.ts';
+import { type ScoredStream } from './scored-stream.ts';
+import { rowErrorStatements } from './row-errors.ts';
 import type { ScorerContext } from './context.ts';
 import { predictionsStatement, supersedeRows } from './write-predictions.ts';
 

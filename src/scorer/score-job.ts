@@ -32,7 +32,7 @@ export async function scoreJob(job: Job, context: ScorerContext): Promise<Outcom
   const rows = readSource(job, arms, reading, context);
   const scored = await scoreRows(job, arms, rows, context, () => sampleSource(job, reading, context));
   if (job.shard !== null) return loadShard(job, job.shard, scored, context);
-  const inPlace = await fitsInPlace(job, scored);
+  const inPlace = await readToSeeIfInPlace(job, scored);
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
   return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, context);
@@ -106,8 +106,8 @@ async function* infer(
   }
 }
 
-/** Whether what a run says takes the sample of the rows that are there, one by one. */
-export async function fitsInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
+/** Whether the predictions of a run replace those of the current generation one by one. Reads ahead, to see how many rows there are. */
+export async function readToSeeIfInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
   const { run } = job;
   return (await scored.isOneBatch()) && (isOfWatch(run) || run.target.currentRows <= IN_PLACE_ROWS);
 }

@@ -7,7 +7,7 @@ import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publishAsExpected, publishOne, type Publication } from './publish-in-place.ts';
 import type { ScorerContext } from './context.ts';
 import { type Reading, sourceColumns, sourceQuery } from './read-source.ts';
-import { fitsInPlace, loadArms, rowsPerBatch, scoreRows } from './score-job.ts';
+import { readToSeeIfInPlace, loadArms, rowsPerBatch, scoreRows } from './score-job.ts';
 
 /** Bytes of a source that is read as one of several, and how long they wait for a lock and for each other. */
 const MOST_BYTES = 1024 * 1024;
@@ -113,7 +113,7 @@ async function scoreOne({ job, reading, copied }: Read, context: ScorerContext):
   const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsPerBatch(arms, context) }));
   const scored = await scoreRows(job, arms, rows, context, () => Promise.resolve([]));
   const snapshotAt = reading.snapshotAt?.();
-  if (snapshotAt === undefined || !(await fitsInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;
+  if (snapshotAt === undefined || !(await readToSeeIfInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;
   return publicationOf(job, snapshotAt, scored);
 }
 

@@ -1,13 +1,12 @@
-import type { RecordBatch } from 'apache-arrow';
 import type { DecodedBatch, SegmentIndexes } from '../copy/batch.ts';
-import type { Predictions, RowError } from '../inference/predictions.ts';
-import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/publish.ts';
+import type { Predictions } from '../inference/predictions.ts';
+import { errorLimit, LEAST_ERROR_LIMIT } from '../runs/publication-errors.ts';
 import type { Job } from '../runs/job.ts';
 import { armTallies, type RowSplit } from './arms.ts';
 import type { PredictionCount } from './count.ts';
 import type { ScorerContext } from './context.ts';
-import { PipelinedStatement } from '../postgres/pipeline.ts';
-import { literal, storable } from '../lib/text.ts';
+import { featureValues, keyBytes, rowErrorStatements, type FailedRow } from './row-errors.ts';
+import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { Run } from '../runs/run.ts';
 
 /** Rows of a batch and what a model said of them. */
@@ -140,80 +139,4 @@ export class ScoredStream implements AsyncIterable<Scored> {
     }
     this.#context.onProgress(this.rowsDone, this.rowsFailed);
   }
-}
-
-/** A row that could not be scored: its key as it came over the wire, why, and what its features were. */
-type FailedRow = {
-  readonly key: readonly (Buffer | null)[];
-  readonly error: RowError;
-  readonly input: Readonly<Record<string, unknown>>;
-};
-
-const ROWS_A_STATEMENT = 50;
-
-/** Writes failed rows down, in the transaction that commits their predictions. The keys go back as the bytes they came as. */
-export function rowErrorStatements(run: Run, shard: number, rows: readonly FailedRow[]): PipelinedStatement[] {
-  const steps: PipelinedStatement[] = [];
-  for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
-    const some = rows.slice(at, at + ROWS_A_STATEMENT);
-    const text = insertion(run, some.length);
-    steps.push(new PipelinedStatement({ text, values: [run.runId, run.attempt, shard, ...some.flatMap(values)] }));
-  }
-  return steps;
-}
-
-function values(row: FailedRow): unknown[] {
-  return [
-    ...row.key,
-    row.error.code,
-    storable(row.error.message),
-    row.error.feature ?? null,
-    JSON.stringify(row.input),
-  ];
-}
-
-function insertion(run: Run, rows: number): string {
-  let parameter = 3;
-  const next = (type: string): string => `$${(parameter += 1)}::${type}`;
-  const tuple = (): string => {
-    const key = run.target.keys.map((column) => `${literal(column.name)}, ${asJson(column.sql_type, next)}`).join(', ');
-    return `($1::bigint, $2::int, $3::int, jsonb_build_object(${key}), ${next('text')}, ${next('text')}, ${next('text')}, ${next('jsonb')})`;
-  };
-  const tuples = Array.from({ length: rows }, tuple).join(', ');
-  return `insert into pgscore_data.run_error (run_id, attempt, shard, key, code, reason, feature, input) values ${tuples}`;
-}
-
-/** Types whose values JSON has. */
-const PLAIN = new Set(['boolean', 'smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision']);
-
-/**
- * A key value as its JSON number or truth value, else as text by the type's own output function: an owner of an enum can
- * give it a cast to json or text, which jsonb_build_object() and :: would call, as us.
- */
-function asJson(sqlType: string, next: (type: string) => string): string {
-  return PLAIN.has(sqlType) ? next(sqlType) : `concat(${next(sqlType)})`;
-}
-
-/** The features of one row as JSON can hold them, for the record of a row that failed. */
-function featureValues(batch: RecordBatch, row: number): Record<string, unknown> {
-  const entries = batch.schema.fields.map((field, index) => [field.name, jsonValue(batch.getChildAt(index)?.get(row))]);
-  return Object.fromEntries(entries);
-}
-
-function jsonValue(value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'object' && Symbol.iterator in value) return Array.from(value as Iterable<unknown>, jsonValue);
-  return null;
-}
-
-/** The key of one row, each column as the bytes it came as; null for SQL NULL. */
-function keyBytes(decoded: DecodedBatch, row: number): (Buffer | null)[] {
-  return decoded.keys.map((column) => {
-    if (!column.getValid(row)) return null;
-    const from = column.valueOffsets[row] ?? 0;
-    const to = column.valueOffsets[row + 1] ?? from;
-    return Buffer.from(column.values.subarray(from, to));
-  });
 }

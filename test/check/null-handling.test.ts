@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { CheckOptions } from '../../src/check/evidence.ts';
+import type { CheckOptions } from '../../src/check/options.ts';
 import { mapFeatures, declaredInputs } from '../../src/check/features.ts';
 import { decideNulls } from '../../src/check/null-handling.ts';
 import { readOutline } from '../../src/onnx/outline.ts';

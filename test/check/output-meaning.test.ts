@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { classLabelsOf } from '../../src/check/names.ts';
-import type { CheckOptions } from '../../src/check/evidence.ts';
+import type { CheckOptions } from '../../src/check/options.ts';
 import type { SampleValues } from '../../src/check/sample-runs.ts';
 import { normalise } from '../../src/onnx/normalise.ts';
 import type { ObservedOutput } from '../../src/inference/outputs.ts';

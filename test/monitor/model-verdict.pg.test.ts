@@ -178,7 +178,7 @@ test('labels that are due and not there are told, with the share that is', async
     since: '2024-05-10',
     label_coverage: 0.875,
     sentence:
-      'Labels are late: the truth is known of 87.5 % of the predictions for 10 Feb 2024 to 10 May 2024. They are due, and 95 % is asked for.',
+      'Labels are late: the truth is known of 87.5 % of the predictions for 10 Feb 2024 to 10 May 2024. All of them are due; this model asks for 95 %.',
   });
 });
 

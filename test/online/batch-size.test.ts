@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { BatchSize } from '../../src/online/batcher.ts';
+import { BatchSize } from '../../src/online/batch-size.ts';
 
 const MOST = 1024;
 const SLOW = 1;

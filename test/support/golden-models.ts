@@ -2,7 +2,7 @@ import type { Task } from '../../src/inference/signature.ts';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { CheckOptions } from '../../src/check/evidence.ts';
+import type { CheckOptions } from '../../src/check/options.ts';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 
 const FOLDER = new URL('../models/', import.meta.url).pathname;

@@ -42,7 +42,7 @@ export class Recorder {
   #encoded: Encoded[] = [];
   #dropped = 0;
   #encoding: NodeJS.Immediate | undefined;
-  /** Until they are encoded: it is being asked what is known of their versions, or that failed, and they wait until they are written. */
+  /** True while the versions of the waiting calls are looked up, and after that failed: then `#write()` encodes them. */
   #doWait = false;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;

@@ -5,9 +5,8 @@ import { FairQueue } from '../fair-queue.ts';
 import { Connection, Gone } from './connection.ts';
 import { greeting, shakeHands, type CancelKey, type HandshakeOptions, type Login } from './handshake.ts';
 import { errorResponse, int32 } from './replies.ts';
-import { asWireError } from '../requests/handler.ts';
 import { Session, type SessionOptions } from './session.ts';
-import { WireError } from './wire-error.ts';
+import { asWireError, WireError } from './wire-error.ts';
 
 export type ServerOptions = HandshakeOptions & {
   readonly host: string;

@@ -12,12 +12,11 @@ import {
   READY,
   rowDescription,
 } from './replies.ts';
-import { asWireError } from '../requests/handler.ts';
 import { columnsReply, scoreOnlyReply, scoreReply } from '../requests/reply.ts';
 import { ScoreRequestReader, type RequestLimits, type ScoreRequest } from '../requests/parse.ts';
 import { NotSigned, type Signing } from './signing.ts';
 import { checkEncoding, notSupported, readCommand, type Command } from './command.ts';
-import { protocolViolation, WireError } from './wire-error.ts';
+import { asWireError, protocolViolation, WireError } from './wire-error.ts';
 
 export type SessionOptions = {
   readonly messageBytes: number;

@@ -34,3 +34,8 @@ export function protocolViolation(message: string): WireError {
 export const OTHER_RELEASE = {
   hint: 'The functions in the database and the service may be of different releases: run pgscore migrate, and restart the service.',
 };
+
+export function asWireError(error: unknown): WireError {
+  if (error instanceof WireError) return error;
+  return new WireError('XX000', 'the gateway failed; its log says why', { cause: error });
+}

@@ -6,7 +6,7 @@ import type { LogBudget } from '../call-log/log-budget.ts';
 import type { Permissions } from './authorise.ts';
 import type { ScoreRequest } from './parse.ts';
 import { matchFeatures } from './match-features.ts';
-import { WireError } from '../protocol/wire-error.ts';
+import { asWireError, WireError } from '../protocol/wire-error.ts';
 
 export type RequestHandlerOptions = {
   readonly permissions: Permissions;
@@ -93,9 +93,4 @@ function notPermitted(role: string): WireError {
   return new WireError('42501', `role "${role}" may not score with this model`, {
     hint: 'A pgscore_deployer can grant it, with pgscore.grant_model().',
   });
-}
-
-export function asWireError(error: unknown): WireError {
-  if (error instanceof WireError) return error;
-  return new WireError('XX000', 'the gateway failed; its log says why', { cause: error });
 }

@@ -15,7 +15,7 @@ type Head = {
   readonly inputs: boolean;
   readonly id: string | null;
   readonly reply: ReplyKind;
-  /** `_request_in_name_of()` sets it: nothing but the caller's word says that it is the caller's role. Such a call shares no run of a model that is not row-wise. */
+  /** Set by `_request_in_name_of()`: the role is claimed, not proven. Such a call shares a batch only of a row-wise model. */
   readonly alone: boolean;
 };
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
-import type { CheckOptions } from '../../../src/check/evidence.ts';
+import type { CheckOptions } from '../../../src/check/options.ts';
 import type { JsonRow } from '../../../src/inference/json-rows.ts';
 
 /** Another folder than this one may be tried: PGSCORE_CORPUS_FOLDER=../corpus. */
