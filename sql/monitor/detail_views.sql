@@ -172,7 +172,7 @@ with performance as (
          lead(p.value) over (partition by p.model_name, p.model_version order by p.window_date desc) as value_before
     from performance p where p.is_mature and p.n_labeled >= 30 and p.in_training is not true
 )
-select m.name as model_name, v.number::bigint as model_version, e.task,
+select m.name as model_name, v.number::bigint as model_version, coalesce(v.signature ->> 'kind', v.signature ->> 'task') as task,
        exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion') as is_champion,
        greatest((select r.finished_at from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' and not r.is_replay
                   order by r.run_id desc limit 1),

@@ -145,7 +145,9 @@ with judged as materialized (
            order by array_position('{act,watch,unknown,healthy}', c.verdict), c.weight, c.size desc nulls last, c.sentence) as rank
     from cause c
 )
-select j.name as model_name, j.number::bigint as model_version, j.is_champion, j.task, c.verdict, c.cause,
+select j.name as model_name, j.number::bigint as model_version, j.is_champion,
+       (select coalesce(y.signature ->> 'kind', y.signature ->> 'task') from pgscore_data.version y
+         where y.version_id = j.version_id) as task, c.verdict, c.cause,
        concat_ws(' ', c.sentence, case when c.cause <> 'challenger_better' then b.sentence end) as sentence, o.causes, c.since,
        a.segment_key, a.segment_value, d.feature_name, d.since as feature_since, j.metric, a.window_date as latest_window, a.value,
        a.ci_low, a.ci_high, a.n::bigint as n, a.reference_value, coalesce(x.n, 0) as open_alerts,

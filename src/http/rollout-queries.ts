@@ -12,7 +12,8 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
   },
   replays: {
     text: `select replay_run, model_version, other_version, metric, first_date, last_date, in_training, value_a, value_b, difference, ci_low, ci_high, verdict, undefined_reason
-             from pgscore_bi.version_comparison where model_name = $1 and is_replayed order by replay_run desc, metric limit 60`,
+             from pgscore_bi.version_comparison where model_name = $1 and is_replayed
+            order by undefined_reason is not null, replay_run desc, metric limit 60`,
     parameters: [MODEL],
     optional: true,
   },
@@ -21,7 +22,9 @@ export const ROLLOUT_QUERIES: Readonly<Record<string, PageQuery>> = {
                   r.is_partial, r.live_version, r.n_live_labeled, r.live_value, w.from_time, w.to_time
              from pgscore_bi.replay_performance_monthly r join pgscore_data.replay w on w.run_id = r.replay_run
             where r.model_name = $1
-              and r.replay_run = (select max(c.replay_run) from pgscore_bi.version_comparison c where c.model_name = $1 and c.is_replayed)
+              and r.replay_run = (
+                select c.replay_run from pgscore_bi.version_comparison c where c.model_name = $1 and c.is_replayed
+                 order by c.value_a is null, c.replay_run desc limit 1)
             order by r.window_date, r.in_training, r.metric limit 2000`,
     parameters: [MODEL],
     optional: true,

@@ -122,7 +122,9 @@ function heatMap({ days, features, at }: DriftMap, grain: Grain, chosen: Cell): 
     ),
   );
   const dates = days.map((date) => el('td', { class: 'date' }, dateAbove(grain, date)));
-  const years = days.map((date, at) => el('td', { class: 'date' }, yearAbove(date, days[at - 1])));
+  const years = days.map((date, at) =>
+    el('td', { class: 'date' }, yearAbove(date, days.slice(Math.max(0, at - 3), at))),
+  );
   const head = el(
     'thead',
     { 'aria-hidden': 'true' },
@@ -134,10 +136,11 @@ function heatMap({ days, features, at }: DriftMap, grain: Grain, chosen: Cell): 
   return table;
 }
 
-/** Where a year begins, and again in July, as a narrow window shows seven months. */
-function yearAbove(date: string, before: string | undefined): string | false {
+/** Where a year begins, and again in July, as a narrow window shows seven months; not within three months of the first. */
+function yearAbove(date: string, before: readonly string[]): string | false {
   const year = date.slice(0, 4);
-  return (year !== before?.slice(0, 4) || date.slice(5, 7) === '07') && year;
+  const isFirst = before.at(-1)?.slice(0, 4) !== year;
+  return (isFirst || (date.slice(5, 7) === '07' && before.length === 3)) && year;
 }
 
 /** Every month, the first week of each, the 1st and 15th are named above the map. */

@@ -56,9 +56,8 @@ export async function contextOf(address: Address): Promise<ModelContext | undefi
   const health = rows.find((row) => row['model_version'] === focus);
   if (focus === undefined || health === undefined) return undefined;
   const verdict = (await ask('verdicts')).find((row) => row['model_name'] === model);
-  // The task of clusters and of anomalies is that of a classifier or a regression. Only the verdict tells that no label judges them.
   const task = text(verdict, 'cause') === 'no_truth' ? 'unjudged' : (taskOf(text(health, 'task')) ?? 'unjudged');
-  const hasScore = task === text(health, 'task');
+  const hasScore = task !== 'unjudged' && !['multi_target', 'multilabel'].includes(text(health, 'task'));
   const values = await ask('targets', { model, version: String(focus) });
   const targets = values.map((row) => text(row, 'target'));
   const target = chosenTarget(address, targets, hasScore, verdict);

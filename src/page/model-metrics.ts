@@ -87,8 +87,14 @@ export const METRICS: Readonly<Record<Judged, readonly Metric[]>> = {
   unjudged: [],
 };
 
-/** What each value of models that give several is judged as. */
-const JUDGED_AS: Readonly<Record<string, Task>> = { multi_target: 'regression', multilabel: 'binary' };
+/** What a label of other tasks is compared with: of models that give several values, each of them. */
+const JUDGED_AS: Readonly<Record<string, Task>> = {
+  multi_target: 'regression',
+  quantiles: 'regression',
+  multilabel: 'binary',
+  anomaly: 'binary',
+  clustering: 'multiclass',
+};
 const TASKS = ['binary', 'multiclass', 'regression'] as const;
 
 export function taskOf(text: string): Task | undefined {

@@ -10,7 +10,7 @@ import { comparisonChip } from './verdict.ts';
 
 type Data = {
   readonly rows: readonly Row[];
-  /** Of the newest replay. */
+  /** Of the newest replay that labels judge. */
   readonly months: readonly Row[];
 };
 
@@ -51,7 +51,7 @@ export const replayPanel = (): Panel<ModelContext> =>
     },
   });
 
-/** From when to when the newest replay goes, and which months it has in part. */
+/** From when to when the newest replay that labels judge goes, and which months it has in part. */
 function sayWindow(body: PanelBody, months: readonly Row[]): void {
   const [row] = months;
   const [from, to] = [text(row, 'from_time'), text(row, 'to_time')];
@@ -60,7 +60,7 @@ function sayWindow(body: PanelBody, months: readonly Row[]): void {
   const parts = new Set(months.filter(isPartial).map((month) => day(text(month, 'window_date'), true)));
   const partly = parts.size === 0 ? '' : ` Of ${[...parts].join(', ')} it has a part: its point is hollow.`;
   const lived = row?.['live_version'] === null ? '' : ' The live line is over the labels that judge both.';
-  body.say(`The newest replay goes from ${begins} to ${ends}.${partly}${lived}`);
+  body.say(`The newest replay that labels judge goes from ${begins} to ${ends}.${partly}${lived}`);
 }
 
 function plotOf(months: readonly Row[], metric: Metric): Plot {
@@ -92,7 +92,7 @@ function plotOf(months: readonly Row[], metric: Metric): Plot {
   ];
   const format = (value: number | null): string => write(metric, value);
   return {
-    label: `${metric.title} of the newest replay of version ${version}, by month, and of the champion live over the same labels`,
+    label: `${metric.title} of the newest judged replay of version ${version}, by month, and of the champion live over the same labels`,
     config: timePlot({
       series: series.filter(({ points: some }) => some.length > 0),
       format,
@@ -101,7 +101,7 @@ function plotOf(months: readonly Row[], metric: Metric): Plot {
       legend: true,
     }),
     table: {
-      caption: `${metric.title} of the newest replay by month`,
+      caption: `${metric.title} of that replay by month`,
       columns: [
         'Version',
         'Month',

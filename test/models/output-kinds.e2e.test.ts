@@ -232,3 +232,11 @@ describe('anomalies', () => {
     expect(month).toMatchObject({ accuracy: 1 });
   });
 });
+
+test('views of accuracy call a task what pgscore.models does', async () => {
+  for (const view of ['pgscore_bi.model_verdict', 'pgscore_bi.current_model_health']) {
+    const text = `select v.model_name, v.task, m.task as named from ${view} v
+      join pgscore.models m on m.model = v.model_name and m.version = v.model_version where v.task is distinct from m.task`;
+    expect((await superuser.query(text)).rows).toEqual([]);
+  }
+});

@@ -67,6 +67,7 @@ export function unjudged({ superuser, ada, alice, page, show }: Stage): void {
       'that no label judges has its volume and the drift of its features, and asks for no labels: %s',
       async (model) => {
         await showEvents(`#/model/${model}?grain=month`);
+        expect(await page.locator('h1 .chip').innerText()).toBe(model === 'kmeans' ? 'clustering' : 'embedding');
         await page.locator('#drift .heat').waitFor();
         await drawnIn(page, 'feature');
         const view = await superuser.query<{ at: string; n: number }>(
