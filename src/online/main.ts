@@ -81,5 +81,5 @@ process.on('message', (message: ToGateway) => {
 process.on('disconnect', () => process.exit(0));
 // One client's trouble must not cost the others their connections.
 process.on('unhandledRejection', (error) => warn('a stray rejection in the gateway', error));
-// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the supervisor decides when a gateway ends.
+// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the service decides when a gateway ends.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

@@ -65,5 +65,5 @@ async function obey(message: ToRunner): Promise<void> {
 
 process.on('message', (message: ToRunner) => void thread.run(() => obey(message)));
 process.on('disconnect', () => process.exit(0));
-// The supervisor decides when a gateway ends, and its runners end with it.
+// The service decides when a gateway ends, and its runners end with it.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

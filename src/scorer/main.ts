@@ -168,5 +168,5 @@ async function handle(message: Extract<ToScorer, { type: 'score' | 'release' }>)
 
 process.on('message', receive);
 process.on('disconnect', () => process.exit(0));
-// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the supervisor decides when a scorer ends.
+// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the service decides when a scorer ends.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

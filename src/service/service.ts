@@ -36,15 +36,15 @@ const LAST_WORDS_MS = 5000;
 
 /** Builds the service, starts its parts in order and returns it; `stop` ends them in reverse. */
 export async function startService(config: ServiceConfig, log: Logger): Promise<Service> {
-  const supervisor = new Supervisor(config, log);
-  await supervisor.start().catch(async (error: unknown) => {
-    await supervisor.stop();
+  const service = new RunningService(config, log);
+  await service.start().catch(async (error: unknown) => {
+    await service.stop();
     throw error;
   });
-  return supervisor;
+  return service;
 }
 
-class Supervisor implements Service {
+class RunningService implements Service {
   readonly id = randomUUID();
   readonly #config: ServiceConfig;
   readonly #log: Logger;

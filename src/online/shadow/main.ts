@@ -182,5 +182,5 @@ process.on('message', (message: ToShadow) => {
   else void look();
 });
 process.on('disconnect', () => process.exit(0));
-// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the supervisor decides when it ends.
+// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the service decides when it ends.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

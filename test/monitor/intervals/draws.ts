@@ -1,19 +1,10 @@
 /** Seeded numbers of the distributions that the intervals are tried on. */
-export type Random = () => number;
+import type { Random } from '../../../src/lib/random.ts';
+
+export { mulberry32 as seeded, type Random } from '../../../src/lib/random.ts';
 
 // Once: a global takes a hundred times as long in Jest's sandbox.
-const { cos, exp, floor, hypot, imul, log, PI, sqrt } = Math;
-
-/** Mulberry32. */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = imul(state ^ (state >>> 15), state | 1);
-    x ^= x + imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+const { cos, exp, floor, hypot, log, PI, sqrt } = Math;
 
 export function normal(random: Random): number {
   return sqrt(-2 * log(1 - random())) * cos(2 * PI * random());
