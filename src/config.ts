@@ -23,7 +23,7 @@ function numberSetting(name: OptionName, flags: Flags, least: number): number | 
   const option: OptionSpec = OPTIONS[name];
   const whole = option.kind === 'integer' || option.kind === 'megabytes';
   if (text.trim() === '' || !Number.isFinite(value) || value < least || (whole && !Number.isInteger(value))) {
-    throw new PgscoreError('usage', `${option.flag} (${option.env}) is "${text}", which it cannot be`, {
+    throw new PgscoreError('usage', `${option.flag} (${option.env}) is "${text}"`, {
       remedy: `Give a${whole ? ' whole' : ''} number of ${option.kind === 'integer' ? '' : option.kind + ', '}at least ${least}.`,
     });
   }
@@ -118,7 +118,7 @@ export function serviceConfig(flags: Flags, cores: number): ServiceConfig {
 function onOrOff(name: OptionName, flags: Flags): boolean {
   const value = setting(name, flags);
   if (value === 'on' || value === 'off') return value === 'on';
-  throw new PgscoreError('usage', `${OPTIONS[name].flag} is "${value ?? ''}", which it cannot be`, {
+  throw new PgscoreError('usage', `${OPTIONS[name].flag} is "${value ?? ''}"`, {
     remedy: 'Use on or off.',
   });
 }
@@ -218,7 +218,7 @@ export function logConfig(flags: Flags, terminal: boolean): { level: LogLevel; p
   const level = setting('logLevel', flags);
   const known = LEVELS.find((candidate) => candidate === level);
   if (known === undefined) {
-    throw new PgscoreError('usage', `${OPTIONS.logLevel.flag} is "${level}", which it cannot be`, {
+    throw new PgscoreError('usage', `${OPTIONS.logLevel.flag} is "${level}"`, {
       remedy: `Use one of ${LEVELS.join(', ')}.`,
     });
   }

@@ -78,7 +78,7 @@ describe.each(['score', 'predict'])('%s() of a row that hangs in its model', (na
     expect(await refused).toMatchObject({
       code: '08006',
       message: 'the service went away in the middle of the call',
-      hint: expect.stringContaining('not sent again'),
+      hint: expect.stringContaining('not repeated'),
     });
     expect((await alice.query(answer)).rows).toEqual([{ score: 1 }]);
   });

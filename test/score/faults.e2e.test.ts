@@ -111,7 +111,7 @@ describe('a service that is killed in the middle of a call', () => {
     // What was lost sooner would be sent again.
     await waitFor(() => performance.now() - began > 1000, { message: 'a second of the call' });
     process.kill(gateway.pid, 'SIGKILL');
-    expect(await call).toMatchObject({ code: '08006', hint: expect.stringContaining('not sent again') });
+    expect(await call).toMatchObject({ code: '08006', hint: expect.stringContaining('not repeated') });
     await release();
     await alice.query('rollback to savepoint before');
     expect(await score(alice)).toBe(21);
