@@ -152,7 +152,10 @@ describe('a target is refused at once', () => {
         hint: 'Choose another target, or select pgscore.drop_target(target) first.',
       };
       expect(await refusal(alice, SCORE, ['tempers', 'tempers', 'id'])).toMatchObject(shape);
-      expect(await refusal(alice, `select pgscore.run_schedule('tempers')`)).toMatchObject(shape);
+      expect(await refusal(alice, `select pgscore.run_schedule('tempers')`)).toMatchObject({
+        code: '42804',
+        message: `schedule "tempers" cannot write to its target: ${version} does not fit it: it says ${labels.join(', ')}, and alice.tempers holds calm, glad, sad`,
+      });
     }
     expect((await alice.query('select * from tempers order by id')).rows).toEqual(before);
   });
