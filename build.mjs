@@ -61,7 +61,7 @@ writeFileSync(NOTICES, notices([...packagesIn(metafile), ONNX_RUNTIME]));
 function isBuilt() {
   const madeAt = statSync(NOTICES, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const sources = readdirSync('src', { recursive: true }).map((path) => join('src', path));
-  return [...sources, 'build.mjs', 'package-lock.json', 'tsconfig.build.json'].every(
+  return [...sources, 'build.mjs', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].every(
     (path) => statSync(path).mtimeMs < madeAt,
   );
 }

@@ -65,6 +65,10 @@ as $$
     select p.*
       from pgscore_data._arm_predictions(this, this_day - case this.kind when 'shadow' then interval '25 hours' else '0' end, this_day) p
      where p.version_id in (arm, this.champion_version_id)
+  ), placed as (
+    select p.*, max(p.day) filter (where p.version_id = arm) over w as arm_day,
+           max(p.day) filter (where p.version_id = this.champion_version_id) over w as champion_day
+      from day p window w as (partition by p.entity, p.known_at, p.event_time)
   ), added as (
     insert into pgscore_data.compared_prediction (segment_id, is_other, entity, day, is_hit, is_positive, said_positive, error, bin, brier,
                                                   log_loss)
@@ -72,13 +76,12 @@ as $$
            p.actual_class + 1 = x.positive_class, p.predicted_class + 1 = x.positive_class, p.error, p.bin,
            case when x.task = 'binary' then (1 - p.p_actual) ^ 2 end,
            - ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, p.p_actual)))
-      from day p join pgscore_data.execution x using (version_id)
+      from placed p join pgscore_data.execution x using (version_id)
      cross join lateral unnest(case (select max(s.stage) from pgscore_data.experiment_share s where s.experiment_id = this.experiment_id)
                                  when 1 then array[0] else array[0, p.stage] end) g (segment_id)
      where this.kind <> 'shadow'
-        or exists (select from day o
-                    where o.entity = p.entity and o.known_at = p.known_at and o.event_time is not distinct from p.event_time
-                      and o.version_id <> p.version_id and greatest(o.day, p.day) = this_day)
+        or (p.arm_day is not null and p.champion_day is not null
+          and this_day in (p.day, case p.version_id when arm then p.champion_day else p.arm_day end))
     returning 1
   )
   select count(*) from added

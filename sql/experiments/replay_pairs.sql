@@ -76,8 +76,8 @@ return format($q$
     when 'within' then format('l.known_at >= x.event_time and l.known_at < x.event_time + %L::interval', m.horizon)
     when 'first' then 'x.nth = 1' when 'latest' then 'x.nth = x.of' else 'true' end,
   case when m.pairing = 'first' then 'p.made_at, p.tie,' end,
-  case when m.pairing in ('latest_before_label', 'latest') then 'x.next_time is null' when m.pairing = 'first' then 'x.nth = 1'
-    else 'true' end,
+  case m.pairing when 'latest_before_label' then 'x.next_time is null and coalesce($9 > now(), true)'
+    when 'latest' then 'x.next_time is null' when 'first' then 'x.nth = 1' else 'true' end,
   (m.pairing = 'latest_before_label')::text);
 comment on function pgscore_data._replay_query(pgscore_data.target, pgscore_data.monitor) is
 'The statement that pairs the predictions of run $1 in a target, of its class labels $2 and generations $3, with the labels of model $4.

@@ -9,8 +9,9 @@ declare
   keys constant text[] := array(select k ->> 'name' from jsonb_array_elements(t.key_columns) with ordinality x (k, n) order by n);
   base text;
   label_key text[];
+  pairing text;
 begin
-  select m.name, o.key_columns into base, label_key
+  select m.name, o.key_columns, o.pairing into base, label_key, pairing
     from pgscore_data.version v join pgscore_data.model m using (model_id) join pgscore_data.monitor o using (model_id)
    where v.version_id = this_version and t.task not in ('multi_target', 'multilabel')
      and pgscore_data._entity_expression(t, o.key_columns) <> 'p.key'
@@ -20,7 +21,7 @@ begin
     raise exception 'no label of model "%" can find a row of this replay', base using errcode = 'invalid_parameter_value',
       detail = format('Labels go by %s, and the key of the rows is %s.', array_to_string(label_key, ', '), array_to_string(keys, ', ')),
       hint = 'Name columns of the key as the labels do, in a view of the source: select customer_id as customer, …; and replay that.';
-  elsif cardinality(label_key) < cardinality(keys) and to_time is not null then
+  elsif cardinality(label_key) < cardinality(keys) and to_time is not null and pairing = 'latest_before_label' then
     raise notice 'labels that become known since % judge no row of this replay', to_time using
       hint = 'Which row of an entity comes next is not known past the window. Let it end later: '
              'pgscore_bi.replay_performance_monthly has each month by itself.';

@@ -105,7 +105,8 @@ begin
      using pgscore_data.run r join pgscore_data.version v using (version_id)
      where r.run_id = e.run_id and v.model_id = this_model
        and exists (
-         select from (select array_agg(case jsonb_typeof(k.value) when 'boolean' then left(k.value::text, 1) else k.value #>> '{}' end)
+         select from (select array_agg(case jsonb_typeof(k.value) when 'boolean' then left(k.value::text, 1)
+                                          when 'number' then trim_scale((k.value #>> '{}')::numeric)::text else k.value #>> '{}' end)
                         from jsonb_each(e.key) k) x (parts)
           where x.parts @> this_key and (r.is_replay or x.parts <@ this_key));
     -- A shadow that has scored these calls holds them until it commits; then it has blocks of its own.

@@ -21,8 +21,8 @@ begin
   end if;
   has_undated := not timed or exists (
     select from pgscore_data.compared_label c where c.source_id = this_source and c.known_at is null);
-  analyze pgscore_data.compared_label;
-  analyze pgscore_data.label_change;
+  analyze (skip_locked) pgscore_data.compared_label;
+  analyze (skip_locked) pgscore_data.label_change;
   with queued as materialized (
     -- The last change of each label; without a time an entity has one label.
     select distinct on (hash_array(c.key), c.key, w.at) c.key, w.at, c.known_at, c.label, c.source_id, c.read_in is not null as was_read,

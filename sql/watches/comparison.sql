@@ -135,7 +135,7 @@ begin
   select x.* into e
     from pgscore_data.known_plan p join pgscore_data.experiment x on x.experiment_id = (p.plan ->> 'experiment')::int
    where p.plan_id = w.plan_id and x.stopped_at is null and x.kind <> 'shadow';
-  analyze pgscore_data.seen_row;
+  analyze (skip_locked) pgscore_data.seen_row;
   -- What a scorer has in hand it may have read before, and publish after.
   insert into pgscore_data.watch_change (watch_id, keys, is_backlog)
   select this_watch, r.keys, true from pgscore_data.run r where r.watch_id = this_watch and r.keys is not null;

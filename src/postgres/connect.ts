@@ -81,7 +81,9 @@ function newClient(
   ssl: TlsChoice,
 ): pg.Client {
   return new pg.Client({
-    ...(url === undefined ? {} : { connectionString: withoutSslParameters(checkedUrl(url)) }),
+    ...(url === undefined
+      ? {}
+      : { connectionString: withOptions(withoutSslParameters(checkedUrl(url)), config.options) }),
     ...config,
     ssl,
     application_name: applicationName,
@@ -91,6 +93,16 @@ function newClient(
     connectionTimeoutMillis: 10_000,
     ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }),
   });
+}
+
+/** The URL with our options after its own, so that ours hold: the driver takes those of a URL in place of others. */
+function withOptions(url: string, ours: string | undefined): string {
+  const [address = '', query] = url.split('?', 2);
+  const parameters = new URLSearchParams(query);
+  const given = parameters.get('options');
+  if (ours === undefined || given === null) return url;
+  parameters.set('options', `${given} ${ours}`);
+  return `${address}?${parameters.toString()}`;
 }
 
 async function connectOnce(client: pg.Client, setUp?: SetUp): Promise<pg.Client> {

@@ -25,20 +25,26 @@ async function settled(): Promise<void> {
 
 /** What a replay comes to in July: accuracy, that of the champion over the same labels, and how many there are. */
 async function july(args: string): Promise<{ run: string; found: July }> {
+  const run = await replayed(args);
+  return { run, found: await julyOf(run) };
+}
+
+/** A replay that was compared. */
+async function replayed(args: string): Promise<string> {
   const asked = `select pgscore.replay('late@2', ${args}) as run`;
   const { rows } = await alice.query<{ run: string }>(asked);
   const run = rows[0]?.run ?? '';
   expect(await endOfRun(alice, run)).toMatchObject({ state: 'done', rows_failed: '0' });
-  return { run, found: await julyOf(run) };
-}
-
-async function julyOf(run: string): Promise<July> {
   await waitFor(
     async () =>
       (await superuser.query(`select from pgscore_data.replay where run_id = $1 and compared_at is not null`, [run]))
         .rowCount === 1,
     { message: 'the comparison of the replay' },
   );
+  return run;
+}
+
+async function julyOf(run: string): Promise<July> {
   const { rows } = await superuser.query<July>(
     `select n_labeled::int as n, value, live_value as live from pgscore_bi.replay_performance_monthly
       where replay_run = $1 and metric = 'accuracy' and window_date = '2025-07-01'`,
@@ -113,6 +119,16 @@ test('a label that is known after the window judges no row of an entity that may
       hint: expect.stringContaining('Let it end later'),
     },
   ]);
+});
+
+test('rows that no label will judge any more wait for none', async () => {
+  const run = await replayed(`${SOURCE}, from_time => '2025-10-01', to_time => '2025-11-01'`);
+  const { rows } = await superuser.query(
+    `select n_labeled < n_predictions as has_unlabeled, label_coverage, is_mature from pgscore_bi.replay_performance_monthly
+      where replay_run = $1 and metric = 'accuracy'`,
+    [run],
+  );
+  expect(rows).toEqual([{ has_unlabeled: true, label_coverage: 1, is_mature: true }]);
 });
 
 test('a replay of calls knows by them which call comes next after the window', async () => {

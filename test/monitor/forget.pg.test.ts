@@ -161,7 +161,10 @@ test('rows of an entity that failed are forgotten with it', async () => {
   const { runs } = await nights('failed');
   const note = `insert into pgscore_data.run_error (run_id, attempt, shard, key, code, reason, input)
     select $1, 1, 0, k::jsonb, 'null_feature', 'x is NULL', '{"x": null}' from unnest($2::text[]) k`;
-  await superuser.query(note, [runs[0], ['{"id": 1}', '{"id": 2}', '{"id": 1, "at": "2026"}', '{"id": "11"}']]);
+  await superuser.query(note, [
+    runs[0],
+    ['{"id": 1}', '{"id": 1.00}', '{"id": 2}', '{"id": 1, "at": "2026"}', '{"id": "11"}'],
+  ]);
   await ada.query(`select pgscore.forget('failed', key => '1')`);
   const { rows } = await superuser.query('select key from pgscore_data.run_error where run_id = $1', [runs[0]]);
   expect(rows).toEqual([{ key: { id: 2 } }, { key: { id: 1, at: '2026' } }, { key: { id: '11' } }]);

@@ -98,5 +98,6 @@ test('a comparison of labels ends soon, though who set them holds them in an ope
   await alice.query(`begin; select pgscore.unset_labels('model')`);
   await ended;
   await alice.query('rollback');
+  expect(await labels.use((client) => compareLabels(client, readerUrl))).toEqual({ model: 'model', rows: 1 });
   for (const connection of [labels, ...Object.values(others)]) await connection.end();
 });

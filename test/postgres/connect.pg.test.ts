@@ -48,3 +48,11 @@ test('no statement of ours is compiled where a DBA set JIT for the database', as
   const { rows } = await client.query('show jit');
   expect(rows).toEqual([{ jit: 'off' }]);
 });
+
+test('options of a URL hold beside ours, and not in their place', async () => {
+  const options = encodeURIComponent('-c role=pg_monitor -c search_path=elsewhere -c application_name=x');
+  const session = await connect({ url: `${database.url()}?options=${options}`, applicationName: 'with options' });
+  const { rows } = await session.query(`select current_user::text as role, current_setting('search_path') as path`);
+  await session.end();
+  expect(rows).toEqual([{ role: 'pg_monitor', path: 'pg_catalog, pg_temp' }]);
+});
