@@ -84,7 +84,7 @@ function sayNoLabels(body: PanelBody, rows: readonly Row[], context: ModelContex
   if (source === '') body.empty('The truth is not known yet: say where it arrives.', setLabels);
   else if (invalid > 0)
     body.empty(
-      `${invalid} labels of ${source} are none of this model, such as "${text(health, 'invalid_label')}": they judge nothing. Set labels from a view that says them as the model does.`,
+      `${count(invalid)} labels of ${source} are none of this model, such as "${text(health, 'invalid_label')}": they judge nothing. Set labels from a view that says them as the model does.`,
       setLabels,
     );
   else body.empty(`Labels come from ${source}; none has met a prediction yet.`, labelSourceHint(model));
