@@ -43,7 +43,9 @@ comment on function pgscore_data._kept_rows(pgscore_data.target, boolean) is
 create or replace function pgscore_data._keep_single(this_run bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- Arrivals are joined whole, and the last prediction is looked up in a lateral join, which can only loop.
 set enable_hashjoin = on
+set enable_nestloop = off
 as $$
 declare
   r record;
@@ -63,7 +65,8 @@ begin
         select x.made_at, x.score, x.predicted_class, x.probabilities, x.segments from pgscore_data.kept_prediction x
          where x.version_id = $6 and hash_array(x.key) = hash_array(n.key) and x.key = n.key and x.event_time = n.event_time
          order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
-     where (o.made_at is null or o.made_at > $7
+      left join (select distinct x.key, x.event_time from pgscore_data.refresh_arrival x where x.version_id = $6) a using (key, event_time)
+     where (a.key is not null or o.made_at is null or o.made_at > $7
         or (o.score, o.predicted_class, o.probabilities, o.segments)
            is distinct from (n.score, n.predicted_class, n.probabilities, n.segments))
        and (o.made_at is null or not exists (
@@ -76,7 +79,7 @@ begin
 end
 $$;
 comment on function pgscore_data._keep_single(bigint) is
-  'Puts the predictions of a run into refresh_arrival. It skips one that repeats the last prediction for its place.';
+  'Puts the predictions of a run into refresh_arrival. It skips one that repeats the last prediction for its place, if no other arrives there.';
 
 create or replace function pgscore_data._note_labels_before(models int[]) returns void
 language plpgsql volatile
@@ -141,6 +144,10 @@ declare
   r record;
   large bigint[] := '{}';
 begin
+  -- Before the runs, which skip what repeats the last prediction of a place.
+  if cardinality(batches) > 0 then
+    perform pgscore_data._keep_calls(batches);
+  end if;
   for r in select x.run_id from pgscore_data.run x where x.run_id = any (runs) order by x.snapshot_at, x.run_id loop
     if pgscore_data._belongs_in_blocks(r.run_id) then
       large := large || r.run_id;
@@ -148,9 +155,6 @@ begin
       perform pgscore_data._keep_single(r.run_id);
     end if;
   end loop;
-  if cardinality(batches) > 0 then
-    perform pgscore_data._keep_calls(batches);
-  end if;
   -- A model at a time, in the order of an index: else a model without labels reads all labels of the others.
   perform pgscore_data._note_labels_before(array(
     select n.model_id

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
+import { addCalls } from './add-calls.ts';
 import { addMonitoredModel, addRun } from './monitored-model.ts';
 
 const database = await cloneDatabase();
@@ -65,4 +66,20 @@ test('predictions that a later one took over from are superseded once label_dela
   await ada.query(`select pgscore.monitor('nightly', label_delay => '100 years')`);
   const waiting = `select n_awaiting::int as n from pgscore_bi.label_coverage_daily where model_name = 'nightly' order by window_start`;
   expect((await superuser.query(waiting)).rows).toEqual([{ n: 3 }, { n: 4 }, { n: 4 }]);
+});
+
+test('a run that says again what the run before a call said is judged, though one refresh takes the call and the run', async () => {
+  const model = await addMonitoredModel(superuser, 'asked', 'binary');
+  const row = { id: 1, at: '2026-03-02 12:00+00', score: 0.75, label: 'yes' };
+  await addRun(superuser, model, [row]);
+  await superuser.query('select pgscore.refresh()');
+  const { rows } = await superuser.query<{ now: string }>('select clock_timestamp()::text as now');
+  await addCalls(superuser, model, [{ ...row, at: rows[0]?.now ?? '', score: 0.25, label: 'no' }]);
+  const meant = `update pgscore_data.online_block set event_times = array[$2::timestamptz] where version_id = $1`;
+  await superuser.query(meant, [model.versionId, row.at]);
+  await addRun(superuser, model, [row]);
+  await superuser.query(`select pgscore.record_label('asked', '1', 'yes')`);
+  await superuser.query('select pgscore.refresh()');
+  const judged = `select score, run is not null as by_run from pgscore_bi.prediction_detail where model_name = 'asked'`;
+  expect((await superuser.query(judged)).rows).toEqual([{ score: 0.75, by_run: true }]);
 });
