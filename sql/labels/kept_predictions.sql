@@ -79,7 +79,7 @@ begin
 end
 $$;
 comment on function pgscore_data._keep_single(bigint) is
-  'Puts the predictions of a run into refresh_arrival. It skips one that repeats the last prediction for its place, if no other arrives there.';
+  'Puts the predictions of a run into refresh_arrival. It skips what repeats the last of a place where none else arrives.';
 
 create or replace function pgscore_data._note_labels_before(models int[]) returns void
 language plpgsql volatile

@@ -228,7 +228,7 @@ comment on function pgscore.record_label(text, text, text, timestamptz) is
 'Says what was true of one entity: record_label(''churn'', ''42'', ''yes''). A second label of it corrects the first; NULL withdraws it.
 model: its bare name.  key: of the entity, as text.  label: the true class or value; of several targets or labels a JSON object by their '
 'names, {"air_time": 52, "arr_delay": null}, in which NULL is not known.  known_at: when that became known (default: now, or when the '
-'label that it corrects did).
+'newest label of the entity did, which it corrects). With another known_at it is one more label.
 Where set_labels() named a source, only who set it, or a deployer, may record a label; and one of an entity that the source has a label '
 'of, only a deployer.';
 

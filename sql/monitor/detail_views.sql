@@ -75,7 +75,7 @@ return pgscore_data._metric_meanings() || '{
   "actual": "The truth.",
   "error": "Prediction minus truth.",
   "is_correct": "Whether they are the same class.",
-  "run": "The run that made the prediction; NULL for one that was asked for online.",
+  "run": "The run that made the prediction, of runs that say the same of a time the first; NULL for one that was asked for online.",
   "online_prediction": "Its prediction_id in pgscore.online_predictions, where score() or its like asked for it; NULL for one of a run.",
   "started_at": "When the refresh began.",
   "labels_changed": "Changed labels that it took.",

@@ -6,8 +6,8 @@ set search_path = pg_catalog, pg_temp
 return '{
   "model_name": "Name of the model.",
   "model_version": "Number of the version.",
-  "segment_key": "Column that the predictions are split by; NULL: all of them. Every prediction is in the row of all and in one row of '
-    'each column: to get the row of all only, where segment_key is null.",
+  "segment_key": "Column that the predictions are split by; NULL: all of them. Every prediction is in the row of all, and one of a run '
+    'that kept segments is in one row of each column: to get the row of all only, where segment_key is null.",
   "segment_value": "Value of that column when the prediction was made; :missing: there was none, or it could not be read; :other: a value '
     'beyond the 200 most frequent of the first run. NULL: all of them.",
   "window_date": "First local day of the window, in the model''s time zone.",

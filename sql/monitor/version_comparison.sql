@@ -96,6 +96,7 @@ comment on view pgscore_bi.version_comparison is
 'Where is_replayed, model_version replayed the past, and other_version, the champion when the replay was asked for, predicted live. '
 'A model of several targets or labels has rows of each, which target names.';
 select pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{
+  "metric": "Which metric it is: accuracy, precision_score, recall_score, f1_score or roc_auc; mae or rmse of regressions.",
   "in_training": "Whether predictions are for a time that one of both versions was trained on. none; left_out: some are, and are left out '
     'here; unknown: some are for days before the deploy of model_version, which does not say until when it was trained, so it may have '
     'seen the answers; other_unknown: the same of other_version. NULL: nothing is compared.",
