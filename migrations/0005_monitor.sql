@@ -719,21 +719,18 @@ create table pgscore_data.compared_metric (
   segment_id int not null,
   metric text not null,
   value double precision,
-  value_low double precision,
-  value_high double precision,
-  n bigint not null,
   other_value double precision,
-  other_low double precision,
-  other_high double precision,
+  low double precision,
+  high double precision,
+  n bigint not null,
   other_n bigint not null,
-  correlation double precision not null,
   is_enough boolean not null,
   primary key (version_id, other_id, segment_id, metric),
   foreign key (version_id, other_id) references pgscore_data.compared_pair on delete cascade
 );
-comment on table pgscore_data.compared_metric is 'What each of two versions came to over the same labels, with its 95 % interval.';
+comment on table pgscore_data.compared_metric is 'What each of two versions came to over the same labels.';
 comment on column pgscore_data.compared_metric.segment_id is 'The segment of the predictions; 0: all of them.';
-comment on column pgscore_data.compared_metric.correlation is 'Of both values, less its standard error where it is above 0.';
+comment on column pgscore_data.compared_metric.low is 'The bounds of the 95 % interval of value - other_value are low and high.';
 
 create unlogged table pgscore_data.compared_prediction (
   segment_id int not null,
@@ -778,14 +775,11 @@ create table pgscore_data.replay_metric (
   run_id bigint not null references pgscore_data.replay on delete cascade,
   metric text not null,
   value double precision,
-  value_low double precision,
-  value_high double precision,
-  n bigint not null,
   other_value double precision,
-  other_low double precision,
-  other_high double precision,
+  low double precision,
+  high double precision,
+  n bigint not null,
   other_n bigint not null,
-  correlation double precision not null,
   is_enough boolean not null,
   primary key (run_id, metric)
 );

@@ -121,11 +121,11 @@ returns table (is_other boolean, metric text, n bigint, entities bigint, value d
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  with own as materialized (
-    select x.*
-      from (select * from pgscore_data._compare_parts() union all select * from pgscore_data._compare_ranking()) x
+  with found as materialized (
+    select c.*
+      from pgscore_data.compared_result c
       left join pgscore_data.compared_sum s using (metric)
-     where x.segment_id = case when s.is_mean then 0 else (select max(p.segment_id) from pgscore_data.compared_prediction p) end
+     where c.segment_id = case when s.is_mean then 0 else (select max(p.segment_id) from pgscore_data.compared_prediction p) end
   ), arm as (
     select p.is_other, count(distinct p.entity) as entities
       from pgscore_data.compared_prediction p where p.segment_id = (select max(x.segment_id) from pgscore_data.compared_prediction x)
@@ -136,31 +136,27 @@ begin atomic
      cross join lateral (
        select pgscore_data._always_valid_width(c.n_effective) as width,
               nullif(greatest(c.standard_error, c.pooled_error), 0) as error offset 0) x
+  ), own as (
+    select v.*, c.metric from found c
+     cross join lateral (
+       values (false, c.value, c.value_low, c.value_high, c.n), (true, c.other_value, c.other_low, c.other_high, c.other_n))
+         v (is_other, value, low, high, n)
+     where v.value is not null
   ), no_mean as (
-    select a.metric, a.value - b.value as difference,
-           floor(least(a.n_effective, b.n_effective)) * (a.is_enough and b.is_enough)::int as n_effective,
-           sqrt(greatest(0, l.a ^ 2 - 2 * c.r * l.a * l.b + l.b ^ 2)) as below,
-           sqrt(greatest(0, h.a ^ 2 - 2 * c.r * h.a * h.b + h.b ^ 2)) as above
-      from own a join own b on b.metric = a.metric and b.is_other
-     cross join lateral (
-       select case when a.correlation > 0 then greatest(0, least(1, a.correlation) - 1 / sqrt(least(a.n_effective, b.n_effective)))
-                else coalesce(a.correlation, 0) end as r) c
-     cross join lateral (
-       values (a.value - a.low, b.high - b.value)) l (a, b)
-     cross join lateral (
-       values (a.high - a.value, b.value - b.low)) h (a, b)
-     where a.metric not in (select m.metric from mean m) and not a.is_other
+    select c.metric, c.value - c.other_value as difference, c.low, c.high, floor(c.n_effective) * c.is_enough::int as n_effective
+      from found c where c.metric not in (select m.metric from mean m)
   )
   select o.is_other, o.metric, o.n::bigint, coalesce(case when o.is_other then m.other_entities else m.entities end, w.entities),
          o.value, o.low, o.high,
          case when not o.is_other then coalesce(m.difference, d.difference) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric,
-           coalesce(m.difference - 1.959963984540054 * m.standard_error, d.difference - d.below)) end,
+           coalesce(m.difference - 1.959963984540054 * m.standard_error, d.low)) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric,
-           coalesce(m.difference + 1.959963984540054 * m.standard_error, d.difference + d.above)) end,
+           coalesce(m.difference + 1.959963984540054 * m.standard_error, d.high)) end,
          case when not o.is_other then pgscore_data._chi2_p_value(coalesce((m.difference / nullif(m.standard_error, 0)) ^ 2,
            -- An interval that is not symmetrical: by its half towards 0.
-           (1.959963984540054 * d.difference / nullif(case when d.difference > 0 then d.below else d.above end, 0)) ^ 2), 1) end,
+           (1.959963984540054 * d.difference
+             / nullif(case when d.difference > 0 then d.difference - d.low else d.high - d.difference end, 0)) ^ 2), 1) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric, m.difference - m.margin) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric, m.difference + m.margin) end,
          case when not o.is_other then m.level end,

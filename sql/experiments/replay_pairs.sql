@@ -164,10 +164,8 @@ begin
   select 0, j.is_other, j.entity, j.day, j.is_hit, j.is_positive, j.said_positive, j.error, j.bin
     from compared j
    where exists (select from compared o where o.entity = j.entity and o.known_at = j.known_at and o.is_other <> j.is_other);
-  insert into pgscore_data.replay_metric
-    (run_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough, correlation)
-  select this_run, c.metric, c.value, c.value_low, c.value_high, c.n, c.other_value, c.other_low, c.other_high, c.other_n, c.is_enough,
-         c.correlation
+  insert into pgscore_data.replay_metric (run_id, metric, value, other_value, low, high, n, other_n, is_enough)
+  select this_run, c.metric, c.value, c.other_value, c.low, c.high, c.n, c.other_n, c.is_enough
     from pgscore_data.compared_result c;
   update pgscore_data.replay r
      set compared_at = began, other_id = other, n_days = c.n_days, first_day = c.first_day, last_day = c.last_day,

@@ -35,9 +35,9 @@ with found as (
   select 'labels' as source, null::bigint as number, x.version_id, x.other_id, x.segment_id, x.metric, p.first_day, p.last_day,
          p.compared_at,
          exists (select from pgscore_data.comparison_due d where d.version_id = p.version_id and d.other_id = p.other_id) as is_due,
-         null as remedy, x.n, x.other_n, x.value, x.other_value, x.difference, x.low, x.high, x.is_enough, null as doubt, null as needs,
-         null::text as verdict
-    from pgscore_data.compared_difference x join pgscore_data.compared_pair p using (version_id, other_id)
+         null as remedy, x.n, x.other_n, x.value, x.other_value, x.value - x.other_value as difference, x.low, x.high,
+         x.is_enough, null as doubt, null as needs, null::text as verdict
+    from pgscore_data.compared_metric x join pgscore_data.compared_pair p using (version_id, other_id)
   union all
   select case a.kind when 'shadow' then 'shadow' else 'arms' end, a.experiment_id, a.version_id, a.other_id, 0, a.metric, a.started_at,
          a.day, j.judged_at, exists (select from pgscore_data.experiment_due d where d.experiment_id = a.experiment_id),
@@ -54,13 +54,13 @@ with found as (
   select 'replay', r.run_id, v.version_id, r.other_id, 0, x.metric, r.first_day, r.last_day, r.compared_at,
          exists (select from pgscore_data.replay_due d where d.run_id = r.run_id),
          case when pgscore_data._replay_is_final(u) then 'another replay, as this one is too old to be compared again' end,
-         x.n, x.other_n, x.value, x.other_value, x.difference, x.low, x.high, x.is_enough,
+         x.n, x.other_n, x.value, x.other_value, x.value - x.other_value, x.low, x.high, x.is_enough,
          case when t.is_unknown then 'the version was deployed without trained_until' end,
          case when t.is_unknown then 'a deploy with trained_until' end, null
     from pgscore_data.replay r
     join pgscore_data.run u using (run_id)
     join pgscore_data.trained_version v using (version_id)
-    join pgscore_data.replayed_difference x using (run_id)
+    join pgscore_data.replay_metric x using (run_id)
    cross join lateral (
      select r.first_day <= v.maybe_trained_until - interval '1 day' as is_unknown) t
    -- Who asks for a replay chooses its rows, and so what it says.

@@ -18,10 +18,8 @@ begin
             where v.version_id in (this_version, other) and e.run_id is not null and e.event_time < since)
     from pgscore_data.compared_prediction c where c.segment_id = 0 and not c.is_other;
   insert into pgscore_data.compared_metric
-    (version_id, other_id, segment_id, metric, value, value_low, value_high, n, other_value, other_low, other_high, other_n, is_enough,
-     correlation)
-  select this_version, other, c.segment_id, c.metric, c.value, c.value_low, c.value_high, c.n, c.other_value, c.other_low, c.other_high,
-         c.other_n, c.is_enough, c.correlation
+    (version_id, other_id, segment_id, metric, value, other_value, low, high, n, other_n, is_enough)
+  select this_version, other, c.segment_id, c.metric, c.value, c.other_value, c.low, c.high, c.n, c.other_n, c.is_enough
     from pgscore_data.compared_result c where c.metric in (select k.metric from pgscore_data.compared_kind k);
   truncate pgscore_data.compared_prediction;
   update pgscore_data.compared_pair p set compare_seconds = extract(epoch from clock_timestamp() - began)

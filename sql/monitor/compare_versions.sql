@@ -128,7 +128,8 @@ comment on view pgscore_data.compared_part is
 
 create or replace function pgscore_data._compare_parts()
 returns table (segment_id int, is_other boolean, metric text, value double precision, low double precision, high double precision,
-  n double precision, n_effective double precision, is_enough boolean, correlation double precision)
+  n double precision, n_effective double precision, is_enough boolean, correlation double precision,
+  standard_error double precision)
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -155,7 +156,7 @@ begin atomic
          case t.metric when 'f1_score' then 2 * x.value / (1 + x.value) when 'rmse' then sqrt(x.value) else x.value end,
          case t.metric when 'f1_score' then 2 * x.low / (1 + x.low) else x.low end,
          case t.metric when 'f1_score' then 2 * x.high / (1 + x.high) else x.high end,
-         t.whole, e.n, t.whole >= 30 and x.low is not null, c.correlation
+         t.whole, e.n, t.whole >= 30 and x.low is not null, c.correlation, null::float8
     from total t left join together c using (segment_id, metric)
    cross join lateral (
      select case when t.squares is null then pgscore_data._effective_share(t.whole, t.part, t.whole2, t.part_whole, t.part2)
@@ -192,7 +193,8 @@ comment on view pgscore_data.compared_bin is
 
 create or replace function pgscore_data._compare_ranking()
 returns table (segment_id int, is_other boolean, metric text, value double precision, low double precision, high double precision,
-  n double precision, n_effective double precision, is_enough boolean, correlation double precision)
+  n double precision, n_effective double precision, is_enough boolean, correlation double precision,
+  standard_error double precision)
 language sql stable
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
@@ -219,12 +221,20 @@ begin atomic
      group by segment_id
   )
   select t.segment_id, t.is_other, 'roc_auc', t.auc, i.low, i.high, t.pos + t.neg, e.positives + e.negatives,
-         least(t.pos, t.neg) >= 10 and t.pos + t.neg >= 30 and i.low is not null, c.correlation
+         least(t.pos, t.neg) >= 10 and t.pos + t.neg >= 30 and i.low is not null, c.correlation, i.standard_error
     from total t join effective e using (segment_id, is_other) left join together c using (segment_id)
    cross join lateral pgscore_data._auc_interval(t.auc, e.positives, e.negatives, t.beats_variance, t.loses_variance) i;
 end;
 comment on function pgscore_data._compare_ranking() is
 'ROC AUC of both versions, with the correlation of both (DeLong, DeLong and Clarke-Pearson 1988).';
+
+create or replace function pgscore_data._difference_margin(margin double precision, other_margin double precision,
+  correlation double precision) returns double precision
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return sqrt(abs(margin ^ 2 - 2 * correlation * margin * other_margin + other_margin ^ 2));
+comment on function pgscore_data._difference_margin(double precision, double precision, double precision) is
+'How far a bound of the difference of two values is from it, by how far bounds of both are from them.';
 
 create or replace view pgscore_data.compared_result as
 with found as materialized (
@@ -232,8 +242,15 @@ with found as materialized (
 )
 select segment_id, metric, a.value, a.low as value_low, a.high as value_high, coalesce(a.n, 0) as n,
        b.value as other_value, b.low as other_low, b.high as other_high, coalesce(b.n, 0) as other_n,
-       coalesce(a.is_enough and b.is_enough, false) as is_enough,
-       case when a.correlation > 0 then greatest(0, least(1, a.correlation) - 1 / sqrt(least(a.n_effective, b.n_effective)))
-         else coalesce(a.correlation, 0) end as correlation
-  from (select * from found f where not f.is_other) a full join (select * from found f where f.is_other) b using (segment_id, metric);
-comment on view pgscore_data.compared_result is 'What the predictions in compared_prediction come to, of both sides.';
+       coalesce(a.is_enough and b.is_enough, false) as is_enough, least(a.n_effective, b.n_effective) as n_effective,
+       -- MOVER, which leaves out what a few positives that score like negatives do to an AUC near 1; DeLong does not.
+       a.value - b.value - greatest(pgscore_data._difference_margin(a.value - a.low, b.high - b.value, c.r), x.delong) as low,
+       a.value - b.value + greatest(pgscore_data._difference_margin(a.high - a.value, b.value - b.low, c.r), x.delong) as high
+  from (select * from found f where not f.is_other) a full join (select * from found f where f.is_other) b using (segment_id, metric)
+ cross join lateral (
+   select case when a.correlation > 0 then greatest(0, least(1, a.correlation) - 1 / sqrt(least(a.n_effective, b.n_effective)))
+            else coalesce(a.correlation, 0) end as r) c
+ cross join lateral (
+   select 1.959963984540054 * pgscore_data._difference_margin(a.standard_error, b.standard_error, c.r) as delong) x;
+comment on view pgscore_data.compared_result is
+'What the predictions in compared_prediction come to, of both sides, with the 95 % interval of the difference.';

@@ -172,7 +172,8 @@ comment on function
 'refute. Newcombe takes the quantile of the normal distribution.';
 
 create or replace function pgscore_data._auc_interval(auc double precision, positives double precision, negatives double precision,
-  beats_variance double precision, loses_variance double precision, out low double precision, out high double precision)
+  beats_variance double precision, loses_variance double precision, out low double precision, out high double precision,
+  out standard_error double precision)
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
@@ -185,9 +186,10 @@ begin
     quantile := pgscore_data._student_t(least(positives, negatives) - 1);
     low := pgscore_data._newcombe_bound(auc, positives, negatives, 0, quantile);
     high := pgscore_data._newcombe_bound(auc, positives, negatives, 1, quantile);
+    standard_error := sqrt(beats_variance / (positives - 1) + loses_variance / (negatives - 1));
     if auc > 0 and auc < 1 then
       logit := ln(auc / (1 - auc));
-      margin := quantile * sqrt(beats_variance / (positives - 1) + loses_variance / (negatives - 1)) / (auc * (1 - auc));
+      margin := quantile * standard_error / (auc * (1 - auc));
       low := least(low, 1 / (1 + exp(least(700, margin - logit))));
       high := greatest(high, 1 / (1 + exp(greatest(-700, - margin - logit))));
     end if;
@@ -198,4 +200,4 @@ comment on function pgscore_data._auc_interval(double precision, double precisio
 'The 95 % interval of an AUC, of so many positives and negatives that are independent: what both Newcombe 2006, method 5, and DeLong 1988 '
 'on the logit scale leave open, with t of the smaller class. The former has a width where the classes are apart; the latter does not ask '
 'that scores are spread alike. The variances are of the share of negatives below a positive and of positives above a negative, divided '
-'by n. NULL with less than two of a class.';
+'by n. standard_error is that of DeLong, of the AUC itself. All are NULL with less than two of a class.';

@@ -7,41 +7,20 @@ select * from (values
   ('multiclass', 'accuracy'), ('regression', 'mae'), ('regression', 'rmse')) x (task, metric);
 comment on view pgscore_data.compared_kind is 'By which metrics versions are compared.';
 
-do $do$
-declare
-  difference constant text := $q$
-    select x.%s, x.metric, x.value, x.other_value, x.n, x.other_n, x.is_enough,
-           x.value - x.other_value as difference, x.value - x.other_value - b.below as low, x.value - x.other_value + b.above as high
-      from pgscore_data.%I x
-     cross join lateral (
-       select sqrt(greatest(0, l.a ^ 2 - 2 * x.correlation * l.a * l.b + l.b ^ 2)) as below,
-              sqrt(greatest(0, h.a ^ 2 - 2 * x.correlation * h.a * h.b + h.b ^ 2)) as above
-         from (values (x.value - x.value_low, x.other_high - x.other_value)) l (a, b),
-              (values (x.value_high - x.value, x.other_value - x.other_low)) h (a, b)) b$q$;
-begin
-  execute 'create or replace view pgscore_data.compared_difference as'
-    || format(difference, 'version_id, x.other_id, x.segment_id', 'compared_metric');
-  execute 'create or replace view pgscore_data.replayed_difference as' || format(difference, 'run_id', 'replay_metric');
-end
-$do$;
-comment on view pgscore_data.compared_difference is
-  'How far two versions are apart by a metric, with the 95 % interval of the difference.';
-comment on view pgscore_data.replayed_difference is 'How far a replay and the live champion are apart by a metric, in the same way.';
-
 create or replace view pgscore_data.comparison as
 with found as (
   select p.model_id, p.of_version as version_id, p.of_other as other_id, p.compared_with, k.task, k.metric, c.first_day, c.last_day,
-         c.n_days, x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough,
+         c.n_days, x.value, x.other_value, x.low, x.high, x.n, x.other_n, x.is_enough,
          case when c.error is null then c.compared_at end as compared_at,
          null::bigint as run_id, c.leaves_out, p.target
     from pgscore_data.version_pair p
     join pgscore_data.compared_kind k on k.task = p.task
     left join pgscore_data.compared_pair c on c.version_id = p.version_id and c.other_id = p.other_id
-    left join pgscore_data.compared_difference x
+    left join pgscore_data.compared_metric x
       on x.version_id = p.version_id and x.other_id = p.other_id and x.segment_id = 0 and x.metric = k.metric
   union all
   select v.model_id, v.version_id, coalesce(r.other_id, a.version_id), 'champion', k.task, k.metric, r.first_day, r.last_day, r.n_days,
-         x.value, x.other_value, x.difference, x.low, x.high, x.n, x.other_n, x.is_enough,
+         x.value, x.other_value, x.low, x.high, x.n, x.other_n, x.is_enough,
          case when r.n_days is not null then r.compared_at end, r.run_id,
          exists (select from pgscore_data.replay_month m where m.run_id = r.run_id and m.in_training), null
     from pgscore_data.replay r
@@ -50,11 +29,11 @@ with found as (
     join pgscore_data.scored_version e using (version_id)
     join pgscore_data.compared_kind k on k.task = e.task
     left join pgscore_data.alias a on a.model_id = v.model_id and a.alias = 'champion'
-    left join pgscore_data.replayed_difference x on x.run_id = r.run_id and x.metric = k.metric
+    left join pgscore_data.replay_metric x on x.run_id = r.run_id and x.metric = k.metric
    where run.state = 'done'
 )
 select f.model_id, f.version_id, f.other_id, f.compared_with, f.task, f.metric, f.first_day, f.last_day, f.n_days, f.value, f.other_value,
-       f.difference, f.low, f.high, f.n, f.other_n, f.is_enough, f.compared_at, f.run_id,
+       f.value - f.other_value as difference, f.low, f.high, f.n, f.other_n, f.is_enough, f.compared_at, f.run_id,
        case when f.first_day <= v.maybe_trained_until - interval '1 day' then 'unknown'
          when f.first_day <= o.maybe_trained_until - interval '1 day' then 'other_unknown'
          when f.leaves_out then 'left_out' when f.first_day is not null then 'none' end as in_training, f.target
@@ -92,7 +71,8 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
 comment on view pgscore_bi.version_comparison is
 'Whether a version is better than the champion and than the one before it, by each metric, over the labels that judge a prediction of '
 'both. Other labels count for neither. The 95 % interval of the difference is made of the intervals of both values and of their '
-'correlation (Zou 2007; for shares Newcombe 1998, Stat Med 17:2635, method 10). Labels of one entity are not taken for independent. '
+'correlation (Zou 2007; for shares Newcombe 1998, Stat Med 17:2635, method 10); that of ROC AUC also leaves open what DeLong 1988 does. '
+'Labels of one entity are not taken for independent. '
 'Where is_replayed, model_version replayed the past, and other_version, the champion when the replay was asked for, predicted live. '
 'A model of several targets or labels has rows of each, which target names.';
 select pgscore_data._comment_columns('pgscore_bi.version_comparison', pgscore_data._detail_meanings() || '{

@@ -89,7 +89,7 @@ describe('a version that labels of both call better than the champion', () => {
   test('is not to be promoted where it is surely worse by another metric', async () => {
     await begin('recalled');
     await superuser.query(
-      `update pgscore_data.compared_metric m set value = 0.5, value_low = 0.45, value_high = 0.55
+      `update pgscore_data.compared_metric m set value = 0.5, low = 0.45 - m.other_value, high = 0.55 - m.other_value
          from pgscore_data.version v
         where v.version_id = m.version_id and v.model_id = (select model_id from pgscore_data.model where name = 'recalled') and m.metric = 'recall_score'`,
     );

@@ -200,7 +200,7 @@ test('a replay of a deployer counts where there is nothing else, if it says unti
     );
     await superuser.query(
       `insert into pgscore_data.replay_metric
-       values ($1, 'accuracy', $2::float8, $2 - 0.02, $2 + 0.02, $3, 0.9, 0.88, 0.92, $3, 0.5, true)`,
+       values ($1, 'accuracy', $2::float8, 0.9, $2 - 0.92, $2 - 0.88, $3, $3, true)`,
       [id, accuracy, n],
     );
     return id;

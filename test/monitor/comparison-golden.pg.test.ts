@@ -164,6 +164,28 @@ test('versions without a common label have a row that says so, and a late predic
   expect((await compared('strangers'))[0]).toMatchObject({ ...expected, value_a: 1, n_days: 1, n_a: 1 });
 });
 
+test('a difference has no interval where one version has none, as all its predictions are exact', async () => {
+  const older = await addMonitoredModel(superuser, 'exact', 'regression');
+  const newer = await addVersion(superuser, older, 2);
+  const score = (off: number) =>
+    Array.from({ length: 40 }, (_, n) => ({ id: n, at: '2026-03-02 12:00+00', score: n + off * (1 + (n % 3)) }));
+  await addRun(superuser, older, score(1));
+  await addRun(superuser, newer, score(0));
+  const label = `select pgscore.record_label('exact', n::text, n::text, '2026-03-02 13:00+00') from generate_series(0, 39) n`;
+  await superuser.query(label);
+  await superuser.query('select pgscore.refresh()');
+  expect(await compared('exact')).toMatchObject(
+    [1.975, Math.sqrt(4.575)].map((error) => ({
+      value_a: 0,
+      value_b: expect.closeTo(error, 12),
+      difference: expect.closeTo(-error, 12),
+      ci_low: null,
+      ci_high: null,
+      verdict: 'insufficient_data',
+    })),
+  );
+});
+
 test('a pair is not compared again before twenty times as long has passed as it took, by the service', async () => {
   const read = `select compared_at::text as at from pgscore_data.compared_pair p join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id) where m.name = 'strangers'`;
   const [before] = (await superuser.query<{ at: string }>(read)).rows;

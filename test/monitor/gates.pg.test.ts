@@ -249,7 +249,7 @@ describe('segments', () => {
     await superuser.query('select pgscore.refresh()');
     // Sums of doubles go by the order of rows, which is not the same.
     const read = `select d.metric, d.n, d.value, d.other_value, round(d.low::numeric, 12) as low, round(d.high::numeric, 12) as high
-        from pgscore_data.compared_difference d
+        from pgscore_data.compared_metric d
         join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)
         left join pgscore_data.segment s using (segment_id) where m.name = $1 and s.value is not distinct from $2 order by 1`;
     const expected = (await superuser.query(read, ['west', null])).rows;

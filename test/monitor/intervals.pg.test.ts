@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
-import { rank } from './intervals/coverage.ts';
 import { ERRORS, normal, seeded } from './intervals/draws.ts';
 import * as formulas from './intervals/formulas.ts';
+import { rank } from './intervals/ranking.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
@@ -20,7 +20,7 @@ async function ask(call: string, cases: readonly (readonly number[])[]): Promise
   return (await superuser.query<Bounds>(text, [JSON.stringify(cases)])).rows;
 }
 
-const near = (interval: formulas.Interval | null): unknown => ({
+const near = (interval: formulas.Interval | null): { low: unknown; high: unknown } => ({
   low: interval && expect.closeTo(interval[0], 12),
   high: interval && expect.closeTo(interval[1], 11),
 });
@@ -93,7 +93,13 @@ test('the simulation takes the intervals of AUC that the database takes, also wh
     'pgscore_data._auc_interval',
     cases.map((one) => [one.auc, one.positives, one.negatives, one.beatsVariance, one.losesVariance]),
   );
-  expect(found).toEqual(cases.map((one) => near(formulas.aucInterval(one))));
+  const errors = cases.map((one) => formulas.aucError(one));
+  expect(found).toEqual(
+    cases.map((one, n) => ({
+      ...near(formulas.aucInterval(one)),
+      standard_error: errors[n] === null ? null : expect.closeTo(Number(errors[n]), 12),
+    })),
+  );
   for (const { low, high } of found) expect(low === null || Number(high) - low > 0.01).toBe(true);
 });
 

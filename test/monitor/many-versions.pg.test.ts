@@ -20,9 +20,8 @@ async function modelOf(name: string, better: readonly number[], worse: readonly 
     const is = { accuracy: better.includes(number) ? 0.9 : 0.7, recall_score: worse.includes(number) ? 0.5 : 0.7 };
     for (const [metric, value] of Object.entries(is))
       await superuser.query(
-        `insert into pgscore_data.compared_metric (version_id, other_id, segment_id, metric, value, value_low, value_high, n,
-                                                   other_value, other_low, other_high, other_n, correlation, is_enough)
-         values ($1, $2, 0, $3, $4, $4::float8 - 0.01, $4::float8 + 0.01, 1000, 0.7, 0.69, 0.71, 1000, 0, true)`,
+        `insert into pgscore_data.compared_metric (version_id, other_id, segment_id, metric, value, other_value, low, high, n, other_n, is_enough)
+         values ($1, $2, 0, $3, $4, 0.7, $4::float8 - 0.714, $4::float8 - 0.686, 1000, 1000, true)`,
         [...of, metric, value],
       );
   }

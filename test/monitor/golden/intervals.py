@@ -84,11 +84,13 @@ def of_auc(truth, scores):
 
 def auc_interval(auc, pos, neg, beats_variance, loses_variance):
     """The same of so many positives and negatives that are independent."""
-    quantile = t_quantile(min(pos, neg) - 1)
-    low, high = newcombe(auc, pos, neg, quantile)
+    low, high = newcombe(auc, pos, neg, t_quantile(min(pos, neg) - 1))
     if 0 < auc < 1:
-        variance = beats_variance / (pos - 1) + loses_variance / (neg - 1)
-        margin = quantile * variance**0.5 / auc / (1 - auc)
+        margin = t_quantile(min(pos, neg) - 1) * delong_error(pos, neg, beats_variance, loses_variance) / auc / (1 - auc)
         logit = np.log(auc / (1 - auc))
         low, high = min(low, 1 / (1 + np.exp(margin - logit))), max(high, 1 / (1 + np.exp(-margin - logit)))
     return low, high
+
+
+def delong_error(pos, neg, beats_variance, loses_variance):
+    return (beats_variance / (pos - 1) + loses_variance / (neg - 1)) ** 0.5

@@ -1,5 +1,6 @@
 import { AUCS, ERRORS, SCORES, SIZES, type Random, type Scores } from './draws.ts';
 import {
+  aucError,
   aucInterval,
   differenceInterval,
   maeInterval,
@@ -8,9 +9,9 @@ import {
   rmseInterval,
   shareInterval,
   type Interval,
-  type Ranking,
   type Value,
 } from './formulas.ts';
+import { rank, type Scored } from './ranking.ts';
 
 const { abs, floor, max, min, sqrt } = Math;
 
@@ -160,64 +161,13 @@ function errorTrial(entities: number, sizes: Sizes, kind: keyof typeof ERRORS): 
   };
 }
 
-type Scored = { score: number; positive: boolean; m: number };
-
-/** In the low bits of a float64. */
-const INDEX_BITS = 0xffff;
-
-/** The indices of numbers, by their size. To sort by a function would take most of the time of a trial. */
-function orderOf(numbers: readonly number[]): number[] {
-  if (numbers.length > INDEX_BITS) throw new RangeError('too many numbers for their indices');
-  const keys = Float64Array.from(numbers);
-  const halves = new Uint32Array(keys.buffer);
-  for (let index = 0; index < keys.length; index += 1)
-    halves[2 * index] = ((halves[2 * index] ?? 0) & ~INDEX_BITS) | index;
-  keys.sort();
-  return Array.from(keys, (_, place) => (halves[2 * place] ?? 0) & INDEX_BITS);
-}
-
-/** AUC and its structural components from pairs in the order of their scores, none of which tie; and what each pair adds to it. */
-export function rank(
-  scored: readonly Scored[],
-  effective: (part: number, positive: boolean) => number,
-): Ranking & { added: number[] } {
-  const order = orderOf(scored.map(({ score }) => score));
-  const total = (positive: boolean): number =>
-    scored.reduce((sum, one) => sum + (one.positive === positive ? one.m : 0), 0);
-  const [positives, negatives] = [total(true), total(false)];
-  const below = { positive: 0, negative: 0 };
-  const sums = { beats: 0, beats2: 0, loses2: 0 };
-  const shares: number[] = scored.map(() => 0);
-  for (const index of order) {
-    const one = scored[index];
-    if (one === undefined) continue;
-    const { positive, m } = one;
-    const share = positive ? below.negative / negatives : 1 - below.positive / positives;
-    if (positive) sums.beats += m * share;
-    if (positive) sums.beats2 += m * share ** 2;
-    else sums.loses2 += m * share ** 2;
-    below[positive ? 'positive' : 'negative'] += m;
-    shares[index] = share;
-  }
-  const auc = sums.beats / positives;
-  return {
-    auc,
-    positives: effective(positives, true),
-    negatives: effective(negatives, false),
-    beatsVariance: max(0, sums.beats2 / positives - auc ** 2),
-    losesVariance: max(0, sums.loses2 / negatives - auc ** 2),
-    added: scored.map(
-      ({ m, positive }, index) => (m * ((shares[index] ?? 0) - auc)) / (positive ? positives : negatives),
-    ),
-  };
-}
-
 /** By the pairs of each entity in its class, as a comparison has them. */
 function rankingValue(scored: readonly Scored[]): Value {
   const m2 = (of: boolean): number => scored.reduce((sum, { positive, m }) => sum + (positive === of ? m ** 2 : 0), 0);
   const ranking = rank(scored, (part, positive) => part ** 2 / m2(positive));
   const { auc, positives, negatives, added } = ranking;
-  return { value: auc, interval: aucInterval(ranking), nEffective: positives + negatives, added };
+  const [interval, standardError] = [aucInterval(ranking), aucError(ranking)];
+  return { value: auc, interval, standardError, nEffective: positives + negatives, added };
 }
 
 /** The scores of an entity are all alike. */
@@ -289,9 +239,18 @@ function ofRanking({ classes, aucs }: Grid): Setting[] {
   );
 }
 
+export function settingsOf(grid: Grid): Setting[] {
+  return [ofErrors, ofShares, ofRanking].flatMap((settings) => settings(grid));
+}
+
 /** How often each interval held, of each setting; large samples are drawn less often, as `most` values are drawn at most. */
-export function* coverages(grid: Grid, random: Random, draws: number, most: number): Generator<Coverage> {
-  for (const { name, n, trial } of [ofErrors, ofShares, ofRanking].flatMap((settings) => settings(grid))) {
+export function* coverages(
+  settings: readonly Setting[],
+  random: Random,
+  draws: number,
+  most: number,
+): Generator<Coverage> {
+  for (const { name, n, trial } of settings) {
     const counts = repeat(trial, random, max(1, min(draws, floor(most / n))));
     for (const [interval, { held, draws: drawn }] of counts) {
       yield { interval, setting: name, n, held: held / drawn, draws: drawn };

@@ -81,22 +81,34 @@ export type Ranking = {
   losesVariance: number;
 };
 
+/** That of DeLong 1988. */
+export function aucError({ positives, negatives, beatsVariance, losesVariance }: Ranking): number | null {
+  if (min(positives, negatives) < 2) return null;
+  return sqrt(beatsVariance / (positives - 1) + losesVariance / (negatives - 1));
+}
+
 /** What both Newcombe 2006, method 5, and DeLong on the logit scale leave open, with t of the smaller class. */
-export function aucInterval({ auc, positives, negatives, ...spread }: Ranking): Interval | null {
-  const least = min(positives, negatives);
-  if (least < 2) return null;
-  const quantile = studentT(least - 1);
+export function aucInterval(ranking: Ranking): Interval | null {
+  const { auc, positives, negatives } = ranking;
+  const error = aucError(ranking);
+  if (error === null) return null;
+  const quantile = studentT(min(positives, negatives) - 1);
   const newcombe = ([0, 1] as const).map((outer) => newcombeBound(auc, positives, negatives, outer, quantile));
   const [low = 0, high = 1] = newcombe;
   if (auc <= 0 || auc >= 1) return [low, high];
-  const logit = log(auc / (1 - auc));
-  const variance = spread.beatsVariance / (positives - 1) + spread.losesVariance / (negatives - 1);
-  const margin = (quantile * sqrt(variance)) / (auc * (1 - auc));
+  const [logit, margin] = [log(auc / (1 - auc)), (quantile * error) / (auc * (1 - auc))];
   return [min(low, 1 / (1 + exp(margin - logit))), max(high, 1 / (1 + exp(-margin - logit)))];
 }
 
 /** A value, what it is worth, and what each entity adds to it: less its share of the mean, in any unit. */
-export type Value = { value: number; interval: Interval | null; nEffective: number; added: readonly number[] };
+export type Value = {
+  value: number;
+  interval: Interval | null;
+  /** Of an AUC. */
+  standardError?: number | null;
+  nEffective: number;
+  added: readonly number[];
+};
 
 /** Of what entities add to both values; above 0 less a standard error, as what is alike by chance narrows no interval. */
 function correlation(a: Value, b: Value): number {
@@ -111,13 +123,14 @@ function correlation(a: Value, b: Value): number {
   return found > 0 ? max(0, found - 1 / sqrt(min(a.nEffective, b.nEffective))) : found;
 }
 
-/** The difference of two values over the same entities: Newcombe 1998, method 10; Zou 2007. */
+/** The difference of two values over the same entities: Newcombe 1998, method 10; Zou 2007; of AUC also what DeLong 1988 leaves open. */
 export function differenceInterval(a: Value, b: Value): Interval | null {
   if (a.interval === null || b.interval === null) return null;
   const [r, difference] = [correlation(a, b), a.value - b.value];
   const margin = (x: number, y: number): number => sqrt(max(0, x ** 2 - 2 * r * x * y + y ** 2));
+  const least = Z * margin(a.standardError ?? 0, b.standardError ?? 0);
   return [
-    difference - margin(a.value - a.interval[0], b.interval[1] - b.value),
-    difference + margin(a.interval[1] - a.value, b.value - b.interval[0]),
+    difference - max(least, margin(a.value - a.interval[0], b.interval[1] - b.value)),
+    difference + max(least, margin(a.interval[1] - a.value, b.value - b.interval[0])),
   ];
 }

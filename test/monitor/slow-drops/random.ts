@@ -1,4 +1,4 @@
-import { rank } from '../intervals/coverage.ts';
+import { rank } from '../intervals/ranking.ts';
 import { SCORES } from '../intervals/draws.ts';
 import { aucInterval } from '../intervals/formulas.ts';
 import { wilson } from '../wilson.ts';

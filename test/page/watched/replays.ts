@@ -26,7 +26,7 @@ async function addReplay(superuser: Client, run: number, mae: number, trainedUnt
     select current_setting('test.run')::int, '2026-03-15 00:00+00', now() + interval '1 hour', 1, v.version_id, 59, '2026-02-01', '2026-03-14'
       from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = 'fare' and v.number = 1;
     insert into pgscore_data.replay_metric
-    select current_setting('test.run')::int, x.metric, x.value, x.value - 0.1, x.value + 0.1, 400, 3, 2.9, 3.1, 400, 0.5, true
+    select current_setting('test.run')::int, x.metric, x.value, 3, x.value - 3.1, x.value - 2.9, 400, 400, true
       from (values ('mae', current_setting('test.mae')::float8), ('rmse', 4)) x (metric, value);
     insert into pgscore_data.replay_month (run_id, month, in_training, is_live, n_predictions, n_labeled, n_awaiting, sum_abs_error, sum_error2)
     select current_setting('test.run')::int, m, m < '2026-02-01', l, 100, 100, 0, 100 * (extract(month from m) + l::int / 2.0), 400
