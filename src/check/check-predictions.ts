@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import { runFailure } from '../inference/ort-errors.ts';
 import { numbersOfRows, type Predictions } from '../inference/predictions.ts';
 import { LOGITS } from './logits.ts';
-import { LABELS_ALONE } from './margins.ts';
+import { LABEL_BESIDE, LABELS_ALONE } from './margins.ts';
 import { hasOwnLabel, type Signature } from '../inference/signature.ts';
 import type { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
@@ -102,7 +102,7 @@ function notProbability({ probabilities, label }: Signature['outputs'], value: n
     {
       remedy:
         label === undefined
-          ? `Deploy it with ${LOGITS}. Where the number is the prediction itself: task => 'regression'.`
+          ? `Deploy it with ${LOGITS}. Of a margin, as of a hinge loss, return the label beside it: ${LABEL_BESIDE}. Where the number is the prediction itself: task => 'regression'.`
           : `Deploy it with ${LOGITS}. Else export probabilities: end a network with Softmax or Sigmoid, wrap another classifier in CalibratedClassifierCV; or ${LABELS_ALONE}.`,
     },
   );

@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import type { ObservedOutput } from '../inference/outputs.ts';
+import { indexesOf, type ObservedOutput } from '../inference/outputs.ts';
 import type { Margins } from '../inference/signature.ts';
 import { floatsOf } from '../onnx/attributes.ts';
 import { producerBehind, type Outline } from '../onnx/outline.ts';
@@ -7,6 +7,10 @@ import type { SampleValues } from './sample-runs.ts';
 
 /** How a classifier without probabilities is deployed. */
 export const LABELS_ALONE = 'deploy the labels alone, `del m.graph.output[1:]` before onnx.save(), with class_labels';
+
+/** How a network says that its numbers are margins. */
+export const LABEL_BESIDE =
+  '`return (margin > 0).long(), margin`, or of several classes `return margins.argmax(dim=1), margins`';
 
 /** Says of a model that is no classifier and no regression what it is. */
 export const UNSUPERVISED = "task => 'clustering' (KMeans, mixtures) or 'anomaly' (IsolationForest, OneClassSVM)";
@@ -45,9 +49,7 @@ export function marginsOf(classifier: Classifier): Margins | undefined {
   const { outline, values, label, numbers, classLabels, positiveClass = '' } = classifier;
   const rows = (values.get(numbers.name) ?? []).map((row) => row.map(Number));
   if (!isPlainSvm(outline, numbers.name) && rows.flat().every((x) => x >= -SLACK && x <= 1 + SLACK)) return undefined;
-  const said = (values.get(label.name) ?? []).map(([one]) => String(one));
-  refuseOtherLabels(said, classLabels);
-  const labels = said.map((one) => classLabels.indexOf(one));
+  const labels = indexesIn(values.get(label.name) ?? [], classLabels);
   const { name, width } = numbers;
   if (classLabels.length > 2) {
     const slack = outline.nodes.some(({ op }) => op === 'SVMClassifier') ? TIED_VOTES : 0;
@@ -84,9 +86,12 @@ function count<Item>(items: readonly Item[], matches: (item: Item, at: number) =
   return items.filter((item, at) => matches(item, at)).length;
 }
 
-function refuseOtherLabels(said: readonly string[], classLabels: readonly string[]): void {
-  const other = said.find((label) => !classLabels.includes(label));
-  if (other === undefined) return;
+/** Where the labels that the samples had stand among the classes. */
+function indexesIn(said: readonly (readonly unknown[])[], classLabels: readonly string[]): number[] {
+  const indexes = indexesOf(classLabels, true);
+  const labels = said.map(([label]) => indexes.get(label) ?? -1);
+  if (!labels.includes(-1)) return labels;
+  const other = String(said[labels.indexOf(-1)]?.[0]);
   throw new PgscoreError(
     'model_class_labels_wrong',
     `the model returns the label '${other}', which is none of ${classLabels.join(', ')}`,

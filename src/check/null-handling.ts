@@ -1,10 +1,11 @@
 import { PgscoreError } from '../errors.ts';
 import { anyFlagSet, floatAttribute } from '../onnx/attributes.ts';
 import { traceFeatures, type Arrival } from './column-flow.ts';
+import { isConstant } from '../onnx/constants.ts';
 import type { CheckOptions } from './options.ts';
 import type { MappedFeature } from './features.ts';
 import { isStandardDomain } from '../onnx/operators.ts';
-import type { Outline } from '../onnx/outline.ts';
+import type { GraphNode, Outline } from '../onnx/outline.ts';
 import { isInRange } from '../inference/narrow.ts';
 import { isFloat, type Feature, type TensorType } from '../inference/signature.ts';
 
@@ -26,16 +27,24 @@ export function decideNulls(
   return features.map((feature, index) => {
     const value = Object.hasOwn(nullValues, feature.name) ? nullValues[feature.name] : undefined;
     if (value !== undefined) return { ...feature, nulls: 'default', default: checked(feature, value) };
-    const handled = nulls === 'nan' || (nulls === 'auto' && (arrivals[index] ?? []).every(handlesNaN));
+    const handled =
+      nulls === 'nan' || (nulls === 'auto' && (arrivals[index] ?? []).every((arrival) => handlesNaN(arrival, outline)));
     return { ...feature, nulls: isFloat(feature.type) && handled ? 'nan' : 'error' };
   });
 }
 
-function handlesNaN(arrival: Arrival): boolean {
+function handlesNaN(arrival: Arrival, outline: Outline): boolean {
   if (arrival === 'output' || !isStandardDomain(arrival.domain)) return false;
   if (arrival.op === 'IsNaN') return true;
+  if (arrival.op === 'Where') return fillsNaN(arrival, outline);
   if (arrival.op === 'Imputer') return Number.isNaN(floatAttribute(arrival, 'replaced_value_float'));
   return arrival.op.startsWith('TreeEnsemble') && anyFlagSet(arrival, 'nodes_missing_value_tracks_true');
+}
+
+/** Takes a constant where its third input is NaN, as nan_to_num() does. */
+function fillsNaN({ inputs: [condition = '', filling = '', given] }: GraphNode, outline: Outline): boolean {
+  const test = outline.nodes.find(({ outputs }) => outputs.includes(condition));
+  return test?.op === 'IsNaN' && test.inputs[0] === given && isConstant(outline, filling);
 }
 
 function checkNames(features: readonly MappedFeature[], names: readonly string[]): void {

@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Kind, Margins } from '../inference/signature.ts';
 import type { Outline } from '../onnx/outline.ts';
-import { endingOf, floatOutputs, type Evidence, type OutputMeaning } from './options.ts';
+import { endingOf, floatOutputs, listed, type Evidence, type OutputMeaning } from './options.ts';
 
 /** scikit-learn's labels of anomaly detection, in the order of the class labels. */
 const NORMAL = '1';
@@ -20,8 +20,8 @@ export function unsupervisedMeaning(evidence: Evidence): OutputMeaning | undefin
   const { task } = options;
   const pair = labelAndNumbers(evidence);
   const isAsked = task === 'clustering' || task === 'anomaly';
-  if (!isAsked && (task !== undefined || classLabels.length > 0 || pair === undefined)) return undefined;
-  if (pair === undefined) throw unclear(task, 'it returns no whole-number label with a number beside it');
+  if (isAsked && pair === undefined) throw lacksLabel(evidence, task);
+  if (pair === undefined || (!isAsked && (task !== undefined || classLabels.length > 0))) return undefined;
   const readers = { anomaly: anomalyMeaning, clustering: clusteringMeaning };
   const meaning = isAsked
     ? readers[task](evidence, pair)
@@ -111,6 +111,22 @@ function refuseDecision({ options }: Evidence, kind: Kind | undefined): void {
   throw new PgscoreError('model_options_wrong', `of a model of ${kind} the label is its own`, {
     remedy: 'Leave positive_class, threshold and logits out.',
   });
+}
+
+/** How a network returns the label, too. */
+const LABELLED: Readonly<Record<Kind, string>> = {
+  clustering: '`return distances.argmin(dim=1), distances`, or `return shares.argmax(dim=1), shares`',
+  anomaly: '`return torch.where(below < 0, -1, 1), below`, where `below = limit - error`',
+};
+
+function lacksLabel({ observed }: Evidence, asked: Kind): PgscoreError {
+  return new PgscoreError(
+    'model_outputs_unclear',
+    `a model of ${asked} returns a whole-number label and numbers beside it; ${listed(observed)}`,
+    {
+      remedy: `Return the label beside the numbers: ${LABELLED[asked]}. Else leave task out: the numbers are predictions by themselves.`,
+    },
+  );
 }
 
 function unclear(asked: string | undefined, reason: string): PgscoreError {

@@ -139,7 +139,7 @@ function marginReader(
   { task, classLabels, positiveClass = '' }: Signature,
   { width, column = 0, sign = 1 }: Margins,
 ): OutputReader {
-  const indexes = indexesOf(classLabels);
+  const indexes = indexesOf(classLabels, true);
   const classes = classLabels.length;
   const positive = classLabels.indexOf(positiveClass);
   const ofClass = (values: ArrayLike<number | bigint>, row: number, index: number): number => {
@@ -181,13 +181,19 @@ function labelReader(classLabels: readonly string[]): OutputReader {
 
 const UNKNOWN_LABEL: RowError = { code: 'unknown_label', message: 'the model returned a label that it never named' };
 
-/** Where each class label stands, by what a run returns for it: a text, or a bigint or number that is written so, a boolean as 0 or 1. */
-function indexesOf(classLabels: readonly string[]): Map<unknown, number> {
+/**
+ * Where each class label stands, by what a run returns for it: a text, or a bigint or number that is written so, a boolean as 0 or 1.
+ * `byPosition`: where no label is a number, also by its position, as the argmax() of a network has it.
+ */
+export function indexesOf(classLabels: readonly string[], byPosition = false): Map<unknown, number> {
+  const isNumber = (label: string): boolean => /^-?\d+$/.test(label);
+  const positions = byPosition && !classLabels.some(isNumber);
   const indexes = new Map<unknown, number>();
   for (const [index, label] of classLabels.entries()) {
+    const written = positions ? String(index) : label;
     indexes.set(label, index);
-    if (/^-?\d+$/.test(label) && String(BigInt(label)) === label)
-      indexes.set(BigInt(label), index).set(Number(label), index);
+    if (isNumber(written) && String(BigInt(written)) === written)
+      indexes.set(BigInt(written), index).set(Number(written), index);
   }
   return indexes;
 }

@@ -37,6 +37,11 @@ describe('a NULL becomes NaN by itself', () => {
     expect(rules({ nodes: [imputer('X', 'i'), linear('i')] })).toEqual(['nan', 'nan', 'nan']);
   });
 
+  test('where a constant takes its place, as by nan_to_num()', () => {
+    const nodes = [node('IsNaN', ['X'], ['missing']), node('Where', ['missing', 'mean', 'X'], ['w']), linear('w')];
+    expect(rules({ nodes, tensors: [floats('mean', [1], [3])] })).toEqual(['nan', 'nan', 'nan']);
+  });
+
   test('where a tree knows which way NaN goes', () => {
     expect(rules({ nodes: [trees('X', [0, 1, 0])] })).toEqual(['nan', 'nan', 'nan']);
   });
@@ -89,6 +94,22 @@ describe('a NULL makes a bad row', () => {
     [
       'where one of two paths does not handle it',
       { nodes: [imputer('X', 'i'), linear('i'), node('Relu', ['X'], ['r'])] },
+    ],
+    [
+      'where a constant takes the place of others',
+      {
+        nodes: [
+          node('IsInf', ['X'], ['far']),
+          node('IsNaN', ['mean'], ['missing']),
+          node('Where', ['far', 'mean', 'X'], ['w']),
+          node('Where', ['missing', 'mean', 'X'], ['v']),
+        ],
+        tensors: [floats('mean', [1], [3])],
+      },
+    ],
+    [
+      'where what takes its place is no constant',
+      { nodes: [node('IsNaN', ['X'], ['missing']), node('Where', ['missing', 'X', 'X'], ['w']), linear('w')] },
     ],
     ['where the input is an output', { nodes: [imputer('X', 'i')], outputs: [tensorValue('X', [null, 3])] }],
     [

@@ -189,7 +189,7 @@ describe('class labels come', () => {
 describe('margins beside labels', () => {
   const observed = [label, output('margins', 'float32', 3)];
   const classLabels = ['0', '1', '2'];
-  const values = (said: string, row: number[]): SampleValues =>
+  const values = (said: unknown, row: number[]): SampleValues =>
     new Map<string, unknown[][]>([
       ['label', Array.from({ length: 5 }, () => [said])],
       ['margins', Array.from({ length: 5 }, () => row)],
@@ -204,8 +204,17 @@ describe('margins beside labels', () => {
   });
 
   test('are refused where the classes have other names than the labels', () => {
-    const named = { observed, classLabels: ['a', 'b', 'c'], values: values('0', [2.1, 0.9, -0.1]) };
+    const named = { observed, classLabels: ['a', 'b', 'c'], values: values(3n, [2.1, 0.9, -0.1]) };
     const { code, message } = caught(() => settle(named));
-    expect([code, message]).toEqual(['model_class_labels_wrong', expect.stringContaining("'0'")]);
+    expect([code, message]).toEqual(['model_class_labels_wrong', expect.stringContaining("'3'")]);
+  });
+
+  test('name a class by its position, where its margin is the largest', () => {
+    const named = { observed, classLabels: ['a', 'b', 'c'] };
+    const margins = { name: 'margins', width: 3, unit: 'margin' };
+    expect(settle({ ...named, values: values(0n, [2.1, 0.9, -0.1]) }).outputs.margins).toEqual(margins);
+    expect(refused({ ...named, values: values(1n, [2.1, 0.9, -0.1]) })).toBe('model_outputs_unclear');
+    const numbered = { observed, classLabels: ['5', '6', '7'], values: values(0n, [2.1, 0.9, -0.1]) };
+    expect(refused(numbered)).toBe('model_class_labels_wrong');
   });
 });
