@@ -16,19 +16,25 @@ type Pair = { readonly label: ObservedOutput; readonly numbers: readonly Observe
  * @throws PgscoreError model_outputs_unclear, model_options_wrong
  */
 export function unsupervisedMeaning(evidence: Evidence): OutputMeaning | undefined {
-  const { options, classLabels } = evidence;
-  const { task } = options;
+  const { task } = evidence.options;
   const pair = labelAndNumbers(evidence);
   const isAsked = task === 'clustering' || task === 'anomaly';
-  if (isAsked && pair === undefined) throw lacksLabel(evidence, task);
-  if (pair === undefined || (!isAsked && (task !== undefined || classLabels.length > 0))) return undefined;
-  const readers = { anomaly: anomalyMeaning, clustering: clusteringMeaning };
-  const meaning = isAsked
-    ? readers[task](evidence, pair)
-    : (anomalyMeaning(evidence, pair) ?? clusteringMeaning(evidence, pair));
-  if (meaning === undefined && isAsked) throw unclear(task, REASONS[task]);
+  const meaning = isAsked ? askedMeaning(evidence, task, pair) : foundMeaning(evidence, pair);
   if (meaning !== undefined) refuseDecision(evidence, meaning.kind);
   return meaning;
+}
+
+function askedMeaning(evidence: Evidence, task: Kind, pair: Pair | undefined): OutputMeaning {
+  if (pair === undefined) throw lacksLabel(evidence, task);
+  const read = task === 'anomaly' ? anomalyMeaning : clusteringMeaning;
+  const meaning = read(evidence, pair);
+  if (meaning === undefined) throw unclear(task);
+  return meaning;
+}
+
+function foundMeaning(evidence: Evidence, pair: Pair | undefined): OutputMeaning | undefined {
+  if (pair === undefined || evidence.options.task !== undefined || evidence.classLabels.length > 0) return undefined;
+  return anomalyMeaning(evidence, pair) ?? clusteringMeaning(evidence, pair);
 }
 
 function labelAndNumbers({ observed }: Evidence): Pair | undefined {
@@ -122,15 +128,15 @@ const LABELLED: Readonly<Record<Kind, string>> = {
 function lacksLabel({ observed }: Evidence, asked: Kind): PgscoreError {
   return new PgscoreError(
     'model_outputs_unclear',
-    `a model of ${asked} returns a whole-number label and numbers beside it; ${listed(observed)}`,
+    `task '${asked}' takes a whole-number label and numbers beside it; ${listed(observed)}`,
     {
       remedy: `Return the label beside the numbers: ${LABELLED[asked]}. Else leave task out: the numbers are predictions by themselves.`,
     },
   );
 }
 
-function unclear(asked: string | undefined, reason: string): PgscoreError {
-  return new PgscoreError('model_outputs_unclear', `this is no ${asked} that pgscore can read: ${reason}`, {
+function unclear(asked: Kind): PgscoreError {
+  return new PgscoreError('model_outputs_unclear', `this is no ${asked} that pgscore can read: ${REASONS[asked]}`, {
     remedy: "Export label and number as skl2onnx does, or name what it is: class_labels, or task => 'regression'.",
   });
 }
