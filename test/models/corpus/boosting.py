@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor, XGBRFRegressor
 
 import tables
-from case import Case, versioned
+from case import TOLERANCE, Case, versioned
 from sklearn_cases import answers
 
 SMALL = dict(n_estimators=8, max_depth=4)
@@ -45,7 +45,7 @@ def made(name, model, table, kind, *, via, truth=None, fit=None, answer=answers,
         model.fit(given.learned, target, **({} if fit is None else fit(given)))
         exported, call = export(model, given, via)
         name_features(exported, given.names)
-        labels = [str(label) for label in model.classes_] if kind in ('binary', 'multiclass') else []
+        labels = [str(label) for label in model.classes_] if kind in ('binary', 'multiclass', 'margins') else []
         package = via.split('_')[0]
         return Case(
             name=name,
@@ -60,6 +60,7 @@ def made(name, model, table, kind, *, via, truth=None, fit=None, answer=answers,
             answers=answer(model, given.scored, kind),
             names=labels if names is None else names,
             deploy=more.get('deploy', {}),
+            tolerance=more.get('tolerance', TOLERANCE),
             differs=more.get('differs', ''),
         )
 

@@ -18,6 +18,12 @@ from networks import codes  # noqa: E402
 LAYERS = keras.layers
 
 
+def filled(start, values: np.ndarray):
+    """Scales each column by the rows that are learned from, and takes its mean for what is missing."""
+    scale = LAYERS.Normalization(mean=np.nanmean(values, axis=0), variance=np.nanvar(values, axis=0))
+    return keras.ops.nan_to_num(scale(start))
+
+
 def made(name, kind, table, ending, *, estimator):
     def make():
         given = table()
@@ -33,25 +39,27 @@ def made(name, kind, table, ending, *, estimator):
         truth = truth if isinstance(truth, np.ndarray) else truth.numpy()
         net.fit(given.learned, truth, epochs=15, verbose=0)
         raw = np.asarray(net.predict(given.scored, verbose=0), np.float64)
-        model = exported(net)
-        name_features(model, given.names)
         answers, names, options = meaning(kind, raw, labels, given)
-        return Case(
-            name=name,
-            framework=versioned('keras'),
-            exporter=versioned('onnxscript'),
-            estimator=estimator,
-            export="model.export('model.onnx', format='onnx')",
-            kind=kind,
-            model=model,
-            rows=given.rows,
-            types=given.types,
-            answers=answers,
-            names=names,
-            deploy=options,
-        )
+        return case(name, net, given, kind, answers, names=names, deploy=options, estimator=estimator)
 
     return make
+
+
+def case(name, net, table, kind, answers, **more):
+    model = exported(net)
+    name_features(model, table.names)
+    return Case(
+        name=name,
+        framework=versioned('keras'),
+        exporter=versioned('onnxscript'),
+        export="model.export('model.onnx', format='onnx')",
+        kind=kind,
+        model=model,
+        rows=table.rows,
+        types=table.types,
+        answers=answers,
+        **more,
+    )
 
 
 def meaning(kind, raw, labels, table):

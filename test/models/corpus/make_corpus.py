@@ -13,10 +13,13 @@ warnings.filterwarnings('ignore')
 import pandas as pd  # noqa: E402
 from gzipped import write_csv  # noqa: E402
 
+import anomalies  # noqa: E402
 import boosting  # noqa: E402
+import clusters  # noqa: E402
 import from_docs  # noqa: E402
 import keras_nets  # noqa: E402
 import linear  # noqa: E402
+import margins  # noqa: E402
 import network_arrays  # noqa: E402
 import networks  # noqa: E402
 import outputs  # noqa: E402
@@ -25,7 +28,11 @@ import quantised  # noqa: E402
 import trees  # noqa: E402
 from case import Case, difference, expected  # noqa: E402
 
-MAKERS = [linear, trees, pipelines, outputs, boosting, networks, network_arrays, keras_nets, quantised, from_docs]
+MAKERS = [
+    *(linear, trees, pipelines, outputs, boosting),
+    *(networks, network_arrays, keras_nets, margins, clusters, anomalies),
+    *(quantised, from_docs),
+]
 
 
 def entry(case: Case, answers: pd.DataFrame) -> dict:

@@ -21,6 +21,30 @@ class Standardise(nn.Module):
         return (values - self.mean) / self.deviation
 
 
+class Filled(Standardise):
+    """Scales each column, and takes its mean for what is missing."""
+
+    def __init__(self, values: torch.Tensor):
+        super().__init__(values[~values.isnan().any(dim=1)])
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        scaled = super().forward(values)
+        return torch.where(scaled.isnan(), 0.0, scaled)
+
+
+class Labelled(nn.Module):
+    """Beside margins the label: of one margin whether it is above 0, of several the largest."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        margins = self.net(values)
+        label = margins.argmax(dim=1) if margins.shape[1] > 1 else (margins > 0).long().squeeze(1)
+        return label, margins
+
+
 class Recurrent(nn.Module):
     """Reads a sequence; its last state gives the answer."""
 
