@@ -21,8 +21,8 @@ export type ShadowedCalls = {
 };
 
 const TURN_CALLS = 100;
-/** The service looks for such calls every two seconds, and starts a process for them. */
-const STARTED_MS = 5000;
+/** The service looks for such calls every two seconds and starts a process for them, which stands aside after two to three. */
+const STARTED_MS = 8000;
 
 /** In turns, so that whatever else the machine does meets both. */
 export async function measureShadowedCalls(

@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
+import { execFile, spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { programFile } from './package-file.ts';
 import { backoff } from './retry.ts';
+import { lastProcessor } from './work-time.ts';
 
 type ProgramOptions = {
   /** All of its environment. */
@@ -60,6 +61,7 @@ type ChildOptions<Received> = ProgramOptions & {
  * gives a session a tenth of what others have: with 19, the least, a process may not even start on a busy machine.
  */
 const AUTOGROUP_NICE = 10;
+const AUTOGROUP_NICE_STUCK = 19;
 /** Linux lets a process without privileges change one session in a tenth of a second. */
 const AUTOGROUP_RETRY_MS = 150;
 
@@ -79,13 +81,27 @@ export class ChildProgram<Sent extends Serializable, Received> extends Program {
 
   /** Takes the processor only where others leave some of it, from now on: a process can't take that back. */
   yieldToOthers(): void {
+    this.#lowerPriority(AUTOGROUP_NICE);
+  }
+
+  /**
+   * For one that keeps a processor busy. Linux moves such a process to whatever processor rests for an instant, and who wakes up there
+   * waits for it. So it stays on one, if there is a `taskset`, and takes next to nothing of that.
+   */
+  standAside(): void {
+    this.#lowerPriority(AUTOGROUP_NICE_STUCK);
+    const processor = this.pid === undefined ? undefined : lastProcessor(this.pid);
+    if (processor !== undefined) execFile('taskset', ['-acp', processor, String(this.pid)], () => undefined);
+  }
+
+  #lowerPriority(autogroupNice: number): void {
     if (this.pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return;
     try {
       setPriority(this.pid, constants.priority.PRIORITY_LOW);
-      if (this.#ownSession) writeFileSync(`/proc/${this.pid}/autogroup`, String(AUTOGROUP_NICE));
+      if (this.#ownSession) writeFileSync(`/proc/${this.pid}/autogroup`, String(autogroupNice));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'EAGAIN')
-        setTimeout(() => this.yieldToOthers(), AUTOGROUP_RETRY_MS).unref();
+        setTimeout(() => this.#lowerPriority(autogroupNice), AUTOGROUP_RETRY_MS).unref();
       // Else it has just ended, or the system has no groups of sessions.
     }
   }

@@ -10,16 +10,26 @@ const LEAST_CLOCK_MS = 60_000;
 /** A process by its pid, or one of its threads as `pid/task/tid`. */
 export type Task = number | string;
 
-/** CPU time of a task so far; undefined where the kernel does not tell, and of one that has ended. */
-function cpuMs(task: Task): number | undefined {
+/** Fields of proc(5) from `state` on; undefined where the kernel does not tell, and of one that has ended. */
+function statOf(task: Task): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${task}/stat`, 'latin1');
-    // See proc(5): the name, in parentheses, may hold anything.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    // The name, in parentheses, may hold anything.
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }
+}
+
+/** CPU time of a task so far. */
+function cpuMs(task: Task): number | undefined {
+  const fields = statOf(task);
+  return fields && (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+/** The processor on which a task ran last, by its number. */
+export function lastProcessor(task: Task): string | undefined {
+  return statOf(task)?.[36];
 }
 
 /**

@@ -10,6 +10,8 @@ import { failShadow, releaseShadow, shadowsDue, skipPastBacklog } from './queue.
 
 /** Between two looks where there is no shadow. The start of an experiment wakes it at once. */
 const REST_MS = 30_000;
+/** So long no arm works at some rows, unless it hangs or its model is large. */
+const STUCK_MS = 2000;
 const V8_FLAGS = ['--max-semi-space-size=16', '--single-threaded-gc'];
 
 /**
@@ -99,6 +101,7 @@ class ShadowProcess {
   /** How long it has worked since it was last heard of. */
   #workedMs = (): number => 0;
   #killedFor: string | undefined;
+  #isStuck = false;
   #isEnding = false;
 
   constructor(settings: ShadowSettings, log: Logger) {
@@ -141,7 +144,13 @@ class ShadowProcess {
   }
 
   #check(batchTimeoutMs: number): void {
-    if (this.#arm === undefined || this.#workedMs() < batchTimeoutMs) return;
+    if (this.#arm === undefined) return;
+    const worked = this.#workedMs();
+    if (worked >= STUCK_MS && !this.#isStuck) {
+      this.#isStuck = true;
+      this.#child.standAside();
+    }
+    if (worked < batchTimeoutMs) return;
     this.#killedFor ??= `it did not score some rows within ${batchTimeoutMs / 1000} s, and its process was killed`;
     this.#child.kill();
   }
