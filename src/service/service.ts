@@ -5,7 +5,6 @@ import { Listener } from '../postgres/listen.ts';
 import type { ServiceConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { fireDue } from '../schedules/fire.ts';
-import { startTicker, type Ticker } from '../schedules/ticker.ts';
 import { startWeb, type Web, type WebOptions } from '../http/server.ts';
 import { checkVersions } from '../check/check-versions.ts';
 import { clearFolders } from './clear-folders.ts';
@@ -29,6 +28,7 @@ import { showWatches } from '../watches/metrics.ts';
 import { WatchUpkeep } from '../watches/upkeep.ts';
 
 const MOST_BEAT_MS = 1000;
+const FIRE_MS = 1000;
 /** Between two looks for sources to poll or to compare, where there are watches. */
 const MOST_WATCH_REST_MS = 2000;
 /** For each of the last things that a service says to the database. */
@@ -52,12 +52,11 @@ class RunningService implements Service {
   readonly #gateway: GatewayKeeper;
   readonly #runWorker: RunWorker;
   readonly #connections: Connections;
-  readonly #loops: { check: Wakeable; beat: Wakeable; sweep: Wakeable; tidy: Wakeable; watches: Wakeable };
+  readonly #loops: Readonly<Record<'check' | 'beat' | 'sweep' | 'tidy' | 'watches' | 'fire', Wakeable>>;
   readonly #watchUpkeep: WatchUpkeep;
   readonly #monitorLoops: MonitorLoops;
   readonly #shadows: ShadowKeeper;
   readonly #listener: Listener;
-  #ticker: Ticker | undefined;
   #web: Web | undefined;
   #state: ServiceState | 'starting' = 'starting';
   #stopping: Promise<void> | undefined;
@@ -99,6 +98,7 @@ class RunningService implements Service {
         () => (this.#watchUpkeep.hasWatches ? Math.min(MOST_WATCH_REST_MS, pollMs) : pollMs),
         () => this.#watchUpkeep.begin(() => this.#lookForChanges()),
       ),
+      fire: loop('firing schedules', FIRE_MS, () => this.#fireSchedules()),
     };
     const goesOn = (): boolean => this.#state === 'running';
     this.#shadows = new ShadowKeeper(config, this.#connections.sweep, goesOn, log);
@@ -150,7 +150,6 @@ class RunningService implements Service {
     for (const loop of Object.values(this.#loops)) loop.start();
     this.#monitorLoops.start();
     this.#shadows.start();
-    this.#ticker = startTicker(() => this.#unlessPaused(() => this.#fireSchedules()), this.#log);
     this.#log.info(
       {
         serviceId: this.id,
@@ -179,7 +178,7 @@ class RunningService implements Service {
     const idle = Promise.all([
       this.#gateway.stop(this.#config.graceMs),
       this.#listener.stop(),
-      this.#ticker?.stop(),
+      this.#loops.fire.stop(),
       this.#loops.check.stop(),
       this.#loops.sweep.stop(),
       this.#loops.tidy.stop(),
