@@ -1,17 +1,27 @@
 -- How long <target>_history shows predictions. Each large run is a partition, and every query opens all of them. So past the newest 40 they
 -- are dropped, or folded into generation 0 where the owner wants to keep them.
 
+create or replace function pgscore._name_rank(given text, home name, schema name, name name) returns int
+language sql immutable parallel safe security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when given = any (x.forms) then 1 when lower(given) = any (x.forms) then 2 end
+    from (select '"' || replace(schema, '"', '""') || '"' as schema, '"' || replace(name, '"', '""') || '"' as name) q
+   cross join lateral (
+     select array[$3 || '.' || $4, format('%I.%I', $3, $4), q.schema || '.' || q.name]
+              || case when $3 = home then array[$4::text, quote_ident($4), q.name] end as forms) x
+$$;
+comment on function pgscore._name_rank(text, name, name, name) is
+'Whether a text names an object: 1 by its name as it is or as SQL writes it, without the schema in home; 2 in small letters; else NULL.';
+
 create or replace function pgscore._own_target(target text, target_schema name, out target_id int, out view_schema name, out view_name name)
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  parts text[] := parse_ident(nullif(btrim(target), ''));
 begin
   select t.target_id, t.view_schema, t.view_name into _own_target.target_id, _own_target.view_schema, _own_target.view_name
-    from pgscore._target_request t
-   where t.view_name = parts[cardinality(parts)]
-     and t.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end;
+    from pgscore._target_request t cross join lateral pgscore._name_rank(btrim(target), target_schema, t.view_schema, t.view_name) rank
+   where rank is not null order by rank limit 1;
   if _own_target.target_id is null then
     raise exception 'target % does not exist, or is not yours', coalesce('"' || target || '"', 'NULL')
       using errcode = 'undefined_object', hint = 'select target from pgscore.targets; lists yours.';

@@ -217,13 +217,13 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  parts text[] := parse_ident(nullif(btrim(target), ''));
   meant pgscore._watch_control[] := array(
-    select c from pgscore._watch_control c
-     where c.view_name = parts[cardinality(parts)]
-       and c.view_schema = case cardinality(parts) when 1 then target_schema::text else parts[1] end
-       and (wanted is null or c.model = regexp_replace(wanted, '@champion$', ''))
-     order by c.model);
+    select x.c
+      from (select c, r.rank, min(r.rank) over () as best
+              from pgscore._watch_control c
+             cross join lateral pgscore._name_rank(btrim(target), target_schema, c.view_schema, c.view_name) r (rank)) x
+     where x.rank = x.best and (wanted is null or (x.c).model = regexp_replace(wanted, '@champion$', ''))
+     order by (x.c).model);
 begin
   if meant = '{}' then
     raise exception 'target % is not watched%, or not by you', coalesce('"' || target || '"', 'NULL'),

@@ -212,10 +212,10 @@ create or replace function pgscore._table_below(source regclass, name text) retu
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when cardinality(p) > 1 then to_regclass(name)
-           else (select min(r::oid)::regclass from pgscore._relations_below(source) r join pg_class c on c.oid = r
-                  where c.relname = p[1] having count(*) = 1) end
-    from parse_ident(name) p
+  select coalesce((select case when count(*) = 1 then min(c.oid)::regclass end
+                     from pgscore._relations_below(source) r join pg_class c on c.oid = r join pg_namespace n on n.oid = c.relnamespace
+                    cross join lateral pgscore._name_rank($2, n.nspname, n.nspname, c.relname) x (rank)
+                    where x.rank > 0 group by x.rank order by x.rank limit 1), case when strpos($2, '.') > 0 then to_regclass($2) end)
 $$;
 comment on function pgscore._table_below(regclass, text) is
   'The table of a name: without its schema, the one of those that the source reads; NULL where there is none, or several.';
