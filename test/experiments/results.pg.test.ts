@@ -132,6 +132,7 @@ test('without labels, with few, and where an arm lacks its entities no winner is
   });
   expect(few['2 accuracy']?.['label_coverage']).toBeCloseTo(200 / ofArm.length, 12);
   await superuser.query(`select pgscore.monitor('early', min_label_coverage => 0.1)`);
+  expect((await staged.results('early'))['2 accuracy']).toMatchObject({ n: 200, verdict: 'better' });
   await staged.label('early', 3, ofChampion.slice(200));
   expect((await staged.results('early'))['2 accuracy']).toMatchObject({ verdict: 'sample_ratio' });
   await staged.label('early', 3, ofArm.slice(200));
