@@ -52,9 +52,13 @@ export function databaseError(error: unknown): PgscoreError {
 type DatabaseError = { readonly message: string; readonly hint?: string };
 
 function statementFailed(cause: DatabaseError): PgscoreError {
-  const remedy = cause.hint ?? (sqlState(cause) === '42501' ? MEMBERSHIP : undefined);
+  const remedy = cause.hint ?? (sqlState(cause) === '42501' ? grantFor(cause.message) : undefined);
   return new PgscoreError('statement_failed', cause.message, { ...(remedy !== undefined && { remedy }), cause });
 }
 
-const MEMBERSHIP =
-  'A function of pgscore needs membership. To deploy or change models: grant pgscore_deployer to ROLE; to score: grant pgscore_user to ROLE; to read accuracy: grant pgscore_analyst to ROLE.';
+/** What to grant where PostgreSQL gives no hint. No membership gives a right to a table, or to a schema of somebody else. */
+function grantFor(message: string): string {
+  return / table | schema (?!"?pgscore)/i.test(message)
+    ? 'Its owner grants it: USAGE on a schema, and SELECT on what is read.'
+    : 'A function of pgscore needs membership. To deploy or change models: grant pgscore_deployer to ROLE; to score: grant pgscore_user to ROLE; to read accuracy: grant pgscore_analyst to ROLE.';
+}

@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import { rowsOf, type Connection } from './connection.ts';
 
 /** Values of one row by the names of the features; columns that the model does not take are ignored. */
-export type FeatureRow = Readonly<Record<string, string | number | boolean | Date | null>>;
+export type FeatureRow = Readonly<Record<string, string | number | boolean | Date | null | readonly unknown[]>>;
 
 /** What a model says of one row. */
 export type Prediction = {

@@ -24,8 +24,13 @@ test('an error of PostgreSQL is said like our own, with its SQLSTATE', () => {
   expect(failure.exit).toBe(1);
 });
 
-test('a missing right without a hint says which memberships there are', () => {
-  expect(failureOf(raisedByPostgres({ code: '42501' })).remedy).toContain('pgscore_deployer');
+test.each([
+  ['permission denied for function deploy', 'pgscore_deployer'],
+  ['permission denied for schema pgscore_bi', 'pgscore_analyst'],
+  ['permission denied for schema crm', 'USAGE on a schema'],
+  ['permission denied for table customers', 'SELECT on what is read'],
+])('%s without a hint comes with what to grant', (message, remedy) => {
+  expect(failureOf(raisedByPostgres({ code: '42501', message })).remedy).toContain(remedy);
 });
 
 test('a broken connection is the database’s failure, not a defect', () => {
