@@ -5,6 +5,7 @@ import { LOGITS } from './logits.ts';
 import { LABEL_BESIDE, LABELS_ALONE } from './margins.ts';
 import { hasOwnLabel, type Signature } from '../inference/signature.ts';
 import type { GraphSession } from '../inference/graph-session.ts';
+import { labelReader } from '../inference/outputs.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
 import { ModelSession } from '../inference/session.ts';
 
@@ -122,27 +123,32 @@ export async function checkOwnLabels(
 ): Promise<void> {
   const { label, probabilities } = signature.outputs;
   if (label === undefined || probabilities === undefined) return;
-  const labels = new ModelSession(graph, { ...signature, outputs: { label } });
+  const { classLabels } = signature;
+  const labels = new ModelSession(graph, { ...signature, outputs: { label } }, labelReader(classLabels, true));
   const { batch } = batchOfRows(signature.features, samples);
   const own = await labels.predict(batch);
-  if ([...own.errors.values()].some(({ code }) => code === 'unknown_label')) {
-    throw new PgscoreError(
-      'model_class_labels_wrong',
-      `output '${label.name}' returned a label that is none of ${signature.classLabels.join(', ')}`,
-      { remedy: 'Give the class labels as the model returns them, in the order of its probability columns.' },
-    );
-  }
+  const isUnknown = [...own.errors.values()].some(({ code }) => code === 'unknown_label');
+  if (isUnknown) throw otherLabels(label.name, classLabels, 'returned a label that is none of');
   const differing = samples.filter(
     (_, row) =>
       !own.errors.has(row) && !predictions.errors.has(row) && own.label?.[row] !== likeliest(predictions, row),
   );
   if (differing.length === 0) return;
+  const isPosition = label.type.startsWith('int') && !classLabels.some((name) => /^-?\d+$/.test(name));
+  if (isPosition && 2 * differing.length > samples.length)
+    throw otherLabels(label.name, classLabels, 'returned a whole number, which is no position of');
   const taken = hasOwnLabel(signature)
     ? `predictions take '${label.name}'; with a threshold they take the label by probability`
     : 'predictions take the label by probability';
   warnings.push(
     `output '${label.name}' differs from the more probable class in ${differing.length} of ${samples.length} sample rows; ${taken}`,
   );
+}
+
+function otherLabels(output: string, classLabels: readonly string[], problem: string): PgscoreError {
+  return new PgscoreError('model_class_labels_wrong', `output '${output}' ${problem} ${classLabels.join(', ')}`, {
+    remedy: 'Give the class labels as the model returns them, in the order of its probability columns.',
+  });
 }
 
 /** The first of the most probable classes. */

@@ -139,7 +139,7 @@ function marginReader(
   { task, classLabels, positiveClass = '' }: Signature,
   { width, column = 0, sign = 1 }: Margins,
 ): OutputReader {
-  const indexes = indexesOf(classLabels, true);
+  const indexes = indexesOf(classLabels);
   const classes = classLabels.length;
   const positive = classLabels.indexOf(positiveClass);
   const ofClass = (values: ArrayLike<number | bigint>, row: number, index: number): number => {
@@ -167,8 +167,9 @@ function marginReader(
   };
 }
 
-function labelReader(classLabels: readonly string[]): OutputReader {
-  const indexes = indexesOf(classLabels);
+/** Without numbers beside the labels nothing shows that they are positions. */
+export function labelReader(classLabels: readonly string[], byPosition = false): OutputReader {
+  const indexes = indexesOf(classLabels, byPosition);
   return ([output], at, rows, { label, errors }) => {
     const labelOf = labelsIn(output);
     for (let row = 0; row < rows; row += 1) {
@@ -185,7 +186,7 @@ const UNKNOWN_LABEL: RowError = { code: 'unknown_label', message: 'the model ret
  * Where each class label stands, by what a run returns for it: a text, or a bigint or number that is written so, a boolean as 0 or 1.
  * `byPosition`: where no label is a number, also by its position, as the argmax() of a network has it.
  */
-export function indexesOf(classLabels: readonly string[], byPosition = false): Map<unknown, number> {
+export function indexesOf(classLabels: readonly string[], byPosition = true): Map<unknown, number> {
   const isNumber = (label: string): boolean => /^-?\d+$/.test(label);
   const positions = byPosition && !classLabels.some(isNumber);
   const indexes = new Map<unknown, number>();

@@ -33,16 +33,16 @@ class Filled(Standardise):
 
 
 class Labelled(nn.Module):
-    """Beside margins the label: of one margin whether it is above 0, of several the largest."""
+    """Beside numbers the label: of one number whether it is above the limit, of several the largest."""
 
-    def __init__(self, net: nn.Module):
+    def __init__(self, net: nn.Module, limit: float = 0.0):
         super().__init__()
-        self.net = net
+        self.net, self.limit = net, limit
 
     def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        margins = self.net(values)
-        label = margins.argmax(dim=1) if margins.shape[1] > 1 else (margins > 0).long().squeeze(1)
-        return label, margins
+        numbers = self.net(values)
+        label = numbers.argmax(dim=1) if numbers.shape[1] > 1 else (numbers > self.limit).long().squeeze(1)
+        return label, numbers
 
 
 class Recurrent(nn.Module):

@@ -86,7 +86,7 @@ def case(name, net, table, kind, answers, *, exporter=dynamo, inputs=None, rows=
     )
 
 
-def two(name, *, ending='sigmoid', exporter=dynamo, middle=None, rows=True, estimator, **more):
+def two(name, *, ending='sigmoid', exporter=dynamo, middle=None, rows=True, limit=None, estimator, **more):
     def make():
         table = tables.cancer()
         truth, labels = codes(table)
@@ -99,7 +99,7 @@ def two(name, *, ending='sigmoid', exporter=dynamo, middle=None, rows=True, esti
         given = nets.answer(net.eval() if not more.get('training') else net, torch.from_numpy(table.scored)).astype(np.float64)
         positive = given if ending == 'sigmoid' else 1 / (1 + np.exp(-given))
         answers = {
-            'label': np.asarray(labels)[(positive.ravel() > 0.5).astype(int)],
+            'label': np.asarray(labels)[(positive.ravel() > (limit or 0.5)).astype(int)],
             'score': positive,
             'probabilities': np.hstack([1 - positive, positive]),
         }
@@ -107,7 +107,7 @@ def two(name, *, ending='sigmoid', exporter=dynamo, middle=None, rows=True, esti
         tolerance = 1e-5 if ending == 'sigmoid' else np.inf
         return case(
             name,
-            net,
+            net if limit is None else nets.Labelled(net, limit),
             table,
             'binary',
             answers,
@@ -122,7 +122,7 @@ def two(name, *, ending='sigmoid', exporter=dynamo, middle=None, rows=True, esti
     return make
 
 
-def several(name, *, ending='softmax', exporter=dynamo, table=tables.iris, estimator, middle=None):
+def several(name, *, ending='softmax', exporter=dynamo, table=tables.iris, labelled=False, estimator, middle=None):
     def make():
         given = table()
         truth, labels = codes(given)
@@ -138,7 +138,7 @@ def several(name, *, ending='softmax', exporter=dynamo, table=tables.iris, estim
         tolerance = 1e-5 if ending == 'softmax' else np.inf
         return case(
             name,
-            net,
+            nets.Labelled(net) if labelled else net,
             given,
             'multiclass',
             answers,
@@ -214,6 +214,8 @@ CASES = {
     'torch_softmax_script': several('torch_softmax_script', exporter=script, table=tables.wine, estimator='Linear, Softmax'),
     'torch_silu': several('torch_silu', middle=nn.SiLU(), table=tables.wine, estimator='SiLU, Softmax'),
     'torch_logits_several': several('torch_logits_several', ending='logits', estimator='Linear that ends in logits'),
+    'torch_argmax': several('torch_argmax', labelled=True, estimator='Linear, Softmax, with its argmax()'),
+    'torch_limit': two('torch_limit', limit=0.2, exporter=script, estimator='Linear, Sigmoid, with its label from 0.2 on'),
     'torch_log_softmax': several('torch_log_softmax', ending='log_softmax', exporter=script, estimator='Linear, LogSoftmax'),
     'torch_value': numbers('torch_value', 'regression', tables.diabetes, estimator='Linear, a number'),
     'torch_targets': numbers('torch_targets', 'multi_target', tables.climate, names=TARGETS, estimator='Linear, several targets'),
