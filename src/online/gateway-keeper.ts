@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { ServiceConfig } from '../config.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
-import { type GatewayAddress, type GatewaySettings, GatewayProcess } from './gateway-process.ts';
+import type { GatewayAddress, GatewayLogin } from './gateway-address.ts';
+import { type GatewaySettings, GatewayProcess } from './gateway-process.ts';
 import type { GatewayStatistics } from './statistics.ts';
 import { RestartDelay } from '../lib/child-process.ts';
 import { pause } from '../lib/retry.ts';
@@ -17,9 +18,6 @@ const PREPARED_BYTES_A_MS = 50_000;
 const WARM_MS = 60_000;
 /** A version in whose first run so many gateways died is left alone, for the sake of all others. */
 const DEADLY = 2;
-
-/** What the database needs to know to call a gateway. */
-export type GatewayLogin = GatewayAddress & { readonly user: string; readonly password: string };
 
 /** Keeps one gateway: replaces it when it dies or hangs, on the same port, and tells each time where it listens. */
 export class GatewayKeeper {

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { type ErrorCode, PgscoreError } from '../errors.ts';
+import type { GatewayAddress } from './gateway-address.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
 import { type LocalSocket, removeSocketFolder } from './protocol/local-socket.ts';
 import type { GatewayStatistics } from './statistics.ts';
@@ -29,9 +30,6 @@ export type GatewaySettings = {
   /** Versions that made gateways before this one die. */
   readonly deadly: readonly number[];
 };
-
-/** Where a gateway answers: by TCP, and on its machine where it can by a socket, too. */
-export type GatewayAddress = { readonly host: string; readonly port: number; readonly local: LocalSocket | undefined };
 
 export type VersionStep = 'try' | 'done';
 

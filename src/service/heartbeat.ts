@@ -4,7 +4,7 @@ import type { ServiceConfig } from '../config.ts';
 import { statement } from '../postgres/statement.ts';
 import { type PipelinedStatement, runPipeline } from '../postgres/pipeline.ts';
 import { VERSION } from '../version.ts';
-import type { GatewayLogin } from '../online/gateway-keeper.ts';
+import type { GatewayLogin } from '../online/gateway-address.ts';
 
 export type ServiceState = 'running' | 'draining' | 'paused' | 'stopped';
 

@@ -1,4 +1,4 @@
-import type { GatewayLogin } from '../online/gateway-keeper.ts';
+import type { GatewayLogin } from '../online/gateway-address.ts';
 
 /** A running pgscore service. */
 export type Service = {
