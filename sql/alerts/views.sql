@@ -5,7 +5,7 @@ select m.name as model_name, v.number::bigint as model_version, e.name as alert,
        coalesce(nullif(a.column_name, ''), e.column_name) as column_name,
        null::text as segment_key, null::text as segment_value, coalesce(a.state, 'insufficient_data') as state,
        coalesce(a.state in ('firing', 'no_data'), false) as is_raised, e.severity, a.since,
-       a.value, a.lower_threshold, a.upper_threshold, a.n, (a.window_start at time zone mo.time_zone)::date as window_date, a.window_start,
+       a.value, a.lower_threshold, a.upper_threshold, a.n, (a.window_start at time zone m.time_zone)::date as window_date, a.window_start,
        a.window_end,
        e.threshold, e.direction, e.for_windows::bigint as for_windows, e.of_windows::bigint as of_windows, e.min_samples,
        extract(epoch from e.keep_firing_for)::float8 / 3600 as keep_firing_hours,
@@ -14,7 +14,6 @@ select m.name as model_name, v.number::bigint as model_version, e.name as alert,
          coalesce(a.detail, case when a.state is null and e.kind not in ('feed', 'watch') then
            'no recent window has rows enough, and labels where it needs them; preview_monitor() judges earlier ones' end)) as message
   from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.effective_alert e using (model_id)
   left join pgscore_data.version v on v.version_id = e.version_id
   left join pgscore_data.alert a on a.model_id = e.model_id and a.rule = e.name and a.version_id = e.version_id;
@@ -26,7 +25,7 @@ create or replace view pgscore_bi.alert_history with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at as event_at, e.rule as alert, e.event, e.reason,
        e.severity, e.kind, e.metric, e.grain, nullif(e.column_name, '') as column_name,
        null::text as segment_key, null::text as segment_value, e.value, e.lower_threshold, e.upper_threshold, e.n,
-       (e.window_start at time zone mo.time_zone)::date as window_date, e.window_start, e.window_end,
+       (e.window_start at time zone m.time_zone)::date as window_date, e.window_start, e.window_end,
        e.began_at, case when e.delivered_at is not null then 'delivered'
          when e.attempts = 0 and case when e.due_at <= now() - interval '1 day' then not e.has_webhook
            else not exists (select from pgscore_data.service w
@@ -36,7 +35,6 @@ select m.name as model_name, v.number::bigint as model_version, e.event_id, e.at
        e.attempts::bigint as attempts, e.delivered_at, e.error as delivery_error, e.fingerprint, e.message
   from pgscore_data.alert_event e
   join pgscore_data.visible_model m using (model_id)
-  join pgscore_data.monitor mo using (model_id)
   left join pgscore_data.version v using (version_id);
 comment on view pgscore_bi.alert_history is
   'What was raised and resolved, with the values of that moment, and whether the webhook got it.';

@@ -40,7 +40,7 @@ comment on function pgscore_data._experiment_meanings() is 'What the columns of 
 
 create or replace view pgscore_bi.experiment_results with (security_barrier) as
 select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.stopped_at is null as is_running,
-       v.number::bigint as model_version, x.is_champion, k.metric, (r.day at time zone mo.time_zone)::date as last_date,
+       v.number::bigint as model_version, x.is_champion, k.metric, (r.day at time zone m.time_zone)::date as last_date,
        coalesce(r.n, 0) as n, coalesce(r.entities, 0) as entities, c.label_coverage,
        r.value, r.value_low, r.value_high, r.difference, r.difference_low, r.difference_high, r.p_value,
        r.always_valid_low, r.always_valid_high, r.always_valid_p_value, j.srm_p_value, r.agreement,
@@ -52,7 +52,7 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
          when o.outdated is not null then o.outdated
          when j.error is not null then 'it could not be judged and is tried again within an hour: the log of the server says why'
          when r.verdict in ('better', 'worse', 'no_difference') then format('%s, %s to %s', r.reason,
-           to_char(e.started_at at time zone mo.time_zone, 'FMDD Mon YYYY'), to_char(r.day at time zone mo.time_zone, 'FMDD Mon YYYY'))
+           to_char(e.started_at at time zone m.time_zone, 'FMDD Mon YYYY'), to_char(r.day at time zone m.time_zone, 'FMDD Mon YYYY'))
          when r.version_id is not null then r.reason
          when exists (select from pgscore_data.unread_labels u where u.model_id = e.model_id and u.is_unreadable)
            then 'its labels are not judged, as their source cannot be read: pgscore.label_sources has the error'
@@ -68,19 +68,18 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
            then 'no labelled prediction of it counts: they were not made in the experiment, or are of entities of another version'
          else (select format('labels are not there yet: %s@%s has those of %s %% of its predictions for %s, '
                              'and a day needs %s %% of every version', m.name, w.number, floor(100 * w.coverage),
-                             to_char(w.day at time zone mo.time_zone, 'FMDD Mon YYYY'), 100 * mo.min_label_coverage)
+                             to_char(w.day at time zone m.time_zone, 'FMDD Mon YYYY'), 100 * m.min_label_coverage)
                  from (select distinct on (l.day) l.day, q.number, l.n_labeled::float8 / (l.n_labeled + l.n_awaiting) as coverage
                          from pgscore_data.day_labels l join pgscore_data.experiment_version y using (version_id)
                          join pgscore_data.version q using (version_id)
                         where y.experiment_id = e.experiment_id and l.segment_id = 0 and l.n_labeled + l.n_awaiting > 0
-                          and l.day >= date_trunc('day', e.started_at, mo.time_zone)
+                          and l.day >= date_trunc('day', e.started_at, m.time_zone)
                         order by l.day, coverage, q.number) w
                 order by w.coverage desc, w.day desc limit 1)
          end as reason,
        j.judged_at
   from pgscore_data.visible_model m
   join pgscore_data.experiment e using (model_id)
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.experiment_version x using (experiment_id)
   join pgscore_data.version v using (version_id)
   join pgscore_data.scored_version s using (version_id)
@@ -96,7 +95,7 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
    select sum(l.n_labeled) as n_labeled, sum(l.n_labeled + l.n_awaiting) as n,
           sum(l.n_labeled)::float8 / nullif(sum(l.n_labeled + l.n_awaiting), 0) as label_coverage
      from pgscore_data.day_labels l
-    where l.version_id = x.version_id and l.segment_id = 0 and l.day >= date_trunc('day', e.started_at, mo.time_zone)
+    where l.version_id = x.version_id and l.segment_id = 0 and l.day >= date_trunc('day', e.started_at, m.time_zone)
       and l.day <= coalesce(e.stopped_at, 'infinity')) c;
 comment on view pgscore_bi.experiment_results is
 'How the arms of an experiment do against its champion: a row for each version and metric. Predictions count that were made while the '
@@ -106,12 +105,11 @@ comment on view pgscore_bi.experiment_results is
 
 create or replace view pgscore_bi.experiment_results_daily with (security_barrier) as
 select e.experiment_id::bigint as experiment, m.name as model_name, v.number::bigint as model_version,
-       r.version_id = e.champion_version_id as is_champion, r.metric, (r.day at time zone mo.time_zone)::date as last_date,
+       r.version_id = e.champion_version_id as is_champion, r.metric, (r.day at time zone m.time_zone)::date as last_date,
        r.n, coalesce(r.entities, 0) as entities, r.value, r.value_low, r.value_high, r.difference, r.difference_low, r.difference_high,
        r.p_value, r.always_valid_low, r.always_valid_high, r.always_valid_p_value, r.verdict, r.reason
   from pgscore_data.visible_model m
   join pgscore_data.experiment e using (model_id)
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.experiment_result r using (experiment_id)
   join pgscore_data.version v using (version_id);
 comment on view pgscore_bi.experiment_results_daily is

@@ -1,11 +1,12 @@
 -- What the views of accuracy share: which models the caller sees, the counts of a window, and how many pairs are independent.
 --
 -- in: cells of days. out: three views over them, and texts of which the queries of views are made: columns, and parts of FROM.
--- In these m is the model, mo its monitor, v the version or the value of one, e what it is read by, s the slice, w the window,
+-- In these m is the model, v the version or the value of one, e what it is read by, s the slice, g the grain, w the window,
 -- c its cells and i how many of its pairs are independent.
 
 create or replace view pgscore_data.grain as
-select * from (values ('day', 'daily'), ('week', 'weekly'), ('month', 'monthly')) x (grain, suffix);
+select * from (values ('day', 'daily', interval '1 day'), ('week', 'weekly', interval '1 week'), ('month', 'monthly', interval '1 month'))
+  x (grain, suffix, length);
 comment on view pgscore_data.grain is 'How long windows are, and what the names of their views end with.';
 
 create or replace view pgscore_data.day_volume as
@@ -26,12 +27,14 @@ select v.*, coalesce((select sum(o.n) from pgscore_data.cell_outcome o
 comment on view pgscore_data.day_labels is 'The predictions of each day, how many have a label and how many wait for one.';
 
 create or replace view pgscore_data.visible_model with (security_barrier) as
-select m.model_id, m.name from pgscore_data.model m
+select m.model_id, m.name, mo.time_zone, mo.min_label_coverage, mo.label_maturity, mo.quantile, mo.psi_floor, mo.psi_warning, mo.psi_alert
+  from pgscore_data.model m join pgscore_data.monitor mo using (model_id)
  where exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee
                 where g.model_id = m.model_id and pg_has_role(r.oid, 'usage'))
     or pg_has_role('pgscore_deployer', 'usage') or current_user in ('pgscore_owner', 'pgscore_service');
 comment on view pgscore_data.visible_model is
-  'The models granted to a role of the caller. Deployers, functions of pgscore and the service see all models.';
+  'The models granted to a role of the caller, with settings of their monitors. Deployers, functions of pgscore and the service see all '
+  'models.';
 
 create or replace function pgscore_data._comment_columns(view regclass, meanings jsonb) returns void
 language plpgsql volatile
@@ -68,6 +71,25 @@ end
 $$;
 comment on function pgscore_data._make_view(text, text, text, jsonb) is 'Makes a view for analysts, with its comments.';
 
+create or replace function pgscore_data._make_windows(view_name text, query text, description text, meanings jsonb) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- A barrier is planned by itself. In a join that reads it, the planner would try many more orders.
+  execute format('create or replace view pgscore_data.%I with (security_barrier) as %s', view_name, query);
+  execute format('comment on view pgscore_data.%I is %L', view_name, format('What %s_daily, _weekly and _monthly are made of.', view_name));
+  perform pgscore_data._make_view(view_name || '_' || g.suffix, format('select %s from pgscore_data.%I where grain = %L',
+      (select string_agg(format('%I', a.attname), ', ' order by a.attnum)
+         from pg_attribute a where a.attrelid = format('pgscore_data.%I', view_name)::regclass and a.attname <> 'grain'),
+      view_name, g.grain), format(description, g.grain, g.suffix), meanings)
+     from pgscore_data.grain g;
+end
+$$;
+comment on function pgscore_data._make_windows(text, text, text, jsonb) is
+  'Makes a view of the windows of all grains, which has a column grain, and a view for analysts of each grain. In the description %1$s is '
+  'the grain, %2$s what names of views have for it.';
+
 create or replace function pgscore_data._coverage(n_labeled text, n_awaiting text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -77,8 +99,8 @@ comment on function pgscore_data._coverage(text, text) is 'The expression of lab
 create or replace function pgscore_data._is_mature(n_labeled text, n_awaiting text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return format('((%1$s) > 0 and (%1$s) >= mo.min_label_coverage * ((%1$s) + (%2$s)))', n_labeled, n_awaiting);
-comment on function pgscore_data._is_mature(text, text) is 'The expression of is_mature; mo is the monitor.';
+return format('((%1$s) > 0 and (%1$s) >= m.min_label_coverage * ((%1$s) + (%2$s)))', n_labeled, n_awaiting);
+comment on function pgscore_data._is_mature(text, text) is 'The expression of is_mature; m is the model.';
 
 create or replace function pgscore_data._counted_columns() returns text
 language sql immutable
@@ -91,12 +113,12 @@ create or replace function pgscore_data._window_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return $q$
-  m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
-  (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end,
+  g.grain, m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
+  (w.window_start at time zone m.time_zone)::date as window_date, w.window_start, w.window_end,
   w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, $q$
   || pgscore_data._coverage('coalesce(c.n, 0)', 'w.n_awaiting') || ' as label_coverage, '
   || pgscore_data._is_mature('coalesce(c.n, 0)', 'w.n_awaiting') || ' as is_mature';
-comment on function pgscore_data._window_columns() is 'The first columns of every performance view.';
+comment on function pgscore_data._window_columns() is 'The first columns of every view of the windows of a task.';
 
 create or replace function pgscore_data._in_training(since text) returns text
 language sql immutable
@@ -126,83 +148,87 @@ return format($q$(
 comment on function pgscore_data._labeled_on(text) is
   'The expression of how many predictions of day x are labelled. A row may have the truth of one target, and wait for that of another.';
 
-create or replace function pgscore_data._windows_from(grain text, task text, cells text) returns text
+create or replace function pgscore_data._windows_from(task text, cells text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format($q$
   from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.counted_version v using (model_id)
-  join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = %2$L
+  join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = %1$L
   join pgscore_data.slice s using (model_id)
+  cross join pgscore_data.grain g
   cross join lateral (
-    select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone as window_end
-      from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions,
-                   sum(x.n_awaiting + case when v.position is null then 0 else %4$s end)::bigint as n_awaiting
+    select y.*, (date_trunc(g.grain, y.window_start at time zone m.time_zone) + g.length) at time zone m.time_zone as window_end
+      from (select date_trunc(g.grain, x.day, m.time_zone) as window_start, sum(x.n_predictions)::bigint as n_predictions,
+                   sum(x.n_awaiting + case when v.position is null then 0 else %3$s end)::bigint as n_awaiting
               from pgscore_data.day_volume x
              where x.version_id = v.of_version and x.segment_id = s.segment_id and x.n_predictions <> 0 group by 1) y) w
   left join lateral (
-    %3$s
+    %2$s
      where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end) c on true$q$,
-  grain, task, cells,
+  task, cells,
   pgscore_data._labeled_on('v.of_version') || ' - ' || pgscore_data._labeled_on('v.version_id'));
-comment on function pgscore_data._windows_from(text, text, text) is
+comment on function pgscore_data._windows_from(text, text) is
 'The FROM clause for windows with predictions of models of a task. cells selects sums of a table x of cells: of those of window w.
 The end is computed from local midnight: on a day whose midnight the clock skips, the window begins at one.';
 
-create or replace function pgscore_data._repeats_from(grain text, segment text, window_start text, n_effective text default 'null::float8')
+create or replace function pgscore_data._bounds_from(pairs text, shares text[]) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+-- "offset 0" keeps the levels apart. Else the planner copies each expression into all that are made of it, and plans each copy.
+return format($q$
+  cross join lateral (
+    select i.*%s
+      from (select i.*%s from %s offset 0) i
+    offset 0) i$q$, (
+  select string_agg(format(', %s as %s_low, %s as %2$s_high', pgscore_data._wilson_bound(x.hits, x.misses, x.n, '-'), x.name,
+           pgscore_data._wilson_bound(x.hits, x.misses, x.n, '+')), '' order by k)
+    from generate_subscripts(shares, 1) k
+   cross join lateral (select shares[k][1] as name) y
+   cross join lateral (select y.name, format('i.%s_hits', y.name) as hits, format('i.%s_misses', y.name) as misses,
+                              format('i.%s_n', y.name) as n) x), (
+  select string_agg(format(', (%2$s)::float8 / nullif(%3$s, 0) * %4$s as %1$s_hits, '
+                           '((%3$s) - (%2$s))::float8 / nullif(%3$s, 0) * %4$s as %1$s_misses, (%4$s)::float8 as %1$s_n',
+           shares[k][1], shares[k][2], shares[k][3], coalesce(shares[k][4], format('(case when i.pairs2 = 0 then %1$s else %2$s end)',
+             shares[k][3], pgscore_data._n_effective_of(shares[k][3], format('((%s) + i.pairs2)', shares[k][3]), 'null')))), '' order by k)
+    from generate_subscripts(shares, 1) k), pairs);
+comment on function pgscore_data._bounds_from(text, text[]) is
+'Joins, as i, the row i of pairs with the bounds name_low and name_high of shares: each a name, hits, what they are part of, and what that '
+'is worth. Where it is NULL, no entity has more pairs in the part than in the window.';
+
+create or replace function pgscore_data._repeats_from(grain text, segment text, window_start text, n_effective text, shares text[])
 returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return pgscore_data._bounds_from(format($q$(
+    select r2.pairs2, %4$s as n_effective
+      from (select coalesce(max(x.pairs2), 0)::float8 as pairs2, coalesce(max(x.hits_pairs), 0)::float8 as hits_pairs,
+                   coalesce(max(x.hits2), 0)::float8 as hits2
+              from pgscore_data.cell_repeat x
+             where x.version_id = v.version_id and x.segment_id = %2$s and x.grain = %1$s and x.window_start = %3$s) r2 offset 0) i$q$,
+  grain, segment, window_start, n_effective), shares);
+comment on function pgscore_data._repeats_from(text, text, text, text, text[]) is
+'Joins, as i, how many pairs of a window of version v are independent, and bounds of shares as _bounds_from() has them. An entity may be '
+'judged several times in a window.';
+
+create or replace function pgscore_data._bound_columns(name text, condition text default null) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return format(case when condition is null then ', i.%1$s_low as %1$s_ci_low, i.%1$s_high as %1$s_ci_high'
+    else ', case when %2$s then i.%1$s_low end as %1$s_ci_low, case when %2$s then i.%1$s_high end as %1$s_ci_high' end, name, condition);
+comment on function pgscore_data._bound_columns(text, text) is
+  'The columns for the bounds of a share; where condition does not hold they are NULL.';
+
+create or replace function pgscore_data._metrics_from(columns text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format($q$
   cross join lateral (
-    select coalesce(max(x.pairs2), 0)::float8 as pairs2, coalesce(max(x.hits_pairs), 0)::float8 as hits_pairs,
-           coalesce(max(x.hits2), 0)::float8 as hits2
-      from pgscore_data.cell_repeat x
-     where x.version_id = v.version_id and x.segment_id = %2$s and x.grain = %1$L and x.window_start = %3$s) r2
-  cross join lateral (select r2.pairs2, %4$s as n_effective) i$q$, grain, segment, window_start, n_effective);
-comment on function pgscore_data._repeats_from(text, text, text, text) is
-  'Joins, as i, how many pairs of a window of version v are independent. An entity may be judged several times in a window.';
-
-create or replace function pgscore_data._share(hits text, part text, side text) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return pgscore_data._wilson(hits, part,
-  format('case when i.pairs2 = 0 then %1$s else %2$s end', part,
-         pgscore_data._n_effective_of(part, format('((%s) + i.pairs2)', part), 'null')), side);
-comment on function pgscore_data._share(text, text, text) is
-  'A bound of the interval of hits in a part of a window. No entity has more pairs in the part than in the window.';
-
-create or replace function pgscore_data._bound_columns(name text, low text, high text, condition text) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return format(case when condition is null then ', %1$s as %3$s_ci_low, %2$s as %3$s_ci_high'
-    else ', case when %4$s then %1$s end as %3$s_ci_low, case when %4$s then %2$s end as %3$s_ci_high' end, low, high, name, condition);
-comment on function pgscore_data._bound_columns(text, text, text, text) is
-  'The columns for the bounds of an interval; where condition does not hold they are NULL.';
-
-create or replace function pgscore_data._share_columns(name text, hits text, part text, condition text default null) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return pgscore_data._bound_columns(name, pgscore_data._share(hits, part, '-'), pgscore_data._share(hits, part, '+'), condition);
-comment on function pgscore_data._share_columns(text, text, text, text) is
-  'The columns name_ci_low and name_ci_high for hits in a part of a window.';
-
-create or replace function pgscore_data._wilson_columns(name text, hits text, condition text default null) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return pgscore_data._bound_columns(name, pgscore_data._wilson(hits, 'c.n', 'i.n_effective', '-'),
-  pgscore_data._wilson(hits, 'c.n', 'i.n_effective', '+'), condition);
-comment on function pgscore_data._wilson_columns(text, text, text) is 'The same for hits in the pairs of a window, of which more is known.';
-
-create or replace function pgscore_data._metric_join(grain text, alias text, metric text) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-return format($q$
-  left join pgscore_data.metric_value %2$s
-    on %2$s.version_id = v.version_id and %2$s.grain = %1$L and %2$s.window_start = w.window_start and %2$s.metric = %3$L
-   and s.segment_id = 0$q$, grain, alias, metric);
-comment on function pgscore_data._metric_join(text, text, text) is 'Joins a metric that is stored for windows, of all predictions only.';
+    select %s
+      from pgscore_data.metric_value x
+     where s.segment_id = 0 and x.version_id = v.version_id and x.grain = g.grain and x.window_start = w.window_start) a$q$, columns);
+comment on function pgscore_data._metrics_from(text) is
+  'Joins, as a, metrics that are stored for windows, of all predictions only: columns are made of those of x.';
 
 create or replace function pgscore_data._binary_cells() returns text
 language sql immutable

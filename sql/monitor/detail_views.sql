@@ -102,20 +102,19 @@ comment on function pgscore_data._detail_meanings() is 'What the columns of the 
 
 select pgscore_data._make_view('confusion_matrix_daily', format($q$
   select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value, w.window_date, w.day as window_start,
-         ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
+         ((date_trunc('day', w.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone) as window_end,
          e.class_labels[c.actual_class + 1] as actual_class, e.class_labels[c.predicted_class + 1] as predicted_class, c.n::bigint as n,
          c.n / c.support as share_of_actual,
-         c.n_labeled::bigint as n_labeled, %3$s as label_coverage, %4$s as is_mature,
-         %1$s as share_of_actual_ci_low, %2$s as share_of_actual_ci_high%5$s
+         c.n_labeled::bigint as n_labeled, %1$s as label_coverage, %2$s as is_mature,
+         i.share_low as share_of_actual_ci_low, i.share_high as share_of_actual_ci_high%3$s
     from pgscore_data.visible_model m
-    join pgscore_data.monitor mo using (model_id)
     join pgscore_data.version v using (model_id)
     join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('binary', 'multiclass')
     join pgscore_data.slice s using (model_id)
     -- From the days that are asked for to their cells, and not from all cells to their days.
     -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
    cross join lateral (
-     select x.day, (x.day at time zone mo.time_zone)::date as window_date, x.n_predictions, x.n_awaiting
+     select x.day, (x.day at time zone m.time_zone)::date as window_date, x.n_predictions, x.n_awaiting
        from pgscore_data.day_volume x
       where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0 offset 0) w
    cross join lateral (
@@ -123,28 +122,26 @@ select pgscore_data._make_view('confusion_matrix_daily', format($q$
             sum(sum(x.n)::float8) over () as n_labeled
        from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
       group by x.actual_class, x.predicted_class) c$q$ || pgscore_data._training_of('v.version_id')
-  || pgscore_data._repeats_from('day', 's.segment_id', 'w.day'),
-  pgscore_data._share('c.n', 'c.support', '-'), pgscore_data._share('c.n', 'c.support', '+'),
+  || pgscore_data._repeats_from('''day''', 's.segment_id', 'w.day', 'null::float8', '{{share,c.n,c.support,NULL}}'),
   pgscore_data._coverage('c.n_labeled', 'w.n_awaiting'), pgscore_data._is_mature('c.n_labeled', 'w.n_awaiting'),
   pgscore_data._in_training('w.day')),
   'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.',
   pgscore_data._detail_meanings());
 
 create or replace view pgscore_bi.label_coverage_daily with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, (w.day at time zone mo.time_zone)::date as window_date,
+select m.name as model_name, v.number::bigint as model_version, (w.day at time zone m.time_zone)::date as window_date,
        w.day as window_start, w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled,
        coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage,
-       coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature,
+       coalesce(c.n, 0) > 0 and c.n >= m.min_label_coverage * (c.n + w.n_awaiting) as is_mature,
        (case when c.n is null then null when c.upto0 * 2 >= c.n then 1 when c.upto1 * 2 >= c.n then 7 when c.upto2 * 2 >= c.n then 30
           when c.upto3 * 2 >= c.n then 90 end)::float8 as median_label_delay_days,
-       ((date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') + mo.label_maturity)::date as expected_mature_on,
+       ((date_trunc('day', w.day at time zone m.time_zone) + interval '1 day') + m.label_maturity)::date as expected_mature_on,
        null::text as segment_key, null::text as segment_value,
-       (date_trunc('day', w.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone as window_end,
+       (date_trunc('day', w.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as window_end,
        coalesce(c.upto0, 0)::bigint as n_labeled_1_day, coalesce(c.upto1, 0)::bigint as n_labeled_7_days,
        coalesce(c.upto2, 0)::bigint as n_labeled_30_days, coalesce(c.upto3, 0)::bigint as n_labeled_90_days,
        w.n_awaiting, (w.n_predictions - coalesce(c.n, 0) - w.n_awaiting)::bigint as n_superseded
   from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.day_volume w using (version_id)
   left join lateral (
@@ -254,10 +251,9 @@ select l.started_at, l.labels_changed, l.entities, l.pairs_removed, l.pairs_adde
 comment on view pgscore_bi.refresh_log is 'Refreshes that changed something, of all models.';
 
 create or replace view pgscore_bi.rollup_audit with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, (a.day at time zone mo.time_zone)::date as window_date, a.checked_at,
+select m.name as model_name, v.number::bigint as model_version, (a.day at time zone m.time_zone)::date as window_date, a.checked_at,
        a.cells_checked, a.cells_different
-  from pgscore_data.rollup_audit a join pgscore_data.version v using (version_id) join pgscore_data.visible_model m using (model_id)
-  join pgscore_data.monitor mo using (model_id);
+  from pgscore_data.rollup_audit a join pgscore_data.version v using (version_id) join pgscore_data.visible_model m using (model_id);
 comment on view pgscore_bi.rollup_audit is 'Days that were counted again at night, and how many cells were wrong.';
 
 select pgscore_data._comment_columns(v.name::regclass, pgscore_data._detail_meanings())

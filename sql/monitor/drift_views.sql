@@ -58,8 +58,8 @@ comment on function pgscore_data._drift_meanings() is 'What the columns of the v
 
 select pgscore_data._make_view('feature_drift_daily', $q$
 select m.name as model_name, v.number::bigint as model_version, null::text as segment_key, null::text as segment_value,
-       (d.day at time zone mo.time_zone)::date as window_date, d.day as window_start,
-       ((date_trunc('day', d.day at time zone mo.time_zone) + interval '1 day') at time zone mo.time_zone) as window_end,
+       (d.day at time zone m.time_zone)::date as window_date, d.day as window_start,
+       ((date_trunc('day', d.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone) as window_end,
        k.name as feature_name, k.kind as feature_kind, d.n, d.n_baseline,
        d.psi, d.psi_noise_limit, d.js_distance_base2, d.ks_statistic, d.wasserstein_normed, d.tv_distance, d.l_infinity_distance,
        d.chi2_statistic, d.cramers_v,
@@ -67,7 +67,6 @@ select m.name as model_name, v.number::bigint as model_version, null::text as se
        d.status, d.undefined_reason, d.psi_floor, s.baseline as baseline_source,
        d.ks_p_value, d.chi2_p_value
   from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.feature_set s using (version_id)
   join pgscore_data.feature_bins k using (set_id)
@@ -138,13 +137,12 @@ begin
   for g in select * from pgscore_data.grain loop
     execute format($q$
       create or replace view pgscore_data.feature_part_%1$s as
-      select m.name, v.number, mo.time_zone, mo.psi_floor, mo.psi_warning, mo.psi_alert, s.set_id, s.baseline, w.window_start,
-             (date_trunc('%2$s', w.window_start at time zone mo.time_zone) + interval '1 %2$s') at time zone mo.time_zone as window_end, p.*
+      select m.name, v.number, m.time_zone, m.psi_floor, m.psi_warning, m.psi_alert, s.set_id, s.baseline, w.window_start,
+             (date_trunc('%2$s', w.window_start at time zone m.time_zone) + interval '1 %2$s') at time zone m.time_zone as window_end, p.*
         from pgscore_data.visible_model m
-        join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
         join pgscore_data.feature_set s using (version_id)
-       cross join lateral (select distinct date_trunc('%2$s', x.day, mo.time_zone) as window_start from pgscore_data.cell_feature x
+       cross join lateral (select distinct date_trunc('%2$s', x.day, m.time_zone) as window_start from pgscore_data.cell_feature x
                             where x.set_id = s.set_id) w
        cross join lateral (
          select k.feature, k.name as feature_name, k.kind,
@@ -161,7 +159,7 @@ begin
            from (select c.feature, u.slot, sum(u.n) as n
                    from pgscore_data.cell_feature c cross join lateral unnest(c.counts) with ordinality as u (n, slot)
                   where c.set_id = s.set_id and c.day >= w.window_start
-                    and c.day < (date_trunc('%2$s', w.window_start at time zone mo.time_zone) + interval '1 %2$s') at time zone mo.time_zone
+                    and c.day < (date_trunc('%2$s', w.window_start at time zone m.time_zone) + interval '1 %2$s') at time zone m.time_zone
                   group by 1, 2) x
            join pgscore_data.feature_bins k on k.set_id = s.set_id and k.feature = x.feature
            left join pgscore_data.feature_baseline b on b.set_id = s.set_id and b.feature = x.feature and s.baseline_complete

@@ -38,9 +38,9 @@ return pgscore_data._metric_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._estimate_meanings() is 'What the columns of the view of estimates mean.';
 
-select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
-      select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
-             (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start, w.window_end, w.n_predictions,
+select pgscore_data._make_windows('estimated_performance', $q$
+      select g.grain, m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
+             (w.window_start at time zone m.time_zone)::date as window_date, w.window_start, w.window_end, w.n_predictions,
              coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage,
              coalesce(x.n, 0) as n,
              (x.n - x.false_positives - x.false_negatives) / x.n as estimated_accuracy,
@@ -51,22 +51,25 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
              c.tp / nullif(c.tp + c.fn, 0) as realized_recall_score,
              2 * x.true_positives / nullif(2 * x.true_positives + x.false_positives + x.false_negatives, 0) as estimated_f1_score,
              2 * c.tp / nullif(2 * c.tp + c.fp + c.fn, 0) as realized_f1_score,
-             %1$s as estimated_roc_auc, auc.value as realized_roc_auc,
+             l.roc_auc as estimated_roc_auc, a.roc_auc as realized_roc_auc,
              (x.true_positives + x.false_negatives) / x.n as estimated_positive_rate,
              (c.tp + c.fn) / nullif(c.n, 0) as realized_positive_rate,
-             coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_realized,
+             coalesce(c.n, 0) > 0 and c.n >= m.min_label_coverage * (c.n + w.n_awaiting) as is_realized,
              coalesce(k.state = 'isotonic', false) as is_calibrated, coalesce(k.state, 'too_few_labels') as calibration,
-             (k.last_day at time zone mo.time_zone)::date as calibrated_until,
+             (k.last_day at time zone m.time_zone)::date as calibrated_until,
              case when x.n is null then case when not e.probabilities then 'no_probabilities'
                     when exists (select from pgscore_data.cell_score y
                                   where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end)
                                         then 'not_estimated' else 'no_probabilities' end
-               when %2$s then 'not_estimated' when %1$s is null then 'one_class'
+               when l.is_due then 'not_estimated' when l.roc_auc is null then 'one_class'
                  when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason,
-             coalesce(c.n, 0) > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature$q$
-    || pgscore_data._counted_columns(), a.roc_auc, a.is_due)
-    || pgscore_data._windows_from(g.grain, 'binary', pgscore_data._binary_cells()) || pgscore_data._metric_join(g.grain, 'auc', 'roc_auc')
-    || format($q$
+             coalesce(c.n, 0) > 0 and c.n >= m.min_label_coverage * (c.n + w.n_awaiting) as is_mature$q$
+    || pgscore_data._counted_columns() || pgscore_data._windows_from('binary', pgscore_data._binary_cells())
+    || pgscore_data._metrics_from($q$
+           max(x.value) filter (where x.metric = 'roc_auc') as roc_auc,
+           max(x.value) filter (where x.metric = 'estimated_roc_auc') as estimated_roc_auc,
+           count(*) filter (where x.metric = 'estimated_roc_auc') as n_estimated$q$)
+    || $q$
         left join lateral (
           select y.state, y.last_day from pgscore_data.calibration_span y
            where y.version_id = v.version_id and y.from_day < w.window_end and y.to_day > w.window_start
@@ -76,23 +79,23 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
                  sum(y.false_negatives) as false_negatives, max(y.roc_auc) as roc_auc
             from pgscore_data.estimate y where y.version_id = v.version_id and y.day >= w.window_start and y.day < w.window_end
               having count(*) > 0) x on true
-        left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = w.window_start
-          and r.metric = 'estimated_roc_auc'
+       cross join lateral (select case g.grain when 'day' then x.roc_auc else a.estimated_roc_auc end as roc_auc,
+                                  g.grain <> 'day' and a.n_estimated = 0 as is_due) l
        where s.segment_key is null and v.target is null
       union all
-      select p.model_name, p.model_version, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end, p.n_predictions,
-             p.n_labeled, p.label_coverage, coalesce(x.n, 0),
-             x.accuracy, p.accuracy, x.macro_precision, p.macro_precision, x.macro_recall, p.macro_recall, x.macro_f1, p.macro_f1, %2$s,
-             p.macro_roc_auc, null, null, p.is_mature,
+      select p.grain, p.model_name, p.model_version, p.segment_key, p.segment_value, p.window_date, p.window_start, p.window_end,
+             p.n_predictions, p.n_labeled, p.label_coverage, coalesce(x.n, 0),
+             x.accuracy, p.accuracy, x.macro_precision, p.macro_precision, x.macro_recall, p.macro_recall, x.macro_f1, p.macro_f1,
+             l.roc_auc, p.macro_roc_auc, null, null, p.is_mature,
              coalesce(k.state = 'isotonic', false), coalesce(k.state, 'too_few_labels'), (k.last_day at time zone mo.time_zone)::date,
              case when x.n is null then case when not e.probabilities then 'no_probabilities'
                                           when cardinality(e.class_labels) > 50 then 'too_many_classes'
                   when exists (select from pgscore_data.cell_class_volume y
                                 where y.version_id = v.version_id and y.day >= p.window_start and y.day < p.window_end) then 'not_estimated'
                                       else 'not_counted' end
-               when %4$s then 'not_estimated'
-                 when %2$s is null then 'one_class' end, p.is_mature, p.n_awaiting, p.n_superseded, p.is_dropped
-        from pgscore_bi.multiclass_performance_%3$s p
+               when l.is_due then 'not_estimated' when l.roc_auc is null then 'one_class' end, p.is_mature, p.n_awaiting,
+             p.n_superseded, p.is_dropped
+        from pgscore_data.multiclass_performance p
         join pgscore_data.model m on m.name = p.model_name
         join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v on v.model_id = m.model_id and v.number = p.model_version
@@ -113,10 +116,12 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
                     from pgscore_data.estimate z
                    where z.version_id = v.version_id and z.day >= p.window_start and z.day < p.window_end group by z.class) y
           having count(*) > 0) x on true
-        left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = %1$L and r.window_start = p.window_start
+        left join pgscore_data.metric_value r on r.version_id = v.version_id and r.grain = p.grain and r.window_start = p.window_start
           and r.metric = 'estimated_roc_auc'
-       where p.segment_key is null$q$, g.grain, a.roc_auc, g.suffix, a.is_due), format(
-'What the accuracy of each version of a classifier is likely to be, by %s, before labels come: from all scores of the %1$s and what '
+       cross join lateral (select case p.grain when 'day' then x.roc_auc else r.value end as roc_auc,
+                                  p.grain <> 'day' and r.version_id is null as is_due) l
+       where p.segment_key is null$q$,
+'What the accuracy of each version of a classifier is likely to be, by %1$s, before labels come: from all scores of the %1$s and what '
 'earlier labels say that such scores mean (CBPE: confidence-based performance estimation, after NannyML), with what labels then said '
 'beside it. It holds as long as a score means what it meant: if other rows come (covariate shift), it sees the effect. It is blind to '
 'concept drift: if the same rows turn out differently, it cannot know. Where scores are taken as they are and the threshold is 0.5, it '
@@ -124,8 +129,4 @@ select pgscore_data._make_view('estimated_performance_' || g.suffix, format($q$
 'questions, one against the others, each with its own calibration; precision, recall, F1 and ROC AUC are means over the classes (macro), '
 'and a probability is taken for what it says whichever class was said. Exact for the scores as they are binned: which side of the '
 'threshold each prediction is on, and which class it says, is counted, not taken from its bin. Regressions have no estimate: it takes a '
-'second model that predicts their error.', g.grain),
-  pgscore_data._estimate_meanings())
-  from pgscore_data.grain g
- cross join lateral (select case g.grain when 'day' then 'x.roc_auc' else 'r.value' end as roc_auc,
-                            case g.grain when 'day' then 'false' else 'r.version_id is null' end as is_due) a;
+'second model that predicts their error.', pgscore_data._estimate_meanings());

@@ -5,12 +5,11 @@ create or replace view pgscore_data.judged_model as
 select m.model_id, m.name, w.version_id, w.number, w.task,
        case when w.task in ('regression', 'multi_target') then 'mae' else 'accuracy' end as metric,
        exists (select from pgscore_data.alias a where a.version_id = w.version_id and a.alias = 'champion') as is_champion,
-       mo.time_zone, mo.label_maturity, mo.min_label_coverage, s.source_schema || '.' || s.source_name as label_source,
+       m.time_zone, m.label_maturity, m.min_label_coverage, s.source_schema || '.' || s.source_name as label_source,
        t.trained_until
   from pgscore_data.visible_model m
   left join pgscore_data.watched_version w using (model_id)
   left join pgscore_data.trained_version t using (version_id)
-  left join pgscore_data.monitor mo using (model_id)
   left join pgscore_data.label_source s using (model_id);
 comment on view pgscore_data.judged_model is
 'The models that the caller may see, each with the version that its verdict is about; none where no version is ready.';

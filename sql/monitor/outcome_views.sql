@@ -24,18 +24,17 @@ return pgscore_data._detail_meanings() || '{
 comment on function pgscore_data._newest_meanings() is 'What the columns of the views of newest predictions mean.';
 
 create or replace view pgscore_bi.predicted_vs_actual with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone mo.time_zone)::date as first_date,
-       (c.last_day at time zone mo.time_zone)::date as last_date, c.n_sampled,
+select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone m.time_zone)::date as first_date,
+       (c.last_day at time zone m.time_zone)::date as last_date, c.n_sampled,
        case when c.predicted_bin > 0 then c.low + (c.predicted_bin - 1) * (c.high - c.low) / 24 end as predicted_low,
        case when c.predicted_bin < 25 then c.low + c.predicted_bin * (c.high - c.low) / 24 end as predicted_high,
        case when c.actual_bin > 0 then c.low + (c.actual_bin - 1) * (c.high - c.low) / 24 end as actual_low,
        case when c.actual_bin < 25 then c.low + c.actual_bin * (c.high - c.low) / 24 end as actual_high,
        c.n, c.n_labeled / nullif(c.n_labeled + c.n_awaiting, 0) as label_coverage,
-       c.n_labeled > 0 and c.n_labeled >= mo.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature,
+       c.n_labeled > 0 and c.n_labeled >= m.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature,
        case when c.first_day < tr.trained_until then true when (c.first_day < tr.maybe_trained_until) is not true then false end
          as in_training
   from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = 'regression'
   join pgscore_data.trained_version tr on tr.version_id = v.version_id
@@ -74,16 +73,15 @@ select pgscore_data._comment_columns('pgscore_bi.predicted_vs_actual', pgscore_d
 -- How the errors of a regression lie, to both sides: of as many of the newest pairs as predicted_vs_actual shows.
 
 create or replace view pgscore_bi.error_distribution with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone mo.time_zone)::date as first_date,
-       (c.last_day at time zone mo.time_zone)::date as last_date, c.n_sampled,
+select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone m.time_zone)::date as first_date,
+       (c.last_day at time zone m.time_zone)::date as last_date, c.n_sampled,
        case when c.bin > 0 then c.low + (c.bin - 1) * (c.high - c.low) / 24 end as error_low,
        case when c.bin < 25 then c.low + c.bin * (c.high - c.low) / 24 end as error_high,
        c.n, c.n::float8 / c.n_sampled as share, c.n_labeled / nullif(c.n_labeled + c.n_awaiting, 0) as label_coverage,
-       c.n_labeled > 0 and c.n_labeled >= mo.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature,
+       c.n_labeled > 0 and c.n_labeled >= m.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature,
        case when c.first_day < tr.trained_until then true when (c.first_day < tr.maybe_trained_until) is not true then false end
          as in_training
   from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.version v using (model_id)
   join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = 'regression'
   join pgscore_data.trained_version tr on tr.version_id = v.version_id
@@ -117,22 +115,21 @@ select pgscore_data._comment_columns('pgscore_bi.error_distribution', pgscore_da
 
 select pgscore_data._make_view('performance_by_label_age', format($q$
   with aged as (
-    select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone mo.time_zone)::date as window_date,
+    select m.name as model_name, v.number::bigint as model_version, (c.window_start at time zone m.time_zone)::date as window_date,
            b.label as label_age,
-           s.segment_key, s.segment_value, c.window_start, mo.time_zone, mo.min_label_coverage, v.version_id, s.segment_id,
+           s.segment_key, s.segment_value, c.window_start, m.time_zone, m.min_label_coverage, v.version_id, s.segment_id,
            sum(c.n_predictions)::float8 as n_predictions, sum(c.n_awaiting)::float8 as n_awaiting,
            sum(c.n_labeled)::float8 as n_labeled,
            sum(c.n)::float8 as n, sum(c.hits)::float8 as hits, sum(c.found)::float8 as found, sum(c.concerned)::float8 as concerned,
            sum(c.abs_error)::float8 as abs_error, sum(c.error2)::float8 as error2
       from pgscore_data.visible_model m
-      join pgscore_data.monitor mo using (model_id)
       join pgscore_data.version v using (model_id)
       join pgscore_data.scored_version e on e.version_id = v.version_id and e.task not in ('multi_target', 'multilabel')
       join pgscore_data.slice s using (model_id)
       cross join lateral (
         -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
         -- F1 is of the positive class: of those that were it or were called it, what was found.
-        select date_trunc('month', o.day, mo.time_zone) as window_start, o.age_band, sum(o.n) as n,
+        select date_trunc('month', o.day, m.time_zone) as window_start, o.age_band, sum(o.n) as n,
                coalesce(sum(o.n) filter (where o.actual_class = o.predicted_class), 0) as hits,
                case when e.task = 'binary' then coalesce(sum(o.n) filter (where e.positive_class - 1 = o.actual_class
                      and e.positive_class - 1 = o.predicted_class), 0) end as found,
@@ -143,13 +140,13 @@ select pgscore_data._make_view('performance_by_label_age', format($q$
           from pgscore_data.cell_outcome o
          where v.model_id = m.model_id and o.version_id = v.version_id and o.segment_id = s.segment_id and o.n <> 0 group by 1, 2
         union all
-        select date_trunc('month', r.day, mo.time_zone), r.age_band, sum(r.n), null, null, null, sum(r.sum_abs_error), sum(r.sum_error2),
+        select date_trunc('month', r.day, m.time_zone), r.age_band, sum(r.n), null, null, null, sum(r.sum_abs_error), sum(r.sum_error2),
                null, null, null
           from pgscore_data.cell_regression r
          where v.model_id = m.model_id and r.version_id = v.version_id and r.segment_id = s.segment_id and r.n <> 0 group by 1, 2
         union all
         -- Whatever the age: so that each has its row where no label came as fast, too.
-        select date_trunc('month', w.day, mo.time_zone), 0, 0, null, null, null, null, null, sum(w.n_predictions), sum(w.n_awaiting),
+        select date_trunc('month', w.day, m.time_zone), 0, 0, null, null, null, null, null, sum(w.n_predictions), sum(w.n_awaiting),
                sum(w.n_labeled)
           from pgscore_data.day_labels w
          where v.model_id = m.model_id and w.version_id = v.version_id and w.segment_id = s.segment_id and w.n_predictions <> 0
@@ -161,20 +158,18 @@ select pgscore_data._make_view('performance_by_label_age', format($q$
          a.abs_error / nullif(a.n, 0) as mae, a.segment_key, a.segment_value,
          a.window_start, (date_trunc('month', a.window_start at time zone a.time_zone) + interval '1 month') at time zone a.time_zone
            as window_end,
-         %1$s as accuracy_ci_low, %2$s as accuracy_ci_high,
-         2 * a.found / nullif(a.found + a.concerned, 0) as f1_score, 2 * q.low / (1 + q.low) as f1_ci_low,
-         2 * q.high / (1 + q.high) as f1_ci_high,
-         %5$s as mae_ci_low, %6$s as mae_ci_high,
+         i.accuracy_low as accuracy_ci_low, i.accuracy_high as accuracy_ci_high,
+         2 * a.found / nullif(a.found + a.concerned, 0) as f1_score, 2 * i.f1_low / (1 + i.f1_low) as f1_ci_low,
+         2 * i.f1_high / (1 + i.f1_high) as f1_ci_high,
+         %1$s as mae_ci_low, %2$s as mae_ci_high,
          a.n_predictions::bigint as n_predictions, a.n / nullif(a.n_labeled + a.n_awaiting, 0) as label_coverage,
          a.n > 0 and a.n >= a.min_label_coverage * (a.n_labeled + a.n_awaiting) as is_mature,
          case when a.n = 0 then 'no_labels' when a.concerned = 0 then 'no_positive_labels' end as undefined_reason,
-         a.n_awaiting::bigint as n_awaiting, (a.n_predictions - a.n_labeled - a.n_awaiting)::bigint as n_superseded%7$s
+         a.n_awaiting::bigint as n_awaiting, (a.n_predictions - a.n_labeled - a.n_awaiting)::bigint as n_superseded%3$s
     from aged a
    cross join lateral (select a.version_id) v$q$ || pgscore_data._training_of('a.version_id')
-  || pgscore_data._repeats_from('month', 'a.segment_id', 'a.window_start') || $q$
-   cross join lateral (select %3$s as low, %4$s as high) q$q$,
-  pgscore_data._share('a.hits', 'a.n', '-'), pgscore_data._share('a.hits', 'a.n', '+'),
-  pgscore_data._share('a.found', 'a.concerned', '-'), pgscore_data._share('a.found', 'a.concerned', '+'),
+  || pgscore_data._repeats_from('''month''', 'a.segment_id', 'a.window_start', 'null::float8',
+       '{{accuracy,a.hits,a.n,NULL},{f1,a.found,a.concerned,NULL}}'),
   pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '-'),
   pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '+'),
   pgscore_data._in_training('a.window_start')),

@@ -1,26 +1,26 @@
--- What analysts read of a model's accuracy: one view a task and grain, additive cells turned into ratios with their intervals.
+-- What analysts read of a model's accuracy: a view of each task, additive cells turned into ratios with their intervals, and of each grain.
 --
 -- in: cells of days, metric_value, class_metric, and the expressions of counted_windows.sql and intervals.sql.
 -- out: pgscore_bi.binary_performance_*, regression_performance_*, multiclass_performance_*, multilabel_performance_*, class_performance_*.
 -- Expressions are written out rather than called: a function in a view needs EXECUTE of whoever reads it.
 
-select pgscore_data._make_view('binary_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || $q$,
+select pgscore_data._make_windows('binary_performance', 'select ' || pgscore_data._window_columns() || $q$,
     c.tp::bigint as true_positives, c.fp::bigint as false_positives, c.fn::bigint as false_negatives, c.tn::bigint as true_negatives,
-    (c.tp + c.tn) / nullif(c.n, 0) as accuracy$q$ || pgscore_data._wilson_columns('accuracy', 'c.tp + c.tn') || $q$,
+    (c.tp + c.tn) / nullif(c.n, 0) as accuracy$q$ || pgscore_data._bound_columns('accuracy') || $q$,
     case when c.tp + c.fn = 0 then c.tn / nullif(c.tn + c.fp, 0) when c.tn + c.fp = 0 then c.tp / nullif(c.tp + c.fn, 0)
       else (c.tp / (c.tp + c.fn) + c.tn / (c.tn + c.fp)) / 2 end as balanced_accuracy,
-    c.tp / nullif(c.tp + c.fp, 0) as precision_score$q$ || pgscore_data._share_columns('precision', 'c.tp', '(c.tp + c.fp)') || $q$,
-    c.tp / nullif(c.tp + c.fn, 0) as recall_score$q$ || pgscore_data._share_columns('recall', 'c.tp', '(c.tp + c.fn)') || $q$,
+    c.tp / nullif(c.tp + c.fp, 0) as precision_score$q$ || pgscore_data._bound_columns('precision') || $q$,
+    c.tp / nullif(c.tp + c.fn, 0) as recall_score$q$ || pgscore_data._bound_columns('recall') || $q$,
     2 * c.tp / nullif(2 * c.tp + c.fp + c.fn, 0) as f1_score,
-    2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
+    2 * i.f1_low / (1 + i.f1_low) as f1_ci_low, 2 * i.f1_high / (1 + i.f1_high) as f1_ci_high,
     c.tn / nullif(c.tn + c.fp, 0) as specificity,
     (c.tp * c.tn - c.fp * c.fn) / nullif(sqrt((c.tp + c.fp) * (c.tp + c.fn) * (c.tn + c.fp) * (c.tn + c.fn)), 0) as mcc,
     2 * (c.tp * c.tn - c.fp * c.fn) / nullif((c.tp + c.fp) * (c.fp + c.tn) + (c.tp + c.fn) * (c.fn + c.tn), 0) as cohen_kappa,
-    auc.value as roc_auc, auc.ci_low as roc_auc_ci_low, auc.ci_high as roc_auc_ci_high, auc.error_bound as roc_auc_error_bound,
-    ap.value as average_precision, ap.ci_low as average_precision_low, ap.ci_high as average_precision_high, ks.value as ks_of_scores,
+    a.roc_auc, a.roc_auc_ci_low, a.roc_auc_ci_high, a.roc_auc_error_bound,
+    a.average_precision, a.average_precision_low, a.average_precision_high, a.ks_of_scores,
     case when e.probabilities then c.brier / nullif(c.n, 0) end as brier_score,
     case when e.probabilities then c.log_loss / nullif(c.n, 0) end as log_loss,
-    case when e.probabilities then ece.value end as ece,
+    case when e.probabilities then a.ece end as ece,
     e.threshold as decision_threshold, (c.tp + c.fp) / nullif(c.n, 0) as positive_rate_predicted,
     (c.tp + c.fn) / nullif(c.n, 0) as positive_rate_actual,
     case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end
@@ -28,33 +28,41 @@ select pgscore_data._make_view('binary_performance_' || g.suffix, 'select ' || p
         when c.tp + c.fp = 0 then 'no_predicted_positives'
       when c.tn + c.fn = 0 then 'one_class' when not e.probabilities then 'no_probabilities'
         when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason$q$
-    || pgscore_data._share_columns('specificity', 'c.tn', '(c.tn + c.fp)')
-    || pgscore_data._share_columns('positive_rate_predicted', 'c.tp + c.fp', 'c.n')
-    || pgscore_data._share_columns('positive_rate_actual', 'c.tp + c.fn', 'c.n') || ', ks.error_bound as ks_of_scores_error_bound'
+    || pgscore_data._bound_columns('specificity') || pgscore_data._bound_columns('positive_rate_predicted')
+    || pgscore_data._bound_columns('positive_rate_actual') || ', a.ks_of_scores_error_bound'
     || pgscore_data._counted_columns() || ', i.n_effective, v.target'
-    || pgscore_data._in_training('w.window_start') || pgscore_data._windows_from(g.grain, 'binary', pgscore_data._binary_cells())
+    || pgscore_data._in_training('w.window_start') || pgscore_data._windows_from('binary', pgscore_data._binary_cells())
     || pgscore_data._training_of('v.of_version')
-    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start',
-      pgscore_data._n_effective('c.n', 'c.tp + c.tn', 'c.n + r2.pairs2', 'c.tp + c.tn + r2.hits_pairs', 'c.tp + c.tn + r2.hits2'))
-    || format(' cross join lateral (select %s as low, %s as high) q', pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '-'),
-      pgscore_data._share('c.tp', '(c.tp + c.fp + c.fn)', '+'))
-    || pgscore_data._metric_join(g.grain, 'auc', 'roc_auc') || pgscore_data._metric_join(g.grain, 'ap', 'average_precision')
-    || pgscore_data._metric_join(g.grain, 'ks', 'ks_of_scores') || pgscore_data._metric_join(g.grain, 'ece', 'ece'),
-  format('How right each version of a binary classifier was: one row a version, %s and segment, also where there are no labels yet. '
-         'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
-         'null.', g.grain), pgscore_data._metric_meanings()) from pgscore_data.grain g;
+    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start',
+      pgscore_data._n_effective('c.n', 'c.tp + c.tn', 'c.n + r2.pairs2', 'c.tp + c.tn + r2.hits_pairs', 'c.tp + c.tn + r2.hits2'),
+      '{{accuracy,c.tp + c.tn,c.n,i.n_effective},{precision,c.tp,(c.tp + c.fp),NULL},'
+      '{recall,c.tp,(c.tp + c.fn),NULL},{f1,c.tp,(c.tp + c.fp + c.fn),NULL},{specificity,c.tn,(c.tn + c.fp),NULL},'
+      '{positive_rate_predicted,c.tp + c.fp,c.n,NULL},{positive_rate_actual,c.tp + c.fn,c.n,NULL}}')
+    || pgscore_data._metrics_from($q$
+           max(x.value) filter (where x.metric = 'roc_auc') as roc_auc, max(x.ci_low) filter (where x.metric = 'roc_auc') as roc_auc_ci_low,
+           max(x.ci_high) filter (where x.metric = 'roc_auc') as roc_auc_ci_high,
+           max(x.error_bound) filter (where x.metric = 'roc_auc') as roc_auc_error_bound,
+           max(x.value) filter (where x.metric = 'average_precision') as average_precision,
+           max(x.ci_low) filter (where x.metric = 'average_precision') as average_precision_low,
+           max(x.ci_high) filter (where x.metric = 'average_precision') as average_precision_high,
+           max(x.value) filter (where x.metric = 'ks_of_scores') as ks_of_scores,
+           max(x.error_bound) filter (where x.metric = 'ks_of_scores') as ks_of_scores_error_bound,
+           max(x.value) filter (where x.metric = 'ece') as ece$q$),
+  'How right each version of a binary classifier was: one row a version, %1$s and segment, also where there are no labels yet. '
+  'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
+  'null.', pgscore_data._metric_meanings());
 
-select pgscore_data._make_view('regression_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || format($q$,
+select pgscore_data._make_windows('regression_performance', 'select ' || pgscore_data._window_columns() || format($q$,
     c.abs_error / nullif(c.n, 0) as mae, %s as mae_ci_low, %s as mae_ci_high,
     sqrt(c.error2 / nullif(c.n, 0)) as rmse,
     %s as rmse_ci_low, %s as rmse_ci_high,
     c.error / nullif(c.n, 0) as bias,
     case when c.n >= 2 then 1 - c.error2 / nullif(c.spread, 0) end as r2,
     c.relative / nullif(c.n - c.zeros, 0) as mape, c.zeros::bigint as n_zero_actual, c.abs_error / nullif(c.abs_actual, 0) as wape,
-    med.value as median_abs_error, p90.value as p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
+    a.median_abs_error, a.p90_abs_error, c.actual / nullif(c.n, 0) as actual_mean,
     case when coalesce(c.n, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end when c.n < 2
       or c.spread = 0 then 'constant_target' when s.segment_id <> 0 then 'not_by_segment' end as undefined_reason,
-    most.value as max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
+    a.max_abs_error, case when c.n >= 2 then 1 - c.error_spread / nullif(c.spread, 0) end as explained_variance,
     (l.quantile * c.short_of + (1 - l.quantile) * c.beyond) / nullif(c.n, 0) as pinball_loss, l.quantile,
     case when c.n_log = c.n then c.log_error2 / nullif(c.n, 0) end as msle$q$,
     pgscore_data._mae_bound('c.n', 'c.abs_error', 'c.error2', 'i.n_effective', '-'),
@@ -63,10 +71,10 @@ select pgscore_data._make_view('regression_performance_' || g.suffix, 'select ' 
     pgscore_data._rmse_bound('c.n', 'c.error2', 'c.error4', 'i.n_effective', '+'))
     || pgscore_data._counted_columns() || $q$, i.n_effective, v.target,
     case when l.quantile is not null then c.covered / nullif(c.n, 0) end as coverage$q$
-    || pgscore_data._wilson_columns('coverage', 'c.covered', 'l.quantile is not null') || $q$,
+    || pgscore_data._bound_columns('coverage', 'l.quantile is not null') || $q$,
     case when v.interval_level is not null then c.inside / nullif(c.n, 0) end as interval_coverage$q$
-    || pgscore_data._wilson_columns('interval_coverage', 'c.inside', 'v.interval_level is not null') || ', v.interval_level'
-    || pgscore_data._in_training('w.window_start') || pgscore_data._windows_from(g.grain, 'regression', $q$
+    || pgscore_data._bound_columns('interval_coverage', 'v.interval_level is not null') || ', v.interval_level'
+    || pgscore_data._in_training('w.window_start') || pgscore_data._windows_from('regression', $q$
       select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error,
              sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
              sum(x.sum_actual)::float8 as actual,
@@ -79,16 +87,19 @@ select pgscore_data._make_view('regression_performance_' || g.suffix, 'select ' 
              sum(x.n_covered)::float8 as covered, sum(x.n_inside)::float8 as inside
         from pgscore_data.cell_regression x$q$)
     || pgscore_data._training_of('v.of_version')
-    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)')
-    || ' cross join lateral (select case when v.position is null then coalesce(v.quantile, mo.quantile) else v.quantile end as quantile) l'
-    || pgscore_data._metric_join(g.grain, 'med', 'median_abs_error') || pgscore_data._metric_join(g.grain, 'p90', 'p90_abs_error')
-    || pgscore_data._metric_join(g.grain, 'most', 'max_abs_error'),
-  format('How far each version of a regression was off: one row a version, %s and segment, also where there are no labels yet. '
-         'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
-         'null.', g.grain), pgscore_data._metric_meanings()) from pgscore_data.grain g;
+    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)',
+      '{{coverage,c.covered,c.n,i.n_effective},{interval_coverage,c.inside,c.n,i.n_effective}}')
+    || ' cross join lateral (select case when v.position is null then coalesce(v.quantile, m.quantile) else v.quantile end as quantile) l'
+    || pgscore_data._metrics_from($q$
+           max(x.value) filter (where x.metric = 'median_abs_error') as median_abs_error,
+           max(x.value) filter (where x.metric = 'p90_abs_error') as p90_abs_error,
+           max(x.value) filter (where x.metric = 'max_abs_error') as max_abs_error$q$),
+  'How far each version of a regression was off: one row a version, %1$s and segment, also where there are no labels yet. '
+  'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
+  'null.', pgscore_data._metric_meanings());
 
-select pgscore_data._make_view('multiclass_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || $q$,
-    k.hits / nullif(c.n, 0) as accuracy$q$ || pgscore_data._wilson_columns('accuracy', 'k.hits') || $q$,
+select pgscore_data._make_windows('multiclass_performance', 'select ' || pgscore_data._window_columns() || $q$,
+    k.hits / nullif(c.n, 0) as accuracy$q$ || pgscore_data._bound_columns('accuracy') || $q$,
     k.macro_precision, k.macro_recall, k.macro_f1, k.weighted_precision, k.weighted_recall, k.weighted_f1,
     (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
     (c.n * k.hits - k.chance) / nullif(c.n ^ 2 - k.chance, 0) as cohen_kappa,
@@ -102,18 +113,16 @@ select pgscore_data._make_view('multiclass_performance_' || g.suffix, 'select ' 
     case when r.n = c.n and cardinality(e.class_labels) > 3 then r.top3 / r.n end as top_3_accuracy,
     case when r.n = c.n and cardinality(e.class_labels) > 5 then r.top5 / r.n end as top_5_accuracy,
     k.hits / nullif(c.n, 0) as micro_precision, k.hits / nullif(c.n, 0) as micro_recall, k.hits / nullif(c.n, 0) as micro_f1$q$
-    || pgscore_data._share_columns('top_2_accuracy', 'r.top2', 'r.n', 'r.n = c.n')
-    || pgscore_data._share_columns('top_3_accuracy', 'r.top3', 'r.n', 'r.n = c.n and cardinality(e.class_labels) > 3')
-    || pgscore_data._share_columns('top_5_accuracy', 'r.top5', 'r.n', 'r.n = c.n and cardinality(e.class_labels) > 5')
+    || pgscore_data._bound_columns('top_2_accuracy', 'r.n = c.n')
+    || pgscore_data._bound_columns('top_3_accuracy', 'r.n = c.n and cardinality(e.class_labels) > 3')
+    || pgscore_data._bound_columns('top_5_accuracy', 'r.n = c.n and cardinality(e.class_labels) > 5')
     || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._in_training('w.window_start')
-    || pgscore_data._windows_from(g.grain, 'multiclass', $q$
+    || pgscore_data._windows_from('multiclass', $q$
       select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss,
              sum(x.n) filter (where x.actual_class = x.predicted_class)::float8 as n_right
         from pgscore_data.cell_outcome x$q$)
     || pgscore_data._training_of('v.of_version')
-    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', pgscore_data._n_effective(
-      'c.n', 'coalesce(c.n_right, 0)', 'c.n + r2.pairs2', 'coalesce(c.n_right, 0) + r2.hits_pairs', 'coalesce(c.n_right, 0) + r2.hits2'))
-    || format($q$
+    || $q$
       left join lateral (
         select sum(y.hits) as hits, avg(y.hits / nullif(y.predicted, 0)) as macro_precision,
                avg(y.hits / nullif(y.support, 0)) as macro_recall,
@@ -137,37 +146,42 @@ select pgscore_data._make_view('multiclass_performance_' || g.suffix, 'select ' 
       cross join lateral (
         select avg(x.roc_auc) as macro_roc_auc, avg(x.error_bound) as error_bound, count(x.roc_auc) as n_classes_defined
           from pgscore_data.class_metric x
-         where s.segment_id = 0 and x.version_id = v.version_id and x.grain = '%1$s' and x.window_start = w.window_start) a
+         where s.segment_id = 0 and x.version_id = v.version_id and x.grain = g.grain and x.window_start = w.window_start) a
       left join lateral (
         select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.rank <= 2), 0)::float8 as top2,
                coalesce(sum(x.n) filter (where x.rank <= 3), 0)::float8 as top3,
                coalesce(sum(x.n) filter (where x.rank <= 5), 0)::float8 as top5
           from pgscore_data.cell_rank x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end
-               having sum(x.n) > 0) r on true$q$, g.grain),
-  format('How right each version of a classifier of three or more classes was: one row a version, %s and segment, also where there '
-         'are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: '
-         'where segment_key is null.', g.grain), pgscore_data._metric_meanings()) from pgscore_data.grain g;
+               having sum(x.n) > 0) r on true$q$
+    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start', pgscore_data._n_effective(
+      'c.n', 'coalesce(c.n_right, 0)', 'c.n + r2.pairs2', 'coalesce(c.n_right, 0) + r2.hits_pairs', 'coalesce(c.n_right, 0) + r2.hits2'),
+      '{{accuracy,k.hits,c.n,i.n_effective},{top_2_accuracy,r.top2,r.n,NULL},{top_3_accuracy,r.top3,r.n,NULL},'
+      '{top_5_accuracy,r.top5,r.n,NULL}}'),
+  'How right each version of a classifier of three or more classes was: one row a version, %1$s and segment, also where there '
+  'are no labels yet. Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: '
+  'where segment_key is null.', pgscore_data._metric_meanings());
 
 -- A model of several labels as a whole; binary_performance_* have each of its labels.
 
-select pgscore_data._make_view('multilabel_performance_' || g.suffix, 'select ' || pgscore_data._window_columns() || $q$,
-    c.hits / nullif(c.judged, 0) as subset_accuracy$q$ || pgscore_data._share_columns('subset_accuracy', 'c.hits', 'c.judged') || $q$,
+select pgscore_data._make_windows('multilabel_performance', 'select ' || pgscore_data._window_columns() || $q$,
+    c.hits / nullif(c.judged, 0) as subset_accuracy$q$ || pgscore_data._bound_columns('subset_accuracy') || $q$,
     case when coalesce(c.judged, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end end as undefined_reason$q$
     || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._in_training('w.window_start')
-    || pgscore_data._windows_from(g.grain, 'multilabel', $q$
+    || pgscore_data._windows_from('multilabel', $q$
       select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.predicted_class <= 1), 0)::float8 as judged,
              coalesce(sum(x.n) filter (where x.predicted_class = 0), 0)::float8 as hits
         from pgscore_data.cell_outcome x$q$)
     || pgscore_data._training_of('v.of_version')
-    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start', pgscore_data._n_effective(
-      'c.n', 'c.hits', 'c.n + r2.pairs2', 'c.hits + r2.hits_pairs', 'c.hits + r2.hits2')),
-  format('How often a model of several labels was right about all labels of a row, by %s and segment, also where the truth is not '
-         'known yet. binary_performance_%s has each label. Of all predictions: where segment_key is null.', g.grain, g.suffix),
+    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start', pgscore_data._n_effective(
+      'c.n', 'c.hits', 'c.n + r2.pairs2', 'c.hits + r2.hits_pairs', 'c.hits + r2.hits2'),
+      '{{subset_accuracy,c.hits,c.judged,NULL}}'),
+  'How often a model of several labels was right about all labels of a row, by %1$s and segment, also where the truth is not '
+  'known yet. binary_performance_%2$s has each label. Of all predictions: where segment_key is null.',
   pgscore_data._metric_meanings() || '{
     "n_labeled": "Predictions of which the truth of one label at least is known.",
     "undefined_reason": "Why subset_accuracy is NULL: no_labels (of no row the truth of all labels is known), or superseded."
-  }') from pgscore_data.grain g;
+  }');
 
 -- What analysts read of each class: the confusion matrix, seen from one class at a time.
 
@@ -186,32 +200,31 @@ return pgscore_data._metric_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._class_meanings() is 'What the columns of the class views mean.';
 
-select pgscore_data._make_view('class_performance_' || g.suffix, format($q$
-      select m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
-             (w.window_start at time zone mo.time_zone)::date as window_date, w.window_start,
+select pgscore_data._make_windows('class_performance', format($q$
+      select g.grain, m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
+             (w.window_start at time zone m.time_zone)::date as window_date, w.window_start,
              w.window_end, e.class_labels[c.class + 1] as class_label,
              c.support::bigint as support, c.predicted::bigint as n_predicted,
              c.hits / nullif(c.predicted, 0) as precision_score, c.hits / nullif(c.support, 0) as recall_score,
              2 * c.hits / nullif(c.support + c.predicted, 0) as f1_score,
-             a.roc_auc, a.error_bound as roc_auc_error_bound%2$s%3$s,
-             2 * q.low / (1 + q.low) as f1_ci_low, 2 * q.high / (1 + q.high) as f1_ci_high,
+             a.roc_auc, a.error_bound as roc_auc_error_bound%1$s%2$s,
+             2 * i.f1_low / (1 + i.f1_low) as f1_ci_low, 2 * i.f1_high / (1 + i.f1_high) as f1_ci_high,
              case when c.n = 0 then 'no_labels' when c.support = 0 then 'no_positive_labels'
                when c.predicted = 0 then 'no_predicted_positives' when cardinality(e.class_labels) = 2 or a.roc_auc is not null then null
                when c.support = c.n then 'one_class' when not e.probabilities then 'no_probabilities'
                  when cardinality(e.class_labels) > 50 then 'too_many_classes'
                when s.segment_id <> 0 then 'not_by_segment' else 'not_counted' end as undefined_reason,
              c.n::bigint as n_labeled, c.n / nullif(c.n + w.n_awaiting, 0) as label_coverage,
-             c.n > 0 and c.n >= mo.min_label_coverage * (c.n + w.n_awaiting) as is_mature%6$s
+             c.n > 0 and c.n >= m.min_label_coverage * (c.n + w.n_awaiting) as is_mature%3$s
         from pgscore_data.visible_model m
-        join pgscore_data.monitor mo using (model_id)
         join pgscore_data.version v using (model_id)
         join pgscore_data.scored_version e on e.version_id = v.version_id and e.task in ('binary', 'multiclass')
         join pgscore_data.slice s using (model_id)
+       cross join pgscore_data.grain g
        -- By m, too: else the planner may read the cells of all models' versions before it asks whose they are.
        cross join lateral (
-         select y.*, (date_trunc(%1$L, y.window_start at time zone mo.time_zone) + interval '1 %1$s') at time zone mo.time_zone
-             as window_end
-           from (select date_trunc(%1$L, x.day, mo.time_zone) as window_start, sum(x.n_awaiting)::float8 as n_awaiting
+         select y.*, (date_trunc(g.grain, y.window_start at time zone m.time_zone) + g.length) at time zone m.time_zone as window_end
+           from (select date_trunc(g.grain, x.day, m.time_zone) as window_start, sum(x.n_awaiting)::float8 as n_awaiting
                    from pgscore_data.day_volume x
                   where v.model_id = m.model_id and x.version_id = v.version_id and x.segment_id = s.segment_id and x.n_predictions <> 0
                  group by 1) y) w
@@ -229,13 +242,11 @@ select pgscore_data._make_view('class_performance_' || g.suffix, format($q$
                                               case when o.actual_class = o.predicted_class then o.n else 0 end),
                                               (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)) x
           group by x.class) c$q$ || pgscore_data._training_of('v.version_id')
-    || pgscore_data._repeats_from(g.grain, 's.segment_id', 'w.window_start') || $q$
-       cross join lateral (select %4$s as low, %5$s as high) q
-        left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = %1$L
+    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start', 'null::float8',
+      '{{precision,c.hits,c.predicted,NULL},{recall,c.hits,c.support,NULL},{f1,c.hits,(c.support + c.predicted - c.hits),NULL}}') || $q$
+        left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = g.grain
           and a.window_start = w.window_start and a.class = c.class$q$,
-    g.grain, pgscore_data._share_columns('precision', 'c.hits', 'c.predicted'),
-    pgscore_data._share_columns('recall', 'c.hits', 'c.support'), pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '-'),
-    pgscore_data._share('c.hits', '(c.support + c.predicted - c.hits)', '+'), pgscore_data._in_training('w.window_start')),
-  format('How right each version of a classifier was about each class, by %s and segment, also where there are no labels yet; of all '
-         'predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or '
-         'more; binary_performance_%s has it of two.', g.grain, g.suffix), pgscore_data._class_meanings()) from pgscore_data.grain g;
+    pgscore_data._bound_columns('precision'), pgscore_data._bound_columns('recall'), pgscore_data._in_training('w.window_start')),
+  'How right each version of a classifier was about each class, by %1$s and segment, also where there are no labels yet; of all '
+  'predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or '
+  'more; binary_performance_%2$s has it of two.', pgscore_data._class_meanings());

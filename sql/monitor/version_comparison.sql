@@ -44,7 +44,7 @@ comment on view pgscore_data.comparison is 'All comparisons by all metrics: of v
 
 create or replace view pgscore_bi.version_comparison with (security_barrier) as
 select m.name as model_name, v.number::bigint as model_version, p.compared_with, o.number::bigint as other_version, p.metric,
-       (p.first_day at time zone mo.time_zone)::date as first_date, (p.last_day at time zone mo.time_zone)::date as last_date,
+       (p.first_day at time zone m.time_zone)::date as first_date, (p.last_day at time zone m.time_zone)::date as last_date,
        coalesce(p.n_days, 0) as n_days,
        p.value as value_a, p.other_value as value_b, p.difference, p.low as ci_low, p.high as ci_high,
        coalesce(p.n, 0) as n_a, coalesce(p.other_n, 0) as n_b,
@@ -63,7 +63,6 @@ select m.name as model_name, v.number::bigint as model_version, p.compared_with,
          else 'no_labels' end end as undefined_reason,
        p.run_id is not null as is_replayed, p.run_id as replay_run, p.in_training, p.target
   from pgscore_data.visible_model m
-  join pgscore_data.monitor mo using (model_id)
   join pgscore_data.comparison p using (model_id)
   join pgscore_data.metric_kind k using (metric)
   join pgscore_data.version v on v.version_id = p.version_id
@@ -101,19 +100,18 @@ with valued as (
     join pgscore_data.compared_kind k on k.task = e.task and k.metric <> 'roc_auc'
 )
 select r.run_id as replay_run, m.name as model_name, r.number::bigint as model_version,
-       (r.month at time zone mo.time_zone)::date as window_date, r.month as window_start, x.window_end,
+       (r.month at time zone m.time_zone)::date as window_date, r.month as window_start, x.window_end,
        null::text as segment_key, null::text as segment_value, r.in_training, r.n_predictions, r.n_labeled,
        r.n_labeled::float8 / nullif(r.n_labeled + r.n_awaiting, 0) as label_coverage,
-       r.n_labeled > 0 and r.n_labeled >= mo.min_label_coverage * (r.n_labeled + r.n_awaiting) as is_mature, r.metric, r.value,
+       r.n_labeled > 0 and r.n_labeled >= m.min_label_coverage * (r.n_labeled + r.n_awaiting) as is_mature, r.metric, r.value,
        coalesce(p.from_time > r.month, false) or coalesce(p.to_time < x.window_end, false)
          or count(*) over (partition by r.run_id, r.month, r.metric) > 1 as is_partial,
        o.number::bigint as live_version, coalesce(l.n_labeled, 0) as n_live_labeled, l.value as live_value
   from valued r
   join pgscore_data.replay p using (run_id)
   join pgscore_data.visible_model m using (model_id)
-  join pgscore_data.monitor mo using (model_id)
  cross join lateral (
-   select (date_trunc('month', r.month at time zone mo.time_zone) + interval '1 month') at time zone mo.time_zone as window_end) x
+   select (date_trunc('month', r.month at time zone m.time_zone) + interval '1 month') at time zone m.time_zone as window_end) x
   left join pgscore_data.version o on o.version_id = p.other_id
   left join valued l on l.is_live and (l.run_id, l.month, l.metric) = (r.run_id, r.month, r.metric)
    and l.in_training is not distinct from r.in_training
