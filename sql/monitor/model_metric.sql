@@ -78,7 +78,9 @@ begin
         join pgscore_data.version v using (model_id)
         join pgscore_data.scored_version e using (version_id)
         join pgscore_data.slice s using (model_id)
-        join pgscore_data.cell_volume c on c.version_id = v.version_id and c.segment_id = s.segment_id
+       -- Apart, lest the planner read the cells of all slices of a version.
+       cross join lateral (
+         select x.* from pgscore_data.cell_volume x where x.version_id = v.version_id and x.segment_id = s.segment_id offset 0) c
        cross join lateral (
          values ('failed_share', c.n_failed::float8, c.n_predictions + c.n_failed, true),
                 ('null_score_share', (c.n_predictions - c.n_scored)::float8, c.n_predictions, e.task = 'binary' and e.probabilities
@@ -100,7 +102,7 @@ begin
        $q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
 $do$;
-comment on view pgscore_data.counted_series is 'Every metric of every window as a row, without drift, since planning both takes a second.';
+comment on view pgscore_data.counted_series is 'Every metric of every window as a row, without drift: to plan both takes half as long again.';
 
 create or replace view pgscore_data.metric_series with (security_barrier) as
 select * from pgscore_data.counted_series
