@@ -102,7 +102,8 @@ begin
        $q$, pgscore_data._wilson('x.hits', 'x.n', '-'), pgscore_data._wilson('x.hits', 'x.n', '+'));
 end
 $do$;
-comment on view pgscore_data.counted_series is 'Every metric of every window as a row, without drift: to plan both takes half as long again.';
+comment on view pgscore_data.counted_series is
+  'Every metric of every window as a row, without drift: planning both takes half as long again.';
 
 create or replace view pgscore_data.metric_series with (security_barrier) as
 select * from pgscore_data.counted_series
