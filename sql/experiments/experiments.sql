@@ -154,7 +154,7 @@ begin
   returning * into this;
   update pgscore_data.experiment e set salt = base || '/' || e.experiment_id where e.experiment_id = this.experiment_id;
   perform pgscore_data._set_arms(this, base, options -> 'arms');
-  perform pgscore_data._warn_unshadowed(this, base);
+  perform pgscore_data._warn_of_arms(this, base);
   if pgscore_data._other_key(this) is not null then
     raise notice 'no arm of this experiment will be judged: %', pgscore_data._other_key(this) using
       hint = 'Split by columns of the key of the labels: names count.';

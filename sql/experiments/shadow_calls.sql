@@ -217,24 +217,22 @@ comment on function pgscore_data._fail_shadow(int, int, text) is
 'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds. With each third failure in
 a row the calls that it scores next are skipped; all of them where the experiment was stopped.';
 
-create or replace function pgscore_data._warn_unshadowed(this pgscore_data.experiment, base text) returns void
+create or replace function pgscore_data._warn_of_arms(this pgscore_data.experiment, base text) returns void
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  is_shadow constant boolean := this.kind = 'shadow';
   l record;
   other record;
 begin
-  if this.kind <> 'shadow' then
-    return;
-  end if;
-  if exists (select from pgscore_data.execution e where e.version_id = this.champion_version_id and e.native) then
+  if is_shadow and exists (select from pgscore_data.execution e where e.version_id = this.champion_version_id and e.native) then
     raise notice 'calls of model "%" that the database computes have no shadow, as they are not kept', base using
       hint = 'Runs and watches have one, and calls of unbound tables or jsonb where pgscore.execution is online.';
   end if;
   select coalesce(c.sampling, 1) as sampling, coalesce(c.inputs, true) as inputs into l
     from (select this.model_id) m left join pgscore_data.call_log c using (model_id);
-  if l.sampling < 1 or not l.inputs then
+  if is_shadow and (l.sampling < 1 or not l.inputs) then
     raise notice 'calls of model "%" have a shadow as far as they are kept with their inputs: % %% are kept, % inputs', base,
       100 * l.sampling, case when l.inputs then 'with' else 'without' end using
       hint = format('select pgscore.log_calls(%L, sampling => 1, inputs => true);', base);
@@ -248,9 +246,12 @@ begin
        select lower(x ->> 'name') from jsonb_array_elements(c.signature -> 'features') x)
      group by a.version_id order by a.version_id
   loop
-    raise notice 'version "%" reads %, which the champion does not: it cannot score calls', other.arm, other.names using
-      hint = 'Runs and watches have one: their source has all columns.';
+    raise notice 'version "%" reads %, which the champion does not: %', other.arm, other.names,
+      case when is_shadow then 'it cannot score calls' else 'score() refuses rows of its entities that lack it' end using
+      hint = case when is_shadow then 'Runs and watches have one: their source has all columns.'
+               else 'Have every query of the model give it, or stop the experiment.' end;
   end loop;
 end
 $$;
-comment on function pgscore_data._warn_unshadowed(pgscore_data.experiment, text) is 'Warns which calls a new shadow will not score.';
+comment on function pgscore_data._warn_of_arms(pgscore_data.experiment, text) is
+  'Warns which calls a new shadow will not score, and which rows score() will refuse for a new arm.';

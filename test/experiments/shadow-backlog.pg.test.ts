@@ -135,7 +135,7 @@ test('a third failure in a row gives up what is next, and a stopped experiment a
   expect(await shadowState(ada, 'failing')).toMatchObject({ waiting: 0, skipped: 1007 });
 });
 
-test('the start of a shadow tells of which calls it knows nothing', async () => {
+test('the start of a shadow tells of which calls it knows nothing, and that of a split which rows are refused', async () => {
   const { champion, shadow } = await shade('told');
   const notices: string[] = [];
   ada.on('notice', ({ message }) => notices.push(message ?? ''));
@@ -151,6 +151,11 @@ test('the start of a shadow tells of which calls it knows nothing', async () => 
     'calls of model "told" have a shadow as far as they are kept with their inputs: 25 % are kept, without inputs',
     'version "told@2" reads "novel", which the champion does not: it cannot score calls',
   ]);
+  await ada.query(`select pgscore.stop_experiment('told')`);
+  await ada.query(`select pgscore.start_experiment('told', 'ab', '{"told@2": 50}', split_by => '{id}')`);
+  expect(notices.at(3)).toBe(
+    'version "told@2" reads "novel", which the champion does not: score() refuses rows of its entities that lack it',
+  );
 });
 
 test('another kind of experiment counts no calls', async () => {
