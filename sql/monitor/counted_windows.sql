@@ -81,14 +81,15 @@ begin
   execute format('comment on view pgscore_data.%I is %L', view_name, format('What %s_daily, _weekly and _monthly are made of.', view_name));
   perform pgscore_data._make_view(view_name || '_' || g.suffix, format('select %s from pgscore_data.%I where grain = %L',
       (select string_agg(format('%I', a.attname), ', ' order by a.attnum)
-         from pg_attribute a where a.attrelid = format('pgscore_data.%I', view_name)::regclass and a.attname <> 'grain'),
+         from pg_attribute a
+        where a.attrelid = format('pgscore_data.%I', view_name)::regclass and a.attname not in ('grain', 'version_id')),
       view_name, g.grain), format(description, g.grain, g.suffix), meanings)
      from pgscore_data.grain g;
 end
 $$;
 comment on function pgscore_data._make_windows(text, text, text, jsonb) is
-  'Makes a view of the windows of all grains, which has a column grain, and a view for analysts of each grain. In the description %1$s is '
-  'the grain, %2$s what names of views have for it.';
+  'Makes a view of the windows of all grains, and of each grain a view for analysts, without grain and version_id. '
+  'In the description %1$s is the grain, %2$s what names of views have for it.';
 
 create or replace function pgscore_data._coverage(n_labeled text, n_awaiting text) returns text
 language sql immutable
@@ -113,7 +114,7 @@ create or replace function pgscore_data._window_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return $q$
-  g.grain, m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
+  g.grain, v.version_id, m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
   (w.window_start at time zone m.time_zone)::date as window_date, w.window_start, w.window_end,
   w.n_predictions, coalesce(c.n, 0)::bigint as n_labeled, $q$
   || pgscore_data._coverage('coalesce(c.n, 0)', 'w.n_awaiting') || ' as label_coverage, '

@@ -96,10 +96,9 @@ select pgscore_data._make_windows('estimated_performance', $q$
                when l.is_due then 'not_estimated' when l.roc_auc is null then 'one_class' end, p.is_mature, p.n_awaiting,
              p.n_superseded, p.is_dropped
         from pgscore_data.multiclass_performance p
-        join pgscore_data.model m on m.name = p.model_name
+        join pgscore_data.version v using (version_id)
         join pgscore_data.monitor mo using (model_id)
-        join pgscore_data.version v on v.model_id = m.model_id and v.number = p.model_version
-        join pgscore_data.scored_version e on e.version_id = v.version_id
+        join pgscore_data.scored_version e using (version_id)
         left join lateral (
           select y.state, y.last_day from pgscore_data.calibration_span y
            where y.version_id = v.version_id and y.from_day < p.window_end and y.to_day > p.window_start
