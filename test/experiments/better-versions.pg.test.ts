@@ -3,7 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { seeded } from '../monitor/intervals/draws.ts';
 import { ids, say, stagedExperiments, type Staged } from './staged-experiments.ts';
 
-const { superuser, ada, staged } = await stagedExperiments();
+const { database, superuser, ada, staged } = await stagedExperiments();
+const mallory = await database.client('mallory');
 
 describe('a version that labels of both call better than the champion', () => {
   const verdict = async (name: string): Promise<unknown> => {
@@ -49,6 +50,22 @@ describe('a version that labels of both call better than the champion', () => {
     });
     await ada.query(`select pgscore.drop_gate('loser', 'not_worse_accuracy')`);
     expect(await verdict('loser')).toMatchObject({ better_version: null });
+  });
+
+  test('is told to nobody without a grant, not by the function below the verdict either', async () => {
+    await begin('hidden');
+    await superuser.query(`select pgscore.revoke_model('hidden', 'pgscore_user')`);
+    // As where Citus is installed.
+    await superuser.query('grant usage on schema pgscore_data to pgscore_user');
+    const { rows } = await superuser.query<{ call: string }>(
+      `select format('select model_version::int from pgscore_data._better_versions(%s, %s, ''accuracy'')', m.model_id, v.version_id) as call
+         from pgscore_data.model m join pgscore_data.version v using (model_id) where m.name = 'hidden' and v.number = 1`,
+    );
+    const call = rows[0]?.call ?? '';
+    expect((await superuser.query(call)).rows).toEqual([{ model_version: 2 }]);
+    expect((await mallory.query(call)).rows).toEqual([]);
+    await superuser.query(`select pgscore.grant_model('hidden', 'mallory')`);
+    expect((await mallory.query(call)).rows).toEqual([{ model_version: 2 }]);
   });
 
   test('is not to be promoted by labels that were set anew, until it is compared by the new ones', async () => {
