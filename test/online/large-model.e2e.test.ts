@@ -13,7 +13,8 @@ import { weightedModel } from '../support/weighted-model.ts';
 import { addVersion, gatewayOf } from './online.ts';
 
 const SIDE = 1024;
-const PRODUCTS = 2;
+/** Loading takes longer than a look for the process that loads. */
+const PRODUCTS = 6;
 
 const database = await cloneDatabase();
 const service = await startTestService(database);
