@@ -79,7 +79,8 @@ begin
 end
 $$;
 comment on function pgscore_data._keep_single(bigint) is
-  'Puts the predictions of a run into refresh_arrival. It skips what repeats the last of a place where none else arrives.';
+  'Puts the predictions of a run into refresh_arrival, but for those equal to the last one kept for their place. '
+  'Where this refresh brought another one for the place, it puts these in, too.';
 
 create or replace function pgscore_data._note_labels_before(models int[]) returns void
 language plpgsql volatile

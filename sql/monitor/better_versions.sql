@@ -27,7 +27,7 @@ as $$
       join pgscore_data.version v on v.version_id = p.of_version
      cross join lateral pgscore_data._evidence(p.version_id, p.other_id, 0, $3, 30) e
      where p.model_id = $1 and p.of_other = $2 and p.compared_with = 'champion' and e.verdict = 'better' and e.doubt is null
-       -- On Citus users can name this function.
+       -- On Citus users can name this function, which runs as the owner: so by the role of the session.
        and (session_user = 'pgscore_service' or pg_has_role(session_user, 'pgscore_deployer', 'member')
             or exists (select from pgscore_data.model_grant g join pg_roles r on r.rolname = g.grantee
                         where g.model_id = $1 and pg_has_role(session_user, r.oid, 'member')))

@@ -232,6 +232,7 @@ create or replace function pgscore_data._difference_margin(margin double precisi
   correlation double precision) returns double precision
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+-- Not greatest(0, …), which makes 0 of NULL.
 return sqrt(abs(margin ^ 2 - 2 * correlation * margin * other_margin + other_margin ^ 2));
 comment on function pgscore_data._difference_margin(double precision, double precision, double precision) is
 'How far a bound of the difference of two values is from it, by how far bounds of both are from them.';
@@ -243,7 +244,7 @@ with found as materialized (
 select segment_id, metric, a.value, a.low as value_low, a.high as value_high, coalesce(a.n, 0) as n,
        b.value as other_value, b.low as other_low, b.high as other_high, coalesce(b.n, 0) as other_n,
        coalesce(a.is_enough and b.is_enough, false) as is_enough, least(a.n_effective, b.n_effective) as n_effective,
-       -- MOVER, which leaves out what a few positives that score like negatives do to an AUC near 1; DeLong does not.
+       -- The wider of two. MOVER's is too narrow near an AUC of 1, where a few positives score like negatives.
        a.value - b.value - greatest(pgscore_data._difference_margin(a.value - a.low, b.high - b.value, c.r), x.delong) as low,
        a.value - b.value + greatest(pgscore_data._difference_margin(a.high - a.value, b.value - b.low, c.r), x.delong) as high
   from (select * from found f where not f.is_other) a full join (select * from found f where f.is_other) b using (segment_id, metric)

@@ -1,8 +1,7 @@
 -- What the views of accuracy share: which models the caller sees, the counts of a window, and how many pairs are independent.
 --
--- in: cells of days. out: three views over them, and texts of which the queries of views are made: columns, and parts of FROM.
--- In these m is the model, v the version or the value of one, e what it is read by, s the slice, g the grain, w the window,
--- c its cells and i how many of its pairs are independent.
+-- in: cells of days. out: views of days and of visible models, and texts of which queries of views are made: columns, and parts of FROM.
+-- performance_views.sql shows how they are put together.
 
 create or replace view pgscore_data.grain as
 select * from (values ('day', 'daily', interval '1 day'), ('week', 'weekly', interval '1 week'), ('month', 'monthly', interval '1 month'))
@@ -76,7 +75,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- A barrier is planned by itself. In a join that reads it, the planner would try many more orders.
+  -- With security_barrier PostgreSQL plans this view alone, not together with the joins around it, which saves time.
   execute format('create or replace view pgscore_data.%I with (security_barrier) as %s', view_name, query);
   execute format('comment on view pgscore_data.%I is %L', view_name, format('What %s_daily, _weekly and _monthly are made of.', view_name));
   perform pgscore_data._make_view(view_name || '_' || g.suffix, format('select %s from pgscore_data.%I where grain = %L',
@@ -101,14 +100,14 @@ create or replace function pgscore_data._is_mature(n_labeled text, n_awaiting te
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format('((%1$s) > 0 and (%1$s) >= m.min_label_coverage * ((%1$s) + (%2$s)))', n_labeled, n_awaiting);
-comment on function pgscore_data._is_mature(text, text) is 'The expression of is_mature; m is the model.';
+comment on function pgscore_data._is_mature(text, text) is 'The expression of is_mature; m is a row of visible_model.';
 
 create or replace function pgscore_data._counted_columns() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return $q$, w.n_awaiting, w.n_predictions - coalesce(c.n, 0)::bigint - w.n_awaiting as n_superseded, v.state = 'dropped' as is_dropped$q$;
 comment on function pgscore_data._counted_columns() is
-  'Columns of every performance view: places that wait for a label, superseded ones, and whether the version was dropped.';
+  'Columns of performance views: places that wait for a label, superseded ones, and whether the version was dropped.';
 
 create or replace function pgscore_data._window_columns() returns text
 language sql immutable
@@ -194,8 +193,8 @@ return format($q$
              shares[k][3], pgscore_data._n_effective_of(shares[k][3], format('((%s) + i.pairs2)', shares[k][3]), 'null')))), '' order by k)
     from generate_subscripts(shares, 1) k), pairs);
 comment on function pgscore_data._bounds_from(text, text[]) is
-'Joins, as i, the row i of pairs with the bounds name_low and name_high of shares: each a name, hits, what they are part of, and what that '
-'is worth. Where it is NULL, no entity has more pairs in the part than in the window.';
+'Joins, as i, the row i of pairs with the bounds name_low and name_high of shares. Each is a name, hits, what they are part of, and how '
+'many independent pairs that part is worth. Where the last is NULL, _n_effective_of() gives the least that it can be.';
 
 create or replace function pgscore_data._repeats_from(grain text, segment text, window_start text, n_effective text, shares text[])
 returns text
@@ -209,8 +208,8 @@ return pgscore_data._bounds_from(format($q$(
              where x.version_id = v.version_id and x.segment_id = %2$s and x.grain = %1$s and x.window_start = %3$s) r2 offset 0) i$q$,
   grain, segment, window_start, n_effective), shares);
 comment on function pgscore_data._repeats_from(text, text, text, text, text[]) is
-'Joins, as i, how many pairs of a window of version v are independent, and bounds of shares as _bounds_from() has them. An entity may be '
-'judged several times in a window.';
+'Joins, as i, how many pairs of a window of version v are independent, and bounds of shares as _bounds_from() has them. '
+'n_effective is an expression over r2: pairs2, hits_pairs and hits2, the sums of cell_repeat for entities judged several times.';
 
 create or replace function pgscore_data._bound_columns(name text, condition text default null) returns text
 language sql immutable

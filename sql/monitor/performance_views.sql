@@ -3,6 +3,14 @@
 -- in: cells of days, metric_value, class_metric, and the expressions of counted_windows.sql and intervals.sql.
 -- out: pgscore_bi.binary_performance_*, regression_performance_*, multiclass_performance_*, multilabel_performance_*, class_performance_*.
 -- Expressions are written out rather than called: a function in a view needs EXECUTE of whoever reads it.
+--
+-- binary_performance_daily is `select … from pgscore_data.binary_performance where grain = 'day'`, by _make_windows(). The latter is:
+--   select the window, ratios of c, bounds of i, metrics of a  _window_columns(), _bound_columns(), _counted_columns(), _in_training()
+--     from m model, v version or a value of it, e its task, s slice, g grain, w window, c its cells                _windows_from()
+--          tr until when the version was trained                                                                   _training_of()
+--          i repeats of entities, n_effective, and low and high of each share                                      _repeats_from()
+--          a AUC and others that are no sums                                                                       _metrics_from()
+-- To see what comes of it: select pg_get_viewdef('pgscore_data.binary_performance', true);
 
 select pgscore_data._make_windows('binary_performance', 'select ' || pgscore_data._window_columns() || $q$,
     c.tp::bigint as true_positives, c.fp::bigint as false_positives, c.fn::bigint as false_negatives, c.tn::bigint as true_negatives,

@@ -92,7 +92,7 @@ begin
         from pgscore_data.monitor x where x.model_id = this_model) then
     perform pgscore_data._rebuild(this_model, '-infinity', 'infinity');
   end if;
-  -- Experiments and calibrations go by mature windows.
+  -- Has experiments and calibrations judged anew: which days are mature depends on it.
   update pgscore_data.calibration_check c set changed_at = clock_timestamp()
     from pgscore_data.monitor x join pgscore_data.version v using (model_id)
    where x.model_id = this_model and x.min_label_coverage <> m.min_label_coverage and c.version_id = v.version_id;

@@ -5,14 +5,16 @@ create or replace function pgscore._name_rank(given text, home name, schema name
 language sql immutable parallel safe security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when given = any (x.forms) then 1 when lower(given) = any (x.forms) then 2 end
+  -- SQL reads a.b as b of the schema a, before a name with a dot.
+  select case when given = any (f.qualified) then 1 when given = any (f.bare) then 2
+           when strpos(given, '"') = 0 and lower(given collate "C") = any (f.qualified || f.bare) then 3 end
     from (select '"' || replace(schema, '"', '""') || '"' as schema, '"' || replace(name, '"', '""') || '"' as name) q
    cross join lateral (
-     select array[$3 || '.' || $4, format('%I.%I', $3, $4), q.schema || '.' || q.name]
-              || case when $3 = home then array[$4::text, quote_ident($4), q.name] end as forms) x
+     select array[$3 || '.' || $4, format('%I.%I', $3, $4), q.schema || '.' || q.name] as qualified,
+            case when $3 = home then array[$4::text, quote_ident($4), q.name] else '{}' end as bare) f
 $$;
 comment on function pgscore._name_rank(text, name, name, name) is
-'Whether a text names an object: 1 by its name as it is or as SQL writes it, without the schema in home; 2 in small letters; else NULL.';
+'Whether a text names an object, as it is or as SQL writes it: 1 with its schema; 2 without, in home; 3 by a name in small letters; else NULL.';
 
 create or replace function pgscore._own_target(target text, target_schema name, out target_id int, out view_schema name, out view_name name)
 language plpgsql stable security invoker

@@ -129,20 +129,39 @@ export async function checkOwnLabels(
   const own = await labels.predict(batch);
   const isUnknown = [...own.errors.values()].some(({ code }) => code === 'unknown_label');
   if (isUnknown) throw otherLabels(label.name, classLabels, 'returned a label that is none of');
-  const differing = samples.filter(
-    (_, row) =>
-      !own.errors.has(row) && !predictions.errors.has(row) && own.label?.[row] !== likeliest(predictions, row),
-  );
+  const compared = samples.map((_, row) => row).filter((row) => !own.errors.has(row) && !predictions.errors.has(row));
+  const said = compared.map((row) => own.label?.[row] ?? -1);
+  const isPosition = label.type !== 'string' && !classLabels.some((name) => /^-?\d+$/.test(name));
+  if (isPosition && areOtherPositions(said, compared, predictions))
+    throw otherLabels(label.name, classLabels, 'returned positions that contradict the probabilities of');
+  const [first = -1] = said;
+  if (isPosition && hasOwnLabel(signature) && said.every((one) => one === first))
+    warnings.push(
+      `output '${label.name}' is '${classLabels[first]}' in all sample rows, which do not show the order of the class labels; rows with expect do`,
+    );
+  const differing = compared.filter((row, at) => said[at] !== likeliest(predictions, row));
   if (differing.length === 0) return;
-  const isPosition = label.type.startsWith('int') && !classLabels.some((name) => /^-?\d+$/.test(name));
-  if (isPosition && 2 * differing.length > samples.length)
-    throw otherLabels(label.name, classLabels, 'returned a whole number, which is no position of');
   const taken = hasOwnLabel(signature)
     ? `predictions take '${label.name}'; with a threshold they take the label by probability`
     : 'predictions take the label by probability';
   warnings.push(
     `output '${label.name}' differs from the more probable class in ${differing.length} of ${samples.length} sample rows; ${taken}`,
   );
+}
+
+/**
+ * Whether labels that name classes by position must mean other positions. Of two classes the model may have a threshold of its own, but
+ * rows of the second class have the higher probabilities of it. Of more classes most rows have the likeliest.
+ */
+function areOtherPositions(said: readonly number[], rows: readonly number[], predictions: Predictions): boolean {
+  const { probabilities } = predictions;
+  const classes = (probabilities?.length ?? 0) / predictions.rows;
+  if (classes > 2)
+    return 2 * said.filter((one, at) => one !== likeliest(predictions, rows[at] ?? 0)).length > said.length;
+  const ofSecond = (label: number): number[] =>
+    rows.filter((_, at) => said[at] === label).map((row) => probabilities?.[row * classes + 1] ?? Number.NaN);
+  const [first, second] = [ofSecond(0), ofSecond(1)];
+  return first.length > 0 && second.length > 0 && Math.min(...first) > Math.max(...second);
 }
 
 function otherLabels(output: string, classLabels: readonly string[], problem: string): PgscoreError {

@@ -88,7 +88,7 @@ function count<Item>(items: readonly Item[], matches: (item: Item, at: number) =
 
 /** Where the labels that the samples had stand among the classes. */
 function indexesIn(said: readonly (readonly unknown[])[], classLabels: readonly string[]): number[] {
-  const indexes = indexesOf(classLabels);
+  const indexes = indexesOf(classLabels, true);
   const labels = said.map(([label]) => indexes.get(label) ?? -1);
   if (!labels.includes(-1)) return labels;
   const other = String(said[labels.indexOf(-1)]?.[0]);

@@ -56,9 +56,9 @@ function statementFailed(cause: DatabaseError): PgscoreError {
   return new PgscoreError('statement_failed', cause.message, { ...(remedy !== undefined && { remedy }), cause });
 }
 
-/** What to grant where PostgreSQL gives no hint. No membership gives a right to a table, or to a schema of somebody else. */
+/** What to grant where PostgreSQL gives no hint. No membership gives a right to a table or view, or to a schema of somebody else. */
 function grantFor(message: string): string {
-  return / table | schema (?!"?pgscore)/i.test(message)
+  return /permission denied for (?!function|procedure|schema "?pgscore)/.test(message)
     ? 'Its owner grants it: USAGE on a schema, and SELECT on what is read.'
     : 'A function of pgscore needs membership. To deploy or change models: grant pgscore_deployer to ROLE; to score: grant pgscore_user to ROLE; to read accuracy: grant pgscore_analyst to ROLE.';
 }

@@ -47,7 +47,7 @@ const readValues: OutputReader = ([output], at, rows, { score, errors }) => {
 /** The class that the model returned, and its probability. */
 function ownClassReader({ classLabels }: Signature, shareOf: (probability: number) => number): OutputReader {
   const readLikeliest = multiclassReader(shareOf);
-  const indexes = indexesOf(classLabels);
+  const indexes = indexesOf(classLabels, true);
   return (outputs, at, rows, into) => {
     readLikeliest(outputs, at, rows, into);
     const { score, label, probabilities, errors } = into;
@@ -125,7 +125,7 @@ function deciderOf(signature: Signature, positive: number): (labels: RunOutput |
   const negative = 1 - positive;
   if (threshold !== undefined) return () => (value) => (value >= threshold ? positive : negative);
   if (hasOwnLabel(signature)) {
-    const indexes = indexesOf(classLabels);
+    const indexes = indexesOf(classLabels, true);
     return (labels) => {
       const labelOf = labelsIn(labels);
       return (_value, _other, row) => indexes.get(labelOf(row));
@@ -139,7 +139,7 @@ function marginReader(
   { task, classLabels, positiveClass = '' }: Signature,
   { width, column = 0, sign = 1 }: Margins,
 ): OutputReader {
-  const indexes = indexesOf(classLabels);
+  const indexes = indexesOf(classLabels, true);
   const classes = classLabels.length;
   const positive = classLabels.indexOf(positiveClass);
   const ofClass = (values: ArrayLike<number | bigint>, row: number, index: number): number => {
@@ -186,7 +186,7 @@ const UNKNOWN_LABEL: RowError = { code: 'unknown_label', message: 'the model ret
  * Where each class label stands, by what a run returns for it: a text, or a bigint or number that is written so, a boolean as 0 or 1.
  * `byPosition`: where no label is a number, also by its position, as the argmax() of a network has it.
  */
-export function indexesOf(classLabels: readonly string[], byPosition = true): Map<unknown, number> {
+export function indexesOf(classLabels: readonly string[], byPosition: boolean): Map<unknown, number> {
   const isNumber = (label: string): boolean => /^-?\d+$/.test(label);
   const positions = byPosition && !classLabels.some(isNumber);
   const indexes = new Map<unknown, number>();

@@ -29,6 +29,7 @@ test.each([
   ['permission denied for schema pgscore_bi', 'pgscore_analyst'],
   ['permission denied for schema crm', 'USAGE on a schema'],
   ['permission denied for table customers', 'SELECT on what is read'],
+  ['permission denied for view customers', 'SELECT on what is read'],
 ])('%s without a hint comes with what to grant', (message, remedy) => {
   expect(failureOf(raisedByPostgres({ code: '42501', message })).remedy).toContain(remedy);
 });

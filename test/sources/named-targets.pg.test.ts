@@ -45,7 +45,19 @@ test('of two targets whose names differ in case the one is meant that is named e
   await alice.query(`select pgscore.drop_target('Live')`);
   expect(await targets()).toEqual(['alice.live']);
   expect(await refusal(alice, `select pgscore.unwatch('bob.live')`)).toMatchObject({ code: '42704' });
+  expect(await refusal(alice, `select pgscore.drop_target('"LIVE"')`)).toMatchObject({ code: '42704' });
   await alice.query(`select pgscore.unwatch('live')`);
+});
+
+test('a name with a dot is read as SQL reads it, with a schema', async () => {
+  await watch('alice.live');
+  await watch('live');
+  for (const text of ['unwatch', 'drop_target']) await alice.query(`select pgscore.${text}('"alice"."live"')`);
+  expect(await targets()).toEqual(['alice.alice.live']);
+  await watch('live');
+  await alice.query(`select pgscore.unwatch('live')`);
+  await alice.query(`select pgscore.drop_target('alice.live')`);
+  expect(await targets()).toEqual(['alice.alice.live']);
 });
 
 test.each([['Order Items'], ['alice.Order Items'], ['"Order Items"'], ['alice."Order Items"']])(
