@@ -14,7 +14,7 @@ as $$
             case when $3 = home then array[$4::text, quote_ident($4), q.name] else '{}' end as bare) f
 $$;
 comment on function pgscore._name_rank(text, name, name, name) is
-'Whether a text names an object, as it is or as SQL writes it: 1 with its schema; 2 without, in home; 3 by a name in small letters; else NULL.';
+'Whether a text names an object, as it is or as SQL writes it: 1 with its schema; 2 without, in home; 3 in small letters; else NULL.';
 
 create or replace function pgscore._own_target(target text, target_schema name, out target_id int, out view_schema name, out view_name name)
 language plpgsql stable security invoker

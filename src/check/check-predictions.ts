@@ -131,14 +131,8 @@ export async function checkOwnLabels(
   if (isUnknown) throw otherLabels(label.name, classLabels, 'returned a label that is none of');
   const compared = samples.map((_, row) => row).filter((row) => !own.errors.has(row) && !predictions.errors.has(row));
   const said = compared.map((row) => own.label?.[row] ?? -1);
-  const isPosition = label.type !== 'string' && !classLabels.some((name) => /^-?\d+$/.test(name));
-  if (isPosition && areOtherPositions(said, compared, predictions))
-    throw otherLabels(label.name, classLabels, 'returned positions that contradict the probabilities of');
-  const [first = -1] = said;
-  if (isPosition && hasOwnLabel(signature) && said.every((one) => one === first))
-    warnings.push(
-      `output '${label.name}' is '${classLabels[first]}' in all sample rows, which do not show the order of the class labels; rows with expect do`,
-    );
+  if (label.type !== 'string' && !classLabels.some((name) => /^-?\d+$/.test(name)))
+    checkPositions(signature, said, compared, predictions, warnings);
   const differing = compared.filter((row, at) => said[at] !== likeliest(predictions, row));
   if (differing.length === 0) return;
   const taken = hasOwnLabel(signature)
@@ -146,6 +140,25 @@ export async function checkOwnLabels(
     : 'predictions take the label by probability';
   warnings.push(
     `output '${label.name}' differs from the more probable class in ${differing.length} of ${samples.length} sample rows; ${taken}`,
+  );
+}
+
+/** Of labels that name classes by position. `rows` have the labels `said`. */
+function checkPositions(
+  signature: Signature,
+  said: readonly number[],
+  rows: readonly number[],
+  predictions: Predictions,
+  warnings: string[],
+): void {
+  const { classLabels, outputs } = signature;
+  const name = outputs.label?.name ?? '';
+  if (areOtherPositions(said, rows, predictions))
+    throw otherLabels(name, classLabels, 'returned positions that contradict the probabilities of');
+  const [first] = said;
+  if (first === undefined || said.some((one) => one !== first) || !hasOwnLabel(signature)) return;
+  warnings.push(
+    `output '${name}' is '${classLabels[first]}' in all sample rows, which do not show the order of the class labels; rows with expect do`,
   );
 }
 

@@ -52,7 +52,8 @@ test('of two targets whose names differ in case the one is meant that is named e
 test('a name with a dot is read as SQL reads it, with a schema', async () => {
   await watch('alice.live');
   await watch('live');
-  for (const text of ['unwatch', 'drop_target']) await alice.query(`select pgscore.${text}('"alice"."live"')`);
+  await alice.query(`select pgscore.unwatch('"alice"."live"')`);
+  await alice.query(`select pgscore.drop_target('"alice"."live"')`);
   expect(await targets()).toEqual(['alice.alice.live']);
   await watch('live');
   await alice.query(`select pgscore.unwatch('live')`);
