@@ -119,7 +119,7 @@ const IS_CAPTURED = `exists (
 const HAS_LOST_TRIGGERS = `s.error is null and s.compare_after > clock_timestamp() + ${LEASE}
   and s.compared_at + greatest(20 * s.compare_seconds * interval '1 second', interval '10 seconds') <= clock_timestamp() and not ${IS_CAPTURED}`;
 
-/** Whether a comparison of source s was asked for, or ended with its session or unnoted by this one; one that failed waits for its time. */
+/** Whether a comparison of source s was asked for and no other session makes it. One that failed waits for its time. */
 const IS_ASKED_FOR = `exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
   and coalesce(s.compared_at < clock_timestamp() - interval '1 second', true)
   and case when s.comparing_pid is null then s.error is null else not exists (
