@@ -1,11 +1,11 @@
 import { execFile, spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { constants, cpus, setPriority } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { programFile } from './package-file.ts';
 import { backoff } from './retry.ts';
-import { lastProcessor } from './work-time.ts';
+import { allowedProcessors, lastProcessor } from './work-time.ts';
 
 type ProgramOptions = {
   /** All of its environment. */
@@ -99,7 +99,7 @@ export class ChildProgram<Sent extends Serializable, Received> extends Program {
   /** Goes on as after yieldToOthers(). */
   comeBack(): void {
     this.#autogroupNice = AUTOGROUP_NICE;
-    this.#keepTo(() => `0-${cpus().length - 1}`);
+    this.#keepTo(() => allowedProcessors());
   }
 
   #keepTo(processors: (pid: number) => string | undefined): void {

@@ -27,6 +27,15 @@ function cpuMs(task: Task): number | undefined {
   return fields && (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
+/** The processors that this process may use, as `taskset` takes them. */
+export function allowedProcessors(): string | undefined {
+  try {
+    return /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
 /** The processor on which a task ran last, by its number. */
 export function lastProcessor(task: Task): string | undefined {
   return statOf(task)?.[36];

@@ -42,9 +42,9 @@ beforeAll(async () => {
 });
 
 /** A champion that says x, and a shadow that never ends for some rows. */
-async function deployHanging(model: string): Promise<void> {
+async function deployHanging(model: string, steps = ENDLESS): Promise<void> {
   await deployBytes(ada, model, weightedModel({ x: 'float32' }));
-  await visits.putModel(await deployBytes(ada, model, weightedModel({ x: 'float32' })), slowModel(ENDLESS));
+  await visits.putModel(await deployBytes(ada, model, weightedModel({ x: 'float32' })), slowModel(steps));
   await startShadow(ada, model);
 }
 
@@ -162,9 +162,24 @@ test('a call that is forgotten while its shadow scores it is not kept again, and
   expect(rows).toEqual(before.map((key) => ({ key, shadows: [false, true] })));
 });
 
-test('a shadow that hangs stays on one processor behind all others, and ends with a service that is killed', async () => {
+test('a shadow that hangs stays on one processor behind all others, one that is slow comes back, and both end with the service', async () => {
   await service.stop();
   const patient = await startTestService(database, { PGSCORE_POLL: '0.2' });
+  const allowed = async (pid: number): Promise<string | undefined> =>
+    /^Cpus_allowed_list:\s+(\S+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
+  await deployHanging('slow', 20_000);
+  await ask('slow', SLOW_X);
+  const slow = await busyShadow('slow', patient);
+  const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
+  if (hasTaskset)
+    await waitFor(async () => /^\d+$/.test((await allowed(slow)) ?? ''), {
+      message: 'one processor for the slow shadow',
+    });
+  await shadowIs(ada, 'slow', ({ scored, waiting }) => scored === 1 && waiting === 0);
+  await waitFor(async () => (await allowed(slow)) === (await allowed(patient.pid)), {
+    message: 'all processors again',
+  });
+  await ada.query(`select pgscore.stop_experiment('slow')`);
   await deployHanging('left');
   await ask('left', SLOW_X);
   const pid = await busyShadow('left', patient);
@@ -175,10 +190,8 @@ test('a shadow that hangs stays on one processor behind all others, and ends wit
       message: 'the least share of its session',
     });
   }
-  if (spawnSync('taskset', ['--version']).status === 0) {
-    const onOne = async (): Promise<boolean> => /^Cpus_allowed_list:\s+\d+$/m.test(await seen('status'));
-    await waitFor(onOne, { message: 'one processor for the shadow' });
-  }
+  if (hasTaskset)
+    await waitFor(async () => /^\d+$/.test((await allowed(pid)) ?? ''), { message: 'one processor for the shadow' });
   await patient.kill();
   await waitFor(() => !existsSync(`/proc/${pid}`), { message: 'the end of the process of shadows' });
 }, 60_000);
