@@ -106,9 +106,12 @@ begin
     upper_clear := upper - 0.2 * (upper - usual);
     return;
   end if;
-  lower_clear := coalesce(rule.clear_at, lower + case when rule.most > lower then 0.2 * (rule.most - lower) else 0.25 * abs(lower) end);
-  upper_clear := coalesce(rule.clear_at, case rule.kind when 'drift' then greatest(rule.threshold / 2, 0.8 * least_threshold)
-                                           else upper - 0.2 * abs(upper) end);
+  if rule.direction = 'below' then
+    lower_clear := coalesce(rule.clear_at, lower + case when rule.most > lower then 0.2 * (rule.most - lower) else 0.25 * abs(lower) end);
+  else
+    upper_clear := coalesce(rule.clear_at, case rule.kind when 'drift' then greatest(rule.threshold / 2, 0.8 * least_threshold)
+                                             else upper - 0.2 * abs(upper) end);
+  end if;
 end
 $$;
 comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], bigint[], double precision) is

@@ -33,11 +33,12 @@ declare
   variance constant double precision := case when half_width is not null then greatest(spread / nullif(n, 0), own_variance) end;
   -- The usual value is an estimate, too: one standard error of it is forgiven.
   forgiven constant double precision := sqrt(greatest(spread, own_variance * n) / reference_rows);
-  step constant double precision := shift * (worse - forgiven - shift / 2) / nullif(variance, 0);
+  -- Of NULL, least() would make the largest step.
+  step constant double precision := coalesce(shift * (worse - forgiven - shift / 2) / nullif(variance, 0), 0);
   -- No window alone is a lasting change: it takes three.
   most constant double precision := pgscore_data._cusum_limit() / 3;
 begin
-  return least(pgscore_data._cusum_limit(), greatest(0, before + coalesce(greatest(-most, least(most, step)), 0)));
+  return least(pgscore_data._cusum_limit(), greatest(0, before + greatest(-most, least(most, step))));
 end
 $$;
 comment on function pgscore_data._cusum(double precision, pgscore_data.effective_alert, double precision, double precision,

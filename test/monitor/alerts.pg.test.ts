@@ -36,6 +36,27 @@ describe('a threshold', () => {
     expect(await state('oscillating')).toBe('ok');
   });
 
+  test('with clear_at clears once the value is beyond it on the good side', async () => {
+    const model = await watched('clearing', ', clear_at => 0.9');
+    await alice.query(
+      `select pgscore.set_alert('clearing', 'failing', 'failed_share', threshold => 0.2, clear_at => 0.1)`,
+    );
+    await live(superuser, model, [
+      { accuracy: 0.7, failed: 5000 },
+      { accuracy: 0.85, failed: 2000 },
+      { accuracy: 0.95, failed: 500 },
+    ]);
+    const share = expect.any(Number);
+    expect(await told(superuser, 'clearing', 'low')).toEqual([
+      { event: 'firing', day: 0, value: 0.7 },
+      { event: 'resolved', day: 2, value: 0.95 },
+    ]);
+    expect(await told(superuser, 'clearing', 'failing')).toEqual([
+      { event: 'firing', day: 0, value: share },
+      { event: 'resolved', day: 2, value: share },
+    ]);
+  });
+
   test('says nothing where the interval reaches beyond it', async () => {
     const model = await watched('uncertain');
     await live(superuser, model, [

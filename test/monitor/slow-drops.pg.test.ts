@@ -139,3 +139,18 @@ test('errors of a regression that rise by a fifth for good are raised, and those
   expect(rows[0]?.at).toBeGreaterThanOrEqual(60);
   expect(rows[0]?.at).toBeLessThan(70);
 });
+
+test('a metric without an interval is not watched for lasting changes', async () => {
+  await addDays(
+    'unbounded',
+    Array.from({ length: 40 }, () => shareOf(180, 200)),
+  );
+  await alice.query(`select pgscore.set_alert('unbounded', 'kappa_drop', 'cohen_kappa')`);
+  const { rows } = await alice.query(
+    `select state, is_breach, count(*)::int as n from pgscore.preview_monitor('unbounded', 'kappa_drop') group by 1, 2 order by 3`,
+  );
+  expect(rows).toEqual([
+    { state: 'insufficient_data', is_breach: false, n: 7 },
+    { state: 'ok', is_breach: false, n: 33 },
+  ]);
+});
