@@ -35,61 +35,6 @@ comment on view pgscore_data.visible_model is
   'The models granted to a role of the caller, with settings of their monitors. Deployers, functions of pgscore and the service see all '
   'models.';
 
-create or replace function pgscore_data._comment_columns(view regclass, meanings jsonb) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  a record;
-begin
-  for a in
-    select x.attname, coalesce(meanings ->> x.attname::text, case
-             when x.attname like '%\_ci\_low' then 'Lower bound of the 95 % Wilson interval.'
-             when x.attname like '%\_ci\_high' then 'Upper bound.' end) as meaning
-      from pg_attribute x where x.attrelid = view and x.attnum > 0 and not x.attisdropped
-  loop
-    if a.meaning is null then
-      raise exception 'column % of % has no comment', a.attname, view;
-    end if;
-    execute format('comment on column %s.%I is %L', view, a.attname, a.meaning);
-  end loop;
-end
-$$;
-comment on function pgscore_data._comment_columns(regclass, jsonb) is
-  'Comments every column of a view. Raises an error for a column without a meaning. Bounds are those of Wilson, if nothing else is said.';
-
-create or replace function pgscore_data._make_view(view_name text, query text, description text, meanings jsonb) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  execute format('create or replace view pgscore_bi.%I with (security_barrier) as %s', view_name, query);
-  execute format('comment on view pgscore_bi.%I is %L', view_name, description);
-  perform pgscore_data._comment_columns(format('pgscore_bi.%I', view_name)::regclass, meanings);
-end
-$$;
-comment on function pgscore_data._make_view(text, text, text, jsonb) is 'Makes a view for analysts, with its comments.';
-
-create or replace function pgscore_data._make_windows(view_name text, query text, description text, meanings jsonb) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  -- With security_barrier PostgreSQL plans this view alone, not together with the joins around it, which saves time.
-  execute format('create or replace view pgscore_data.%I with (security_barrier) as %s', view_name, query);
-  execute format('comment on view pgscore_data.%I is %L', view_name, format('What %s_daily, _weekly and _monthly are made of.', view_name));
-  perform pgscore_data._make_view(view_name || '_' || g.suffix, format('select %s from pgscore_data.%I where grain = %L',
-      (select string_agg(format('%I', a.attname), ', ' order by a.attnum)
-         from pg_attribute a
-        where a.attrelid = format('pgscore_data.%I', view_name)::regclass and a.attname not in ('grain', 'version_id')),
-      view_name, g.grain), format(description, g.grain, g.suffix), meanings)
-     from pgscore_data.grain g;
-end
-$$;
-comment on function pgscore_data._make_windows(text, text, text, jsonb) is
-  'Makes a view of the windows of all grains, and of each grain a view for analysts, without grain and version_id. '
-  'In the description %1$s is the grain, %2$s what names of views have for it.';
-
 create or replace function pgscore_data._coverage(n_labeled text, n_awaiting text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -120,24 +65,24 @@ return $q$
   || pgscore_data._is_mature('coalesce(c.n, 0)', 'w.n_awaiting') || ' as is_mature';
 comment on function pgscore_data._window_columns() is 'The first columns of every view of the windows of a task.';
 
-create or replace function pgscore_data._in_training(since text) returns text
+create or replace function pgscore_data._training_column(since text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format(', case when %1$s < tr.trained_until then true when (%1$s < tr.maybe_trained_until) is not true then false end '
               'as in_training', since);
-comment on function pgscore_data._in_training(text) is
+comment on function pgscore_data._training_column(text) is
   'The last column of every view of accuracy: whether a window or prediction begins before the training data of tr end; NULL: it may.';
 
-create or replace function pgscore_data._training_of(version text) returns text
+create or replace function pgscore_data._join_training(version text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 -- Once a version: what it says of its training is in jsonb.
 return format($q$
   cross join lateral (
     select t.trained_until, t.maybe_trained_until from pgscore_data.trained_version t where t.version_id = %s offset 0) tr$q$, version);
-comment on function pgscore_data._training_of(text) is 'Joins, as tr, until when a version was trained.';
+comment on function pgscore_data._join_training(text) is 'Joins, as tr, until when a version was trained.';
 
-create or replace function pgscore_data._labeled_on(version text) returns text
+create or replace function pgscore_data._labeled_of_day(version text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format($q$(
@@ -145,10 +90,10 @@ return format($q$(
              where o.version_id = %1$s and o.segment_id = x.segment_id and o.day = x.day), 0)
   + coalesce((select sum(r.n) from pgscore_data.cell_regression r
                where r.version_id = %1$s and r.segment_id = x.segment_id and r.day = x.day), 0))$q$, version);
-comment on function pgscore_data._labeled_on(text) is
+comment on function pgscore_data._labeled_of_day(text) is
   'The expression of how many predictions of day x are labelled. A row may have the truth of one target, and wait for that of another.';
 
-create or replace function pgscore_data._windows_from(task text, cells text) returns text
+create or replace function pgscore_data._from_windows(task text, cells text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format($q$
@@ -167,12 +112,12 @@ return format($q$
     %2$s
      where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end) c on true$q$,
   task, cells,
-  pgscore_data._labeled_on('v.of_version') || ' - ' || pgscore_data._labeled_on('v.version_id'));
-comment on function pgscore_data._windows_from(text, text) is
+  pgscore_data._labeled_of_day('v.of_version') || ' - ' || pgscore_data._labeled_of_day('v.version_id'));
+comment on function pgscore_data._from_windows(text, text) is
 'The FROM clause for windows with predictions of models of a task. cells selects sums of a table x of cells: of those of window w.
 The end is computed from local midnight: on a day whose midnight the clock skips, the window begins at one.';
 
-create or replace function pgscore_data._bounds_from(pairs text, shares text[]) returns text
+create or replace function pgscore_data._join_bounds(pairs text, shares text[]) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 -- "offset 0" keeps the levels apart. Else the planner copies each expression into all that are made of it, and plans each copy.
@@ -189,26 +134,26 @@ return format($q$
                               format('i.%s_n', y.name) as n) x), (
   select string_agg(format(', (%2$s)::float8 / nullif(%3$s, 0) * %4$s as %1$s_hits, '
                            '((%3$s) - (%2$s))::float8 / nullif(%3$s, 0) * %4$s as %1$s_misses, (%4$s)::float8 as %1$s_n',
-           shares[k][1], shares[k][2], shares[k][3], coalesce(shares[k][4], format('(case when i.pairs2 = 0 then %1$s else %2$s end)',
-             shares[k][3], pgscore_data._n_effective_of(shares[k][3], format('((%s) + i.pairs2)', shares[k][3]), 'null')))), '' order by k)
+           shares[k][1], shares[k][2], shares[k][3],
+           coalesce(shares[k][4], pgscore_data._n_effective_of(format('(%s)', shares[k][3]), 'i.pairs2'))), '' order by k)
     from generate_subscripts(shares, 1) k), pairs);
-comment on function pgscore_data._bounds_from(text, text[]) is
+comment on function pgscore_data._join_bounds(text, text[]) is
 'Joins, as i, the row i of pairs with the bounds name_low and name_high of shares. Each is a name, hits, what they are part of, and how '
 'many independent pairs that part is worth. Where the last is NULL, _n_effective_of() gives the least that it can be.';
 
-create or replace function pgscore_data._repeats_from(grain text, segment text, window_start text, n_effective text, shares text[])
+create or replace function pgscore_data._join_repeats(grain text, segment text, window_start text, n_effective text, shares text[])
 returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return pgscore_data._bounds_from(format($q$(
+return pgscore_data._join_bounds(format($q$(
     select r2.pairs2, %4$s as n_effective
       from (select coalesce(max(x.pairs2), 0)::float8 as pairs2, coalesce(max(x.hits_pairs), 0)::float8 as hits_pairs,
                    coalesce(max(x.hits2), 0)::float8 as hits2
               from pgscore_data.cell_repeat x
              where x.version_id = v.version_id and x.segment_id = %2$s and x.grain = %1$s and x.window_start = %3$s) r2 offset 0) i$q$,
   grain, segment, window_start, n_effective), shares);
-comment on function pgscore_data._repeats_from(text, text, text, text, text[]) is
-'Joins, as i, how many pairs of a window of version v are independent, and bounds of shares as _bounds_from() has them. '
+comment on function pgscore_data._join_repeats(text, text, text, text, text[]) is
+'Joins, as i, how many pairs of a window of version v are independent, and bounds of shares as _join_bounds() has them. '
 'n_effective is an expression over r2: pairs2, hits_pairs and hits2, the sums of cell_repeat for entities judged several times.';
 
 create or replace function pgscore_data._bound_columns(name text, condition text default null) returns text
@@ -219,7 +164,7 @@ return format(case when condition is null then ', i.%1$s_low as %1$s_ci_low, i.%
 comment on function pgscore_data._bound_columns(text, text) is
   'The columns for the bounds of a share; where condition does not hold they are NULL.';
 
-create or replace function pgscore_data._metrics_from(columns text) returns text
+create or replace function pgscore_data._join_metrics(columns text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format($q$
@@ -227,7 +172,7 @@ return format($q$
     select %s
       from pgscore_data.metric_value x
      where s.segment_id = 0 and x.version_id = v.version_id and x.grain = g.grain and x.window_start = w.window_start) a$q$, columns);
-comment on function pgscore_data._metrics_from(text) is
+comment on function pgscore_data._join_metrics(text) is
   'Joins, as a, metrics that are stored for windows, of all predictions only: columns are made of those of x.';
 
 create or replace function pgscore_data._binary_cells() returns text
@@ -244,4 +189,4 @@ return $q$
                   0)::float8 as tn,
          sum(x.sum_brier)::float8 as brier, sum(x.sum_log_loss)::float8 as log_loss
     from pgscore_data.cell_outcome x$q$;
-comment on function pgscore_data._binary_cells() is 'The cells of a binary classifier, for _windows_from(): right and wrong, by class.';
+comment on function pgscore_data._binary_cells() is 'The cells of a binary classifier, for _from_windows(): right and wrong, by class.';

@@ -121,10 +121,10 @@ select pgscore_data._make_view('confusion_matrix_daily', format($q$
      select x.actual_class, x.predicted_class, sum(x.n)::float8 as n, sum(sum(x.n)::float8) over (partition by x.actual_class) as support,
             sum(sum(x.n)::float8) over () as n_labeled
        from pgscore_data.cell_outcome x where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day = w.day and x.n <> 0
-      group by x.actual_class, x.predicted_class) c$q$ || pgscore_data._training_of('v.version_id')
-  || pgscore_data._repeats_from('''day''', 's.segment_id', 'w.day', 'null::float8', '{{share,c.n,c.support,NULL}}'),
+      group by x.actual_class, x.predicted_class) c$q$ || pgscore_data._join_training('v.version_id')
+  || pgscore_data._join_repeats('''day''', 's.segment_id', 'w.day', 'null::float8', '{{share,c.n,c.support,NULL}}'),
   pgscore_data._coverage('c.n_labeled', 'w.n_awaiting'), pgscore_data._is_mature('c.n_labeled', 'w.n_awaiting'),
-  pgscore_data._in_training('w.day')),
+  pgscore_data._training_column('w.day')),
   'What each version of a classifier said and what was true, counted by day and segment. Of all predictions: where segment_key is null.',
   pgscore_data._detail_meanings());
 

@@ -38,7 +38,7 @@ return pgscore_data._metric_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._estimate_meanings() is 'What the columns of the view of estimates mean.';
 
-select pgscore_data._make_windows('estimated_performance', $q$
+select pgscore_data._make_window_views('estimated_performance', $q$
       select g.grain, m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
              (w.window_start at time zone m.time_zone)::date as window_date, w.window_start, w.window_end, w.n_predictions,
              coalesce(c.n, 0)::bigint as n_labeled, coalesce(c.n, 0)::float8 / nullif(coalesce(c.n, 0) + w.n_awaiting, 0) as label_coverage,
@@ -64,8 +64,8 @@ select pgscore_data._make_windows('estimated_performance', $q$
                when l.is_due then 'not_estimated' when l.roc_auc is null then 'one_class'
                  when x.true_positives + x.false_positives = 0 then 'no_predicted_positives' end as undefined_reason,
              coalesce(c.n, 0) > 0 and c.n >= m.min_label_coverage * (c.n + w.n_awaiting) as is_mature$q$
-    || pgscore_data._counted_columns() || pgscore_data._windows_from('binary', pgscore_data._binary_cells())
-    || pgscore_data._metrics_from($q$
+    || pgscore_data._counted_columns() || pgscore_data._from_windows('binary', pgscore_data._binary_cells())
+    || pgscore_data._join_metrics($q$
            max(x.value) filter (where x.metric = 'roc_auc') as roc_auc,
            max(x.value) filter (where x.metric = 'estimated_roc_auc') as estimated_roc_auc,
            count(*) filter (where x.metric = 'estimated_roc_auc') as n_estimated$q$)

@@ -56,14 +56,13 @@ comment on function pgscore_data._n_effective(text, text, text, text, text) is
 'entities are of m^2, c m and c^2. Kish 1965 where too little is known, else the cluster-robust variance (Rao and Scott 1992) with t '
 'of n_K - 1 degrees: its square is part of the value, as Wilson''s interval depends on z^2 / n only.';
 
-create or replace function pgscore_data._n_effective_of(part text, sum_m2 text, largest text) returns text
+create or replace function pgscore_data._n_effective_of(part text, pairs2 text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return format('greatest((%1$s)::float8 / nullif(%3$s, 0), (%1$s)::float8 ^ 2 / nullif(%2$s, 0))', part, sum_m2, largest);
-comment on function pgscore_data._n_effective_of(text, text, text) is
-'The expression of what a part of a window''s pairs is worth at least, whatever its entities: those of a class, those of a '
-'prediction, or all. sum_m2 is of the pairs of each entity in all of the window, or in the part itself, which tells more; largest is '
-'the most pairs of one entity.';
+return format('(%1$s)::float8 ^ 2 / nullif(%1$s + %2$s, 0)', part, pairs2);
+comment on function pgscore_data._n_effective_of(text, text) is
+'The expression of how many independent pairs a part of a window tells as much as, at least: the pairs of one class, say. pairs2 is the '
+'sum of m^2 - m over the entities of the whole window, m being the pairs of one (Kish 1965).';
 
 create or replace function pgscore_data._mean_bound(n text, total text, squares text, n_effective text, side text, factor text, extra text)
   returns text

@@ -167,12 +167,12 @@ select pgscore_data._make_view('performance_by_label_age', format($q$
          case when a.n = 0 then 'no_labels' when a.concerned = 0 then 'no_positive_labels' end as undefined_reason,
          a.n_awaiting::bigint as n_awaiting, (a.n_predictions - a.n_labeled - a.n_awaiting)::bigint as n_superseded%3$s
     from aged a
-   cross join lateral (select a.version_id) v$q$ || pgscore_data._training_of('a.version_id')
-  || pgscore_data._repeats_from('''month''', 'a.segment_id', 'a.window_start', 'null::float8',
+   cross join lateral (select a.version_id) v$q$ || pgscore_data._join_training('a.version_id')
+  || pgscore_data._join_repeats('''month''', 'a.segment_id', 'a.window_start', 'null::float8',
        '{{accuracy,a.hits,a.n,NULL},{f1,a.found,a.concerned,NULL}}'),
   pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '-'),
   pgscore_data._mae_bound('a.n', 'a.abs_error', 'a.error2', 'a.n ^ 2 / nullif(a.n + i.pairs2, 0)', '+'),
-  pgscore_data._in_training('a.window_start')),
+  pgscore_data._training_column('a.window_start')),
   'Performance on the labels that were known within a time, by month, also where none was: windows of different age compare fairly on '
   'labels of the same age. Of all predictions: where segment_key is null.',
   pgscore_data._detail_meanings() || '{

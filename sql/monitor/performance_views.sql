@@ -4,15 +4,15 @@
 -- out: pgscore_bi.binary_performance_*, regression_performance_*, multiclass_performance_*, multilabel_performance_*, class_performance_*.
 -- Expressions are written out rather than called: a function in a view needs EXECUTE of whoever reads it.
 --
--- binary_performance_daily is `select … from pgscore_data.binary_performance where grain = 'day'`, by _make_windows(). The latter is:
---   select the window, ratios of c, bounds of i, metrics of a  _window_columns(), _bound_columns(), _counted_columns(), _in_training()
---     from m model, v version or a value of it, e its task, s slice, g grain, w window, c its cells                _windows_from()
---          tr until when the version was trained                                                                   _training_of()
---          i repeats of entities, n_effective, and low and high of each share                                      _repeats_from()
---          a AUC and others that are no sums                                                                       _metrics_from()
+-- binary_performance_daily is `select … from pgscore_data.binary_performance where grain = 'day'`, by _make_window_views(). The latter is:
+--   select the window, ratios of c, bounds of i, metrics of a  _window_columns(), _bound_columns(), _counted_columns(), _training_column()
+--     from m model, v version or a value of it, e its task, s slice, g grain, w window, c its cells                _from_windows()
+--          tr until when the version was trained                                                                   _join_training()
+--          i repeats of entities, n_effective, and low and high of each share                                      _join_repeats()
+--          a AUC and others that are no sums                                                                       _join_metrics()
 -- To see what comes of it: select pg_get_viewdef('pgscore_data.binary_performance', true);
 
-select pgscore_data._make_windows('binary_performance', 'select ' || pgscore_data._window_columns() || $q$,
+select pgscore_data._make_window_views('binary_performance', 'select ' || pgscore_data._window_columns() || $q$,
     c.tp::bigint as true_positives, c.fp::bigint as false_positives, c.fn::bigint as false_negatives, c.tn::bigint as true_negatives,
     (c.tp + c.tn) / nullif(c.n, 0) as accuracy$q$ || pgscore_data._bound_columns('accuracy') || $q$,
     case when c.tp + c.fn = 0 then c.tn / nullif(c.tn + c.fp, 0) when c.tn + c.fp = 0 then c.tp / nullif(c.tp + c.fn, 0)
@@ -39,14 +39,14 @@ select pgscore_data._make_windows('binary_performance', 'select ' || pgscore_dat
     || pgscore_data._bound_columns('specificity') || pgscore_data._bound_columns('positive_rate_predicted')
     || pgscore_data._bound_columns('positive_rate_actual') || ', a.ks_of_scores_error_bound'
     || pgscore_data._counted_columns() || ', i.n_effective, v.target'
-    || pgscore_data._in_training('w.window_start') || pgscore_data._windows_from('binary', pgscore_data._binary_cells())
-    || pgscore_data._training_of('v.of_version')
-    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start',
+    || pgscore_data._training_column('w.window_start') || pgscore_data._from_windows('binary', pgscore_data._binary_cells())
+    || pgscore_data._join_training('v.of_version')
+    || pgscore_data._join_repeats('g.grain', 's.segment_id', 'w.window_start',
       pgscore_data._n_effective('c.n', 'c.tp + c.tn', 'c.n + r2.pairs2', 'c.tp + c.tn + r2.hits_pairs', 'c.tp + c.tn + r2.hits2'),
       '{{accuracy,c.tp + c.tn,c.n,i.n_effective},{precision,c.tp,(c.tp + c.fp),NULL},'
       '{recall,c.tp,(c.tp + c.fn),NULL},{f1,c.tp,(c.tp + c.fp + c.fn),NULL},{specificity,c.tn,(c.tn + c.fp),NULL},'
       '{positive_rate_predicted,c.tp + c.fp,c.n,NULL},{positive_rate_actual,c.tp + c.fn,c.n,NULL}}')
-    || pgscore_data._metrics_from($q$
+    || pgscore_data._join_metrics($q$
            max(x.value) filter (where x.metric = 'roc_auc') as roc_auc, max(x.ci_low) filter (where x.metric = 'roc_auc') as roc_auc_ci_low,
            max(x.ci_high) filter (where x.metric = 'roc_auc') as roc_auc_ci_high,
            max(x.error_bound) filter (where x.metric = 'roc_auc') as roc_auc_error_bound,
@@ -60,7 +60,7 @@ select pgscore_data._make_windows('binary_performance', 'select ' || pgscore_dat
   'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
   'null.', pgscore_data._metric_meanings());
 
-select pgscore_data._make_windows('regression_performance', 'select ' || pgscore_data._window_columns() || format($q$,
+select pgscore_data._make_window_views('regression_performance', 'select ' || pgscore_data._window_columns() || format($q$,
     c.abs_error / nullif(c.n, 0) as mae, %s as mae_ci_low, %s as mae_ci_high,
     sqrt(c.error2 / nullif(c.n, 0)) as rmse,
     %s as rmse_ci_low, %s as rmse_ci_high,
@@ -82,7 +82,7 @@ select pgscore_data._make_windows('regression_performance', 'select ' || pgscore
     || pgscore_data._bound_columns('coverage', 'l.quantile is not null') || $q$,
     case when v.interval_level is not null then c.inside / nullif(c.n, 0) end as interval_coverage$q$
     || pgscore_data._bound_columns('interval_coverage', 'v.interval_level is not null') || ', v.interval_level'
-    || pgscore_data._in_training('w.window_start') || pgscore_data._windows_from('regression', $q$
+    || pgscore_data._training_column('w.window_start') || pgscore_data._from_windows('regression', $q$
       select sum(x.n)::float8 as n, sum(x.sum_error)::float8 as error, sum(x.sum_abs_error)::float8 as abs_error,
              sum(x.sum_error2)::float8 as error2, sum(x.sum_error4)::float8 as error4,
              sum(x.sum_actual)::float8 as actual,
@@ -94,11 +94,11 @@ select pgscore_data._make_windows('regression_performance', 'select ' || pgscore
              sum(x.n_log) as n_log, sum(x.sum_log_error2)::float8 as log_error2,
              sum(x.n_covered)::float8 as covered, sum(x.n_inside)::float8 as inside
         from pgscore_data.cell_regression x$q$)
-    || pgscore_data._training_of('v.of_version')
-    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)',
+    || pgscore_data._join_training('v.of_version')
+    || pgscore_data._join_repeats('g.grain', 's.segment_id', 'w.window_start', 'c.n ^ 2 / nullif(c.n + r2.pairs2, 0)',
       '{{coverage,c.covered,c.n,i.n_effective},{interval_coverage,c.inside,c.n,i.n_effective}}')
     || ' cross join lateral (select case when v.position is null then coalesce(v.quantile, m.quantile) else v.quantile end as quantile) l'
-    || pgscore_data._metrics_from($q$
+    || pgscore_data._join_metrics($q$
            max(x.value) filter (where x.metric = 'median_abs_error') as median_abs_error,
            max(x.value) filter (where x.metric = 'p90_abs_error') as p90_abs_error,
            max(x.value) filter (where x.metric = 'max_abs_error') as max_abs_error$q$),
@@ -106,7 +106,7 @@ select pgscore_data._make_windows('regression_performance', 'select ' || pgscore
   'Windows go by the time that predictions are for, so late labels change old rows. Of all predictions: where segment_key is '
   'null.', pgscore_data._metric_meanings());
 
-select pgscore_data._make_windows('multiclass_performance', 'select ' || pgscore_data._window_columns() || $q$,
+select pgscore_data._make_window_views('multiclass_performance', 'select ' || pgscore_data._window_columns() || $q$,
     k.hits / nullif(c.n, 0) as accuracy$q$ || pgscore_data._bound_columns('accuracy') || $q$,
     k.macro_precision, k.macro_recall, k.macro_f1, k.weighted_precision, k.weighted_recall, k.weighted_f1,
     (c.n * k.hits - k.chance) / nullif(sqrt((c.n ^ 2 - k.predicted2) * (c.n ^ 2 - k.actual2)), 0) as mcc,
@@ -124,12 +124,12 @@ select pgscore_data._make_windows('multiclass_performance', 'select ' || pgscore
     || pgscore_data._bound_columns('top_2_accuracy', 'r.n = c.n')
     || pgscore_data._bound_columns('top_3_accuracy', 'r.n = c.n and cardinality(e.class_labels) > 3')
     || pgscore_data._bound_columns('top_5_accuracy', 'r.n = c.n and cardinality(e.class_labels) > 5')
-    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._in_training('w.window_start')
-    || pgscore_data._windows_from('multiclass', $q$
+    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._training_column('w.window_start')
+    || pgscore_data._from_windows('multiclass', $q$
       select sum(x.n)::float8 as n, sum(x.sum_log_loss)::float8 as log_loss,
              sum(x.n) filter (where x.actual_class = x.predicted_class)::float8 as n_right
         from pgscore_data.cell_outcome x$q$)
-    || pgscore_data._training_of('v.of_version')
+    || pgscore_data._join_training('v.of_version')
     || $q$
       left join lateral (
         select sum(y.hits) as hits, avg(y.hits / nullif(y.predicted, 0)) as macro_precision,
@@ -162,7 +162,7 @@ select pgscore_data._make_windows('multiclass_performance', 'select ' || pgscore
           from pgscore_data.cell_rank x
          where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end
                having sum(x.n) > 0) r on true$q$
-    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start', pgscore_data._n_effective(
+    || pgscore_data._join_repeats('g.grain', 's.segment_id', 'w.window_start', pgscore_data._n_effective(
       'c.n', 'coalesce(c.n_right, 0)', 'c.n + r2.pairs2', 'coalesce(c.n_right, 0) + r2.hits_pairs', 'coalesce(c.n_right, 0) + r2.hits2'),
       '{{accuracy,k.hits,c.n,i.n_effective},{top_2_accuracy,r.top2,r.n,NULL},{top_3_accuracy,r.top3,r.n,NULL},'
       '{top_5_accuracy,r.top5,r.n,NULL}}'),
@@ -172,16 +172,16 @@ select pgscore_data._make_windows('multiclass_performance', 'select ' || pgscore
 
 -- A model of several labels as a whole; binary_performance_* have each of its labels.
 
-select pgscore_data._make_windows('multilabel_performance', 'select ' || pgscore_data._window_columns() || $q$,
+select pgscore_data._make_window_views('multilabel_performance', 'select ' || pgscore_data._window_columns() || $q$,
     c.hits / nullif(c.judged, 0) as subset_accuracy$q$ || pgscore_data._bound_columns('subset_accuracy') || $q$,
     case when coalesce(c.judged, 0) = 0 then case when w.n_awaiting = 0 then 'superseded' else 'no_labels' end end as undefined_reason$q$
-    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._in_training('w.window_start')
-    || pgscore_data._windows_from('multilabel', $q$
+    || pgscore_data._counted_columns() || ', i.n_effective' || pgscore_data._training_column('w.window_start')
+    || pgscore_data._from_windows('multilabel', $q$
       select sum(x.n)::float8 as n, coalesce(sum(x.n) filter (where x.predicted_class <= 1), 0)::float8 as judged,
              coalesce(sum(x.n) filter (where x.predicted_class = 0), 0)::float8 as hits
         from pgscore_data.cell_outcome x$q$)
-    || pgscore_data._training_of('v.of_version')
-    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start', pgscore_data._n_effective(
+    || pgscore_data._join_training('v.of_version')
+    || pgscore_data._join_repeats('g.grain', 's.segment_id', 'w.window_start', pgscore_data._n_effective(
       'c.n', 'c.hits', 'c.n + r2.pairs2', 'c.hits + r2.hits_pairs', 'c.hits + r2.hits2'),
       '{{subset_accuracy,c.hits,c.judged,NULL}}'),
   'How often a model of several labels was right about all labels of a row, by %1$s and segment, also where the truth is not '
@@ -208,7 +208,7 @@ return pgscore_data._metric_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._class_meanings() is 'What the columns of the class views mean.';
 
-select pgscore_data._make_windows('class_performance', format($q$
+select pgscore_data._make_window_views('class_performance', format($q$
       select g.grain, m.name as model_name, v.number::bigint as model_version, s.segment_key, s.segment_value,
              (w.window_start at time zone m.time_zone)::date as window_date, w.window_start,
              w.window_end, e.class_labels[c.class + 1] as class_label,
@@ -249,12 +249,12 @@ select pgscore_data._make_windows('class_performance', format($q$
                   cross join lateral (values (o.actual_class::int, o.n, 0::float8,
                                               case when o.actual_class = o.predicted_class then o.n else 0 end),
                                               (o.predicted_class, 0, o.n, 0)) y (class, support, predicted, hits)) x
-          group by x.class) c$q$ || pgscore_data._training_of('v.version_id')
-    || pgscore_data._repeats_from('g.grain', 's.segment_id', 'w.window_start', 'null::float8',
+          group by x.class) c$q$ || pgscore_data._join_training('v.version_id')
+    || pgscore_data._join_repeats('g.grain', 's.segment_id', 'w.window_start', 'null::float8',
       '{{precision,c.hits,c.predicted,NULL},{recall,c.hits,c.support,NULL},{f1,c.hits,(c.support + c.predicted - c.hits),NULL}}') || $q$
         left join pgscore_data.class_metric a on s.segment_id = 0 and a.version_id = v.version_id and a.grain = g.grain
           and a.window_start = w.window_start and a.class = c.class$q$,
-    pgscore_data._bound_columns('precision'), pgscore_data._bound_columns('recall'), pgscore_data._in_training('w.window_start')),
+    pgscore_data._bound_columns('precision'), pgscore_data._bound_columns('recall'), pgscore_data._training_column('w.window_start')),
   'How right each version of a classifier was about each class, by %1$s and segment, also where there are no labels yet; of all '
   'predictions: where segment_key is null. roc_auc, of the class against the others, is of classifiers of three classes or '
   'more; binary_performance_%2$s has it of two.', pgscore_data._class_meanings());

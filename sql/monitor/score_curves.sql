@@ -47,9 +47,9 @@ select m.name as model_name, v.number::bigint as model_version, w.window_date, w
     union all
     select x.bin, 'negative', sum(x.n)::bigint from pgscore_data.cell_outcome_score x
      where x.version_id = v.version_id and x.day = w.day and not x.positive group by x.bin having sum(x.n) <> 0) c
-  join pgscore_data.score_bin s using (bin)$q$ || pgscore_data._training_of('v.version_id'),
+  join pgscore_data.score_bin s using (bin)$q$ || pgscore_data._join_training('v.version_id'),
     pgscore_data._score_edge('s.low', 'e.score_unit'), pgscore_data._score_edge('s.high', 'e.score_unit'),
-    pgscore_data._in_training('w.day')),
+    pgscore_data._training_column('w.day')),
   'How the scores of a binary classifier lie, by day: all of them, and the labelled ones by what was true. Filter by model and day; a day '
   'has up to 1,500 bins.', pgscore_data._curve_meanings());
 
@@ -76,9 +76,9 @@ select m.name as model_name, v.number::bigint as model_version, v.version_id, e.
  cross join lateral (
    select coalesce(sum(x.n), 0)::float8 as n from pgscore_data.cell_outcome x
     where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c$q$
-    || pgscore_data._training_of('v.of_version'),
-    pgscore_data._in_training('w.window_start'),
-    pgscore_data._labeled_on('v.of_version') || ' - ' || pgscore_data._labeled_on('v.version_id'));
+    || pgscore_data._join_training('v.of_version'),
+    pgscore_data._training_column('w.window_start'),
+    pgscore_data._labeled_of_day('v.of_version') || ' - ' || pgscore_data._labeled_of_day('v.version_id'));
 end
 $do$;
 comment on view pgscore_data.curve_month is
@@ -96,7 +96,7 @@ select m.model_name, m.model_version, m.window_date, t.tenth / 10.0::float8 as b
           sum(c.sum_score) as sum_score
      from pgscore_data.score_curve c where c.version_id = m.version_id and c.window_start = m.window_start group by 1) t
  %s where m.score_unit is null$q$,
-    pgscore_data._bounds_from('(select m.pairs2) i', '{{rate,t.positives,t.n,NULL}}')),
+    pgscore_data._join_bounds('(select m.pairs2) i', '{{rate,t.positives,t.n,NULL}}')),
   'Whether probabilities mean what they say: for each tenth of the scores, how often the positive class was true, by month. None of a '
   'model without probabilities.', pgscore_data._curve_meanings());
 
@@ -134,7 +134,7 @@ select c.model_name, c.model_version, c.window_date, c.threshold, c.tp / nullif(
        null::text as segment_key, null::text as segment_value, c.window_start, c.window_end, c.label_coverage, c.is_mature, %1$s,
        c.target, c.in_training
   from counted c %2$s$q$,
-    pgscore_data._cut_columns(), pgscore_data._bounds_from('(select c.pairs2) i',
+    pgscore_data._cut_columns(), pgscore_data._join_bounds('(select c.pairs2) i',
       '{{true_positive_rate,c.tp,c.p,NULL},{false_positive_rate,c.fp,c.n,NULL},'
       '{precision,c.tp,(c.tp + c.fp),NULL},{f1,c.tp,(c.fp + c.p),NULL}}'),
     pgscore_data._score_edge('(t / 100.0::float8)', 'm.score_unit')),
@@ -162,7 +162,7 @@ select c.model_name, c.model_version, null::text as segment_key, null::text as s
        2 * c.tp / nullif(c.tp + c.fp + c.p, 0) as f1_score, (c.tp + c.fp)::bigint as n_predicted_positive,
        c.label_coverage, c.is_mature, %1$s, c.target, c.in_training
   from above c %2$s$q$,
-    pgscore_data._cut_columns(), pgscore_data._bounds_from('(select c.pairs2) i',
+    pgscore_data._cut_columns(), pgscore_data._join_bounds('(select c.pairs2) i',
       '{{true_positive_rate,c.tp,c.p,NULL},{false_positive_rate,c.fp,c.n,NULL},'
       '{precision,c.tp,(c.tp + c.fp),NULL},{f1,c.tp,(c.fp + c.p),NULL}}'),
     pgscore_data._score_edge('(x.hundredth / 100.0::float8)', 'm.score_unit')),

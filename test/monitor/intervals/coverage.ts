@@ -77,7 +77,7 @@ const SAME = [0, 0.9];
 
 type Counted = { m: number; c: number };
 
-function shareValue(entities: readonly Counted[]): Value & { m2: number } {
+function shareValue(entities: readonly Counted[]): Value & { pairs2: number } {
   const sums = { n: 0, hits: 0, m2: 0, cm: 0, c2: 0 };
   for (const { m, c } of entities) {
     sums.n += m;
@@ -89,7 +89,7 @@ function shareValue(entities: readonly Counted[]): Value & { m2: number } {
   const { n, hits, m2 } = sums;
   const effective = nEffective(n, hits, sums);
   const added = entities.map(({ m, c }) => c - (hits / n) * m);
-  return { value: hits / n, interval: shareInterval(hits, n, effective), nEffective: effective, added, m2 };
+  return { value: hits / n, interval: shareInterval(hits, n, effective), nEffective: effective, added, pairs2: m2 - n };
 }
 
 /** Every pair of a share: an entity's outcomes are all alike with that chance, else each is drawn anew. */
@@ -108,10 +108,9 @@ function shareTrial(entities: number, sizes: Sizes, p: number, alike: number): T
     // Half of the entities were called positive, say.
     const part = whole.filter(() => random() < 0.5);
     const [n, hits] = part.reduce(([pairs, right], { m, c }) => [pairs + m, right + c], [0, 0]);
-    const largest = whole.reduce((most, { m }) => max(most, m), 0);
     const held: ReturnType<Trial> = {
       accuracy: holds(value.interval, p),
-      'precision, recall, F1': n > 0 ? holds(shareInterval(hits, n, nEffectiveOf(n, value.m2, largest)), p) : null,
+      'precision, recall, F1': n > 0 ? holds(shareInterval(hits, n, nEffectiveOf(n, value.pairs2)), p) : null,
     };
     for (const same of SAME) {
       const other = whole.map((one) => (random() < same ? one : outcomes(one.m)));
@@ -182,9 +181,8 @@ function aucTrial(classes: readonly [number, number], sizes: Sizes, scores: Scor
     const drawn = [true, false].flatMap((positive) =>
       Array.from({ length: classes[positive ? 0 : 1] }, () => draw(positive, size?.(random) ?? 1)),
     );
-    const pairs = drawn.map(({ m }) => m);
-    const [m2, largest] = [pairs.reduce((sum, m) => sum + m ** 2, 0), max(...pairs)];
-    const interval = aucInterval(rank(drawn, (part) => nEffectiveOf(part, m2, largest)));
+    const pairs2 = drawn.reduce((sum, { m }) => sum + m ** 2 - m, 0);
+    const interval = aucInterval(rank(drawn, (part) => nEffectiveOf(part, pairs2)));
     const held: ReturnType<Trial> = { 'ROC AUC': holds(interval, auc) };
     const value = rankingValue(drawn);
     for (const same of SAME) {

@@ -38,9 +38,9 @@ export function nEffective(n: number, hits: number, { m2, cm, c2 }: EntitySums):
   return (n / max(1, deff)) * (Z / studentT(kish - 1)) ** 2;
 }
 
-/** What a part of the pairs is worth at least. */
-export function nEffectiveOf(part: number, m2: number, largest: number): number {
-  return max(part / largest, part ** 2 / m2);
+/** What a part of the pairs is worth at least; pairs2 is the sum of m^2 - m over all entities. */
+export function nEffectiveOf(part: number, pairs2: number): number {
+  return part ** 2 / (part + pairs2);
 }
 
 type Widening = { factor: number; extra: number };
