@@ -121,7 +121,7 @@ async function measureTables(
   await makeSource(requester, 'source', plan.rows);
   const rounds = await measureRounds({ stage, requester, owner, plan, python, tell });
   tell('runs that count their features, and runs that do not');
-  const countingShare = await measureCounting(requester, 'source', plan.rounds);
+  const countingShare = await measureCounting({ stage, requester, owner }, 'source', plan);
   // What the large runs left is tidied up now rather than by autovacuum while small ones are measured.
   await owner.query('vacuum (analyze)');
   await owner.query('checkpoint').catch(() => undefined);

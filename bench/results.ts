@@ -42,7 +42,7 @@ export type TableResults = {
   readonly limit: Limit | null;
   /** pgscore's rate by the limit's, in rounds that stand next to each other. */
   readonly ofLimit: Spread | null;
-  /** Of a run's time, what counting its features for the monitor takes. */
+  /** Of a run's CPU time, what counting its features for the monitor takes. */
   readonly countingShare: Spread;
   readonly memoryMib: { readonly rows: number; readonly peak: number }[];
   readonly latency: Latency;
@@ -83,7 +83,7 @@ function tableRequirements(results: TableResults): Requirement[] {
     { ...against(results, 'expert', 1), what: "faster than the expert's Python" },
     { ...against(results, 'pandas script', 7), what: 'at least 7 times the pandas script' },
     {
-      what: 'counting features takes at most 10 % of a run',
+      what: 'counting features takes at most 10 % of the CPU time of a run',
       measured: `${(100 * countingShare.median).toFixed(1)} %`,
       met: countingShare.median <= 0.1,
     },

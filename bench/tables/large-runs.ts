@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { spreadOf, type Spread } from '../figures.ts';
-import { backendOf, cpuSecondsOf, cpuSecondsOfFamily, parentOf, residentBytes } from '../processes.ts';
-import type { ServiceProcess } from '../stage.ts';
+import type { BenchPlan } from '../plan.ts';
+import { backendOf, cpuSecondsOf, cpuSecondsOfFamily, parentOf, residentBytes, settled } from '../processes.ts';
+import type { ServiceProcess, Stage } from '../stage.ts';
 
 /** The name under which bench/trees.onnx is deployed. */
 export const MODEL = 'trees';
@@ -54,20 +55,23 @@ export async function measureThroughput(
   return { run, rowsPerSecond: rows / seconds, seconds, scorerCpuSeconds, allCpuSeconds: spent() - before };
 }
 
-/** The share of a run's time that counting its features takes: runs with and without in turns. */
-export async function measureCounting(client: pg.Client, source: string, rounds: number): Promise<Spread> {
+/** The share of a run's CPU time that counting its features takes: runs with and without in turns, while nothing else goes on. */
+export async function measureCounting(
+  { stage, requester, owner }: { readonly stage: Stage; readonly requester: pg.Client; readonly owner: pg.Client },
+  source: string,
+  { rows, rounds }: Pick<BenchPlan, 'rows' | 'rounds'>,
+): Promise<Spread> {
+  const run = async (watched: boolean): Promise<number> => {
+    await requester.query('select pgscore.monitor_features($1, watched => $2)', [MODEL, watched]);
+    await settled(owner);
+    return (await measureThroughput(requester, stage.service, source, rows)).allCpuSeconds;
+  };
   const shares: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const without = await timed(client, source, false);
-    const counted = await timed(client, source, true);
-    shares.push(1 - without / counted);
+    const without = await run(false);
+    shares.push(1 - without / (await run(true)));
   }
   return spreadOf(shares);
-}
-
-async function timed(client: pg.Client, source: string, watched: boolean): Promise<number> {
-  await client.query('select pgscore.monitor_features($1, watched => $2)', [MODEL, watched]);
-  return (await scoreTable(client, source)).seconds;
 }
 
 const SAMPLE_MS = 50;
