@@ -33,7 +33,8 @@ begin
            case when g.has_new then '-infinity' else pgscore_data._since('month', since, as_of) end, as_of) p where g.grain = 'auto'
        union all
        select p.* from pgscore_data._watched_windows(watched.name, watched.number, g.rules, g.grain, null,
-           case when g.has_new then '-infinity' else since - interval '31 days' end, as_of) p where g.grain <> 'auto') w
+           case when g.has_new then '-infinity' else pgscore_data._since(g.grain, since, as_of) - interval '31 days' end, as_of) p
+          where g.grain <> 'auto') w
       join unnest(g.rules) e on e.name = w.rule
      where w.window_end > pgscore_data._since(w.grain, since, as_of) or e.name = any (anew);
   return query

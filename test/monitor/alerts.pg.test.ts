@@ -236,6 +236,17 @@ test('what preview_monitor() says of the past is what was said in time', async (
   expect(kept.rows).toEqual(states.rows);
 });
 
+test('a rule about months without a threshold learns what is usual, whichever days it is looked at', async () => {
+  const model = await addMonitoredModel(superuser, 'monthly', 'binary');
+  await alice.query(`select pgscore.set_alert('monthly', 'low', 'accuracy', grain => 'month')`);
+  for (let day = -330; day < 0; day += 1) {
+    if (new Date(at(day)).getUTCDate() <= 28) continue;
+    await putDay(superuser, model, day, { accuracy: 0.9, n: 200 });
+    await evaluate(superuser, at(day, 30));
+  }
+  expect(await state('monthly')).toBe('ok');
+});
+
 test('ten services that look at once raise an alert once', async () => {
   const model = await watched('crowded');
   await putDay(superuser, model, 0, { accuracy: 0.5 });
