@@ -11,7 +11,9 @@ const KNOWN: Known[] = [
   },
   {
     pattern: /Could not find an implementation/i,
-    remedy: 'Export the model with float32 inputs: the operators for float64 are missing.',
+    remedy:
+      'Export the model in float32, inputs and weights (`model.float()` in PyTorch): ONNX Runtime lacks operators for ' +
+      'float64 and bfloat16.',
   },
   {
     pattern: /tensor\(double\).*tensor\(float\)|tensor\(float\).*tensor\(double\)/i,

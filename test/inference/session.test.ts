@@ -294,4 +294,20 @@ describe('a model that can not be loaded', () => {
       remedy: expect.stringContaining('float32'),
     });
   });
+
+  test('for want of a bfloat16 operator says to export its weights with float32, too', async () => {
+    const halved = onnxModel({
+      nodes: [
+        node('Cast', ['X'], ['narrow'], { to: DataType.BFLOAT16 }),
+        node('Relu', ['narrow'], ['rectified']),
+        node('Cast', ['rectified'], ['y'], { to: DataType.FLOAT }),
+      ],
+      inputs,
+      outputs,
+    });
+    await expect(loadModelSession(halved, regression)).rejects.toMatchObject({
+      code: 'model_load_failed',
+      remedy: expect.stringContaining('model.float()'),
+    });
+  });
 });
