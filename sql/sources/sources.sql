@@ -41,8 +41,9 @@ begin
                                            'them, such as row(a, b)::text as id, and name that.';
   end if;
   foreach column_name in array wanted loop
-    select a.attname, a.atttypid, pgscore._base_type(a.atttypid) as base into found
-      from pg_attribute a where a.attrelid = source and a.attname = column_name and a.attnum > 0 and not a.attisdropped;
+    select a.attname, a.atttypid, pgscore._base_type(a.atttypid) as base, not l.collisdeterministic as is_loose into found
+      from pg_attribute a left join pg_collation l on l.oid = a.attcollation
+     where a.attrelid = source and a.attname = column_name and a.attnum > 0 and not a.attisdropped;
     if found.attname is null then
       raise exception 'key column "%" does not exist in %', column_name, source using
         errcode = 'undefined_column', hint = 'Name columns of the source as they are written there.';
@@ -69,8 +70,9 @@ begin
         hint = format('grant usage on schema %I to pgscore_owner, pgscore_service; or score a view that casts it: %I::text.', closed_schema,
                       column_name);
     end if;
-    planned := planned || jsonb_build_object('name', column_name, 'role', 'key', 'type', 'raw', 'width', 1, 'sql_type',
-                                             format_type(found.base, -1));
+    planned := planned || (jsonb_build_object('name', column_name, 'role', 'key', 'type', 'raw', 'width', 1, 'sql_type',
+                                              format_type(found.base, -1))
+      || case when found.is_loose then jsonb '{"loose": true}' else '{}' end);
   end loop;
   return planned;
 end
