@@ -103,7 +103,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   -- concat() calls no function of a type's owner. A cast of its text is there for any type that the column may get.
-  select format('(select array[%s] as key, %s as known_at, case when num_nulls(%s) = 0 and %s then %s end as label '
+  -- Another collation may call equal what was corrected.
+  select format('(select array[%s] collate "C" as key, %s as known_at, case when num_nulls(%s) = 0 and %s then %s end collate "C" as label '
                 'from %s r offset 0)',
     pgscore_data._captured_key(s, relation),
     case when s.known_at_column is null then 'null::timestamptz'
@@ -172,9 +173,9 @@ comment on function pgscore_data._is_elsewhere(pgscore_data.label_source, regcla
 --   elsif tg_op = 'INSERT' then
 --     insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
 --     select 1, 1, n.key, n.known_at, n.label
---       from (select array[pg_catalog.concat(r.k1)] as key, null::timestamptz as known_at,   -- %4$s
+--       from (select array[pg_catalog.concat(r.k1)] collate "C" as key, null::timestamptz as known_at,   -- %4$s
 --                    case when num_nulls(r.k1) = 0 and pg_typeof(r.k1) = any ('{20,21,23}'::oid[])                                -- %9$s
---                      and pg_typeof(r.l1) <> 'tid'::regtype then nullif(pg_catalog.concat(r.l1), '') end as label
+--                      and pg_typeof(r.l1) <> 'tid'::regtype then nullif(pg_catalog.concat(r.l1), '') end collate "C" as label
 --               from (select named.*   -- %7$s
 --                       from (select null::tid as churned, null::tid as customer_id) missing cross join fresh t
 --                      cross join lateral (select customer_id as k1, churned as l1 from (select t.*) present) named) r offset 0) n

@@ -67,6 +67,30 @@ test('labels that are written, corrected and taken away are queued, and no other
   expect(await requests()).toBe(1);
 });
 
+test('a key or label that is written in other letters is queued, also where its collation calls both equal', async () => {
+  await superuser.query(
+    `create collation ada.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+  );
+  await labelled('id text collate ada.any_case primary key, y text collate ada.any_case', `label => 'y'`);
+  await ada.query(`insert into truth values ('a', 'yes'), ('b', 'no')`);
+  await changes();
+  await ada.query(`update truth set id = 'A' where id = 'a'`);
+  expect(await changes()).toEqual([
+    [['a'], null],
+    [['A'], 'yes'],
+  ]);
+  await ada.query(`update truth set y = 'No' where id = 'b'`);
+  expect(await changes()).toEqual([[['b'], 'No']]);
+  await ada.query(`update truth set id = upper(id), y = upper(y)`);
+  expect(new Set(await changes())).toEqual(
+    new Set([
+      [['b'], null],
+      [['A'], 'YES'],
+      [['B'], 'NO'],
+    ]),
+  );
+});
+
 test('keys, times and labels have one spelling, whatever the session', async () => {
   await labelled(
     'day date, shop text, y float8, known timestamp, primary key (day, shop)',
