@@ -164,9 +164,12 @@ async function dumpAndRestore(): Promise<void> {
   test('is a copy, and serves online calls and runs once it is adopted', async () => {
     const owner = await copy.client();
     expect(await installationState(owner)).toBe('copy');
-    // A mark that waits for a transaction of the other server, which had more of them.
+    // Marks that wait for a transaction of the other server, which had more of them.
     await owner.query(
       `update pgscore_data.watch set compare_until = '9000000000000', busy_until = now() + '1 hour', busy_pid = pg_backend_pid()`,
+    );
+    await owner.query(
+      `insert into pgscore_data.comparison_request (source_id, requested_in) select source_id, '9000000000000' from pgscore_data.label_source`,
     );
     // Until it is adopted a service leaves what is watched alone, for three beats and more.
     await startTestService(copy, { PGSCORE_POLL: '0.2', PGSCORE_LEASE: '2' });
@@ -200,5 +203,10 @@ async function dumpAndRestore(): Promise<void> {
     await waitFor(
       async () => (await rowsOf(alice, 'select from points_live where id = 50 and score = 90')).length === 1,
     );
+  });
+
+  test('knows its labels: what asked for a comparison in the dump is answered', async () => {
+    const settled = 'select error from pgscore.label_sources where is_settled';
+    await waitFor(async () => (await rowsOf(alice, settled)).length === 1, { timeout: 30_000, message: 'the labels' });
   });
 });
