@@ -17,7 +17,7 @@ begin atomic
            select md5(string_agg(concat_ws(' ', c.oid, c.relfilenode, (
                       select md5(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod), ' ' order by a.attnum))
                         from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
-                    (select count(*) from pg_trigger t
+                    (select string_agg(t.xmin::text, ' ' order by t.oid) from pg_trigger t
                       where t.tgrelid = c.oid and t.tgenabled <> 'D'
                         and starts_with(t.tgname::text, format('pgscore_watch_%s_', w.watch_id)))),
                     ' ' order by c.oid))

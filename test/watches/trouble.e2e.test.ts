@@ -206,6 +206,9 @@ describe('a table that changes under its watch', () => {
     await waitFor(async () => (await alice.query('select from bare_live where id = 30')).rowCount === 1);
     await run('insert into bare values (31, 5, 3, 4, 1.2)');
     await follows('bare');
+    await run(`begin; alter table bare disable trigger all; insert into bare values (32, 5, 3, 4, 1.2);
+      alter table bare enable trigger all; commit`);
+    await waitFor(async () => (await alice.query('select from bare_live where id = 32')).rowCount === 1);
   });
 
   test('computes a feature as it is read', async () => {
