@@ -15,8 +15,8 @@ export const recordInstallation = statement<[version: string]>(
 /**
  * Makes this database the installation, after it was restored from a backup of another. The gateways in the backup are
  * those of the other's services, and so are its keys; the copy's own put themselves on the list again with their next heartbeat.
- * Watches compare their sources, and labels are compared if that was asked for: they wait for sessions and transactions of the
- * other's server.
+ * Sources of watches and labels are compared: what they wait for are sessions and transactions of the other's server, and by its
+ * transactions labels are told to be newer than a comparison.
  */
 export const adoptInstallation = statement<[]>(
   'adopt_installation',
@@ -24,7 +24,10 @@ export const adoptInstallation = statement<[]>(
         keys as (update pgscore_data.signing_keys set inner_key = default, outer_key = default),
         watches as (update pgscore_data.watch
                        set compare_after = clock_timestamp(), compare_until = null, busy_until = null, busy_pid = null),
-        labels as (update pgscore_data.comparison_request set requested_in = default)
+        labels as (update pgscore_data.label_source set compare_after = clock_timestamp()),
+        changes as (update pgscore_data.label_change set captured_in = default),
+        taken as (delete from pgscore_data.taken_change),
+        requests as (update pgscore_data.comparison_request set requested_in = default)
    update pgscore_data.installation
       set system_identifier = (select system_identifier from pg_control_system()),
           database_oid = (select oid from pg_database where datname = current_database()),

@@ -142,6 +142,7 @@ async function dumpAndRestore(): Promise<void> {
     expect(await service.stop()).toBe(0);
     // These changes wait in the dump.
     await user.query('update points set b = 3 where id <= 10; delete from points where id = 100');
+    await user.query('update truth set value = 7 where id <= 10');
     await user.query('refresh materialized view sums');
     before = [];
     for (const text of ANSWERS) before.push(await rowsOf(user, text));
@@ -171,6 +172,11 @@ async function dumpAndRestore(): Promise<void> {
     await owner.query(
       `insert into pgscore_data.comparison_request (source_id, requested_in) select source_id, '9000000000000' from pgscore_data.label_source`,
     );
+    const { rowCount: queued } = await owner.query(
+      `update pgscore_data.label_change set captured_in = '9000000000000'`,
+    );
+    expect(queued).toBeGreaterThan(0);
+    await alice.query('truncate truth');
     // Until it is adopted a service leaves what is watched alone, for three beats and more.
     await startTestService(copy, { PGSCORE_POLL: '0.2', PGSCORE_LEASE: '2' });
     const beats = new Set<string>();
@@ -205,8 +211,9 @@ async function dumpAndRestore(): Promise<void> {
     );
   });
 
-  test('knows its labels: what asked for a comparison in the dump is answered', async () => {
+  test('compares its labels: what waited in the dump is taken, and what the copy has no more is not', async () => {
     const settled = 'select error from pgscore.label_sources where is_settled';
     await waitFor(async () => (await rowsOf(alice, settled)).length === 1, { timeout: 30_000, message: 'the labels' });
+    expect(await rowsOf(await copy.client(), 'select key from pgscore_data.evaluation')).toEqual([]);
   });
 });
