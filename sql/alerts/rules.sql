@@ -68,6 +68,9 @@ declare
   value_names constant text := (
     select string_agg(distinct n.name, ', ') from pgscore_data.version_value n join pgscore_data.version v using (version_id)
      where v.model_id = r.model_id);
+  features constant text[] := array(
+    select distinct w.name from pgscore_data.version v cross join lateral pgscore_data._watched(v.version_id) w
+     where v.model_id = r.model_id order by 1);
   remedy text := 'Leave out what is to have its default.';
 begin
   select * into k from pgscore_data.metric_kind x
@@ -92,6 +95,9 @@ begin
          where v.model_id = r.model_id and n.name = r.column_name))
       then format('%s is not about ', r.metric)
         || coalesce(r.column_name || ', but one of ' || case k.kind when 'performance' then value_names end, 'a column')
+    when r.metric = 'drift_share' and r.column_name is not null then 'drift_share is about all features'
+    when k.kind = 'drift' and r.column_name is not null and r.column_name <> all (features)
+      then format('%s is not about %s, but one of %s', r.metric, r.column_name, array_to_string(features[:20], ', '))
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
     when k.kind in ('drift', 'feed', 'watch') and r.direction <> 'above'
       then format('%s is bad when it is high: direction is above', r.metric)

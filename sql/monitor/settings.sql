@@ -245,8 +245,9 @@ begin
                                                   '0 takes it back.';
   end if;
   if exists (select from pgscore_data.execution e join pgscore_data.version v using (version_id)
-              where v.model_id = this_model and e.task <> 'regression') then
-    raise exception 'model "%" is a classifier, and predicts no quantile', base using
+              where v.model_id = this_model
+                and (e.task <> 'regression' or exists (select from pgscore_data.version_value n where n.version_id = e.version_id))) then
+    raise exception 'model "%" is no regression of one value, so its quantile cannot be set', base using
       errcode = 'invalid_parameter_value', hint = 'Leave quantile out.';
   end if;
 end

@@ -70,6 +70,8 @@ describe('rules', () => {
     [`'x', 'failed_share', grain => 'month'`, 'failed_share is counted by the day'],
     [`'x', 'n_predictions', grain => 'auto'`, 'grain => auto is for performance and drift'],
     [`'x', 'accuracy', grain => 'year'`, 'grain is day, week or month'],
+    [`'x', 'psi', threshold => 0.2, column_name => 'age'`, 'psi is not about age'],
+    [`'x', 'drift_share', threshold => 0.2, column_name => 'age'`, 'drift_share is about all features'],
     [`'x', 'psi', direction => 'below'`, 'psi is bad when it is high'],
     [`'x', 'accuracy', keep_firing_for => '-1 day'`, 'are not negative'],
     [`'x', 'accuracy', severity => null`, 'severity is info, warning or critical'],

@@ -174,7 +174,7 @@ test.each([1, -0.1, 90, Number.NaN])('%p is no quantile, and says so', async (qu
 test('a classifier predicts no quantile', async () => {
   await expect(ada.query(`select pgscore.monitor('churn', quantile => 0.9)`)).rejects.toMatchObject({
     code: '22023',
-    message: 'model "churn" is a classifier, and predicts no quantile',
+    message: 'model "churn" is no regression of one value, so its quantile cannot be set',
   });
 });
 
