@@ -80,6 +80,7 @@ begin
        cross join lateral (
          select w.plan_id is null or w.scan_handle_id is null or w.error is not null
              or w.version_id is distinct from pgscore_data._version_of_watch(w) or not pgscore._may_score(w.owner, w.version_id)
+             or to_regrole(quote_ident(w.owner)) is null
              or w.shape is distinct from (select x.digest from pgscore_data._source_digest(w) x) as is_stale offset 0) d
        where not w.paused and not pgscore_data._stands_by(w) and coalesce(w.retry_at <= clock_timestamp(), true)
          and (w.busy_until > clock_timestamp() is not true or not pgscore_data._is_in_hand(w))

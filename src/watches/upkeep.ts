@@ -128,7 +128,11 @@ const watchFunction = statement<[watchId: number], { version: string | null }>(
 async function renew(service: pg.Client, readerUrl: string | undefined, due: DueWatch): Promise<void> {
   const version = async (): Promise<string | null> => (await watchFunction(service, due.watch_id))[0]?.version ?? null;
   const before = await version();
-  if (before === null) throw new Error('its function in pgscore_sources was changed or dropped');
+  if (before === null) {
+    throw new Error(
+      `its function in pgscore_sources was changed or dropped, or its owner "${due.owner}" was: a deployer ends the watch of a role that left by pgscore.unwatch()`,
+    );
+  }
   const session = new OwnerSession(() => connect({ url: readerUrl, applicationName: 'pgscore watch' }));
   try {
     await session.prepare(due.owner);

@@ -289,7 +289,9 @@ describe('a deployer', () => {
     expect(await refusal(bob, `select pgscore.pause_watch('alice.live')`)).toMatchObject({ code: '42704' });
     await ada.query(`select pgscore.pause_watch('alice.live')`);
     expect((await alice.query('select state from pgscore.watches')).rows).toEqual([{ state: 'paused' }]);
-    await superuser.query(`update pgscore_data.watch set owner = 'nobody_left'`);
+    await superuser.query(`update pgscore_data.watch set owner = 'nobody_left', paused = false, retry_at = null`);
+    // The service says then that it cannot be planned.
+    expect(await due()).toEqual(['renew']);
     await ada.query(`select pgscore.unwatch('alice.live')`);
     expect((await superuser.query('select from pgscore_data.watch')).rowCount).toBe(0);
     expect((await superuser.query(`select from pg_trigger where tgrelid = 'alice.rows'::regclass`)).rowCount).toBe(0);
