@@ -33,9 +33,10 @@ begin atomic
   insert into pgscore_data.alias (model_id, alias, version_id)
   select v.model_id, this_alias, v.version_id from pgscore_data.version v where v.version_id = this_version
   on conflict (model_id, alias) do update set version_id = excluded.version_id;
+  insert into pgscore_data.alert_due (version_id) select this_version where this_alias = 'champion';
 end;
 comment on function pgscore_data._set_alias(int, text) is
-  'Points an alias at a version; a new champion is also written to the list that rollback goes down.';
+  'Points an alias at a version; a new champion is also written to the list that rollback goes down, and rules look at it next.';
 
 create or replace function pgscore_data._rollback(this_model int) returns int
 language plpgsql volatile
@@ -57,6 +58,7 @@ begin
       errcode = 'object_not_in_prerequisite_state', hint = format('select pgscore.promote(''%s@N''); names a version.', base);
   end if;
   update pgscore_data.alias a set version_id = previous.version_id where a.model_id = this_model and a.alias = 'champion';
+  insert into pgscore_data.alert_due (version_id) values (previous.version_id);
   perform pgscore_data._warn_of_targets(previous.version_id, 'champion',
     format('select pgscore.promote(%L);', pgscore_models._version_name(present)));
   return previous.number;

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { refusal } from '../support/refusal.ts';
 import { at, evaluate, live, putDay } from './alert-days.ts';
-import { addMonitoredModel } from './monitored-model.ts';
+import { addMonitoredModel, addVersion } from './monitored-model.ts';
 
 const database = await cloneDatabase();
 const [superuser, ada, alice, bob] = await Promise.all([
@@ -173,26 +173,17 @@ test('an analyst sees the alerts of her models only', async () => {
   ]);
 });
 
-test('an alert is resolved where its rule is dropped, and where another version is champion', async () => {
+test('an alert is resolved at once where its rule is dropped, and where another version is champion', async () => {
   const model = await addMonitoredModel(superuser, 'replaced', 'binary');
   for (const name of ['one', 'two'])
     await alice.query(`select pgscore.set_alert('replaced', $1, 'accuracy', threshold => 0.8)`, [name]);
   await live(superuser, model, [{ accuracy: 0.5 }]);
   await alice.query(`select pgscore.drop_alert('replaced', 'one')`);
   await evaluate(superuser, at(1, 7));
-  await superuser.query(
-    `with version as (
-       insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by)
-       select model_id, 2, 'ready', '', 1, signature, current_user from pgscore_data.version where version_id = $1 returning version_id, model_id
-     ), executed as (
-       insert into pgscore_data.execution (version_id, task, class_labels, positive_class, threshold, probabilities, features, native, parts)
-       select v.version_id, e.task, e.class_labels, e.positive_class, e.threshold, e.probabilities, e.features, e.native, e.parts from version v, pgscore_data.execution e where e.version_id = $1
-       on conflict (version_id) do nothing
-     )
-     insert into pgscore_data.alias (model_id, alias, version_id) select model_id, 'champion', version_id from version`,
-    [model.versionId],
-  );
-  await evaluate(superuser, at(1, 8));
+  await addVersion(superuser, model, 2);
+  await ada.query(`select pgscore.promote('replaced@2')`);
+  // Before the ten minutes after which all models are looked at.
+  await superuser.query('select pgscore_data._evaluate_alerts($1, at_once => true)', [at(1, 7.1)]);
   const { rows } = await superuser.query(
     `select alert, event, reason from pgscore_bi.alert_history where model_name = 'replaced' order by event_id`,
   );
