@@ -150,9 +150,9 @@ begin atomic
          o.value, o.low, o.high,
          case when not o.is_other then coalesce(m.difference, d.difference) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric,
-           coalesce(m.difference - 1.959963984540054 * m.standard_error, d.low)) end,
+           coalesce(m.difference - 1.959963984540054 * nullif(m.standard_error, 0), d.low)) end,
          case when not o.is_other then pgscore_data._within_shares(o.metric,
-           coalesce(m.difference + 1.959963984540054 * m.standard_error, d.high)) end,
+           coalesce(m.difference + 1.959963984540054 * nullif(m.standard_error, 0), d.high)) end,
          case when not o.is_other then pgscore_data._chi2_p_value(coalesce((m.difference / nullif(m.standard_error, 0)) ^ 2,
            -- An interval that is not symmetrical: by its half towards 0.
            (1.959963984540054 * d.difference
@@ -185,8 +185,11 @@ begin
   for this_day in
     select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature order by d.day
   loop
-    continue when pgscore_data._collect_day(this, arm, this_day) = 0;
+    continue when pgscore_data._collect_day(this, arm, this_day) = 0 and this_day is distinct from judged;
     continue when this_day < judged;
+    -- What was judged may have been forgotten since. A row that is not judged stays, as it says why.
+    delete from pgscore_data.experiment_result r
+     where r.experiment_id = this.experiment_id and r.version_id = arm and r.day = this_day and other_key is null;
     insert into pgscore_data.experiment_result as r
       (experiment_id, version_id, metric, day, n, entities, value, value_low, value_high, difference, difference_low, difference_high,
        p_value, always_valid_low, always_valid_high, always_valid_p_value, agreement, verdict, reason)

@@ -38,7 +38,28 @@ test('a shadow that scores on the next day is compared with the day before', asy
   const found = await staged.results('nightly');
   expect(found).toMatchObject({
     '1 accuracy': { n: 300, age: 4 },
-    '2 accuracy': { n: 300, difference: 0, agreement: 1 },
+    '2 accuracy': { n: 300, difference: 0, difference_low: null, difference_high: null, p_value: null, agreement: 1 },
+  });
+});
+
+test('a shadow whose newest day is forgotten is compared by what is left', async () => {
+  const { champion, arm } = await staged.stage('forgotten', 100, 'shadow');
+  const first = say(ids(1, 200), 0.8, seeded(33));
+  const second = say(ids(201, 500), 0.6, seeded(34));
+  for (const [ago, said] of [
+    [5, first],
+    [4, second],
+  ] as const) {
+    await staged.score(champion, ago, said);
+    await staged.score(arm, ago, said, 13);
+    await staged.label('forgotten', ago, said, 14);
+  }
+  expect(await staged.results('forgotten')).toMatchObject({ '2 accuracy': { n: 500 } });
+  const { rows } = await superuser.query<{ run: string }>('select max(run_id) as run from pgscore_data.run');
+  await ada.query(`select pgscore.forget('forgotten', run => $1)`, [rows[0]?.run]);
+  expect(await staged.results('forgotten')).toMatchObject({
+    '1 accuracy': { n: 200, value: expect.closeTo(accuracy(first), 12) },
+    '2 accuracy': { n: 200, value: expect.closeTo(accuracy(first), 12) },
   });
 });
 
