@@ -165,8 +165,8 @@ end
 $$;
 comment on function pgscore_data._set_alert(int, text, text, text, jsonb, name) is 'Stores a rule in place of the one of its name.';
 
-create or replace function pgscore_data._drop_alert(this_model int, base text, this_name text, this_owner name) returns void
-language plpgsql volatile
+create or replace function pgscore_data._require_alert(this_model int, base text, this_name text) returns void
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -175,6 +175,16 @@ begin
       hint = format('It has %s.', coalesce((select string_agg(quote_literal(e.name), ', ' order by e.name)
                                               from pgscore_data.effective_alert e where e.model_id = this_model), 'none'));
   end if;
+end
+$$;
+comment on function pgscore_data._require_alert(int, text, text) is 'Raises an error where a model has no such rule.';
+
+create or replace function pgscore_data._drop_alert(this_model int, base text, this_name text, this_owner name) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pgscore_data._require_alert(this_model, base, this_name);
   delete from pgscore_data.alert_rule x where x.model_id = this_model and x.name = this_name;
   -- One that every model has is switched off, rather than to come back.
   insert into pgscore_data.alert_rule (model_id, name, metric, grain, direction, severity, for_windows, of_windows, min_samples,
@@ -196,6 +206,9 @@ declare
 begin
   perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
   if new.action = 'preview' then
+    if new.name is not null then
+      perform pgscore_data._require_alert(family.model_id, new.model, new.name);
+    end if;
     new.outcome := pgscore_data._preview(family.model_id, new.name, (new.settings ->> 'from_time')::timestamptz,
                                          (new.settings ->> 'to_time')::timestamptz);
     return new;

@@ -104,7 +104,14 @@ describe('rules', () => {
       hint: 'Ask alice or a deployer, or choose another name.',
     });
     await ada.query(`select pgscore.drop_alert('asked', 'mine')`);
-    expect(await refusal(alice, `select pgscore.drop_alert('asked', 'mine')`)).toMatchObject({ code: '42704' });
+    for (const call of [
+      `select pgscore.drop_alert('asked', 'mine')`,
+      `select * from pgscore.preview_monitor('asked', 'mine')`,
+    ])
+      expect(await refusal(alice, call)).toMatchObject({
+        code: '42704',
+        message: `model "asked" has no alert 'mine'`,
+      });
     await ada.query(`select pgscore.revoke_model('number', 'pgscore_user')`);
     for (const call of [
       `select pgscore.set_alert('number', 'x', 'mae')`,
