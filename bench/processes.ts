@@ -5,12 +5,7 @@ import type pg from 'pg';
 /** Kernels count in hundredths of a second, whatever their tick is. */
 const TICKS_A_SECOND = 100;
 
-type Stat = {
-  readonly state: string | undefined;
-  readonly parent: number;
-  readonly cpuSeconds: number;
-  readonly childrenCpuSeconds: number;
-};
+type Stat = { readonly parent: number; readonly cpuSeconds: number; readonly childrenCpuSeconds: number };
 
 /** CPU time of a process so far, all of its threads together; undefined where it is not a process of this machine. */
 export function cpuSecondsOf(pid: number): number | undefined {
@@ -50,13 +45,6 @@ export function childWith(pid: number, text: string): number | undefined {
   );
 }
 
-/** Stops a process, and says whether it was not stopped already. */
-export function stop(pid: number): boolean {
-  const before = statOf(pid)?.state;
-  process.kill(pid, 'SIGSTOP');
-  return before !== 'T';
-}
-
 /** Resident memory of a process in bytes, as it is now; 0 once it has ended. */
 export function residentBytes(pid: number): number {
   const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
@@ -70,7 +58,6 @@ function statOf(pid: number): Stat | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const seconds = (field: number) => Number(fields[field]) / TICKS_A_SECOND;
   return {
-    state: fields[0],
     parent: Number(fields[1]),
     cpuSeconds: seconds(11) + seconds(12),
     childrenCpuSeconds: seconds(13) + seconds(14),

@@ -4,7 +4,7 @@ import { pause } from '../../src/lib/retry.ts';
 import { ENDLESS, SLOW_SIGNATURE, SLOW_X, slowModel } from '../../test/support/slow-model.ts';
 import { quantile } from '../figures.ts';
 import type { ScorePlan } from '../plan.ts';
-import { childWith, settled, stop } from '../processes.ts';
+import { childWith, settled } from '../processes.ts';
 
 const TREES = new URL('../trees.onnx', import.meta.url);
 const CALL = `select pgscore.score('shaded', t) as score from loose t where t.id = $1`;
@@ -24,7 +24,7 @@ const TURN_CALLS = 100;
 /** The service looks for such calls every two seconds and starts a process for them, which stands aside after two to three. */
 const STARTED_MS = 8000;
 
-/** In turns, so that whatever else the machine does meets both. What has the shadow rest is stopped first: it wakes it, too. */
+/** In turns, so that whatever else the machine does meets both. */
 export async function measureShadowedCalls(
   client: pg.Client,
   owner: pg.Client,
@@ -45,12 +45,11 @@ export async function measureShadowedCalls(
   }
   const without: number[] = [];
   const beside: number[] = [];
-  const throttler = childWith(servicePid, 'kill -STOP');
   while (beside.length < singleCalls) {
     beside.push(...(await timesOf(client, TURN_CALLS, tableRows)));
-    const paused = [throttler, shadow].filter((pid): pid is number => pid !== undefined && stop(pid));
+    process.kill(shadow, 'SIGSTOP');
     without.push(...(await timesOf(client, TURN_CALLS, tableRows)));
-    for (const pid of paused) process.kill(pid, 'SIGCONT');
+    process.kill(shadow, 'SIGCONT');
   }
   const hung = !(await stateOf(client)).ended;
   await client.query(`select pgscore.stop_experiment('shaded')`);

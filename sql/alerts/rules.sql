@@ -97,7 +97,8 @@ begin
         || coalesce(r.column_name || ', but one of ' || case k.kind when 'performance' then value_names end, 'a column')
     when r.metric = 'drift_share' and r.column_name is not null then 'drift_share is about all features'
     when k.kind = 'drift' and r.column_name is not null and r.column_name <> all (features)
-      then format('%s is not about %s, but one of %s', r.metric, r.column_name, array_to_string(features[:20], ', '))
+      then format('%s is not about %s, but one of %s', r.metric, r.column_name, coalesce(nullif(array_to_string(features[:20], ', '), ''),
+             'those that the model has: of arrays none is watched') || case when cardinality(features) > 20 then ', …' else '' end)
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
     when k.kind in ('drift', 'feed', 'watch') and r.direction <> 'above'
       then format('%s is bad when it is high: direction is above', r.metric)

@@ -187,7 +187,7 @@ begin
   loop
     continue when pgscore_data._collect_day(this, arm, this_day) = 0 and this_day is distinct from judged;
     continue when this_day < judged;
-    -- What was judged may have been forgotten since. A row that is not judged stays, as it says why.
+    -- What was judged may have been forgotten since. Where keys differ, rows stay: their reason says so.
     delete from pgscore_data.experiment_result r
      where r.experiment_id = this.experiment_id and r.version_id = arm and r.day = this_day and other_key is null;
     insert into pgscore_data.experiment_result as r

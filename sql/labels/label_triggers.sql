@@ -103,7 +103,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   -- concat() calls no function of a type's owner. A cast of its text is there for any type that the column may get.
-  -- Another collation may call equal what was corrected.
+  -- The collation of a column may call the old and the new text equal.
   select format('(select array[%s] collate "C" as key, %s as known_at, case when num_nulls(%s) = 0 and %s then %s end collate "C" as label '
                 'from %s r offset 0)',
     pgscore_data._captured_key(s, relation),

@@ -82,7 +82,7 @@ return format($q$
     select t.trained_until, t.maybe_trained_until from pgscore_data.trained_version t where t.version_id = %s offset 0) tr$q$, version);
 comment on function pgscore_data._join_training(text) is 'Joins, as tr, until when a version was trained.';
 
-create or replace function pgscore_data._labeled_of_day(version text) returns text
+create or replace function pgscore_data._count_labeled(version text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format($q$(
@@ -90,7 +90,7 @@ return format($q$(
              where o.version_id = %1$s and o.segment_id = x.segment_id and o.day = x.day), 0)
   + coalesce((select sum(r.n) from pgscore_data.cell_regression r
                where r.version_id = %1$s and r.segment_id = x.segment_id and r.day = x.day), 0))$q$, version);
-comment on function pgscore_data._labeled_of_day(text) is
+comment on function pgscore_data._count_labeled(text) is
   'The expression of how many predictions of day x are labelled. A row may have the truth of one target, and wait for that of another.';
 
 create or replace function pgscore_data._from_windows(task text, cells text) returns text
@@ -112,7 +112,7 @@ return format($q$
     %2$s
      where x.version_id = v.version_id and x.segment_id = s.segment_id and x.day >= w.window_start and x.day < w.window_end) c on true$q$,
   task, cells,
-  pgscore_data._labeled_of_day('v.of_version') || ' - ' || pgscore_data._labeled_of_day('v.version_id'));
+  pgscore_data._count_labeled('v.of_version') || ' - ' || pgscore_data._count_labeled('v.version_id'));
 comment on function pgscore_data._from_windows(text, text) is
 'The FROM clause for windows with predictions of models of a task. cells selects sums of a table x of cells: of those of window w.
 The end is computed from local midnight: on a day whose midnight the clock skips, the window begins at one.';
@@ -135,11 +135,11 @@ return format($q$
   select string_agg(format(', (%2$s)::float8 / nullif(%3$s, 0) * %4$s as %1$s_hits, '
                            '((%3$s) - (%2$s))::float8 / nullif(%3$s, 0) * %4$s as %1$s_misses, (%4$s)::float8 as %1$s_n',
            shares[k][1], shares[k][2], shares[k][3],
-           coalesce(shares[k][4], pgscore_data._n_effective_of(format('(%s)', shares[k][3]), 'i.pairs2'))), '' order by k)
+           coalesce(shares[k][4], pgscore_data._least_n_effective(format('(%s)', shares[k][3]), 'i.pairs2'))), '' order by k)
     from generate_subscripts(shares, 1) k), pairs);
 comment on function pgscore_data._join_bounds(text, text[]) is
 'Joins, as i, the row i of pairs with the bounds name_low and name_high of shares. Each is a name, hits, what they are part of, and how '
-'many independent pairs that part is worth. Where the last is NULL, _n_effective_of() gives the least that it can be.';
+'many independent pairs that part is worth. Where the last is NULL, _least_n_effective() gives the least that it can be.';
 
 create or replace function pgscore_data._join_repeats(grain text, segment text, window_start text, n_effective text, shares text[])
 returns text

@@ -56,11 +56,11 @@ comment on function pgscore_data._n_effective(text, text, text, text, text) is
 'entities are of m^2, c m and c^2. Kish 1965 where too little is known, else the cluster-robust variance (Rao and Scott 1992) with t '
 'of n_K - 1 degrees: its square is part of the value, as Wilson''s interval depends on z^2 / n only.';
 
-create or replace function pgscore_data._n_effective_of(part text, pairs2 text) returns text
+create or replace function pgscore_data._least_n_effective(part text, pairs2 text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return format('(%1$s)::float8 ^ 2 / nullif(%1$s + %2$s, 0)', part, pairs2);
-comment on function pgscore_data._n_effective_of(text, text) is
+comment on function pgscore_data._least_n_effective(text, text) is
 'The expression of how many independent pairs a part of a window tells as much as, at least: the pairs of one class, say. pairs2 is the '
 'sum of m^2 - m over the entities of the whole window, m being the pairs of one (Kish 1965).';
 

@@ -78,7 +78,7 @@ select m.name as model_name, v.number::bigint as model_version, v.version_id, e.
     where x.version_id = v.version_id and x.segment_id = 0 and x.day >= w.window_start and x.day < w.window_end) c$q$
     || pgscore_data._join_training('v.of_version'),
     pgscore_data._training_column('w.window_start'),
-    pgscore_data._labeled_of_day('v.of_version') || ' - ' || pgscore_data._labeled_of_day('v.version_id'));
+    pgscore_data._count_labeled('v.of_version') || ' - ' || pgscore_data._count_labeled('v.version_id'));
 end
 $do$;
 comment on view pgscore_data.curve_month is

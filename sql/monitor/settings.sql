@@ -244,9 +244,9 @@ begin
       errcode = 'invalid_parameter_value', hint = 'Give the share of actual values that the model was trained to stay above, such as 0.9; '
                                                   '0 takes it back.';
   end if;
-  if exists (select from pgscore_data.execution e join pgscore_data.version v using (version_id)
-              where v.model_id = this_model
-                and (e.task <> 'regression' or exists (select from pgscore_data.version_value n where n.version_id = e.version_id))) then
+  if this_quantile > 0 and (
+      select not bool_or(e.task = 'regression' and not exists (select from pgscore_data.version_value n where n.version_id = e.version_id))
+        from pgscore_data.execution e join pgscore_data.version v using (version_id) where v.model_id = this_model) then
     raise exception 'model "%" is no regression of one value, so its quantile cannot be set', base using
       errcode = 'invalid_parameter_value', hint = 'Leave quantile out.';
   end if;

@@ -79,16 +79,17 @@ language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   -- For few keys: a condition that moves into the groups of a view. For many: a join, which does not compare each row with each key.
-  -- A loose collation calls different texts equal. No row is read by the key of another, which the target may have.
+  -- A nondeterministic collation calls different texts equal. No row is read by the key of another, which the target may have.
   with key as (
-    select n, format('(t.%I)::%s', c ->> 'name', c ->> 'sql_type') as value, case when c ? 'loose' then ' collate "C"' else '' end as exact,
+    select n, format('(t.%I)::%s', c ->> 'name', c ->> 'sql_type') as value,
+           case when c ? 'nondeterministic' then ' collate "C"' else '' end as collated,
            format('nullif(current_setting(''pgscore.keys_%s'', true), '''')::%s[]', n, c ->> 'sql_type') as given
       from jsonb_array_elements(columns) with ordinality as x (c, n) where c ->> 'role' = 'key'
   )
   select format('%s and cardinality(%s) <= 100 and %s%s union all %1$s and cardinality(%2$s) > 100%4$s', reading,
     min(given) filter (where n = 1),
     string_agg(format('%s = any (%s)', value, given), ' and ' order by n),
-    format(' and (%s) in (select * from unnest(%s))', string_agg(value || exact, ', ' order by n), string_agg(given, ', ' order by n)))
+    format(' and (%s) in (select * from unnest(%s))', string_agg(value || collated, ', ' order by n), string_agg(given, ', ' order by n)))
     from key
 $$;
 comment on function pgscore._with_keys(text, jsonb) is

@@ -41,7 +41,7 @@ begin
                                            'them, such as row(a, b)::text as id, and name that.';
   end if;
   foreach column_name in array wanted loop
-    select a.attname, a.atttypid, pgscore._base_type(a.atttypid) as base, not l.collisdeterministic as is_loose into found
+    select a.attname, a.atttypid, pgscore._base_type(a.atttypid) as base, not l.collisdeterministic as is_nondeterministic into found
       from pg_attribute a left join pg_collation l on l.oid = a.attcollation
      where a.attrelid = source and a.attname = column_name and a.attnum > 0 and not a.attisdropped;
     if found.attname is null then
@@ -72,7 +72,7 @@ begin
     end if;
     planned := planned || (jsonb_build_object('name', column_name, 'role', 'key', 'type', 'raw', 'width', 1, 'sql_type',
                                               format_type(found.base, -1))
-      || case when found.is_loose then jsonb '{"loose": true}' else '{}' end);
+      || case when found.is_nondeterministic then jsonb '{"nondeterministic": true}' else '{}' end);
   end loop;
   return planned;
 end

@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
+import { execFile, spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { programFile } from './package-file.ts';
 import { backoff } from './retry.ts';
+import { allowedProcessors, lastProcessor } from './work-time.ts';
 
 type ProgramOptions = {
   /** All of its environment. */
@@ -60,15 +61,15 @@ type ChildOptions<Received> = ProgramOptions & {
  * gives a session a tenth of what others have: with 19, the least, a process may not even start on a busy machine.
  */
 const AUTOGROUP_NICE = 10;
-/** It outlives a service that is killed: the throttled process wakes up, notices and ends, and then this ends. */
-const THROTTLE = 'while kill -STOP $0; sleep 0.75; kill -CONT $0; do sleep 0.25; done 2>/dev/null';
+/** Of one that runs. */
+const AUTOGROUP_NICE_BUSY = 19;
 /** Linux lets a process without privileges change one session in a tenth of a second. */
 const AUTOGROUP_RETRY_MS = 150;
 
 /** One with messages both ways. */
 export class ChildProgram<Sent extends Serializable, Received> extends Program {
   readonly #ownSession: boolean;
-  #throttler: ChildProcess | undefined;
+  #autogroupNice = 0;
 
   constructor(program: string, { v8Flags, binary, ownSession = false, onMessage, ...options }: ChildOptions<Received>) {
     super(program, options, v8Flags, {
@@ -82,41 +83,44 @@ export class ChildProgram<Sent extends Serializable, Received> extends Program {
 
   /** Takes the processor only where others leave some of it, from now on: no process gets a higher priority back. */
   yieldToOthers(): void {
-    const { pid } = this;
-    if (pid === undefined || this.#hasEnded) return;
-    try {
-      setPriority(pid, constants.priority.PRIORITY_LOW);
-      if (this.#ownSession) writeFileSync(`/proc/${pid}/autogroup`, String(AUTOGROUP_NICE));
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN')
-        setTimeout(() => this.yieldToOthers(), AUTOGROUP_RETRY_MS).unref();
-      // Else it has just ended, or the system has no groups of sessions.
-    }
+    this.#autogroupNice = AUTOGROUP_NICE;
+    this.#lowerPriority();
   }
 
   /**
-   * Stops it for three quarters of each second. Linux moves a process that spins, of whatever priority, to each processor that is idle
-   * for an instant, and what wakes up there waits for it.
+   * For one that keeps a processor busy. Linux moves such a process to whatever processor rests for an instant, and who wakes up there
+   * waits for it. So it stays on one, if there is a `taskset`, and takes next to nothing of that.
    */
-  throttle(): void {
-    if (this.pid === undefined || this.#hasEnded) return;
-    const throttler = spawn('sh', ['-c', THROTTLE, String(this.pid)], { stdio: 'ignore' }).on('error', () => undefined);
-    void this.exited.then(() => throttler.kill('SIGKILL'));
-    this.#throttler = throttler;
+  standAside(): void {
+    this.#autogroupNice = AUTOGROUP_NICE_BUSY;
+    this.#keepTo((pid) => lastProcessor(pid));
   }
 
-  /** Ends throttle(). */
-  unthrottle(): void {
-    const [throttler, pid] = [this.#throttler, this.pid];
-    this.#throttler = undefined;
-    throttler?.once('exit', () => {
-      if (pid !== undefined && !this.#hasEnded) process.kill(pid, 'SIGCONT');
-    });
-    throttler?.kill('SIGKILL');
+  /** Goes on as after yieldToOthers(). */
+  comeBack(): void {
+    this.#autogroupNice = AUTOGROUP_NICE;
+    this.#keepTo(() => allowedProcessors());
   }
 
-  get #hasEnded(): boolean {
-    return this.child.exitCode !== null || this.child.signalCode !== null;
+  #keepTo(processors: (pid: number) => string | undefined): void {
+    const pid = this.#lowerPriority();
+    const list = pid === undefined ? undefined : processors(pid);
+    if (list !== undefined) execFile('taskset', ['-acp', list, String(pid)], () => undefined);
+  }
+
+  /** Returns its pid, while it runs. */
+  #lowerPriority(): number | undefined {
+    const { pid } = this;
+    if (pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return undefined;
+    try {
+      setPriority(pid, constants.priority.PRIORITY_LOW);
+      if (this.#ownSession) writeFileSync(`/proc/${pid}/autogroup`, String(this.#autogroupNice));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN')
+        setTimeout(() => this.#lowerPriority(), AUTOGROUP_RETRY_MS).unref();
+      // Else it has just ended, or the system has no groups of sessions.
+    }
+    return pid;
   }
 
   /** One that is gone hears nothing. */

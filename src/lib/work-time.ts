@@ -27,6 +27,20 @@ function cpuMs(task: Task): number | undefined {
   return fields && (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
+/** The processors that this process may use, as `taskset` takes them. */
+export function allowedProcessors(): string | undefined {
+  try {
+    return /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** The processor on which a task ran last, by its number. */
+export function lastProcessor(task: Task): string | undefined {
+  return statOf(task)?.[36];
+}
+
 /**
  * Tells how many milliseconds a task has worked since now. That is its CPU time, since a busy machine may let it wait; a
  * quarter of the clock where that is more; and the clock where the kernel does not tell.

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { constants, getPriority } from 'node:os';
@@ -75,18 +76,6 @@ function busyShadow(model: string, by = service): Promise<number> {
     return rows.length > 0 ? shadowPid(by) : undefined;
   };
   return waitFor(look, { message: 'the process of shadows' });
-}
-
-/** Whether a process is stopped now. */
-async function rests(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
-}
-
-/** Whether something has a process of this service rest. */
-async function isThrottled(pid: number, { pid: parent }: TestService): Promise<boolean> {
-  const told = await Promise.all((await childrenOf(parent)).map((child) => startedWith(child).catch(() => '')));
-  return told.some((words) => words.includes('kill -STOP') && words.includes(String(pid)));
 }
 
 test('a shadow that hangs is killed at its deadline and told of, and callers get their answers meanwhile', async () => {
@@ -173,22 +162,36 @@ test('a call that is forgotten while its shadow scores it is not kept again, and
   expect(rows).toEqual(before.map((key) => ({ key, shadows: [false, true] })));
 });
 
-test('a shadow that hangs rests for most of the time, one that is slow comes back, and both end with the service', async () => {
+test('a shadow that hangs stays on one processor behind all others, one that is slow comes back, and both end with the service', async () => {
   await service.stop();
   const patient = await startTestService(database, { PGSCORE_POLL: '0.2' });
+  const allowed = async (pid: number): Promise<string | undefined> =>
+    /^Cpus_allowed_list:\s+(\S+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
   await deployHanging('slow', 20_000);
   await ask('slow', SLOW_X);
   const slow = await busyShadow('slow', patient);
-  await waitFor(() => rests(slow), { message: 'the slow shadow to rest' });
+  const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
+  if (hasTaskset)
+    await waitFor(async () => /^\d+$/.test((await allowed(slow)) ?? ''), {
+      message: 'one processor for the slow shadow',
+    });
   await shadowIs(ada, 'slow', ({ scored, waiting }) => scored === 1 && waiting === 0);
-  await waitFor(async () => !(await isThrottled(slow, patient)), { message: 'the end of its rests' });
-  await waitFor(async () => !(await rests(slow)), { message: 'the slow shadow to go on' });
+  await waitFor(async () => (await allowed(slow)) === (await allowed(patient.pid)), {
+    message: 'all processors again',
+  });
   await ada.query(`select pgscore.stop_experiment('slow')`);
   await deployHanging('left');
   await ask('left', SLOW_X);
   const pid = await busyShadow('left', patient);
   expect(getPriority(pid)).toBe(constants.priority.PRIORITY_LOW);
-  await waitFor(() => rests(pid), { message: 'the shadow to rest' });
+  const seen = async (file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+  if ((await seen('autogroup')) !== '') {
+    await waitFor(async () => (await seen('autogroup')).endsWith(' nice 19\n'), {
+      message: 'the least share of its session',
+    });
+  }
+  if (hasTaskset)
+    await waitFor(async () => /^\d+$/.test((await allowed(pid)) ?? ''), { message: 'one processor for the shadow' });
   await patient.kill();
   await waitFor(() => !existsSync(`/proc/${pid}`), { message: 'the end of the process of shadows' });
 }, 60_000);

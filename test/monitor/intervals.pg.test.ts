@@ -120,21 +120,21 @@ test('the simulation takes as many pairs for independent as the database does', 
     return sums;
   });
   const { rows } = await superuser.query<{ expression: string; part: string }>(
-    `select pgscore_data._n_effective('x.n', 'x.hits', 'x.m2', 'x.cm', 'x.c2') as expression, pgscore_data._n_effective_of('(x.hits + 1)', '(x.m2 - x.n)') as part`,
+    `select pgscore_data._n_effective('x.n', 'x.hits', 'x.m2', 'x.cm', 'x.c2') as expression, pgscore_data._least_n_effective('(x.hits + 1)', '(x.m2 - x.n)') as part`,
   );
   const asked = `select ${rows[0]?.expression} as n, ${rows[0]?.part} as part from jsonb_to_recordset($1) as x (n float8, hits float8, m2 float8, cm float8, c2 float8)`;
   const found = await superuser.query<{ n: number; part: number }>(asked, [JSON.stringify(cases)]);
   expect(found.rows).toEqual(
     cases.map((one) => ({
       n: expect.closeTo(formulas.nEffective(one.n, one.hits, one), 9),
-      part: expect.closeTo(formulas.nEffectiveOf(one.hits + 1, one.m2 - one.n), 9),
+      part: expect.closeTo(formulas.leastNEffective(one.hits + 1, one.m2 - one.n), 9),
     })),
   );
 });
 
 test('one pair of each entity is worth itself, whatever its outcome', async () => {
   const { rows } = await superuser.query<{ expression: string; part: string }>(
-    `select pgscore_data._n_effective('x.n', 'x.hits', 'x.n', 'x.hits', 'x.hits') as expression, pgscore_data._n_effective_of('x.hits', '0') as part`,
+    `select pgscore_data._n_effective('x.n', 'x.hits', 'x.n', 'x.hits', 'x.hits') as expression, pgscore_data._least_n_effective('x.hits', '0') as part`,
   );
   const asked = `select x.n, x.hits from (values (1, 0), (1, 1), (29, 14), (1000, 3), (1000, 500), (12345, 12345)) x (n, hits) where ${rows[0]?.expression} <> x.n or ${rows[0]?.part} <> x.hits`;
   expect((await superuser.query(asked)).rows).toEqual([]);

@@ -176,6 +176,7 @@ test('a classifier predicts no quantile', async () => {
     code: '22023',
     message: 'model "churn" is no regression of one value, so its quantile cannot be set',
   });
+  await ada.query(`select pgscore.monitor('churn', quantile => 0)`);
 });
 
 test('an alert can be about the pinball loss', async () => {

@@ -10,7 +10,7 @@ import { failShadow, releaseShadow, shadowsDue, skipPastBacklog } from './queue.
 
 /** Between two looks where there is no shadow. The start of an experiment wakes it at once. */
 const REST_MS = 30_000;
-/** An arm that works so long without a word hangs, or has a large model. Its process is throttled until it is heard of again. */
+/** An arm that works so long without a word hangs, or has a large model. Its process stands aside meanwhile. */
 const BUSY_MS = 2000;
 const V8_FLAGS = ['--max-semi-space-size=16', '--single-threaded-gc'];
 
@@ -101,7 +101,7 @@ class ShadowProcess {
   /** How long it has worked since it was last heard of. */
   #workedMs = (): number => 0;
   #killedFor: string | undefined;
-  #isThrottled = false;
+  #standsAside = false;
   #isEnding = false;
 
   constructor(settings: ShadowSettings, log: Logger) {
@@ -138,8 +138,8 @@ class ShadowProcess {
 
   #receive(message: FromShadow): void {
     this.#workedMs = workTimer(this.#child.pid ?? 0);
-    if (this.#isThrottled) this.#child.unthrottle();
-    this.#isThrottled = false;
+    if (this.#standsAside) this.#child.comeBack();
+    this.#standsAside = false;
     if (message.type === 'scoring') this.#arm = message.arm;
     else if (message.type === 'scored') this.#arm = undefined;
     else if (message.type === 'warning') this.#log.warn({ reason: message.reason }, message.message);
@@ -148,9 +148,9 @@ class ShadowProcess {
   #check(batchTimeoutMs: number): void {
     if (this.#arm === undefined) return;
     const worked = this.#workedMs();
-    if (worked >= BUSY_MS && !this.#isThrottled) {
-      this.#isThrottled = true;
-      this.#child.throttle();
+    if (worked >= BUSY_MS && !this.#standsAside) {
+      this.#standsAside = true;
+      this.#child.standAside();
     }
     if (worked < batchTimeoutMs) return;
     this.#killedFor ??= `it did not score some rows within ${batchTimeoutMs / 1000} s, and its process was killed`;

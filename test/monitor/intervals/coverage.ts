@@ -5,7 +5,7 @@ import {
   differenceInterval,
   maeInterval,
   nEffective,
-  nEffectiveOf,
+  leastNEffective,
   rmseInterval,
   shareInterval,
   type Interval,
@@ -110,7 +110,7 @@ function shareTrial(entities: number, sizes: Sizes, p: number, alike: number): T
     const [n, hits] = part.reduce(([pairs, right], { m, c }) => [pairs + m, right + c], [0, 0]);
     const held: ReturnType<Trial> = {
       accuracy: holds(value.interval, p),
-      'precision, recall, F1': n > 0 ? holds(shareInterval(hits, n, nEffectiveOf(n, value.pairs2)), p) : null,
+      'precision, recall, F1': n > 0 ? holds(shareInterval(hits, n, leastNEffective(n, value.pairs2)), p) : null,
     };
     for (const same of SAME) {
       const other = whole.map((one) => (random() < same ? one : outcomes(one.m)));
@@ -182,7 +182,7 @@ function aucTrial(classes: readonly [number, number], sizes: Sizes, scores: Scor
       Array.from({ length: classes[positive ? 0 : 1] }, () => draw(positive, size?.(random) ?? 1)),
     );
     const pairs2 = drawn.reduce((sum, { m }) => sum + m ** 2 - m, 0);
-    const interval = aucInterval(rank(drawn, (part) => nEffectiveOf(part, pairs2)));
+    const interval = aucInterval(rank(drawn, (part) => leastNEffective(part, pairs2)));
     const held: ReturnType<Trial> = { 'ROC AUC': holds(interval, auc) };
     const value = rankingValue(drawn);
     for (const same of SAME) {

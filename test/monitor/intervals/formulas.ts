@@ -39,7 +39,7 @@ export function nEffective(n: number, hits: number, { m2, cm, c2 }: EntitySums):
 }
 
 /** What a part of the pairs is worth at least; pairs2 is the sum of m^2 - m over all entities. */
-export function nEffectiveOf(part: number, pairs2: number): number {
+export function leastNEffective(part: number, pairs2: number): number {
   return part ** 2 / (part + pairs2);
 }
 
