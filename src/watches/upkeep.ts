@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from, to } from 'pg-copy-streams';
+import { PgscoreError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { qualified, storable } from '../lib/text.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
@@ -108,7 +109,8 @@ async function workOn(service: pg.Client, readerUrl: string | undefined, due: Du
     if (isConnectionLoss(error) && state !== '08006') throw error;
     await service.query('rollback');
     const reason = error instanceof Error ? error.message : String(error);
-    const remedy = error instanceof pg.DatabaseError ? error.hint : undefined;
+    const remedy =
+      error instanceof pg.DatabaseError ? error.hint : error instanceof PgscoreError ? error.remedy : undefined;
     await endWork(service, due.watch_id, codeOfState(state), storable(reason), remedy ?? remedyOfWatch(state));
     log.warn({ watch: due.watch_id }, 'a watch cannot go on; pgscore.watches says why');
   }
@@ -128,11 +130,7 @@ const watchFunction = statement<[watchId: number], { version: string | null }>(
 async function renew(service: pg.Client, readerUrl: string | undefined, due: DueWatch): Promise<void> {
   const version = async (): Promise<string | null> => (await watchFunction(service, due.watch_id))[0]?.version ?? null;
   const before = await version();
-  if (before === null) {
-    throw new Error(
-      `its function in pgscore_sources was changed or dropped, or its owner "${due.owner}" was: a deployer ends the watch of a role that left by pgscore.unwatch()`,
-    );
-  }
+  if (before === null) throw functionLost(due);
   const session = new OwnerSession(() => connect({ url: readerUrl, applicationName: 'pgscore watch' }));
   try {
     await session.prepare(due.owner);
@@ -142,6 +140,15 @@ async function renew(service: pg.Client, readerUrl: string | undefined, due: Due
   } finally {
     await session.close();
   }
+}
+
+function functionLost({ owner }: DueWatch): PgscoreError {
+  const message = `its function in pgscore_sources was changed or dropped, or its owner "${owner}" was dropped or renamed`;
+  return new PgscoreError('watch_failed', message, {
+    remedy:
+      'Watch again: select pgscore.watch(…) with the same target. Where the owner left, a deployer ends the watch: ' +
+      'select pgscore.unwatch(…).',
+  });
 }
 
 type Scan = {
@@ -171,14 +178,11 @@ const scanOf = statement<[watchId: number], Scan>(
 const compareWatch = statement<[watchId: number]>('compare_watch', 'select pgscore_data._compare_watch($1)');
 
 /** Reads the keys of the whole source, each with a hash of its row, and queues those that the target has otherwise. */
-async function compare(
-  service: pg.Client,
-  readerUrl: string | undefined,
-  { watch_id: watch }: DueWatch,
-): Promise<void> {
+async function compare(service: pg.Client, readerUrl: string | undefined, due: DueWatch): Promise<void> {
+  const { watch_id: watch } = due;
   const [scan] = await scanOf(service, watch);
   if (scan === undefined) return;
-  if (scan.handle === null) throw new Error('its read handle was dropped or altered');
+  if (scan.handle === null) throw functionLost(due);
   await service.query('begin');
   const reader = await connect({ url: readerUrl, applicationName: 'pgscore watch', settings: READER_SETTINGS });
   try {

@@ -176,3 +176,20 @@ describe('row-level security', () => {
     expect(await ids()).toEqual([1, ...even.slice(1)]);
   });
 });
+
+test('a watch whose owner left says so, and who ends it', async () => {
+  await run(`create table inherited (id bigint primary key, ${COLUMNS})`);
+  await poll('inherited', `, capture => 'poll'`);
+  await superuser.query(`update pgscore_data.watch set owner = 'nobody_left' where source = 'alice.inherited'`);
+  const failing = await waitFor(async () => {
+    const { rows } = await ada.query<{ error: string | null; remedy: string }>(
+      `select error, remedy from pgscore.watches where target = 'alice.inherited_live'`,
+    );
+    return rows[0]?.error ? rows[0] : undefined;
+  });
+  expect(failing).toEqual({
+    error: expect.stringContaining('its owner "nobody_left" was dropped or renamed'),
+    remedy: expect.stringContaining('pgscore.unwatch('),
+  });
+  await ada.query(`select pgscore.unwatch('alice.inherited_live')`);
+});
