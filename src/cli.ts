@@ -16,6 +16,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Nobody reads the notes any more; what they are about goes on.
+process.stderr.on('error', () => undefined);
+
 try {
   await buildProgram().parseAsync(args, { from: 'user' });
 } catch (error) {

@@ -52,13 +52,24 @@ export function databaseError(error: unknown): PgscoreError {
 type DatabaseError = { readonly message: string; readonly hint?: string };
 
 function statementFailed(cause: DatabaseError): PgscoreError {
-  const remedy = cause.hint ?? (sqlState(cause) === '42501' ? grantFor(cause.message) : undefined);
+  const remedy = cause.hint ?? remedyFor(sqlState(cause), cause.message);
   return new PgscoreError('statement_failed', cause.message, { ...(remedy !== undefined && { remedy }), cause });
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  '42P01':
+    'Name it as SQL does: with its schema where that is not on the search path, and "Capitals" in double quotes.',
+  '42602': 'Name it as SQL does: crm.customers, or "My Schema"."My Table".',
+};
+
+/** What to do where PostgreSQL gives no hint. */
+function remedyFor(sqlstate: string | undefined, message: string): string | undefined {
+  return sqlstate === '42501' ? grantFor(message) : REMEDIES[sqlstate ?? ''];
 }
 
 /** What to grant where PostgreSQL gives no hint. No membership gives a right to a table or view, or to a schema of somebody else. */
 function grantFor(message: string): string {
-  return /permission denied for (?!function|procedure|schema "?pgscore)/.test(message)
+  return /permission denied for (?!function|procedure|schema "?pgscore|view audit$)/.test(message)
     ? 'Its owner grants it: USAGE on a schema, and SELECT on what is read.'
-    : 'A function of pgscore needs membership. To deploy or change models: grant pgscore_deployer to ROLE; to score: grant pgscore_user to ROLE; to read accuracy: grant pgscore_analyst to ROLE.';
+    : 'A function or view of pgscore needs membership. To deploy or change models: grant pgscore_deployer to ROLE; to score: grant pgscore_user to ROLE; to read accuracy: grant pgscore_analyst to ROLE.';
 }

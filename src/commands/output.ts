@@ -41,8 +41,12 @@ export type Cell = string | null;
 export function formatTable(columns: readonly TableColumn[], rows: readonly (readonly Cell[])[]): string {
   const heads = columns.map(({ name }) => visible(name).split('\n'));
   const lines = rows.map((row) => columns.map((_, index) => visible(row[index] ?? '').split('\n')));
+  // Of 300,000 rows the widths are more arguments than a call of Math.max() takes.
   const widths = columns.map((_, index) =>
-    Math.max(...[heads, ...lines].flatMap((row) => (row[index] ?? []).map((text) => stringWidth(text)))),
+    [heads, ...lines].reduce(
+      (width, row) => Math.max(width, ...(row[index] ?? []).map((text) => stringWidth(text))),
+      0,
+    ),
   );
   const rule = widths.map((width) => '-'.repeat(width + 2)).join('+');
   const left = columns.map((column) => ({ ...column, right: false }));

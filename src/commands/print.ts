@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
+import { PgscoreError } from '../errors.ts';
 import { callFunction, type Argument } from '../client/connection.ts';
 import { inDatabase, inPersonsDatabase } from './connection.ts';
 import { invocation } from './options.ts';
@@ -26,6 +27,8 @@ type Listing = {
   readonly values?: readonly unknown[];
   /** The rows are of this model. */
   readonly model?: string | undefined;
+  /** The rows are of this schedule. */
+  readonly schedule?: string | undefined;
   /** What people see of a row; programs see all of it. */
   readonly shown?: (row: Row) => Row;
   /** Printed where there is no row. */
@@ -35,13 +38,14 @@ type Listing = {
 /** Runs a query, and prints its rows. */
 export async function printRows(
   command: Command,
-  { text, values = [], model, shown = (row) => row, nothing }: Listing,
+  { text, values = [], model, schedule, shown = (row) => row, nothing }: Listing,
 ): Promise<void> {
   const { flags, output } = invocation(command);
   const rows = await inDatabase(flags, async (client) => {
     const found = await client.query<Row>(text, [...values]);
-    // A misspelt name would look like a model without rows.
+    // A misspelt name would look like a model or a schedule without rows.
     if (found.rows.length === 0 && model !== undefined) await describeModel(client, model);
+    if (found.rows.length === 0 && schedule !== undefined) await findSchedule(client, schedule);
     return found.rows;
   });
   output.result(rows, () => tableOf(rows.map(shown), nothing));
@@ -58,6 +62,14 @@ export async function describeModel(client: pg.Client, name: string): Promise<Ro
     name,
   ]);
   return Object.fromEntries(rows.map(({ property, value }) => [property, value]));
+}
+
+async function findSchedule(client: pg.Client, name: string): Promise<void> {
+  const text = `select from pgscore.schedules where name = $1 or owner || '.' || name = $1`;
+  if ((await client.query(text, [name])).rows.length > 0) return;
+  throw new PgscoreError('usage', `schedule "${name}" does not exist, or is not yours`, {
+    remedy: 'pgscore schedule list lists yours.',
+  });
 }
 
 /** Prints a version: its properties for people; for programs its row of pgscore.models, in which `version` is such as churn@3. */

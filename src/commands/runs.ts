@@ -18,6 +18,9 @@ export function addRuns(program: Command): void {
     .option('--errors', 'show the rows of the run that could not be scored, and why')
     .addOption(numberOption('--limit <n>', 'most rows to show').default(50))
     .action((run: number | undefined, options: Options, command: Command) => {
+      if (run === undefined && options.errors === true) {
+        throw new PgscoreError('usage', '--errors needs the number of a run', { remedy: 'pgscore runs lists them.' });
+      }
       if (run === undefined) return list(command, options.limit);
       return options.errors === true ? showErrors(command, run, options.limit) : show(command, run);
     });

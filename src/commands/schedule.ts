@@ -122,6 +122,7 @@ function addHistory(schedule: Command): void {
         text: `select * from pgscore.schedule_history
           where $1::text is null or name = $1 or owner || '.' || name = $1 order by fire_at desc limit $2`,
         values: [name ?? null, limit],
+        schedule: name,
         nothing: 'Nothing has fired yet.',
       }),
     );

@@ -14,6 +14,7 @@ describe('what is typed wrong', () => {
     [['modls'], "pgscore: unknown command 'modls'\n  Did you mean models?\n  [usage]\n"],
     [['deploy', 'x.onnx'], "pgscore: required option '--model <name>' not specified\n  Add --help"],
     [['runs', 'seven'], 'pgscore: "seven" is not the number of a run\n'],
+    [['runs', '--errors'], 'pgscore: --errors needs the number of a run\n'],
     [['serve', '--poll', 'soon'], 'pgscore: --poll (PGSCORE_POLL) is "soon"\n'],
     [['models', '--database-url', 'mysql://x'], 'pgscore: the database URL does not begin with postgresql://\n'],
   ])('%j ends with status 2 and says what to type', async (args, said) => {
@@ -99,6 +100,19 @@ test.each(['models', 'runs', 'schedule list', 'schedule history', 'watches'])(
     expect(await runCli([...args, '--json'], { url })).toEqual({ exit: 0, stdout: '[]\n', stderr: '' });
   },
 );
+
+test('a schedule that does not exist is not said to have fired never', async () => {
+  const { exit, stderr } = await runCli(['schedule', 'history', 'nope'], { url: database.url('alice') });
+  expect(exit).toBe(2);
+  expect(stderr).toMatch(/^pgscore: schedule "nope" does not exist, or is not yours\n/);
+});
+
+test('a command goes on where nobody reads its notes', async () => {
+  const statements = "do $$ begin raise notice 'noted'; end $$; select pg_sleep(0.3); select 6 * 7 as answer;";
+  const options = { url: database.url('alice'), stderrClosed: true };
+  const { exit, stdout } = await runCli(['sql', '-c', statements], options);
+  expect({ exit, stdout }).toEqual({ exit: 0, stdout: expect.stringContaining('42') });
+});
 
 test('the service ends with status 0 at Ctrl-C, and with 4 where there is nothing to serve', async () => {
   const login = { user: 'pgscore_service', password: SERVICE_PASSWORD };

@@ -27,11 +27,19 @@ test('an error of PostgreSQL is said like our own, with its SQLSTATE', () => {
 test.each([
   ['permission denied for function deploy', 'pgscore_deployer'],
   ['permission denied for schema pgscore_bi', 'pgscore_analyst'],
+  ['permission denied for view audit', 'pgscore_deployer'],
   ['permission denied for schema crm', 'USAGE on a schema'],
   ['permission denied for table customers', 'SELECT on what is read'],
   ['permission denied for view customers', 'SELECT on what is read'],
 ])('%s without a hint comes with what to grant', (message, remedy) => {
   expect(failureOf(raisedByPostgres({ code: '42501', message })).remedy).toContain(remedy);
+});
+
+test.each([
+  ['42P01', 'relation "customers" does not exist'],
+  ['42602', 'invalid name syntax'],
+])('SQLSTATE %s, as of a name with capitals, comes with how to write one', (code, message) => {
+  expect(failureOf(raisedByPostgres({ code, message })).remedy).toMatch(/as SQL does: .*"/);
 });
 
 test('a broken connection is the database’s failure, not a defect', () => {

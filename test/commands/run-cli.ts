@@ -15,13 +15,15 @@ export type CallOptions = {
   interruptAt?: string;
   /** What is done before that, with what was said so far. */
   beforeInterrupt?: (stderr: string) => Promise<void>;
+  /** Nobody reads standard error. */
+  stderrClosed?: boolean;
   /** The folder that it runs in. */
   cwd?: string;
 };
 
 /** Runs the built command line, without a terminal, and returns what it said. */
 export async function runCli(args: readonly string[], options: CallOptions = {}): Promise<Said> {
-  const { url, input = '', env = {}, interruptAt, beforeInterrupt, cwd } = options;
+  const { url, input = '', env = {}, interruptAt, beforeInterrupt, stderrClosed, cwd } = options;
   const child = spawn(process.execPath, [CLI, ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -31,6 +33,7 @@ export async function runCli(args: readonly string[], options: CallOptions = {})
     },
     ...(cwd === undefined ? {} : { cwd }),
   });
+  if (stderrClosed === true) child.stderr.destroy();
   let stdout = '';
   let stderr = '';
   let before: Promise<void> | undefined;

@@ -39,6 +39,11 @@ describe('a table', () => {
     expect(table).toContain('\\x1b[2Jgone\\x07 \\u202eright to left');
   });
 
+  test('of very many rows is laid out like any other', () => {
+    const rows = Array.from({ length: 200_000 }, (_, row) => [String(row)]);
+    expect(formatTable([number('a')], rows).split('\n')).toHaveLength(200_002);
+  });
+
   test('with no rows is its header', () => {
     expect(formatTable([text('a')], [])).toBe(' a\n---');
   });
