@@ -68,7 +68,8 @@ return concat(
   w.metric, ' of ' || nullif(w.column_name, ''), coalesce(' was ' || pgscore_data._short_number(w.value), ' has no value'),
   case w.grain when 'day' then ' on ' else format(' in the %s from ', w.grain) end, (w.window_start at time zone zone)::date,
   case when w.value < w.lower_threshold then ', below ' || pgscore_data._short_number(w.lower_threshold)
-    when w.value >= w.upper_threshold then ', above ' || pgscore_data._short_number(w.upper_threshold) end,
+    when w.value > w.upper_threshold or w.is_breach and w.value = w.upper_threshold
+      then ', above ' || pgscore_data._short_number(w.upper_threshold) end,
   case when w.lasting_since is not null and (w.state = 'firing' or w.is_breach) then format('; since %s it has been %s, where %s is usual',
     (w.lasting_since at time zone zone)::date, pgscore_data._short_number(w.lasting_value), pgscore_data._short_number(w.usual_value)) end);
 comment on function pgscore_data._alert_detail(pgscore_data.alert_window, text) is

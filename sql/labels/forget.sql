@@ -171,7 +171,8 @@ begin
     perform pgscore_data._keep_single(r.run_id)
       from pgscore_data.run x join pgscore_data.run r on r.version_id = x.version_id and r.run_id > x.run_id and r.state = 'done'
      where x.run_id = this_run and not exists (select from pgscore_data.kept_run k where k.run_id = r.run_id);
-    perform pgscore_data._count_arrivals();
+    delete from pgscore_data.refresh_arrival a using pgscore_data.monitor m
+     where m.model_id = this_model and a.event_time < m.sealed_before;
     perform pgscore_data._keep_arrivals();
   end if;
   perform pgscore_data._pair_noted();

@@ -8,7 +8,8 @@ as $$
 declare
   s record;
 begin
-  select x.model_id, x.known_at_column is not null as is_timed, m.label_delay, greatest(m.sealed_before, m.superseded_before) as old into s
+  select x.model_id, x.known_at_column is not null as is_timed, x.set_at, m.label_delay,
+         greatest(m.sealed_before, m.superseded_before) as old into s
     from pgscore_data.label_source x join pgscore_data.monitor m using (model_id) where x.source_id = this_source;
   with unpaired as (
     select e.key, e.known_at, e.label from pgscore_data.evaluation e where e.model_id = s.model_id and e.run_id is null limit 100000
@@ -32,7 +33,8 @@ begin
                else pgscore_data._is_truth(j.task, j.class_labels, j.score_unit, u.label) end)
   ), late as (
     select avg((e.received_at > e.known_at + s.label_delay)::int) as share from pgscore_data.evaluation e
-     where s.is_timed and e.model_id = s.model_id and e.known_at > clock_timestamp() - interval '90 days'
+     -- Labels that were there before their source was named came when it was: that says nothing of the others.
+     where s.is_timed and e.model_id = s.model_id and e.known_at > greatest(s.set_at, clock_timestamp() - interval '90 days')
   )
   update pgscore_data.label_source x set
     n_unmatched = (select count(*) from checked p where not p.is_known and not p.is_old),

@@ -55,7 +55,8 @@ comment on column pgscore.label_sources.n_before is
 comment on column pgscore.label_sources.n_too_old is
   'Labels that became known before the predictions that are still kept: see keep of pgscore.monitor().';
 comment on column pgscore.label_sources.late_share is
-  'Share of the labels of the last 90 days that came more than label_delay after known_at; NULL without known_at.';
+  'Of the labels that became known since set_labels(), in the last 90 days, the share that came more than label_delay after known_at; '
+  'NULL: there is none, or no known_at.';
 comment on column pgscore.label_sources.is_often_late is 'Whether that is more than 5 %: give pgscore.monitor() a longer label_delay.';
 comment on column pgscore.label_sources.n_invalid is
   'Labels that judge nothing because they are none of the model''s classes, or no finite number, counted to 100,000.';

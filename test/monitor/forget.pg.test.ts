@@ -70,6 +70,19 @@ test('a later run that said the same stands in for one that is forgotten', async
   ]);
 });
 
+test('its places wait once where nobody knows the truth yet', async () => {
+  const model = await addMonitoredModel(superuser, 'unlabelled', 'binary');
+  const rows = [{ id: 1, at: '2026-03-01 02:00+00', score: 0.75, label: 'yes' }];
+  const first = await addRun(superuser, model, rows);
+  await superuser.query('select pgscore.refresh()');
+  await addRun(superuser, model, rows);
+  await superuser.query('select pgscore.refresh()');
+  await ada.query(`select pgscore.forget('unlabelled', run => $1)`, [first]);
+  expect((await superuser.query(DAYS, ['unlabelled'])).rows).toEqual([
+    { day: '2026-03-01', n: 1, labeled: 0, awaiting: 1, superseded: 0 },
+  ]);
+});
+
 test('the rows of the arms of a run are forgotten with it', async () => {
   const model = await addMonitoredModel(superuser, 'split', 'binary');
   const rows = (id: number) => [{ id, at: '2026-03-01 02:00+00', score: 0.75, label: 'yes' }];

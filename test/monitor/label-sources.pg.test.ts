@@ -87,11 +87,17 @@ test('label_sources says which labels judge nothing, and how many came late', as
        -- Known before its prediction's time; of nobody who was predicted.
        (3, now() - interval '11 days', 'yes'), (9, now(), 'yes')`,
   );
-  await superuser.query(`update pgscore_data.label_source set compared_at = now() where source_name = 'truths'`);
+  // As one who set them a month ago.
+  const setAt = `update pgscore_data.label_source set compared_at = now(), set_at = now() - $1::interval where source_name = 'truths'`;
+  await superuser.query(setAt, ['30 days']);
   await superuser.query('select pgscore.refresh()');
   expect((await alice.query(COUNTS)).rows).toEqual([
     { unmatched: 1, before: 1, too_old: 0, late_share: 0.6, is_often_late: true },
   ]);
+  // A history that was there before is not late: those of now are left.
+  await superuser.query(setAt, ['1 hour']);
+  await superuser.query('select pgscore_data._count_all_labels(false)');
+  expect((await alice.query(COUNTS)).rows).toMatchObject([{ unmatched: 1, late_share: 0, is_often_late: false }]);
 });
 
 /** Queues what a source says of the entities 1, 2, …, as a comparison does, and refreshes. */
