@@ -117,14 +117,16 @@ const dropShards = statement<[]>(
 /** How many large runs of a target are partitions of their own, which every query plans for. */
 const MOST_GENERATIONS = 40;
 
-/** Published generations that are kept for labels and may leave the history. */
+/** Published generations that are kept for labels and may leave the history. Small runs replace rows of one, and fill the first. */
 const OLD_GENERATIONS = `select g.target_id, g.generation, t.keep_history,
-         row_number() over (partition by g.target_id order by g.generation desc) > ${MOST_GENERATIONS} as is_surplus,
-         g.created_at < pgscore_data._history_since(t.keep_history) as is_past
+         g.generation > 1 and row_number() over (partition by g.target_id order by g.generation desc) > ${MOST_GENERATIONS} as is_surplus,
+         g.created_at < pgscore_data._history_since(t.keep_history)
+           and not exists (select from pgscore_data.run r where (r.target_id, r.generation, r.state) = (g.target_id, g.generation, 'done')
+                              and r.finished_at >= pgscore_data._history_since(t.keep_history)) as is_past
     from pgscore_data.generation g join pgscore_data.target t using (target_id)
-   where g.state = 'published' and g.generation > 1 and g.generation <> t.current_generation
-     and not exists (select from pgscore_data.run r where r.run_id = g.run_id and not r.kept)
-     and not exists (select from pgscore_data.run r where r.arm_of = g.run_id and r.generation = g.generation and not r.kept)
+   where g.state = 'published' and g.generation > 0 and g.generation <> t.current_generation
+     and not exists (select from pgscore_data.run r
+                      where (r.target_id, r.generation, r.state) = (g.target_id, g.generation, 'done') and not r.kept)
      and not exists (select from pgscore_data.watch w where (w.target_id, w.generation) = (g.target_id, g.generation))`;
 
 /** Takes generations out of the history, for every snapshot from now on: by time, or where no time was set by number. */

@@ -143,6 +143,39 @@ describe('published generations', () => {
     expect(await retired()).toBe(true);
   });
 
+  test.each(['first', 'later'])(
+    'of which small runs fill the %s go when the newest of those is past',
+    async (which) => {
+      const target = `small_${which}`;
+      if (which === 'later') await publish(1, target);
+      const run = await submitRun(alice, 'model', 'source', { target });
+      await claimRuns(service, WORKER, 60_000, 1, true, 0);
+      const { rows } = await superuser.query<{ id: number; generation: number }>(
+        'select target_id as id, current_generation as generation from pgscore_data.target where view_name = $1',
+        [target],
+      );
+      const { id = 0, generation = 0 } = rows[0] ?? {};
+      const insert = `insert into pgscore_predictions.target_${id} (generation, run_id, id, score) values ($1, $2, 2, 2)`;
+      await service.query(insert, [generation, run]);
+      await beginPublication(service, run, 1, WORKER, '2024-01-01 00:00:02+00', null, null);
+      await finishRun(service, run, '2024-01-01', true, generation, 1, 0, 0, null);
+      await publish(3, target);
+      await superuser.query(
+        `update pgscore_data.generation set created_at = created_at - interval '401 days' where target_id = $1`,
+        [id],
+      );
+      await sweep();
+      const shown = `select score from alice.${target}_history where score > 1 order by score`;
+      expect((await alice.query(shown)).rows).toEqual([{ score: 2 }, { score: 3 }]);
+      await superuser.query(
+        `update pgscore_data.run set finished_at = finished_at - interval '401 days' where target_id = $1`,
+        [id],
+      );
+      await sweep();
+      expect((await alice.query(shown)).rows).toEqual([{ score: 3 }]);
+    },
+  );
+
   test('are kept for a reader that never ends up to 100 of a target', async () => {
     const reader = await database.client('alice');
     await reader.query('begin isolation level repeatable read; select');
