@@ -258,9 +258,12 @@ begin
   select t.target_id, t.task, t.key_columns, t.class_labels, t.score_unit, t.is_replay into known
     from pgscore._target_request t where t.view_schema = target_schema and t.view_name = target;
   if known.target_id is null then
+    if strpos(target, '.') > 0 and exists (select from pg_namespace n where n.nspname = split_part(target, '.', 1)) then
+      raise exception 'target => % has a schema in its name', quote_literal(target) using errcode = 'invalid_name',
+        hint = format('Write target => %L, target_schema => %L.', substr(target, strpos(target, '.') + 1), split_part(target, '.', 1));
+    end if;
     insert into pgscore._target_request (view_schema, view_name, task, key_columns, class_labels, score_unit, is_replay)
-    values (target_schema, target, task, keys, labels, unit, _ensure_target.is_replay)
-    returning target_id into id;
+    values (target_schema, target, task, keys, labels, unit, _ensure_target.is_replay) returning target_id into id;
   elsif known.is_replay <> _ensure_target.is_replay then
     raise exception 'target "%.%" holds %', target_schema, target,
       case when known.is_replay then 'replays' else 'live predictions' end using
@@ -277,9 +280,8 @@ begin
         (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k),
         coalesce(' of ' || nullif(array_to_string(labels, ', '), ''), '')),
       hint = 'Choose another target, or select pgscore.drop_target(target) first.';
-  else
-    id := known.target_id;
   end if;
+  id := coalesce(known.target_id, id);
   -- Whatever stands in place of a view of an existing target is its owner's doing. In place of a new one it is a mistake, and refused.
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target)) is null then
     perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id),

@@ -38,6 +38,14 @@ test.each([
   },
 );
 
+test('a new target whose name begins with a schema is refused, as it would be a view of that name in another', async () => {
+  expect(await refusal(alice, `select pgscore.score_table('model', 'orders', target => 'bob.live')`)).toMatchObject({
+    code: '42602',
+    message: `target => 'bob.live' has a schema in its name`,
+    hint: `Write target => 'live', target_schema => 'bob'.`,
+  });
+});
+
 test('of two targets whose names differ in case the one is meant that is named exactly', async () => {
   await watch('live');
   await watch('Live');
@@ -50,15 +58,13 @@ test('of two targets whose names differ in case the one is meant that is named e
 });
 
 test('a name with a dot is read as SQL reads it, with a schema', async () => {
-  await watch('alice.live');
-  await watch('live');
-  await alice.query(`select pgscore.unwatch('"alice"."live"')`);
-  await alice.query(`select pgscore.drop_target('"alice"."live"')`);
-  expect(await targets()).toEqual(['alice.alice.live']);
-  await watch('live');
-  await alice.query(`select pgscore.unwatch('live')`);
+  await watch('later.live');
+  await superuser.query('create schema later authorization alice');
+  await alice.query(`select pgscore.watch('model', 'orders', target => 'live', target_schema => 'later')`);
+  await alice.query(`select pgscore.unwatch('later.live')`);
+  await alice.query(`select pgscore.drop_target('later.live')`);
   await alice.query(`select pgscore.drop_target('alice.live')`);
-  expect(await targets()).toEqual(['alice.alice.live']);
+  expect(await targets()).toEqual(['alice.later.live']);
 });
 
 test.each([['Order Items'], ['alice.Order Items'], ['"Order Items"'], ['alice."Order Items"']])(
