@@ -185,11 +185,9 @@ test('a watch whose owner left says so, and who ends it', async () => {
     const { rows } = await ada.query<{ error: string | null; remedy: string }>(
       `select error, remedy from pgscore.watches where target = 'alice.inherited_live'`,
     );
-    return rows[0]?.error ? rows[0] : undefined;
+    // A comparison that had begun under the old name ends with that name.
+    return rows[0]?.error?.includes('its owner "nobody_left" was dropped or renamed') ? rows[0] : undefined;
   });
-  expect(failing).toEqual({
-    error: expect.stringContaining('its owner "nobody_left" was dropped or renamed'),
-    remedy: expect.stringContaining('pgscore.unwatch('),
-  });
+  expect(failing.remedy).toContain('pgscore.unwatch(');
   await ada.query(`select pgscore.unwatch('alice.inherited_live')`);
 });
