@@ -1,5 +1,5 @@
 import { Float32, Float64, Int32, Int64, Utf8 } from 'apache-arrow';
-import { wrongLength, type RowError } from '../inference/predictions.ts';
+import { nullElement, wrongLength, type RowError } from '../inference/predictions.ts';
 import { stepOf } from '../inference/signature.ts';
 import type { ViewedBytes } from '../lib/bytes.ts';
 import {
@@ -146,7 +146,7 @@ function readElements(
     if (end - next < 4) throw damaged(feature);
     const size = view.getInt32(next);
     next += 4;
-    if (size === NULL_LENGTH) return nullElement(feature.name, index);
+    if (size === NULL_LENGTH) return nullElement(feature, index);
     if (size < 0 || end - next < size) throw damaged(feature);
     put(index, next, size);
     next += size;
@@ -173,10 +173,6 @@ function shapeProblem(feature: FeatureColumn, sizes: readonly number[]): RowErro
 
 function productOf(sizes: readonly number[]): number {
   return sizes.reduce((product, size) => product * size, 1);
-}
-
-function nullElement(name: string, index: number): RowError {
-  return { code: 'null_feature', message: `element ${index + 1} of ${name} is NULL`, feature: name };
 }
 
 function damaged({ name }: FeatureColumn): Error {

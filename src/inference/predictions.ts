@@ -96,6 +96,11 @@ export function nullFeature({ name }: Pick<Feature, 'name'>, what: string): RowE
   return { code: 'null_feature', message: `${name} is ${what}`, feature: name };
 }
 
+/** @param index of the element, from 0 */
+export function nullElement({ name }: Pick<Feature, 'name'>, index: number): RowError {
+  return { code: 'null_feature', message: `element ${index + 1} of ${name} is NULL`, feature: name };
+}
+
 export function outOfRange({ name, type, element }: Pick<Feature, 'name' | 'type' | 'element'>): RowError {
   return { code: 'out_of_range', message: `${name} is a number that ${element ?? type} can not hold`, feature: name };
 }

@@ -5,7 +5,7 @@ import { emptyFeed, type Cells, type Feed } from './feed.ts';
 import { flattened, type JsonRow } from './json-rows.ts';
 import { isInRange } from './narrow.ts';
 import { NumberRows, type FeatureRows } from './number-rows.ts';
-import { nullFeature, outOfRange, type RowError } from './predictions.ts';
+import { nullElement, nullFeature, outOfRange, type RowError } from './predictions.ts';
 import { arrayInWords, type Feature, type ModelInput, type Signature, type TensorType } from './signature.ts';
 
 const NO_ERRORS: ReadonlyMap<number, RowError> = new Map();
@@ -123,7 +123,10 @@ const putArray: Put = (slot, cells, row, value) => {
 
 function putItems(slot: FeatureSlot, cells: Cells, row: number, items: readonly unknown[]): void {
   const put = slot.feature.type === 'string' ? putTextElement : putElement;
-  items.forEach((item, element) => put(slot, cells, row, element, item));
+  items.forEach((item, element) => {
+    if (item === null) slot.reject(row, nullElement(slot.feature, element));
+    else put(slot, cells, row, element, item);
+  });
 }
 
 function putTextElement(slot: FeatureSlot, cells: Cells, row: number, element: number, value: unknown): void {

@@ -25,6 +25,13 @@ test('a number of JSON past float64 is refused as an element of an array', () =>
   expect(refusalOf('{"x": [1, 1e400]}', 'float64', 2)).toMatchObject({ code: 'out_of_range' });
 });
 
+test.each(['float32', 'int64', 'string'] as const)('a NULL in an array of %s takes no default, as in a run', (type) => {
+  const { inputs, features } = modelOf(type, 2);
+  const takesNulls = features.map((feature) => ({ ...feature, nulls: 'default', default: 7 }) as const);
+  const { errors } = rowFeeds([{ x: [null, null] }], { inputs, features: takesNulls });
+  expect(errors.get(0)).toEqual({ code: 'null_feature', message: 'element 1 of x is NULL', feature: 'x' });
+});
+
 test.each([
   ['string', 'feature x is Infinity, not a text'],
   ['bool', 'feature x is Infinity, not a boolean'],
