@@ -60,12 +60,13 @@ function wholeInputs(
   names: readonly string[],
   plain: readonly string[],
 ): FeatureMap {
+  const nameEach = names.length === declared.length;
   let taken = 0;
   const share: number[] = [];
   const inputs = declared.map((input): ModelInput => {
     const isWhole = names[taken]?.endsWith(WHOLE) === true;
     const width = input.width ?? (isWhole || isSequence(input) ? 0 : 1);
-    const count = isWhole || width === 0 ? 1 : width;
+    const count = isWhole || width === 0 || nameEach ? 1 : width;
     taken += count;
     share.push(count);
     return withWidth(input, width);
@@ -126,10 +127,10 @@ function withWidth(input: DeclaredInput, width: number): ModelInput {
 }
 
 function wrongCount(inputs: readonly ModelInput[], names: readonly string[]): PgscoreError {
-  const takes = sum(inputs.map(({ width }) => width));
+  const takes = sum(inputs.map(columns));
   return new PgscoreError(
     'model_feature_names_wrong',
-    `the model takes ${takes} features (${inputs.map(({ name, width }) => `${name}: ${width}`).join(', ')}), ` +
+    `the model takes ${takes} features (${inputs.map(({ name, width }) => `${name}: ${width || 'an array'}`).join(', ')}), ` +
       `but ${names.length} names were given`,
     {
       remedy:

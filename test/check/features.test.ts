@@ -72,7 +72,18 @@ describe('features', () => {
       ['b', 'Y', 1, 1],
       ['z', 'Z', 0, 1],
     ]);
-    expect(caught(() => map([input('X', 3)], ['x[]', 'y'])).code).toBe('model_feature_names_wrong');
+    expect(map([input('X', 3), input('Y', null), input('Z', 1)], ['x', 'y[]', 'z'])).toEqual([
+      ['x', 'X', 0, 3],
+      ['y', 'Y', 0, 0],
+      ['z', 'Z', 0, 1],
+    ]);
+    expect(caught(() => map([input('X', 3), input('Y', null)], ['a', 'b', 'y[]']))).toMatchObject({
+      code: 'model_feature_names_wrong',
+      message: 'the model takes 4 features (X: 3, Y: 1), but 3 names were given',
+    });
+    expect(caught(() => map([input('X', 3), input('Y', null)], ['x[]', 'y[]', 'z']))).toMatchObject({
+      message: 'the model takes 4 features (X: 3, Y: an array), but 3 names were given',
+    });
   });
 
   test('are one array of several dimensions where an input has them', () => {
