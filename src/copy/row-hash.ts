@@ -1,4 +1,4 @@
-import { Binary, type Data, makeData, Utf8 } from 'apache-arrow';
+import { Binary, type Data, List, makeData, Utf8 } from 'apache-arrow';
 import { Validity } from '../inference/record-batch.ts';
 import type { DecodedBatch } from './batch.ts';
 
@@ -36,6 +36,7 @@ export class RowHasher {
 
 function mixColumn(lanes: RowHashes, column: Data): void {
   if (isBytes(column)) return mixBytes(lanes, column);
+  if (column.type instanceof List) return mixLists(lanes, column as Data<List>);
   // The elements of a vector are those of all rows, one after the other.
   const words = wordsOf(column.children[0] ?? column);
   const ofRow = words.length / lanes.low.length;
@@ -76,11 +77,43 @@ function mixBytes(lanes: RowHashes, column: Data<Binary | Utf8>): void {
       mix(lanes, row, NULL_LENGTH);
       continue;
     }
-    const to = offsets[row + 1] ?? 0;
-    let at = offsets[row] ?? 0;
-    mix(lanes, row, to - at);
-    for (; at < to; at += 4) mix(lanes, row, wordAt(values, at, to));
+    mixText(lanes, row, values, offsets[row] ?? 0, offsets[row + 1] ?? 0);
   }
+}
+
+function mixText(lanes: RowHashes, row: number, values: Uint8Array, from: number, to: number): void {
+  mix(lanes, row, to - from);
+  for (let at = from; at < to; at += 4) mix(lanes, row, wordAt(values, at, to));
+}
+
+/** Arrays of any length, and those of texts: the length, then each element. */
+function mixLists(lanes: RowHashes, column: Data<List>): void {
+  const { valueOffsets: lists } = column;
+  const mixElements = elementsMixer(lanes, column.children[0] as Data);
+  for (let row = 0; row < lanes.low.length; row += 1) {
+    if (column.nullCount > 0 && !column.getValid(row)) {
+      mix(lanes, row, NULL_LENGTH);
+      continue;
+    }
+    const [from = 0, to = 0] = lists.subarray(row, row + 2);
+    mix(lanes, row, to - from);
+    mixElements(row, from, to);
+  }
+}
+
+function elementsMixer(lanes: RowHashes, elements: Data): (row: number, from: number, to: number) => void {
+  if (isBytes(elements)) {
+    const { valueOffsets: offsets } = elements;
+    const values = elements.values as Uint8Array;
+    return (row, from, to) => {
+      for (let at = from; at < to; at += 1) mixText(lanes, row, values, offsets[at] ?? 0, offsets[at + 1] ?? 0);
+    };
+  }
+  const words = wordsOf(elements);
+  const ofElement = words.length / elements.length;
+  return (row, from, to) => {
+    for (let at = from * ofElement; at < to * ofElement; at += 1) mix(lanes, row, words[at] ?? 0);
+  };
 }
 
 /** Up to four bytes, the missing ones as zeros: the length was mixed before. */

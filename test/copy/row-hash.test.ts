@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Binary, type Data, Float32, Float64, Int32, makeData, Utf8 } from 'apache-arrow';
+import { Binary, type Data, Field, Float32, Float64, Int32, List, makeData, Utf8 } from 'apache-arrow';
 
 import { RowHasher } from '../../src/copy/row-hash.ts';
 import type { DecodedBatch } from '../../src/copy/batch.ts';
@@ -85,6 +85,27 @@ test('NULL, 0, -0 and NaN differ, and so do texts that end elsewhere, whatever b
   expect(hashes.slice(1)).toEqual(hashesOf([floats([0, -0, Number.NaN])], 3));
   expect(distinct(hashesOf([texts(['ab', 'a', '']), texts(['c', 'bc', 'abc'])], 3))).toBe(3);
   expect(distinct(hashesOf([texts(['a', 'a\0', 'abcd', 'abcd\0'])], 4))).toBe(4);
+});
+
+function lists(child: Data, lengths: readonly number[]): Data {
+  const valueOffsets = Int32Array.from([
+    0,
+    ...lengths.map((_, at) => lengths.slice(0, at + 1).reduce((a, b) => a + b)),
+  ]);
+  const type = new List(new Field('item', child.type, false));
+  return makeData({ type, length: lengths.length, valueOffsets, child });
+}
+
+test('an array of any length counts with its length and each element, whatever arrays are in the rows beside it', () => {
+  const one = (child: Data): string[] => hashesOf([lists(child, [child.length])], 1);
+  const of = (child: Data, lengths: readonly number[]): string[] => hashesOf([lists(child, lengths)], lengths.length);
+  expect(of(ints([1, 2, 1, 2, 3]), [2, 3])).toEqual([...one(ints([1, 2])), ...one(ints([1, 2, 3]))]);
+  expect(distinct(of(ints([1, 2, 3, 1, 2, 4, 1, 2, 2, 1]), [3, 3, 2, 2]))).toBe(4);
+  expect(distinct(of(texts(['ab', 'c', 'a', 'bc', 'abc', '']), [2, 2, 2]))).toBe(3);
+  expect(of(texts(['ab', 'c', 'd']), [2, 1])).toEqual([...one(texts(['ab', 'c'])), ...one(texts(['d']))]);
+  const two = (first: readonly number[], second: readonly number[]): string[] =>
+    hashesOf([lists(ints(first), [first.length]), lists(ints(second), [second.length])], 1);
+  expect(two([1, 2], [3])).not.toEqual(two([1], [2, 3]));
 });
 
 test('a row has another hash under another key or seed', () => {
