@@ -57,10 +57,14 @@ begin atomic
      and coalesce(d.actual_values[n.position], d.actual) is not null;
   insert into pgscore_data.refresh_delta
     (sign, version_id, day, age_band, actual_class, predicted_class, score, p_actual, bin, segments)
+  with edges as materialized (
+    -- Appending an empty array decompresses the bins once, and not for every row.
+    select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
+  )
   select d.sign, n.value_id, d.day, d.age_band, d.actual_values[n.position],
          d.predicted_values[cardinality(d.actual_values) + n.position], p.p,
          case d.actual_values[n.position] when 1 then p.p else 1 - p.p end, pgscore_data._score_bin(p.p, b.mirrored), d.segments
-    from pgscore_data.version_value n join pgscore_data.refresh_delta d using (version_id) cross join pgscore_data.score_bins b
+    from pgscore_data.version_value n join pgscore_data.refresh_delta d using (version_id) cross join edges b
    cross join lateral (select d.predicted_values[n.position] as p) p
    where n.task = 'binary' and num_nulls(d.actual_values[n.position], d.predicted_values[cardinality(d.actual_values) + n.position]) = 0;
 end;

@@ -59,7 +59,10 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 begin atomic
-  with labeled as materialized (
+  with edges as materialized (
+    -- Appending an empty array decompresses the bins once, and not for every row.
+    select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
+  ), labeled as materialized (
     -- 64 bits stand for the key.
     select e.version_id = other as is_other, hash_array_extended(e.key, 0) as entity, e.known_at, e.day,
            e.actual_class = e.predicted_class as is_hit,
@@ -71,7 +74,7 @@ begin atomic
     select n.value_id = other, hash_array_extended(e.key, 0), e.known_at, e.day, t.label = t.truth, t.truth = 1 and n.task = 'binary',
            t.label = 1, case n.task when 'regression' then t.said - t.truth end,
            case n.task when 'binary' then pgscore_data._score_bin(t.said, b.mirrored) end, case when by_segment then e.segments end
-      from pgscore_data.version_value n join pgscore_data.evaluation e using (version_id) cross join pgscore_data.score_bins b
+      from pgscore_data.version_value n join pgscore_data.evaluation e using (version_id) cross join edges b
      cross join lateral (
        select e.actual_values[n.position] as truth, e.predicted_values[n.position] as said,
               case n.task when 'binary' then e.predicted_values[cardinality(e.actual_values) + n.position] end as label) t

@@ -145,12 +145,13 @@ async function insertRows(superuser: Client, model: Watched, generation: number,
 /** What the scorer counts: by day, where the source says one, and by segment. */
 async function addTallies(superuser: Client, model: Watched, runId: string): Promise<void> {
   await superuser.query(
-    `insert into pgscore_data.day_tally (run_id, attempt, shard, day, bins, counts, positives)
+    `with edges as materialized (select mirrored || '{}'::float8[] as mirrored from pgscore_data.score_bins)
+     insert into pgscore_data.day_tally (run_id, attempt, shard, day, bins, counts, positives)
      select $1, 1, 0, t.day, array_agg(t.bin), array_agg(t.n), array_agg(t.n_positive)
        from (select date_trunc('day', r.event_time, m.time_zone) as day,
                     (case when r.failed then -2 when m.task = 'binary' then pgscore_data._score_bin(r.score, b.mirrored) else -1 end)::smallint as bin,
                     count(*) as n, count(*) filter (where r.score >= m.threshold) as n_positive
-               from scored_row r cross join pgscore_data.score_bins b
+               from scored_row r cross join edges b
               cross join (select mo.time_zone, e.task, e.threshold from pgscore_data.execution e join pgscore_data.version v using (version_id)
                             join pgscore_data.monitor mo using (model_id) where e.version_id = $2) m
               group by 1, 2) t
