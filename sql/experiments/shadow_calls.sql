@@ -189,33 +189,38 @@ comment on function pgscore_data._finish_shadow(int, int, bigint[], bigint[], bi
 blocks that were read are deleted, also by a transaction that is open.
 left_out: those that sampling leaves out. What is neither scored nor failed nor left out was not kept, and counts as skipped.';
 
-create or replace function pgscore_data._fail_shadow(this_experiment int, this_version int, reason text) returns void
+create or replace function pgscore_data._fail_shadow(
+  this_experiment int, this_version int, reason text, hung interval default '0'
+) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   tries constant int := 3;
+  -- So an arm that hangs has at most a hundredth of the time.
+  rest constant interval := 100 * hung;
   is_over boolean;
   failures int;
 begin
   update pgscore_data.experiment_arm a
      set calls_failures = a.calls_failures + 1, calls_error = reason, calls_error_at = clock_timestamp(),
-         calls_due_at = clock_timestamp() + least(600, 2 ^ least(a.calls_failures + 1, 10)) * interval '1 second'
+         calls_due_at = clock_timestamp() + greatest(rest, least(600, 2 ^ least(a.calls_failures + 1, 10)) * interval '1 second')
    where a.experiment_id = this_experiment and a.version_id = this_version
   returning a.calls_failures into failures;
   is_over := (select e.stopped_at is not null from pgscore_data.experiment e where e.experiment_id = this_experiment);
   if is_over then
     perform pgscore_data._skip_shadow_batches(this_experiment, this_version, array(
       select b.batch_id from pgscore_data.shadow_batch b where b.experiment_id = this_experiment and b.version_id = this_version), reason);
-  elsif failures % tries = 0 then
+  elsif hung > interval '0' or failures % tries = 0 then
     perform pgscore_data._skip_shadow_batches(this_experiment, this_version,
                                               pgscore_data._next_shadow_batches(this_experiment, this_version), reason);
   end if;
 end
 $$;
-comment on function pgscore_data._fail_shadow(int, int, text) is
-'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds. With each third failure in
-a row the calls that it scores next are skipped; all of them where the experiment was stopped.';
+comment on function pgscore_data._fail_shadow(int, int, text, interval) is
+'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds, and a hundred times as long
+as the arm hung. Calls on which it hung are skipped; so are those that it scores next at each third failure in a row, and all of them
+where the experiment was stopped.';
 
 create or replace function pgscore_data._warn_of_arms(this pgscore_data.experiment, base text) returns void
 language plpgsql stable

@@ -1,11 +1,10 @@
-import { execFile, spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
+import { spawn, type ChildProcess, type Serializable, type SpawnOptions } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { programFile } from './package-file.ts';
 import { backoff } from './retry.ts';
-import { allowedProcessors, lastProcessor } from './work-time.ts';
 
 type ProgramOptions = {
   /** All of its environment. */
@@ -61,15 +60,12 @@ type ChildOptions<Received> = ProgramOptions & {
  * gives a session a tenth of what others have: with 19, the least, a process may not even start on a busy machine.
  */
 const AUTOGROUP_NICE = 10;
-/** Of one that runs. */
-const AUTOGROUP_NICE_BUSY = 19;
 /** Linux lets a process without privileges change one session in a tenth of a second. */
 const AUTOGROUP_RETRY_MS = 150;
 
 /** One with messages both ways. */
 export class ChildProgram<Sent extends Serializable, Received> extends Program {
   readonly #ownSession: boolean;
-  #autogroupNice = 0;
 
   constructor(program: string, { v8Flags, binary, ownSession = false, onMessage, ...options }: ChildOptions<Received>) {
     super(program, options, v8Flags, {
@@ -83,44 +79,16 @@ export class ChildProgram<Sent extends Serializable, Received> extends Program {
 
   /** Takes the processor only where others leave some of it, from now on: no process gets a higher priority back. */
   yieldToOthers(): void {
-    this.#autogroupNice = AUTOGROUP_NICE;
-    this.#lowerPriority();
-  }
-
-  /**
-   * For one that keeps a processor busy. Linux moves such a process to whatever processor rests for an instant, and who wakes up there
-   * waits for it. So it stays on one, if there is a `taskset`, and takes next to nothing of that.
-   */
-  standAside(): void {
-    this.#autogroupNice = AUTOGROUP_NICE_BUSY;
-    this.#keepTo((pid) => lastProcessor(pid));
-  }
-
-  /** Goes on as after yieldToOthers(). */
-  comeBack(): void {
-    this.#autogroupNice = AUTOGROUP_NICE;
-    this.#keepTo(() => allowedProcessors());
-  }
-
-  #keepTo(processors: (pid: number) => string | undefined): void {
-    const pid = this.#lowerPriority();
-    const list = pid === undefined ? undefined : processors(pid);
-    if (list !== undefined) execFile('taskset', ['-acp', list, String(pid)], () => undefined);
-  }
-
-  /** Returns its pid, while it runs. */
-  #lowerPriority(): number | undefined {
     const { pid } = this;
-    if (pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return undefined;
+    if (pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return;
     try {
       setPriority(pid, constants.priority.PRIORITY_LOW);
-      if (this.#ownSession) writeFileSync(`/proc/${pid}/autogroup`, String(this.#autogroupNice));
+      if (this.#ownSession) writeFileSync(`/proc/${pid}/autogroup`, String(AUTOGROUP_NICE));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'EAGAIN')
-        setTimeout(() => this.#lowerPriority(), AUTOGROUP_RETRY_MS).unref();
+        setTimeout(() => this.yieldToOthers(), AUTOGROUP_RETRY_MS).unref();
       // Else it has just ended, or the system has no groups of sessions.
     }
-    return pid;
   }
 
   /** One that is gone hears nothing. */

@@ -10,35 +10,16 @@ const LEAST_CLOCK_MS = 60_000;
 /** A process by its pid, or one of its threads as `pid/task/tid`. */
 export type Task = number | string;
 
-/** Fields of proc(5) from `state` on; undefined where the kernel does not tell, and of one that has ended. */
-function statOf(task: Task): string[] | undefined {
+/** CPU time of a task so far, by proc(5); undefined where the kernel does not tell, and of one that has ended. */
+function cpuMs(task: Task): number | undefined {
   try {
     const text = readFileSync(`/proc/${task}/stat`, 'latin1');
     // The name, in parentheses, may hold anything.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   } catch {
     return undefined;
   }
-}
-
-/** CPU time of a task so far. */
-function cpuMs(task: Task): number | undefined {
-  const fields = statOf(task);
-  return fields && (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-}
-
-/** The processors that this process may use, as `taskset` takes them. */
-export function allowedProcessors(): string | undefined {
-  try {
-    return /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-  } catch {
-    return undefined;
-  }
-}
-
-/** The processor on which a task ran last, by its number. */
-export function lastProcessor(task: Task): string | undefined {
-  return statOf(task)?.[36];
 }
 
 /**

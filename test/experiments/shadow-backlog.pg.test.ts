@@ -122,17 +122,34 @@ test('a third failure in a row gives up what is next, and a stopped experiment a
   const fail = 'select pgscore_data._fail_shadow($1, $2, $3)';
   const pause = `select round(extract(epoch from calls_due_at - clock_timestamp()))::int as s from pgscore_data.experiment_arm where experiment_id = $1`;
   for (const seconds of [2, 4]) {
-    await service.query(fail, [experiment, version, 'it hung']);
+    await service.query(fail, [experiment, version, 'it crashed']);
     expect((await superuser.query(pause, [experiment])).rows).toEqual([{ s: seconds }]);
-    expect(await shadowState(ada, 'failing')).toMatchObject({ waiting: 1007, skipped: 0, error: 'failing@2: it hung' });
+    expect(await shadowState(ada, 'failing')).toMatchObject({ waiting: 1007, skipped: 0, error: 'failing@2: it crashed' });
   }
-  await service.query(fail, [experiment, version, 'it hung']);
+  await service.query(fail, [experiment, version, 'it crashed']);
   expect(await shadowState(ada, 'failing')).toMatchObject({ waiting: 7, skipped: 1000 });
   await ada.query(`select pgscore.stop_experiment('failing')`);
   await keep(champion, -23, 1);
   expect(await shadowState(ada, 'failing')).toMatchObject({ waiting: 7 });
-  await service.query(fail, [experiment, version, 'it hung again']);
+  await service.query(fail, [experiment, version, 'it crashed again']);
   expect(await shadowState(ada, 'failing')).toMatchObject({ waiting: 0, skipped: 1007 });
+});
+
+test('a shadow that hung rests a hundred times as long, and the calls that it hung on are skipped', async () => {
+  const { champion } = await shade('hung');
+  await startShadow(ada, 'hung');
+  await keep(champion, -24, 1000);
+  await keep(champion, -25, 7);
+  const { experiment_id: experiment, version_id: version } = (await claim())!;
+  const fail = `select pgscore_data._fail_shadow($1, $2, 'it hung', hung => '60 s')`;
+  await service.query(fail, [experiment, version]);
+  const rest = `select calls_due_at - calls_error_at > interval '99 minutes' as long from pgscore_data.experiment_arm where experiment_id = $1`;
+  expect((await superuser.query(rest, [experiment])).rows).toEqual([{ long: true }]);
+  expect(await shadowState(ada, 'hung')).toMatchObject({ waiting: 7, skipped: 1000, error: 'hung@2: it hung' });
+  expect(await claim()).toBeUndefined();
+  await ada.query(`select pgscore.stop_experiment('hung')`);
+  await service.query(fail, [experiment, version]);
+  expect(await shadowState(ada, 'hung')).toMatchObject({ waiting: 0, skipped: 1007 });
 });
 
 test('the start of a shadow tells of which calls it knows nothing, and that of a split which rows are refused', async () => {

@@ -10,8 +10,6 @@ import { failShadow, releaseShadow, shadowsDue, skipPastBacklog } from './queue.
 
 /** Between two looks where there is no shadow. The start of an experiment wakes it at once. */
 const REST_MS = 30_000;
-/** An arm that works so long without a word hangs, or has a large model. Its process stands aside meanwhile. */
-const BUSY_MS = 2000;
 const V8_FLAGS = ['--max-semi-space-size=16', '--single-threaded-gc'];
 
 /**
@@ -74,7 +72,7 @@ export class ShadowKeeper {
   #begin(): ShadowProcess {
     this.#delay.started();
     const child = new ShadowProcess(this.#settings, this.#log);
-    void child.exited.then(async ({ reason, arm }) => {
+    void child.exited.then(async ({ reason, arm, hungMs }) => {
       this.#process = undefined;
       this.#notBefore = performance.now() + this.#delay.ended();
       if (reason === undefined) return;
@@ -82,15 +80,15 @@ export class ShadowKeeper {
       if (arm === undefined) return;
       const { experimentId, versionId } = arm;
       await this.#connection
-        .insist((client) => failShadow(client, experimentId, versionId, reason))
+        .insist((client) => failShadow(client, experimentId, versionId, reason, hungMs))
         .catch((error: unknown) => this.#log.warn({ err: error }, 'the failure of a shadow could not be noted'));
     });
     return child;
   }
 }
 
-/** How it ended, where it was not meant to, and the arm that it was about then. */
-type End = { readonly reason: string | undefined; readonly arm: ShadowArm | undefined };
+/** How it ended, where it was not meant to, the arm that it was about then, and for how long that hung. */
+type End = { readonly reason: string | undefined; readonly arm: ShadowArm | undefined; readonly hungMs: number };
 
 class ShadowProcess {
   readonly exited: Promise<End>;
@@ -100,8 +98,7 @@ class ShadowProcess {
   #arm: ShadowArm | undefined;
   /** How long it has worked since it was last heard of. */
   #workedMs = (): number => 0;
-  #killedFor: string | undefined;
-  #standsAside = false;
+  #hungMs = 0;
   #isEnding = false;
 
   constructor(settings: ShadowSettings, log: Logger) {
@@ -114,8 +111,8 @@ class ShadowProcess {
       onMessage: (message) => this.#receive(message),
     });
     this.#child.yieldToOthers();
-    this.exited = this.#child.exited.then((how) => this.#ended(how));
     const { batchTimeoutMs } = settings;
+    this.exited = this.#child.exited.then((how) => this.#ended(how, batchTimeoutMs));
     this.#watch = setInterval(() => this.#check(batchTimeoutMs), Math.min(1000, batchTimeoutMs / 4));
     this.#watch.unref();
     this.#child.send({ type: 'start', settings });
@@ -138,8 +135,6 @@ class ShadowProcess {
 
   #receive(message: FromShadow): void {
     this.#workedMs = workTimer(this.#child.pid ?? 0);
-    if (this.#standsAside) this.#child.comeBack();
-    this.#standsAside = false;
     if (message.type === 'scoring') this.#arm = message.arm;
     else if (message.type === 'scored') this.#arm = undefined;
     else if (message.type === 'warning') this.#log.warn({ reason: message.reason }, message.message);
@@ -147,21 +142,18 @@ class ShadowProcess {
 
   #check(batchTimeoutMs: number): void {
     if (this.#arm === undefined) return;
-    const worked = this.#workedMs();
-    if (worked >= BUSY_MS && !this.#standsAside) {
-      this.#standsAside = true;
-      this.#child.standAside();
-    }
-    if (worked < batchTimeoutMs) return;
-    this.#killedFor ??= `it did not score some rows within ${batchTimeoutMs / 1000} s, and its process was killed`;
+    const workedMs = this.#workedMs();
+    if (workedMs < batchTimeoutMs) return;
+    this.#hungMs = workedMs;
     this.#child.kill();
   }
 
-  #ended(how: string): End {
+  #ended(how: string, batchTimeoutMs: number): End {
     clearInterval(this.#watch);
     if (this.#child.pid !== undefined) void removeModelFolders(this.#child.pid);
-    const reason = this.#isEnding ? undefined : (this.#killedFor ?? `the process that scored by it crashed (${how})`);
-    return { reason, arm: this.#arm };
+    const hung = `it did not score some rows within ${batchTimeoutMs / 1000} s, and its process was killed`;
+    const reason = this.#hungMs > 0 ? hung : `the process that scored by it crashed (${how})`;
+    return { reason: this.#isEnding ? undefined : reason, arm: this.#arm, hungMs: this.#hungMs };
   }
 }
 

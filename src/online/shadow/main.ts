@@ -120,7 +120,7 @@ class ShadowScorer {
     const said = error instanceof Error ? error.message : String(error);
     const reason =
       state === undefined ? said : `its predictions could not be kept (${state}); the log of the service says why`;
-    await this.#connection.insist((client) => failShadow(client, experimentId, versionId, reason));
+    await this.#connection.insist((client) => failShadow(client, experimentId, versionId, reason, 0));
   }
 }
 

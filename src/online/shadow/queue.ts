@@ -80,7 +80,8 @@ export const finishShadow = statement<
   ]
 >('finish_shadow', 'select pgscore_data._finish_shadow($1, $2, $3, $4, $5, $6, $7, $8)');
 
-export const failShadow = statement<[experimentId: number, versionId: number, reason: string]>(
+/** `hungMs`: for how long it hung; 0 where it failed otherwise. */
+export const failShadow = statement<[experimentId: number, versionId: number, reason: string, hungMs: number]>(
   'fail_shadow',
-  'select pgscore_data._fail_shadow($1, $2, $3)',
+  `select pgscore_data._fail_shadow($1, $2, $3, $4 * interval '1 millisecond')`,
 );
