@@ -63,7 +63,7 @@ export async function checkModel(
   const model = normalise(bytes);
   const preparation = prepare(model.outline, options);
   const trial = await tryBatches(model, preparation);
-  const { outline, changed } = trial.model;
+  const { outline, changed, widened } = trial.model;
   const { metadata, opset, producer } = outline;
   const { signature } = trial.session;
   checkStorable({ signature, metadata, opset, producer });
@@ -77,7 +77,13 @@ export async function checkModel(
   const rows = await asked;
   return {
     ...checked,
-    warnings: [...trial.warnings, ...training.warnings, ...trained.warnings, ...differences],
+    warnings: [
+      ...trial.warnings,
+      ...training.warnings,
+      ...trained.warnings,
+      ...(widened ? [WIDENED] : []),
+      ...differences,
+    ],
     metadata,
     opset,
     producer,
@@ -87,6 +93,9 @@ export async function checkModel(
     reference: rows && (await referenceFor(trial.session, rows)),
   };
 }
+
+const WIDENED =
+  'the model computes in bfloat16, and is scored in float32: predictions are those of model.float(), and may be a hundredth off its own';
 
 function checkStorable(facts: object): void {
   if (isStorableJson(JSON.stringify(facts))) return;

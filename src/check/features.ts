@@ -186,8 +186,7 @@ export function declaredInputs(values: readonly GraphValue[]): DeclaredInput[] {
 function declaredInput({ name, type, element, declared, shape }: GraphValue): DeclaredInput {
   if (type === undefined) {
     throw unsupported(name, `takes ${declared}, which no column can fill`, {
-      remedy:
-        'Export the model with inputs that are tensors of numbers, booleans or strings; one of bfloat16 as float32.',
+      remedy: 'Export the model with inputs that are tensors of numbers, such as float32, booleans or strings.',
     });
   }
   const [, ...columns] = shape ?? [null, null];

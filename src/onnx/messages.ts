@@ -47,6 +47,7 @@ export const DATA_TYPE = {
   DOUBLE: 11,
   UINT32: 12,
   UINT64: 13,
+  BFLOAT16: 16,
 } as const;
 
 /** An element type as messages name it. */

@@ -5,6 +5,7 @@ import { isStandardDomain } from './operators.ts';
 import { lengthField, varintField } from './wire.ts';
 import { withOpenBatch, type GraphValue, floatMatrix } from './value-info.ts';
 import { labelsAttribute } from './attributes.ts';
+import { widenBfloat16 } from './bfloat16.ts';
 import { floatTrees } from './float-trees.ts';
 
 /** A model as ONNX Runtime will serve it. */
@@ -12,6 +13,8 @@ export type Normalised = {
   readonly outline: Outline;
   /** Whether a byte differs from the file that was deployed. */
   readonly changed: boolean;
+  /** Whether it computes in float32 what the file that was deployed computes in bfloat16. */
+  readonly widened: boolean;
   /** The labels that the ZipMap held, in the order of the probability columns; [] without a ZipMap. */
   readonly zipMapLabels: string[];
   /** The number of rows that the graph is fixed to; null for any. */
@@ -23,20 +26,23 @@ export type Normalised = {
  * - without its ZipMap, so that the class probabilities come back as a matrix;
  * - without a sequence of matrices, which become outputs;
  * - with a locale that every host has;
- * - with float32 inputs for trees that compare float32.
+ * - with float32 inputs for trees that compare float32;
+ * - with float32 instead of bfloat16.
  */
 export function normalise(bytes: Uint8Array): Normalised {
   const original = readOutline(bytes);
   const zipMap = findZipMap(original);
+  const wide = widenBfloat16(original);
   const edits = [
     ...(zipMap?.edits ?? partsOfSequence(original)),
     ...original.nodes.flatMap(plainLocale),
-    ...floatTrees(original),
+    ...(wide.length > 0 ? wide : floatTrees(original)),
   ];
   const outline = edits.length === 0 ? original : readOutline(editGraph(original, edits));
   return {
     outline,
     changed: edits.length > 0,
+    widened: wide.length > 0,
     zipMapLabels: zipMap?.classLabels ?? [],
     batch: fixedBatch(outline),
   };

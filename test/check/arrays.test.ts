@@ -14,6 +14,7 @@ const SHAPES: Readonly<Record<string, Partial<Signature['features'][number]>[]>>
   delay: [{ name: 'measurements', type: 'float32', width: 0, shape: [null, 3] }],
   cabin: [{ name: 'choices', type: 'string', width: 3 }],
   digit: [{ name: 'pixels', type: 'int32', element: 'uint8', width: 64, shape: [8, 8] }],
+  rent: ['area', 'rooms', 'age', 'floor'].map((name) => ({ name, type: 'float32', width: 1 })),
   price: ['area', 'rooms', 'age', 'floor'].map((name) => ({ name, type: 'float32', element: 'float16', width: 1 })),
 };
 

@@ -180,7 +180,6 @@ describe('declared inputs', () => {
   });
 
   test.each<[string, Shape, DataType]>([
-    ['bfloat16', [null, 1], DataType.BFLOAT16],
     ['complex numbers', [null, 1], DataType.COMPLEX64],
     ['a single value', [], DataType.FLOAT],
     ['three open dimensions', [null, null, null, 4], DataType.FLOAT],

@@ -30,7 +30,7 @@ describe('a model with one thing wrong', () => {
     ['nan_output.onnx', 'model_output_nan'],
     ['infinite_output.onnx', 'model_output_nan'],
     ['sequence_output.onnx', 'model_outputs_unsupported'],
-    ['bfloat16_input.onnx', 'model_input_unsupported'],
+    ['complex_input.onnx', 'model_input_unsupported'],
     ['unknown_opset.onnx', 'model_load_failed'],
     ['huge_at_run.onnx', 'model_run_failed'],
     ['tree_feature_out_of_range.onnx', 'model_run_failed'],

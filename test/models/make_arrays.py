@@ -224,6 +224,34 @@ def price() -> dict:
     }
 
 
+def rent() -> dict:
+    """A regression in bfloat16. What is expected is what the same weights say in float32."""
+    generator = np.random.default_rng(10)
+    columns = ['area', 'rooms', 'age', 'floor']
+    values = torch.tensor(generator.uniform(0, 1, size=(400, 4)), dtype=torch.float32)
+    model = nn.Sequential(nn.Linear(4, 16), nn.GELU(), nn.LayerNorm(16), nn.Linear(16, 1))
+    wanted = (values[:, :1] * (1 + values[:, 1:2]) - values[:, 2:3] ** 2) / 2
+    fit(model, lambda: nn.functional.mse_loss(model(values), wanted), 300)
+    narrow = model.bfloat16()
+    names = {'input_names': ['x'], 'output_names': ['rent']}
+    export('rent', narrow, (values[:2].bfloat16(),), dynamic_shapes=({0: torch.export.Dim('batch')},), **names)
+    rows = values[:ROWS].bfloat16()
+    with torch.no_grad():
+        own = narrow(rows).float()
+        rents = model.float()(rows.float())
+    print('rent: at most', float((own - rents).abs().max()), 'from what bfloat16 gives')
+    return {
+        'name': 'rent',
+        'task': 'regression',
+        'types': dict.fromkeys(columns, 'real'),
+        'deploy': {'features': columns},
+        'rows': [
+            dict(zip(columns, map(float, row), strict=True)) | {'expected_value': float(value)}
+            for row, value in zip(rows, rents.numpy().ravel(), strict=True)
+        ],
+    }
+
+
 class SentenceEncoder(nn.Module):
     """A vector for each token and, pooled and of length 1, one for the text, as sentence-transformers exports them."""
 
@@ -296,6 +324,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     models = [tone(), delay(), cabin(), digit(), price(), encoder(), components()]
     each_token()
+    models.append(rent())
     text = ',\n'.join(json.dumps(model) for model in models)
     (TEST_MODELS / 'arrays.json').write_text(f'[\n{text}\n]\n')
 
