@@ -124,7 +124,11 @@ test('a third failure in a row gives up what is next, and a stopped experiment a
   for (const seconds of [2, 4]) {
     await service.query(fail, [experiment, version, 'it crashed']);
     expect((await superuser.query(pause, [experiment])).rows).toEqual([{ s: seconds }]);
-    expect(await shadowState(ada, 'failing')).toMatchObject({ waiting: 1007, skipped: 0, error: 'failing@2: it crashed' });
+    expect(await shadowState(ada, 'failing')).toMatchObject({
+      waiting: 1007,
+      skipped: 0,
+      error: 'failing@2: it crashed',
+    });
   }
   await service.query(fail, [experiment, version, 'it crashed']);
   expect(await shadowState(ada, 'failing')).toMatchObject({ waiting: 7, skipped: 1000 });
