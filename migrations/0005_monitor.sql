@@ -120,6 +120,7 @@ create table pgscore_data.label_source (
   compare_after timestamptz not null default clock_timestamp(),
   comparing_pid int,
   comparing_since timestamptz,
+  digest text,
   compared_at timestamptz,
   compare_seconds double precision,
   rows_compared bigint,
@@ -138,6 +139,7 @@ comment on column pgscore_data.label_source.label_names is
   'Which value of a row each of the columns is the truth of; NULL: one column is the truth of a model that gives one value.';
 comment on column pgscore_data.label_source.comparing_pid is 'The session that compares it now, or did when it died.';
 comment on column pgscore_data.label_source.comparing_since is 'When that session began: another one may have its number.';
+comment on column pgscore_data.label_source.digest is 'What _table_digest() said of the table when the last comparison began.';
 comment on column pgscore_data.label_source.invalid_label is 'One of the labels that n_invalid counts.';
 comment on column pgscore_data.label_source.counted_at is 'When the labels that judge nothing were last counted.';
 

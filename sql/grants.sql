@@ -53,7 +53,8 @@ begin
   end loop;
 end
 $$;
-grant execute on function pgscore._may_score(name, int), pgscore._runs_code_when_planned(regclass) to pgscore_service;
+grant execute on function pgscore._may_score(name, int), pgscore._runs_code_when_planned(regclass), pgscore._relation_named(text),
+  pgscore._relations_of(regclass), pgscore._table_digest(regclass, text) to pgscore_service;
 grant insert (model, sampling, inputs, key, event_time) on pgscore._call_log_request to pgscore_deployer;
 
 grant select on

@@ -1,5 +1,15 @@
 -- Triggers that queue what a statement changed. Each table has a function of its own, whose statements are planned once a session.
 
+create or replace function pgscore._relation_named(name text) returns oid
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.oid
+    from parse_ident(name) p join pg_namespace n on n.nspname = p[1] join pg_class c on c.relnamespace = n.oid and c.relname = p[2]
+$$;
+comment on function pgscore._relation_named(text) is
+  'The table or view of a qualified name, also in a schema that the caller may not use; NULL where there is none.';
+
 create or replace function pgscore._relations_of(source regclass) returns setof regclass
 language sql stable security invoker
 begin atomic
@@ -10,6 +20,21 @@ begin atomic
 end;
 comment on function pgscore._relations_of(regclass) is
   'A table with its partitions and children: a write straight into one of these fires its own triggers only.';
+
+-- Put into the query that calls it, as its path is not pinned: calls of functions took most of the time of a look at all watches.
+create or replace function pgscore._table_digest(source regclass, triggers text) returns table (digest text)
+language sql stable security invoker
+begin atomic
+  select md5(string_agg(concat_ws(' ', c.oid, c.relfilenode, (
+             select md5(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod), ' ' order by a.attnum))
+               from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), (
+             select string_agg(t.xmin::text, ' ' order by t.oid)
+               from pg_trigger t where t.tgrelid = c.oid and t.tgenabled <> 'D' and starts_with(t.tgname::text, triggers))),
+           ' ' order by c.oid))
+    from pgscore._relations_of(source) r join pg_class c on c.oid = r;
+end;
+comment on function pgscore._table_digest(regclass, text) is
+  'A digest of what the catalogue says of a table, its parts and its triggers of a purpose: where it changes, they may have missed rows.';
 
 create or replace view pgscore._capture_request as
 select null::text as purpose, null::int as id, null::regclass as relation, null::text[] as key_columns, null::name as function_name,

@@ -10,7 +10,8 @@ select m.name as model, s.source_schema || '.' || s.source_name as source,
        s.set_by, s.set_at, s.compared_at, s.rows_compared,
        (select count(*) from (select from pgscore_data.label_change c where c.model_id = s.model_id limit 100000) w) as waiting,
        s.error,
-       s.compared_at is not null and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id)
+       s.compared_at is not null and s.digest is not distinct from d.digest
+         and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id)
          and not exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
          and not exists (select from pgscore_data.run r join pgscore_data.version v using (version_id)
                           where r.state = 'done' and not (r.counted and r.kept) and v.model_id = s.model_id)
@@ -30,6 +31,8 @@ select m.name as model, s.source_schema || '.' || s.source_name as source,
        s.n_unmatched, s.n_before, s.n_too_old, s.late_share, s.late_share > 0.05 as is_often_late, s.counted_at, s.label_columns,
        s.n_invalid, s.invalid_label
   from pgscore_data.label_source s join pgscore_data.model m using (model_id)
+ cross join lateral pgscore._table_digest(pgscore._relation_named(format('%I.%I', s.source_schema, s.source_name)),
+                                          format('pgscore_labels_%s_', s.source_id)) d
  where pg_has_role(to_regrole(quote_ident(s.set_by)), 'usage') or pg_has_role('pgscore_deployer', 'usage');
 comment on view pgscore.label_sources is 'Where the truth about your models comes from, and when it was last read whole.';
 comment on column pgscore.label_sources.model is 'Name of the model.';

@@ -6,7 +6,7 @@ comment on view pgscore._watch_command is
   'Where the functions that change watches hand their request over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._watch_command alter column requested_by set default current_user;
 
--- Put into the query that calls it, which a pinned path would prevent: calls of functions took most of the time of a look at all watches.
+-- Put into the query that calls it, as _table_digest() is.
 create or replace function pgscore_data._source_digest(w pgscore_data.watch) returns table (digest text)
 language sql stable
 begin atomic
@@ -14,14 +14,7 @@ begin atomic
            select string_agg(concat(r.oid, ' ', r.xmin), ' ' order by r.oid)
              from pgscore._relations_below(x.relation) b
              join pg_rewrite r on r.ev_class = b and r.rulename = '_RETURN'), (
-           select md5(string_agg(concat_ws(' ', c.oid, c.relfilenode, (
-                      select md5(string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod), ' ' order by a.attnum))
-                        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
-                    (select string_agg(t.xmin::text, ' ' order by t.oid) from pg_trigger t
-                      where t.tgrelid = c.oid and t.tgenabled <> 'D'
-                        and starts_with(t.tgname::text, format('pgscore_watch_%s_', w.watch_id)))),
-                    ' ' order by c.oid))
-             from pgscore._relations_of(x.relation) r join pg_class c on c.oid = r)), ' ' order by x.name))
+           select d.digest from pgscore._table_digest(x.relation, format('pgscore_watch_%s_', w.watch_id)) d)), ' ' order by x.name))
     from (select n.name, pgscore._relation_named(n.name) as relation
             from (select w.source as name union select t ->> 'table' from jsonb_array_elements(w.tables) t) n offset 0) x;
 end;

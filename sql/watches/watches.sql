@@ -266,16 +266,6 @@ $$;
 comment on function pgscore._watched_tables(regclass, text[], jsonb) is
   'The tables whose changes are changes of the source, with the columns that hold its key: the source itself, or those that a user names.';
 
-create or replace function pgscore._relation_named(name text) returns oid
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select c.oid
-    from parse_ident(name) p join pg_namespace n on n.nspname = p[1] join pg_class c on c.relnamespace = n.oid and c.relname = p[2]
-$$;
-comment on function pgscore._relation_named(text) is
-  'The table or view of a qualified name, also in a schema that the caller may not use; NULL where there is none.';
-
 create or replace function pgscore._may_capture(tables jsonb) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

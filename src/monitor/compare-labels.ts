@@ -115,27 +115,25 @@ const IS_CAPTURED = `exists (
     select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = s.source_schema and c.relname = s.source_name and t.tgname = 'pgscore_labels_' || s.source_id || '_insert' and t.tgenabled <> 'D')`;
 
-/** A source that waits for longer than a lease relies on triggers; where its table was swapped for another, these went with it. */
-const HAS_LOST_TRIGGERS = `s.error is null and s.compare_after > clock_timestamp() + ${LEASE}
-  and s.compared_at + greatest(20 * s.compare_seconds * interval '1 second', interval '10 seconds') <= clock_timestamp() and not ${IS_CAPTURED}`;
-
-/** Whether a comparison of source s was asked for and no other session makes it. One that failed waits for its time. */
-const IS_ASKED_FOR = `exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id)
+/** Whether a comparison of source s was asked for, or its table altered, and no other session makes it. One that failed waits for its time. */
+const IS_ASKED_FOR = `(s.digest is distinct from d.digest or exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id))
   and coalesce(s.compared_at < clock_timestamp() - interval '1 second', true)
   and case when s.comparing_pid is null then s.error is null else not exists (
     select from pg_stat_activity a where a.pid = s.comparing_pid and a.pid <> pg_backend_pid() and coalesce(a.backend_start = s.comparing_since, true)) end`;
 
 /** The request stands until the comparison ends: by it refreshes remember what they take, and whoever comes after a death goes on. */
 const CLAIM = `with due as materialized (
-     select s.source_id, exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id) as was_asked_for
+     select s.source_id, d.digest, exists (select from pgscore_data.comparison_request q where q.source_id = s.source_id) as was_asked_for
        from pgscore_data.label_source s
-      where s.compare_after <= clock_timestamp() or ${IS_ASKED_FOR} or ${HAS_LOST_TRIGGERS}
-      order by s.compare_after limit 1 for update skip locked
+      cross join lateral pgscore._table_digest(
+        pgscore._relation_named(format('%I.%I', s.source_schema, s.source_name)), format('pgscore_labels_%s_', s.source_id)) d
+      where s.compare_after <= clock_timestamp() or ${IS_ASKED_FOR}
+      order by s.compare_after limit 1 for update of s skip locked
    ), claimed as (
      update pgscore_data.label_source s
-        set compare_after = clock_timestamp() + ${LEASE}, comparing_pid = pg_backend_pid(),
+        set compare_after = clock_timestamp() + ${LEASE}, digest = due.digest, comparing_pid = pg_backend_pid(),
             comparing_since = (select a.backend_start from pg_stat_activity a where a.pid = pg_backend_pid())
-      where s.source_id = (select source_id from due)
+       from due where s.source_id = due.source_id
      returning s.*
    ), asked as (
      insert into pgscore_data.comparison_request (source_id) select source_id from due where not was_asked_for
