@@ -1,8 +1,10 @@
 -- Pausing, resuming, firing at once and ending a schedule.
 
 create or replace view pgscore._schedule_control with (security_barrier) as
-select s.schedule_id, s.name, s.handle, s.owner from pgscore_data.schedule s where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage');
-comment on view pgscore._schedule_control is 'The caller''s schedules, by name.';
+select s.schedule_id, s.name, s.owner from pgscore_data.schedule s
+ where coalesce(pg_has_role(to_regrole(quote_ident(s.owner)), 'usage'), pg_has_role('pgscore_deployer', 'usage'));
+comment on view pgscore._schedule_control is
+  'Schedules that the caller may change, by name: the caller''s, and for a deployer those of roles that were dropped or renamed.';
 
 create or replace view pgscore._schedule_command as
 select null::text as action, null::int as schedule_id, null::name as requested_by where false;
@@ -18,7 +20,9 @@ declare
   s pgscore_data.schedule;
 begin
   select * into s from pgscore_data.schedule x
-   where x.schedule_id = new.schedule_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage') for no key update;
+   where x.schedule_id = new.schedule_id
+     and coalesce(pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage'),
+                  pg_has_role(new.requested_by, 'pgscore_deployer', 'usage')) for no key update;
   if not found then
     raise exception 'schedule % does not exist, or is not yours', coalesce(new.schedule_id::text, 'NULL')
       using errcode = 'undefined_object', hint = 'select name from pgscore.schedules; lists yours.';
@@ -31,6 +35,7 @@ begin
       update pgscore_data.schedule x set paused = false, decided_until = clock_timestamp(), next_fire_at = null, error = null
        where x.schedule_id = s.schedule_id and x.paused;
     when 'drop' then
+      execute format('drop function if exists pgscore_sources.%I(timestamp with time zone)', s.handle);
       delete from pgscore_data.schedule x where x.schedule_id = s.schedule_id;
   end case;
   perform pgscore_data._wake();
@@ -97,14 +102,6 @@ $$;
 comment on function pgscore.run_schedule(text) is 'Fires a schedule now and returns the run; NULL where the overlap rule skips it.';
 
 create or replace function pgscore.unschedule(name text) returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  s pgscore._schedule_control := pgscore._my_schedule(unschedule.name);
-begin
-  execute format('drop function if exists pgscore_sources.%I(timestamp with time zone)', s.handle);
-  insert into pgscore._schedule_command (action, schedule_id) values ('drop', s.schedule_id);
-end
-$$;
+language sql volatile security invoker set search_path = pg_catalog, pg_temp
+as $$ select pgscore._command_schedule('drop', $1) $$;
 comment on function pgscore.unschedule(text) is 'Drops a schedule and its history; the runs that it submitted stay.';

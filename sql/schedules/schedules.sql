@@ -26,7 +26,8 @@ begin
 exception
   when unique_violation then
     raise exception 'schedule "%" already exists', new.name using errcode = 'duplicate_object',
-      hint = 'Choose another name, or select pgscore.unschedule(name) first.';
+      hint = format('Choose another name. To change it, drop it and make it anew in one transaction: select pgscore.unschedule(%L);',
+                    new.name);
   -- As they are, these would show the guard key of the row that fails.
   when check_violation or not_null_violation then
     if new.name <> '' and octet_length(new.name) <= 200 then
@@ -203,8 +204,10 @@ select s.name, s.cron, s.time_zone, s.model, s.source, s.arguments ->> 'target_s
        case when not s.paused and s.error is null then s.next_fire_at end as next_fire_at
 from pgscore_data.schedule s
 left join lateral (select * from pgscore_data.schedule_fire f where f.schedule_id = s.schedule_id order by f.fire_at desc limit 1) f on true
-where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
-comment on view pgscore.schedules is 'Your schedules, with what became of the last fire. Members of pgscore_owner see everybody''s.';
+where coalesce(pg_has_role(to_regrole(quote_ident(s.owner)), 'usage'), pg_has_role('pgscore_deployer', 'usage'))
+   or pg_has_role('pgscore_owner', 'usage') or current_user = 'pgscore_service';
+comment on view pgscore.schedules is
+  'Your schedules, with what became of the last fire. Deployers see those of roles that left, too, members of pgscore_owner everybody''s.';
 comment on column pgscore.schedules.name is 'Name of the schedule, among those of its owner.';
 comment on column pgscore.schedules.cron is 'When it fires: minute hour day-of-month month day-of-week.';
 comment on column pgscore.schedules.time_zone is 'Whose clock cron means.';
@@ -227,7 +230,8 @@ select s.name, f.fire_at, f.outcome, f.run_id as run, f.error, f.decided_at, r.s
 from pgscore_data.schedule_fire f
 join pgscore_data.schedule s using (schedule_id)
 left join pgscore_data.run r using (run_id)
-where pg_has_role(to_regrole(quote_ident(s.owner)), 'usage') or pg_has_role('pgscore_owner', 'usage');
+where coalesce(pg_has_role(to_regrole(quote_ident(s.owner)), 'usage'), pg_has_role('pgscore_deployer', 'usage'))
+   or pg_has_role('pgscore_owner', 'usage');
 comment on view pgscore.schedule_history is
   'What became of each fire time of your schedules: submitted, skipped (the last run still went on), missed (no service submitted it in '
   'time) or failed (the submission raised an error).';

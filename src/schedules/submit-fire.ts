@@ -11,8 +11,12 @@ type Verdict =
   /** A lock, a full disk or a server that stops is in the way: to be tried again at the next look. */
   | { readonly kind: 'postponed'; readonly error: string };
 
-const CHANGED =
-  'its function in pgscore_sources was changed or dropped. Select pgscore.unschedule(name), then schedule it again';
+function changed({ owner }: DueSchedule): string {
+  return (
+    `its function in pgscore_sources was changed or dropped, or its owner "${owner}" was dropped or renamed. ` +
+    'Select pgscore.unschedule(name), then schedule it again. Where the owner left, a deployer drops it'
+  );
+}
 
 /**
  * Submits one fire as its owner. The owner may change the function at any time, and one turned into SECURITY INVOKER would
@@ -26,7 +30,7 @@ export async function submitFire(
   at: Date,
 ): Promise<Verdict> {
   const version = await fireFunctionVersion(service, schedule.id);
-  if (version === undefined) return { kind: 'failed', error: CHANGED };
+  if (version === undefined) return { kind: 'failed', error: changed(schedule) };
   await session.prepare(schedule.owner);
   const confirm = async (): Promise<void> => {
     if ((await fireFunctionVersion(service, schedule.id)) !== version) throw new FunctionChanged();

@@ -6,8 +6,9 @@ import { addReadyModel } from '../support/ready-model.ts';
 import { refusal } from '../support/refusal.ts';
 
 const database = await cloneDatabase();
-const [superuser, alice, bob] = await Promise.all([
+const [superuser, ada, alice, bob] = await Promise.all([
   database.client(),
+  database.client('ada'),
   database.client('alice'),
   database.client('bob'),
 ]);
@@ -73,4 +74,18 @@ test("a group's schedule goes by its name alone for a member who may use no othe
   const read = `select owner, state from pgscore.schedules where name = 'shared'`;
   expect((await alice.query(read)).rows).toEqual([{ owner: 'night_shift', state: 'paused' }]);
   expect(await refusal(bob, `select pgscore.pause_schedule('shared')`)).toMatchObject({ code: '42704' });
+});
+
+test('a schedule whose owner was dropped or renamed is seen and ended by deployers, and by nobody else', async () => {
+  await bob.query(`select pgscore.schedule('orphan', '@daily', 'single', 'source')`);
+  await superuser.query(`update pgscore_data.schedule set owner = 'nobody_left' where name = 'orphan'`);
+  const read = `select name from pgscore.schedules where name = 'orphan'`;
+  expect((await alice.query(read)).rows).toEqual([]);
+  expect(await refusal(alice, `select pgscore.unschedule('nobody_left.orphan')`)).toMatchObject({ code: '42704' });
+  expect((await ada.query(read)).rows).toEqual([{ name: 'orphan' }]);
+  const submits = `select from pg_proc where prosrc like '%pgscore._fire(%'`;
+  const before = (await superuser.query(submits)).rowCount ?? 0;
+  await ada.query(`select pgscore.unschedule('nobody_left.orphan')`);
+  expect((await ada.query(read)).rows).toEqual([]);
+  expect((await superuser.query(submits)).rowCount).toBe(before - 1);
 });

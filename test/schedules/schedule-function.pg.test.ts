@@ -54,7 +54,15 @@ test('a fifth argument without a name is the target', async () => {
 test('a name is taken once', async () => {
   const make = "select pgscore.schedule('taken', '@daily', 'risk', 'customers')";
   await alice.query(make);
-  await expect(alice.query(make)).rejects.toMatchObject({ message: 'schedule "taken" already exists', code: '42710' });
+  await expect(alice.query(make)).rejects.toMatchObject({
+    message: 'schedule "taken" already exists',
+    code: '42710',
+    hint: expect.stringContaining(`select pgscore.unschedule('taken');`),
+  });
+  const anew = `begin; select pgscore.unschedule('taken'); select pgscore.schedule('taken', '@hourly', 'risk', 'customers'); commit`;
+  await alice.query(anew);
+  const { rows } = await alice.query(`select cron from pgscore.schedules where name = 'taken'`);
+  expect(rows).toEqual([{ cron: '@hourly' }]);
 });
 
 test.each([
