@@ -9,6 +9,7 @@ import { VERSION } from '../version.ts';
 import { urlOrDemo, withClient } from './connection.ts';
 import { databaseCommand, invocation, type Invocation, settingOption } from './options.ts';
 import { allInputs, type Input } from './sql/inputs.ts';
+import { jsonRows } from './sql/json-rows.ts';
 import { converse, Shell } from './sql/shell.ts';
 import { noteNotices } from './print.ts';
 
@@ -16,7 +17,8 @@ const DESCRIPTION = `Runs SQL: a file, standard input, or statements that are as
 psql, which can do more.
 
 A statement ends with ; and may take several lines. Other than on a terminal, the first error ends it. Without a database it
-connects to the demo that was last started in this folder.`;
+connects to the demo that was last started in this folder. --json prints the rows of the last statement: a value that JSON has
+no form for, such as a time or NaN, is the text that the server writes.`;
 
 const EXAMPLES = `
 Examples:
@@ -76,12 +78,12 @@ async function statementsOf(file: string | undefined, commands: string[] | undef
   return [await readFile(file, 'utf8').catch((cause: unknown) => unreadable(file, cause))];
 }
 
-/** The rows of the last statement, with values as JSON has them. */
-async function lastRows(client: pg.Client, inputs: Input[]): Promise<unknown[]> {
-  let rows: unknown[] = [];
+/** The rows of the last statement. */
+async function lastRows(client: pg.Client, inputs: Input[]): Promise<object[]> {
+  let rows: object[] = [];
   for (const input of inputs) {
     if (input.kind === 'meta') throw new PgscoreError('usage', `${input.text} has no result for --json`);
-    ({ rows } = await client.query(input.text));
+    rows = await jsonRows(client, input.text);
   }
   return rows;
 }

@@ -68,6 +68,32 @@ test('JSON has the rows of the last statement, with numbers as numbers', async (
   expect(JSON.parse(stdout)).toEqual([{ n: 2, x: null }]);
 });
 
+test('JSON has what it has no form for as the server writes it', async () => {
+  const values = `9007199254740993 as big, 'NaN'::float8 as nan, '{NaN,-Infinity,1.5}'::real[] as list, date '2026-01-01' as day,
+    timestamp '2026-01-01 00:00:00.123456' as ts, array[date '2026-01-01'] as days, '\\x00ff'::bytea as bytes, '{"a": 1}'::jsonb as j`;
+  const { stdout } = await runCli(['sql', '--json', '-c', `select ${values}`], {
+    url,
+    env: { TZ: 'America/New_York' },
+  });
+  expect(JSON.parse(stdout)).toEqual([
+    {
+      big: '9007199254740993',
+      nan: 'NaN',
+      list: ['NaN', '-Infinity', 1.5],
+      day: '2026-01-01',
+      ts: '2026-01-01 00:00:00.123456',
+      days: '{2026-01-01}',
+      bytes: '\\x00ff',
+      j: { a: 1 },
+    },
+  ]);
+});
+
+test('JSON leaves no column out: two of one name are refused', async () => {
+  const said = await runCli(['sql', '--json', '-c', 'select count(*), count(null)'], { url });
+  expect(said).toMatchObject({ exit: 2, stdout: '', stderr: expect.stringContaining('two columns are called') });
+});
+
 test('COPY with the client is refused before anything is lost', async () => {
   const said = await runCli(['sql', '-c', 'copy (select 1) to stdout'], { url });
   expect(said).toMatchObject({ exit: 2, stdout: '' });
