@@ -115,7 +115,9 @@ begin
       then 'for_windows is 1 to of_windows, and that 100 at most'
     when coalesce(r.min_samples < 0 or r.keep_firing_for < interval '0', true) then 'min_samples and keep_firing_for are not negative'
   end;
-  if wrong like 'outside is %' then
+  if wrong like '% is not about %' or wrong like '% is about all features' then
+    remedy := 'Leave out column_name' || case when wrong like '% but one of %' then ', or name one of these' else '' end || '.';
+  elsif wrong like 'outside is %' then
     remedy := 'Say direction => ''below'' or direction => ''above'', in an alert of its own for each.';
   end if;
   if wrong is not null then

@@ -89,9 +89,25 @@ begin
     -- Rows that a publication or a fold moves to generation 0 would be seen in neither place.
     perform from pgscore_data.target x where x.target_id = t.target_id for no key update;
     execute format('lock table pgscore_predictions.%I in row exclusive mode', 'target_' || t.target_id);
-    execute format(
-      'delete from pgscore_predictions.%I p using pgscore_data.run r join pgscore_data.version v using (version_id)
-        where r.run_id = p.run_id and v.model_id = $1 and %s', 'target_' || t.target_id,
+    execute format($q$
+      with gone as (
+        delete from pgscore_predictions.%I p using pgscore_data.run r join pgscore_data.version v using (version_id)
+         where r.run_id = p.run_id and v.model_id = $1 and %s
+        returning r.version_id, r.is_replay, r.segments, coalesce(p.event_time, r.snapshot_at) as at, p.error_code, p.pgscore_segments
+      ), failed as (
+        select g.version_id, s.segment_id, date_trunc('day', g.at, m.time_zone) as day, count(*) as n
+          from gone g join pgscore_data.monitor m on m.model_id = $1
+         cross join lateral (
+           select 0 as segment_id
+           union all
+           select coalesce(s.segment_id, o.segment_id)
+             from unnest(g.segments, g.pgscore_segments) x (name, value)
+             left join pgscore_data.segment s on s.model_id = $1 and s.column_name = x.name and s.value = coalesce(x.value, ':missing')
+             left join pgscore_data.segment o on o.model_id = $1 and o.column_name = x.name and o.value = ':other') s
+         where g.error_code is not null and not g.is_replay and g.at >= m.sealed_before group by 1, 2, 3
+      )
+      update pgscore_data.cell_volume c set n_failed = greatest(0, c.n_failed - f.n)
+        from failed f where (c.version_id, c.segment_id, c.day) = (f.version_id, f.segment_id, f.day)$q$, 'target_' || t.target_id,
       case when this_run is not null then 'p.run_id = $3'
         else format('%s = $2', pgscore_data._entity_expression(
           t, (select m.key_columns from pgscore_data.monitor m where m.model_id = $1))) end)
@@ -121,8 +137,8 @@ begin
 end
 $$;
 comment on function pgscore_data._take_stored(int, text[], bigint) is
-  'Deletes the predictions of a run or of an entity from targets and the call log, and the rows of an entity that failed. A block of calls '
-  'that holds one is deleted whole.';
+  'Deletes the predictions of a run or of an entity from targets and the call log, and the rows of an entity that failed. Rows that '
+  'failed count no more. A block of calls that holds one is deleted whole.';
 
 create or replace function pgscore_data._forget(this_model int, base text, this_key text[], this_run bigint) returns bigint
 language plpgsql volatile
@@ -182,8 +198,7 @@ begin
      and case when this_run is not null then e.run_id = this_run else hash_array(e.key) = hash_array(canonical) and e.key = canonical end;
   delete from pgscore_data.recorded_label r
    where r.model_id = this_model and hash_array(r.key) = hash_array(canonical) and r.key = canonical;
-  perform pgscore_data._recount_open(v.version_id) from pgscore_data.version v
-    where v.version_id = any (pgscore_data._kept_versions(this_model));
+  perform pgscore_data._recount_open(v.version_id) from pgscore_data.version v where v.model_id = this_model;
   perform pgscore_data._take_stored(this_model, canonical, this_run);
   return taken + of_arms;
 end

@@ -9,6 +9,7 @@ declare
   s record;
 begin
   select x.model_id, x.known_at_column is not null as is_timed, x.set_at, m.label_delay,
+         m.pairing in ('latest_before_label', 'within') as is_ordered,
          greatest(m.sealed_before, m.superseded_before) as old into s
     from pgscore_data.label_source x join pgscore_data.monitor m using (model_id) where x.source_id = this_source;
   with unpaired as (
@@ -38,8 +39,8 @@ begin
   )
   update pgscore_data.label_source x set
     n_unmatched = (select count(*) from checked p where not p.is_known and not p.is_old),
-    n_before = (select count(*) from checked p where p.is_known and not p.is_old and not p.is_overruled),
-    n_too_old = (select count(*) from checked p where p.is_old),
+    n_before = (select count(*) from checked p where s.is_ordered and p.is_known and not p.is_old and not p.is_overruled),
+    n_too_old = (select count(*) from checked p where p.is_old and (s.is_ordered or not p.is_known)),
     n_invalid = (select coalesce(sum(i.n), 0) from invalid i), invalid_label = (select left(min(i.label), 60) from invalid i),
     late_share = (select l.share from late l), counted_at = clock_timestamp()
    -- One that an open transaction of its user holds is counted the next time.

@@ -54,9 +54,9 @@ comment on column pgscore.label_sources.is_settled is
 comment on column pgscore.label_sources.error is 'Why the source could not be read the last time; NULL where it could.';
 comment on column pgscore.label_sources.n_unmatched is 'Labels of entities that were not predicted, counted to 100,000.';
 comment on column pgscore.label_sources.n_before is
-  'Labels that were known before the first time that their entity was predicted for: they judge nothing.';
+  'Labels that were known before the first time that their entity was predicted for: they judge nothing. 0 under first, latest and all.';
 comment on column pgscore.label_sources.n_too_old is
-  'Labels that became known before the predictions that are still kept: see keep of pgscore.monitor().';
+  'Labels that judge nothing and became known before the predictions that are still kept: see keep of pgscore.monitor().';
 comment on column pgscore.label_sources.late_share is
   'Of the labels that became known since set_labels(), in the last 90 days, the share that came more than label_delay after known_at; '
   'NULL: there is none, or no known_at.';

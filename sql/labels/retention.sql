@@ -164,8 +164,11 @@ begin
   delete from pgscore_data.refresh_log l where l.started_at < clock_timestamp() - interval '90 days';
   delete from pgscore_data.rollup_audit a where a.checked_at < clock_timestamp() - interval '400 days';
   delete from pgscore_data.alert_event e where e.at < clock_timestamp() - interval '400 days';
+  delete from pgscore_data.run_error e using pgscore_data.run r
+   where r.run_id = e.run_id and r.finished_at < clock_timestamp() - interval '400 days';
 end
 $$;
 comment on function pgscore_data._delete_monitoring() is
 'Deletes what nobody reads any more.
-This is: counts of failed runs and old attempts, features of dropped versions, counted batches of calls, and old lines of logs.';
+This is: counts of failed runs and old attempts, features of dropped versions, counted batches of calls, and old lines of logs and of '
+'rows that failed.';

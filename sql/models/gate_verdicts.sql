@@ -102,6 +102,9 @@ begin
        where e.champion_version_id = other and a.version_id = this_version and e.kind <> 'shadow');
     passed := false;
     needs := case
+      when segment is null and exists (
+        select from pgscore_data.compared_pair c where c.version_id = this_version and c.other_id = other and c.n_days > 0)
+        then 'a comparison by segment, which a running service makes within minutes'
       when is_split and segment = 0 and exists (select from pgscore_data.experiment_metric k where k.metric = g.metric)
         then 'labels of both arms'
       else concat('labels that judge both versions', to_char(

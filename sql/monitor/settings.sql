@@ -226,7 +226,8 @@ comment on function pgscore.forget(text, text) is
 'Deletes the predictions about an entity: those kept for labels, those in targets, and those in the log of calls.
 A block of calls that holds one of them is deleted whole.
 forget(''churn'', run => 7) does so for a run that was made in error. A pgscore_deployer may call it.
-Accuracy is counted again where days are not sealed. Distributions of scores and features stay as they were counted.
+Accuracy is counted again where days are not sealed, and rows that failed count no more. Distributions of scores and features stay as they '
+'were counted.
 Labels stay: they belong to their source. Returns how many predictions were kept.';
 
 -- Regressions that predict a quantile: which one is not in the model, so somebody has to say.

@@ -99,7 +99,7 @@ join pgscore_data.run r on r.run_id = e.run_id and r.attempt = e.attempt
 where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage');
 comment on view pgscore.run_errors is
   'The rows of your runs that could not be scored, with the reason and the input. As many as the run''s error limit are kept, 10,000 of a '
-  'shard at most.';
+  'shard at most, for 400 days.';
 comment on column pgscore.run_errors.run is 'The run.';
 comment on column pgscore.run_errors.key is 'Key of the source row.';
 comment on column pgscore.run_errors.code is 'Stable code; the error_code of the prediction.';

@@ -80,6 +80,14 @@ describe('rules', () => {
     expect((await refusal(alice, text)).message).toContain(message);
   });
 
+  test.each([
+    [`'accuracy', column_name => 'age'`, 'Leave out column_name.'],
+    [`'psi', threshold => 0.2, column_name => 'age'`, 'Leave out column_name, or name one of these.'],
+    [`'drift_share', threshold => 0.2, column_name => 'age'`, 'Leave out column_name.'],
+  ])('about what they are not say to leave that out: %s', async (args, hint) => {
+    expect(await refusal(alice, `select pgscore.set_alert('asked', 'x', ${args})`)).toMatchObject({ hint });
+  });
+
   test('with a threshold for a metric that is neither better high nor low need a direction', async () => {
     const text = `select pgscore.set_alert('number', 'x', 'bias', threshold => 0.8)`;
     expect(await refusal(alice, text)).toMatchObject({

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { cloneDatabase } from '../support/database.ts';
 import { addCalls } from './add-calls.ts';
 import { addTallies } from './add-tallies.ts';
+import { addFinishedRun } from './counting/finished-runs.ts';
 import { addMonitoredModel, addRun, addVersion, type MonitoredModel } from './monitored-model.ts';
 
 const database = await cloneDatabase();
@@ -81,6 +82,51 @@ test('its places wait once where nobody knows the truth yet', async () => {
   expect((await superuser.query(DAYS, ['unlabelled'])).rows).toEqual([
     { day: '2026-03-01', n: 1, labeled: 0, awaiting: 1, superseded: 0 },
   ]);
+});
+
+test('the only run of a version leaves nothing that waits', async () => {
+  const model = await addMonitoredModel(superuser, 'single', 'binary');
+  const other = await addVersion(superuser, model, 2);
+  const rows = [{ id: 1, at: '2026-03-01 02:00+00', score: 0.75, label: 'yes' }];
+  await addRun(superuser, model, rows);
+  const run = await addRun(superuser, other, rows);
+  await superuser.query('select pgscore.refresh()');
+  await ada.query(`select pgscore.forget('single', run => $1)`, [run]);
+  const waiting = 'select sum(n)::int as n from pgscore_data.cell_open where version_id = $1';
+  expect((await superuser.query(waiting, [other.versionId])).rows).toEqual([{ n: null }]);
+  await addRun(superuser, other, rows);
+  await superuser.query('select pgscore.refresh()');
+  const waits = { day: '2026-03-01', n: 1, labeled: 0, awaiting: 1, superseded: 0 };
+  expect((await superuser.query(DAYS, ['single'])).rows).toEqual([waits, waits]);
+});
+
+const FAILED = `select segment_value as carrier, value, n::int from pgscore_bi.model_metric
+  where model_name = $1 and metric = 'failed_share' and grain = 'day' order by segment_value, window_start`;
+
+test('rows of a run that failed count no more, in no segment, and others do', async () => {
+  const model = await addMonitoredModel(superuser, 'failing', 'binary');
+  await ada.query(`select pgscore.monitor('failing', segments => array['carrier'])`);
+  const watched = { ...model, name: 'failing', task: 'binary', target: 'failing_scores' } as const;
+  const score = async (hour: number, given: number[]): Promise<string> => {
+    const snapshotAt = Date.parse('2026-03-01') + hour * 3_600_000;
+    const segments = { carrier: given.map((_, row) => (row === 0 ? 'AA' : null)) };
+    const run = await addFinishedRun(superuser, watched, { snapshotAt, ids: given.map((_, n) => n), given, segments });
+    await superuser.query('select pgscore.refresh()');
+    return run;
+  };
+  await score(2, [0.75, 0.75, Number.NaN, 0.75]);
+  const before = (await superuser.query(FAILED, ['failing'])).rows;
+  expect(before).toMatchObject([
+    { carrier: ':missing', n: 3 },
+    { carrier: 'AA', value: 0, n: 1 },
+    { carrier: null, value: 0.25, n: 4 },
+  ]);
+  const wrong = await score(1, [Number.NaN, Number.NaN, 0.25, Number.NaN]);
+  expect((await superuser.query(FAILED, ['failing'])).rows.at(-1)).toMatchObject({ value: 0.5, n: 8 });
+  await ada.query(`select pgscore.forget('failing', run => $1)`, [wrong]);
+  expect((await superuser.query(FAILED, ['failing'])).rows).toEqual(before);
+  await ada.query(`select pgscore.forget('failing', key => '2')`);
+  expect((await superuser.query(FAILED, ['failing'])).rows.at(-1)).toMatchObject({ value: 0, n: 3 });
 });
 
 test('the rows of the arms of a run are forgotten with it', async () => {
@@ -181,4 +227,17 @@ test('rows of an entity that failed are forgotten with it', async () => {
   await ada.query(`select pgscore.forget('failed', key => '1')`);
   const { rows } = await superuser.query('select key from pgscore_data.run_error where run_id = $1', [runs[0]]);
   expect(rows).toEqual([{ key: { id: 2 } }, { key: { id: 1, at: '2026' } }, { key: { id: '11' } }]);
+});
+
+test('rows that failed are listed for 400 days', async () => {
+  const { runs } = await nights('listed');
+  const note = `insert into pgscore_data.run_error (run_id, attempt, shard, key, code, reason) values ($1, 1, 0, '{"id": 1}', 'bad_value', 'x')`;
+  for (const [index, ended] of ['399 days', '401 days'].entries()) {
+    await superuser.query(note, [runs[index]]);
+    const end = 'update pgscore_data.run set finished_at = now() - $2::interval where run_id = $1';
+    await superuser.query(end, [runs[index], ended]);
+  }
+  await superuser.query('select pgscore_data._delete_monitoring()');
+  const listed = 'select run_id from pgscore_data.run_error where run_id = any ($1)';
+  expect((await superuser.query(listed, [runs])).rows).toEqual([{ run_id: runs[0] }]);
 });

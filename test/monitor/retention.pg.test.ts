@@ -111,6 +111,27 @@ test('where labels have no known_at, the newest prediction of each entity is kep
   expect((await counts('undated')).at(-1)).toEqual({ labeled: 2, awaiting: 1, accuracy: 0.5 });
 });
 
+test('of a pairing that earlier labels judge by, one that is overruled is neither known too early nor too old', async () => {
+  await scored('overruled', 240);
+  await alice.query(`create table overruled_truth (id int, known_at timestamptz, truth text, primary key (id, known_at));
+    select pgscore.set_labels('overruled', 'overruled_truth', label => 'truth', key => 'id', known_at => 'known_at')`);
+  await alice.query(`insert into overruled_truth values (1, $1, 'no'), (1, $2, 'yes')`, [ago(288), ago(264)]);
+  await superuser.query(
+    `update pgscore_data.label_source set compared_at = now() where source_name = 'overruled_truth'`,
+  );
+  const counted = async (change: string): Promise<unknown> => {
+    await superuser.query(change);
+    await superuser.query('select pgscore.refresh()');
+    const counts = `select n_before::int as before, n_too_old::int as too_old from pgscore.label_sources where model = 'overruled'`;
+    return (await alice.query(counts)).rows[0];
+  };
+  expect(await counted('select')).toEqual({ before: 2, too_old: 0 });
+  expect(await counted(`select pgscore.monitor('overruled', pairing => 'all')`)).toEqual({ before: 0, too_old: 0 });
+  const seal = `update pgscore_data.monitor set sealed_before = now() - interval '270 hours' from pgscore_data.model m
+    where m.model_id = monitor.model_id and m.name = 'overruled'`;
+  expect(await counted(seal)).toEqual({ before: 0, too_old: 0 });
+});
+
 test('a model that an open transaction holds is left to the next time, and others are not', async () => {
   const [held, free] = [await scored('held', 500, 2), await scored('free', 500, 2)];
   await superuser.query('select pgscore.refresh()');
