@@ -198,6 +198,7 @@ create index run_queued on pgscore_data.run (run_id) where state = 'queued';
 create index run_running on pgscore_data.run (lease_until) where state = 'running';
 create unique index run_of_schedule on pgscore_data.run (schedule_id, fire_at) where schedule_id is not null;
 create index run_of_requester on pgscore_data.run (requested_by, run_id);
+create index run_of_version on pgscore_data.run (version_id, finished_at) where state = 'done' and not is_replay;
 create index run_of_target on pgscore_data.run (target_id, version_id) where state = 'done';
 create index run_uncounted on pgscore_data.run (run_id) where state = 'done' and not counted;
 create index run_of_run on pgscore_data.run (arm_of) where arm_of is not null;

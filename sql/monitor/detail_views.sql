@@ -171,8 +171,8 @@ with performance as (
 )
 select m.name as model_name, v.number::bigint as model_version, coalesce(v.signature ->> 'kind', v.signature ->> 'task') as task,
        exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion') as is_champion,
-       greatest((select r.finished_at from pgscore_data.run r where r.version_id = v.version_id and r.state = 'done' and not r.is_replay
-                  order by r.run_id desc limit 1),
+       greatest((select max(r.finished_at) from pgscore_data.run r
+                  where r.version_id = v.version_id and r.state = 'done' and not r.is_replay),
          (select h.last_at from pgscore_data.online_hour h where h.version_id = v.version_id order by h.hour desc limit 1))
            as last_scored_at,
        ((select coalesce(sum(r.rows_done - r.rows_failed), 0) from pgscore_data.run r

@@ -52,7 +52,9 @@ cross join lateral (
   from pgscore_data.shard x where x.run_id = r.run_id and x.attempt = r.attempt and r.state = 'running'
 ) p
 where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage')
-   or current_user = 'pgscore_service';
+   or current_user = 'pgscore_service'
+-- A barrier hides the ORDER BY and LIMIT of a query from the plan of its view: without this the newest runs take a look at all.
+order by r.run_id desc;
 comment on view pgscore.runs is
   'Your runs, with progress while they run and the reason where they failed. Members of pgscore_owner see everybody''s.';
 comment on column pgscore.runs.run is 'Number of the run; what score_table() returned.';

@@ -14,7 +14,9 @@ const FEATURE = ['feature', 'text'] as const;
 const TARGET = ['target', 'target'] as const;
 const OF_MONTH = `window_date >= $3::date and window_date < ($3::date + interval '1 month')::date`;
 const IN_MONTH = 'where model_name = $1 and model_version = $2 and window_date = $3::date and segment_key is null';
-const MODEL_OF_RUN = `regexp_replace(model, '@[0-9]+$', '')`;
+/** Equality passes the barrier of the view, and no function of a column does. */
+const OF_MODEL = `model = any (array(
+      select m.name || '@' || v.number from pgscore_data.version v join pgscore_data.model m using (model_id) where m.name = $1))`;
 
 function performance(task: string, suffix: string): PageQuery {
   return {
@@ -238,7 +240,7 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [],
   },
   'model-runs': {
-    text: `select ${RUN_COLUMNS} from pgscore.runs where not of_watch and ${MODEL_OF_RUN} = $1 order by run desc limit 25`,
+    text: `select ${RUN_COLUMNS} from pgscore.runs where not of_watch and ${OF_MODEL} order by run desc limit 25`,
     parameters: [MODEL],
   },
   watches: {
