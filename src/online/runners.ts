@@ -35,8 +35,13 @@ type RunnersPorts = {
 };
 
 /**
- * The runners: one for all small models, and some for the large and the slow, one each as long as there are few. One that
- * computes for long is detached, and others go on with another.
+ * The runners: one for all small models, and some for the large and the slow, one each as long as there are few.
+ *
+ * A runner serves: versions are loaded and run in it. After half a second of one run it is detached: it does that run and no other,
+ * and its versions are loaded in other runners when they are called. The version that took so long counts as slow for ten minutes.
+ * When the run ends, the runner serves again, for slow versions only that were not loaded elsewhere meanwhile; without one it is killed.
+ * It is also killed when nobody waits for its run any more and that has taken five seconds. A version that has runners killed twice
+ * in ten minutes is refused until they are over.
  */
 export class Runners {
   readonly #ports: RunnersPorts;
