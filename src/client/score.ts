@@ -2,7 +2,12 @@ import { PgscoreError } from '../errors.ts';
 import { rowsOf, type Connection } from './connection.ts';
 
 /** Values of one row by the names of the features; columns that the model does not take are ignored. */
-export type FeatureRow = Readonly<Record<string, string | number | boolean | Date | null | readonly unknown[]>>;
+export type FeatureRow = Readonly<
+  Record<
+    string,
+    string | number | bigint | boolean | Date | null | readonly unknown[] | ArrayLike<number> | ArrayLike<bigint>
+  >
+>;
 
 /** What a model says of one row. */
 export type Prediction = {
@@ -41,11 +46,14 @@ export async function score(connection: Connection, model: string, rows: readonl
   return rows.length === 0 ? [] : rowsOf<Prediction>(connection, SCORE, [model, JSON.stringify(rows, finite)]);
 }
 
-/** JSON would have null, which is another row, for a number that it has no form for. */
-function finite(feature: string, value: unknown): unknown {
+/** JSON would have null, which is another row, for a number that it has no form for, and an object for a typed array. */
+function finite(this: unknown, name: string, value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>);
+  if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) return Number(value);
   const isMissing = typeof value === 'number' && !Number.isFinite(value);
   if (!isMissing && typeof value !== 'bigint') return value;
-  throw new PgscoreError('usage', `feature "${feature}" is ${value}, which JSON cannot hold`, {
+  const what = Array.isArray(this) ? 'an element of an array' : `feature "${name}"`;
+  throw new PgscoreError('usage', `${what} is ${value}, which JSON cannot hold`, {
     remedy: 'Pass null for a missing number, and a string for an integer past 2^53.',
   });
 }
