@@ -95,11 +95,18 @@ comment on function pgscore.resume_schedule(text) is 'Lets a paused schedule fir
 create or replace function pgscore.run_schedule(name text) returns bigint
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
+declare
+  s pgscore._schedule_control := pgscore._my_schedule(run_schedule.name);
 begin
-  return pgscore._fire((pgscore._my_schedule(run_schedule.name)).schedule_id, clock_timestamp());
+  if s.owner <> current_user then
+    raise exception 'schedule "%" fires with the rights of its owner, %', s.name, s.owner using errcode = 'insufficient_privilege',
+      hint = format('Fire it as that role: set role %I; select pgscore.run_schedule(%L); reset role;', s.owner, s.name);
+  end if;
+  return pgscore._fire(s.schedule_id, clock_timestamp());
 end
 $$;
-comment on function pgscore.run_schedule(text) is 'Fires a schedule now and returns the run; NULL where the overlap rule skips it.';
+comment on function pgscore.run_schedule(text) is
+  'Fires a schedule of the current role now and returns the run; NULL where the overlap rule skips it.';
 
 create or replace function pgscore.unschedule(name text) returns void
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

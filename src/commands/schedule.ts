@@ -28,8 +28,8 @@ function addList(schedule: Command): void {
     .description('Lists your schedules, with what became of the last fire.')
     .action((_options, command: Command) =>
       printRows(command, {
-        text: `select name, cron, time_zone, model, source, target, state, next_fire_at, last_fire_at, last_outcome, last_run, last_error
-          from pgscore.schedules order by name`,
+        text: `select name, owner, cron, time_zone, model, source, target, state, next_fire_at, last_fire_at, last_outcome, last_run, last_error
+          from pgscore.schedules order by name, owner`,
         nothing: 'No schedules yet: pgscore schedule add NAME CRON MODEL SOURCE',
       }),
     );

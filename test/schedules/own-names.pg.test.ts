@@ -66,6 +66,20 @@ test('a name that could mean the schedules of two roles is refused, and neither 
   ]);
 });
 
+test("another role's schedule is fired as that role, and who has its rights is told so", async () => {
+  expect(await refusal(superuser, `select pgscore.run_schedule('bob.nightly')`)).toMatchObject({
+    code: '42501',
+    message: 'schedule "nightly" fires with the rights of its owner, bob',
+    hint: `Fire it as that role: set role bob; select pgscore.run_schedule('nightly'); reset role;`,
+  });
+  await superuser.query('set role bob');
+  const { rows } = await superuser.query<{ run: string }>(`select pgscore.run_schedule('nightly') as run`);
+  await superuser.query('reset role');
+  expect((await bob.query('select schedule from pgscore.runs where run = $1', [rows[0]?.run])).rows).toEqual([
+    { schedule: 'nightly' },
+  ]);
+});
+
 test("a group's schedule goes by its name alone for a member who may use no other of that name", async () => {
   await bob.query(`select pgscore.schedule('shared', '@daily', 'single', 'source')`);
   await superuser.query(`create role night_shift; grant night_shift to alice;
