@@ -111,13 +111,13 @@ begin
     lower_clear := coalesce(rule.clear_at, lower + case when rule.most > lower then 0.2 * (rule.most - lower) else 0.25 * abs(lower) end);
   else
     upper_clear := coalesce(rule.clear_at, case rule.kind when 'drift' then greatest(rule.threshold / 2, 0.8 * least_threshold)
-                                             else upper - 0.2 * abs(upper) end);
+                                             when 'feed' then upper else upper - 0.2 * abs(upper) end);
   end if;
 end
 $$;
 comment on function pgscore_data._alert_limits(pgscore_data.effective_alert, double precision[], bigint[], double precision) is
 'Between which values a rule is content with a window, and between which a raised alert clears: four fifths of the way from the best, or '
-'usual, value; of drift half of the threshold, or what is about as much as chance.
+'usual, value; of drift half of the threshold, or what is about as much as chance; of feeds the threshold.
 usual, spread and reference_rows: mean of the windows that thresholds without a number come from, variance of a row''s share in a '
 'window''s value, and rows.';
 

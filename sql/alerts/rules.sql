@@ -108,6 +108,7 @@ begin
     when r.direction = 'outside'
       and (r.threshold is not null or r.clear_at is not null)
         then 'outside is about the usual range, which has no threshold'
+    when k.kind = 'feed' and r.clear_at is not null then format('%s clears when the feed comes again: it has no clear_at', r.metric)
     when r.clear_at is not null and r.threshold is null then 'clear_at goes with a threshold'
     when r.direction = 'below' and r.clear_at < r.threshold or r.direction = 'above'
       and r.clear_at > r.threshold then 'clear_at lies on the good side of the threshold'
@@ -278,7 +279,8 @@ severity: info, warning or critical.  for_windows, of_windows: raised by so many
 'or month; of performance and drift auto (their default), which is days, or where a week has none with rows enough the week, or then the '
 'month.  column_name: one feature, or the target of one watch (default: each).
 min_samples: windows of fewer are passed over.  clear_at: where it clears (default: a fifth better than the threshold; of drift half of '
-'it, for for_windows windows in a row).  keep_firing_for: not before windows without a breach span so long.';
+'it, for for_windows windows in a row; of hours of silence with the next run or label).  keep_firing_for: not before windows without a '
+'breach span so long.';
 
 create or replace function pgscore.drop_alert(model text, name text) returns void
 language sql volatile security invoker

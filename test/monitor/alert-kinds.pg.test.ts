@@ -155,6 +155,19 @@ describe('silence', () => {
     expect((await told(superuser, `fed_with_${feed}`, alert)).at(-1)).toEqual({ event: 'resolved', day: 12, value: 1 });
   });
 
+  test('that has ended is not raised again while hours grow up to the threshold', async () => {
+    const { modelId } = await addMonitoredModel(superuser, 'nightly', 'binary');
+    await alice.query(`select pgscore.set_alert('nightly', 'late_night', 'hours_since_scoring', threshold => 26)`);
+    for (let day = 0; day < 10; day += 1) {
+      if (day !== 5) await superuser.query(`select pgscore_data._note_feed('scoring', $1, $2)`, [modelId, at(day, 2)]);
+      for (const hour of [3, 12, 23]) await evaluate(superuser, at(day, hour));
+    }
+    expect(await told(superuser, 'nightly', 'late_night')).toEqual([
+      { event: 'no_data', day: 5, value: 34 },
+      { event: 'resolved', day: 6, value: 1 },
+    ]);
+  });
+
   test('is none of a model that was scored now and then', async () => {
     const { modelId } = await addMonitoredModel(superuser, 'seldom', 'binary');
     for (const day of [0, 9, 18])

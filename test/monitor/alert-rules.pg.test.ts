@@ -74,6 +74,7 @@ describe('rules', () => {
     [`'x', 'drift_share', threshold => 0.2, column_name => 'age'`, 'drift_share is about all features'],
     [`'x', 'psi', direction => 'below'`, 'psi is bad when it is high'],
     [`'x', 'accuracy', keep_firing_for => '-1 day'`, 'are not negative'],
+    [`'x', 'hours_since_labels', threshold => 48, clear_at => 24`, 'it has no clear_at'],
     [`'x', 'accuracy', severity => null`, 'severity is info, warning or critical'],
   ])('that make no sense are refused: %s', async (args, message) => {
     const text = `select pgscore.set_alert('asked', ${args})`;
