@@ -190,6 +190,8 @@ comment on function pgscore_data._send(text) is 'Sends a request ahead, if there
 create or replace function pgscore_data._receive(rows int) returns pgscore_models._columns
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+-- A model of vectors or of several values has no scores.
+set array_nulls = on
 as $$
 declare
   answer pgscore_models._columns;

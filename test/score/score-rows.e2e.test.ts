@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { classModel } from '../support/class-model.ts';
+import { arrayBytes, vectorModels } from '../support/array-models.ts';
 import { deployBytes } from '../support/deploy.ts';
 import { refusal } from '../support/refusal.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
@@ -163,4 +164,17 @@ test('score_rows() reads a feature by any name, and that of a column called x', 
     `select count(*)::int as rows, bool_and(s.score = (s.features).x + 10 + 100 * 0.1::real) as right from pgscore.score_rows('named', array(select n from named n)) s`,
   );
   expect(rows).toEqual([{ rows: 150, right: true }]);
+});
+
+test('score_rows() gives vectors, which have no score, to a session that takes NULL in an array for a text', async () => {
+  const model = vectorModels.find(({ name }) => name === 'components');
+  if (model === undefined) throw new Error('arrays.json has no components');
+  await deployBytes(ada, 'components', arrayBytes(model), model.deploy);
+  await alice.query('set array_nulls = off');
+  const rows = `array(select '{"sepal_length": 5, "sepal_width": 3, "petal_length": 1, "petal_width": 0.2}'::jsonb from generate_series(1, 3))`;
+  const text = `select cardinality(translate(s.outputs ->> 'embedding', '[]', '{}')::real[]) > 0 as is_there from pgscore.score_rows('components', ${rows}) s`;
+  // The first call of a session finds no connection, and asks in another way.
+  for (const _call of [1, 2])
+    expect((await alice.query(text)).rows).toEqual(Array.from({ length: 3 }, () => ({ is_there: true })));
+  await alice.query('reset array_nulls');
 });
