@@ -1,8 +1,9 @@
 import type { Client } from 'pg';
+import type { Random } from '../../../src/lib/random.ts';
 import { pause } from '../../../src/lib/retry.ts';
+import { pick } from '../../support/pick.ts';
 import type { TestDatabase } from '../../support/database.ts';
 import { startTestService, type TestService } from '../../support/service.ts';
-import { pick, type Random } from './random-writes.ts';
 
 /** What takes long in other sessions: each is held for a while and then ended, by a commit or a rollback. */
 const HOLDS = [

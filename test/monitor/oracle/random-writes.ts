@@ -1,14 +1,8 @@
 import type { Client } from 'pg';
+import type { Random } from '../../../src/lib/random.ts';
 import { pause } from '../../../src/lib/retry.ts';
+import { pick } from '../../support/pick.ts';
 import { ENTITIES, type LabelTable } from './label-table.ts';
-
-export type Random = () => number;
-
-export function pick<T>(random: Random, items: readonly T[]): T {
-  const item = items[Math.floor(random() * items.length)];
-  if (item === undefined) throw new RangeError('nothing to pick from');
-  return item;
-}
 
 /** What people do to a table of labels, as statements. */
 function writes({ name, timed }: LabelTable, random: Random): readonly (readonly string[])[] {

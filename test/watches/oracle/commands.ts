@@ -1,6 +1,7 @@
 import { pause } from '../../../src/lib/retry.ts';
 import type { TestDatabase } from '../../support/database.ts';
-import { pick, type Random } from './random-writes.ts';
+import type { Random } from '../../../src/lib/random.ts';
+import { pick } from '../../support/pick.ts';
 import { WATCHED, watch } from './sources.ts';
 
 /** Does what users do to watches while rows change: promotes a version, or pauses, resumes or changes a watch. */

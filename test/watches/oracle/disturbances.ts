@@ -4,7 +4,7 @@ import type { FaultServer } from '../../support/fault-server.ts';
 import { startTestService, type TestService } from '../../support/service.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { command, vacuumQueue } from './commands.ts';
-import type { Random } from './random-writes.ts';
+import type { Random } from '../../../src/lib/random.ts';
 
 /** Kills scorers, the service and the server, ends their sessions, and changes watches, while `goesOn`. Resolves with the service that runs then. */
 export async function disturb(

@@ -3,16 +3,10 @@ import { pipeline } from 'node:stream/promises';
 import type { Client } from 'pg';
 import { from } from 'pg-copy-streams';
 
+import type { Random } from '../../../src/lib/random.ts';
 import { pause } from '../../../src/lib/retry.ts';
+import { pick } from '../../support/pick.ts';
 import { MOST_ID, TABLES, type WrittenTable } from './sources.ts';
-
-export type Random = () => number;
-
-export function pick<T>(random: Random, items: readonly T[]): T {
-  const item = items[Math.floor(random() * items.length)];
-  if (item === undefined) throw new RangeError('nothing to pick from');
-  return item;
-}
 
 /** A random value of a column, as SQL and COPY both read it; rows often get the value that they have. */
 function valueOf(column: string, random: Random): string {
