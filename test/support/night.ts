@@ -1,4 +1,4 @@
-const isNight = process.env['PGSCORE_TEST_NIGHT'] === '1';
+export const isNight = process.env['PGSCORE_TEST_NIGHT'] === '1';
 
 /** One in so many of like cases; all of them with PGSCORE_TEST_NIGHT=1. */
 export function oneIn<T>(share: number, cases: readonly T[]): readonly T[] {

@@ -2,8 +2,9 @@ import { beforeAll, describe, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { cloneDatabase } from '../../support/database.ts';
-import { howMany } from '../../support/night.ts';
+import { howMany, isNight } from '../../support/night.ts';
 import { addMonitoredModel, addVersion } from '../monitored-model.ts';
+import { differingDetails } from './details.ts';
 import { ModelHistory } from './model-history.ts';
 import { keepSmallBlocks } from './small-blocks.ts';
 import { SlowRecord } from './slow-record.ts';
@@ -51,6 +52,10 @@ async function expectHistories(task: Task, timeZone: string, entities: number): 
         await history.expectCounted().catch((error: unknown) => {
           throw new Error(`after ${fc.stringify(batches.slice(0, index + 1))}`, { cause: error });
         });
+        if (!isNight && index < batches.length - 1) continue;
+        const differing = await differingDetails(superuser, history.model, history.record, history.settings);
+        if (differing.length > 0)
+          throw new Error(`${differing.join('\n')}\nafter ${fc.stringify(batches.slice(0, index + 1))}`);
       }
     }),
     { numRuns: RUNS, seed: SEED, ...SHRINKING },

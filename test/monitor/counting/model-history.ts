@@ -58,6 +58,11 @@ export class ModelHistory<Keeper extends RecordKeeper> {
       `select pgscore.set_labels($1, $2::regclass, label => 'truth', key => 'id', known_at => 'known_at')`,
       [name, table],
     );
+    // As a service would have found it: empty. Versions are not compared before.
+    await roles.superuser.query(
+      `update pgscore_data.label_source set compared_at = clock_timestamp() where source_name = $1`,
+      [table],
+    );
     await roles.ada.query('select pgscore.monitor($1, time_zone => $2)', [name, made.timeZone ?? 'UTC']);
     return new ModelHistory(roles, made, table, record);
   }
