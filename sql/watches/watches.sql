@@ -35,6 +35,7 @@ declare
   new_alias constant text := case when wanted ~ '^[0-9]+$' then null else coalesce(wanted, 'champion') end;
   new_number constant int := case when wanted ~ '^[0-9]+$' then wanted::int end;
   stored pgscore_data.target;
+  writer text;
   published pgscore_data.watch;
   known pgscore_data.watch;
   storage name;
@@ -67,16 +68,17 @@ begin
   if not found then
     raise exception 'the target belongs to another role' using errcode = 'insufficient_privilege', hint = 'Watch with pgscore.watch().';
   end if;
-  if exists (
-    select from pgscore_data.run r where r.target_id = new.target_id and r.watch_id is null and r.state in ('queued', 'running')) then
-    raise exception 'a run writes to the target just now' using
-      errcode = 'object_in_use', hint = 'Wait for it, call pgscore.wait_for_run(run), or choose another target.';
-  elsif exists (
-    select from pgscore_data.schedule s
-     where s.arguments ->> 'target' = stored.view_name and s.arguments ->> 'target_schema' = stored.view_schema)
-  then
-    raise exception 'a schedule writes to the target' using
-      errcode = 'object_in_use', hint = 'Choose another target, or end the schedule: select pgscore.unschedule(name);';
+  select r.run_id::text into writer from pgscore_data.run r
+   where r.target_id = new.target_id and r.watch_id is null and r.state in ('queued', 'running') limit 1;
+  if found then
+    raise exception 'run % writes to target %.% just now', writer, stored.view_schema, stored.view_name using
+      errcode = 'object_in_use', hint = format('Wait for it, call pgscore.wait_for_run(%s), or choose another target.', writer);
+  end if;
+  select s.owner || '.' || s.name into writer from pgscore_data.schedule s
+   where s.arguments ->> 'target' = stored.view_name and s.arguments ->> 'target_schema' = stored.view_schema limit 1;
+  if found then
+    raise exception 'schedule "%" writes to target %.%', writer, stored.view_schema, stored.view_name using
+      errcode = 'object_in_use', hint = format('Choose another target, or end the schedule: select pgscore.unschedule(%L);', writer);
   end if;
   select * into published from pgscore_data.watch w where w.target_id = stored.target_id and w.generation is null for update;
   select * into known from pgscore_data.watch w

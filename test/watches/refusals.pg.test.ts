@@ -139,10 +139,11 @@ describe('watch() refuses', () => {
   });
 
   test('a target that a run writes to', async () => {
-    await alice.query(`select pgscore.score_table('line', 'taken', target => 'busy')`);
+    const { rows } = await alice.query(`select pgscore.score_table('line', 'taken', target => 'busy') as run`);
     expect(await refusal(alice, `select pgscore.watch('line', 'taken', target => 'busy')`)).toMatchObject({
       code: '55006',
-      hint: expect.stringContaining('wait_for_run'),
+      message: `run ${rows[0].run} writes to target alice.busy just now`,
+      hint: expect.stringContaining(`call pgscore.wait_for_run(${rows[0].run})`),
     });
   });
 
@@ -150,7 +151,8 @@ describe('watch() refuses', () => {
     await alice.query(`select pgscore.schedule('nightly', '@daily', 'line', 'taken', target => 'nights')`);
     expect(await refusal(alice, `select pgscore.watch('line', 'taken', target => 'nights')`)).toMatchObject({
       code: '55006',
-      hint: expect.stringContaining('pgscore.unschedule('),
+      message: 'schedule "alice.nightly" writes to target alice.nights',
+      hint: expect.stringContaining(`select pgscore.unschedule('alice.nightly');`),
     });
     await alice.query(`select pgscore.unschedule('nightly')`);
   });
