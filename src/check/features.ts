@@ -23,7 +23,7 @@ export function mapFeatures(declared: readonly DeclaredInput[], names: readonly 
   if (names === undefined || plain === undefined) return ownNames(declared);
   if (names.some((name) => name.endsWith(WHOLE))) return wholeInputs(declared, names, plain);
   const inputs = closeWidths(declared, names.length);
-  const counts = [columns, one, columnsOfMatrices].map((rule) => inputs.map(rule));
+  const counts = [columns, one, columnsOfMatrices, closedMatrices].map((rule) => inputs.map(rule));
   const share = counts.find((candidate) => sum(candidate) === names.length);
   if (share === undefined) throw wrongCount(inputs, names);
   return { inputs, features: distribute(inputs, share, plain) };
@@ -33,6 +33,7 @@ export function mapFeatures(declared: readonly DeclaredInput[], names: readonly 
 const columns = ({ width }: Pick<ModelInput, 'width'>): number => (width === 0 ? 1 : width);
 const one = (): number => 1;
 const columnsOfMatrices = ({ width }: ModelInput): number => (width === 1 ? 0 : columns({ width }));
+const closedMatrices = ({ width }: ModelInput): number => (width > 1 ? width : 0);
 
 function ownNames(declared: readonly DeclaredInput[]): FeatureMap {
   const inputs = declared.map((input) => ({ ...input, width: isSequence(input) ? 0 : input.width }));
@@ -112,13 +113,17 @@ function featureOf(
   return { name, input, position: 0, ...kind, width, ...(width === 0 || sizes.length > 1 ? { shape: sizes } : {}) };
 }
 
-/** One open width is what the other inputs leave of the names; with several, each input must be one column. */
+/**
+ * One open width is what the other inputs leave of the names. Where that is one name, and where several widths are open, an
+ * input is one column, or one array if it takes whole numbers.
+ */
 function closeWidths(declared: readonly DeclaredInput[], names: number): ModelInput[] {
   const isOpen = ({ width, shape }: DeclaredInput): boolean => width === null && shape.length <= 2;
   const open = declared.filter(isOpen).length;
   const fixed = sum(declared.map((input) => (isOpen(input) ? 0 : (input.width ?? 1))));
   const left = open === 1 ? Math.max(1, names - fixed) : 1;
-  return declared.map((input) => withWidth(input, isOpen(input) ? left : (input.width ?? 0)));
+  const width = (input: DeclaredInput): number => (left === 1 && isSequence(input) ? 0 : left);
+  return declared.map((input) => withWidth(input, isOpen(input) ? width(input) : (input.width ?? 0)));
 }
 
 /** An input of so many columns, or of any number where that is 0. */

@@ -159,7 +159,7 @@ function readElements(
 function shapeProblem(feature: FeatureColumn, sizes: readonly number[]): RowError | undefined {
   const { width, shape = [width || null] } = feature;
   const takes = shape.map((size) => size ?? 'any').join(' x ');
-  if (sizes.length === 0) return wrongLength(feature, 'no elements', takes);
+  if (sizes.length === 0) return wrongLength(feature, 'no elements', takes === 'any' ? 'at least one' : takes);
   if (sizes.length > 1) {
     const fits = sizes.length === shape.length && sizes.every((size, at) => size === (shape[at] ?? size));
     if (fits) return undefined;

@@ -48,7 +48,7 @@ describe('features', () => {
     expect(map([{ ...input('X', 3), type }], ['tokens'])).toEqual([['tokens', 'X', 0, 3]]);
   });
 
-  test('are arrays of any length where whole numbers have an open width, and no names are given', () => {
+  test('are arrays of any length where whole numbers have an open width, and at most one name', () => {
     const tokens = (name: string): DeclaredInput => ({ ...input(name, null), type: 'int64' });
     expect(mapFeatures([tokens('ids'), tokens('mask')], undefined)).toEqual({
       inputs: ['ids', 'mask'].map((name) => ({ name, type: 'int64', width: 0, shape: [null, null] })),
@@ -61,6 +61,20 @@ describe('features', () => {
         shape: [null],
       })),
     });
+    expect(map([tokens('ids'), tokens('mask')], ['words', 'mask'])).toEqual([
+      ['words', 'ids', 0, 0],
+      ['mask', 'mask', 0, 0],
+    ]);
+    expect(map([tokens('ids')], ['a', 'b']).map(([name, , position, width]) => [name, position, width])).toEqual([
+      ['a', 0, 1],
+      ['b', 1, 1],
+    ]);
+    expect(map([input('X', 3), tokens('ids')], ['a', 'b', 'c'])).toEqual([
+      ['a', 'X', 0, 1],
+      ['b', 'X', 1, 1],
+      ['c', 'X', 2, 1],
+      ['ids', 'ids', 0, 0],
+    ]);
     expect(caught(() => map([input('X', null)])).code).toBe('model_feature_names_missing');
   });
 
