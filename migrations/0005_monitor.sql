@@ -309,7 +309,7 @@ comment on table pgscore_data.evaluation is
   'The labels that are known now, each beside the prediction that it judges: in as many rows as it judges predictions, and in one without '
   'a run where it judges none. Also what each pair contributed to the cells, so that it can be taken out again exactly.';
 comment on column pgscore_data.evaluation.known_at is 'When the truth became known.';
-comment on column pgscore_data.evaluation.received_at is 'When the label as it is now was captured.';
+comment on column pgscore_data.evaluation.received_at is 'When the label was first captured.';
 comment on column pgscore_data.evaluation.run_id is
   'The run that made the prediction; of one that was asked for online its prediction_id, negative. NULL: the label judges no prediction, '
   'for the time being.';

@@ -37,7 +37,7 @@ begin
   ), truth as (
     insert into pgscore_data.refresh_truth (entity, known_at, label, source_id, received_at)
     select n.entity, n.known_at, coalesce(n.label, n.old_label), case when n.is_new then n.source_id else n.old_source_id end,
-           case when n.is_new then n.captured_at else n.received_at end
+           coalesce(n.received_at, n.captured_at)
       from of_changed_entity n where n.retracted is not true
   )
   insert into pgscore_data.refresh_key (model_id, key, entity)

@@ -131,8 +131,8 @@ begin
       from read_pair p
   ), correction as (
     update pgscore_data.evaluation e
-       set (actual_class, actual, p_actual, label, source_id, received_at)
-         = row(p.new_class, p.new_actual, p.new_p_actual, p.new_label, p.new_source_id, p.captured_at)
+       set (actual_class, actual, p_actual, label, source_id)
+         = row(p.new_class, p.new_actual, p.new_p_actual, p.new_label, p.new_source_id)
       from decided_pair p
      where p.is_corrected and e.is_recent = p.is_recent and e.ctid = p.row_tid
        and e.ctid = any (array(select x.row_tid from decided_pair x where x.is_corrected))

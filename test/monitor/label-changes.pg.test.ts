@@ -123,7 +123,7 @@ test('a label of what a dropped version said, too, is corrected once beside the 
   expect(await refreshed(model, cells)).toEqual([{ number: 1, actual_class: 0, n: 1 }]);
 });
 
-test('a label was received when it was captured, however much later it is counted, and so was its correction', async () => {
+test('a label was received when it was first captured, however much later it is counted, and when it is corrected, too', async () => {
   const model = await addModel('captured');
   const capture = `insert into pgscore_data.label_change (model_id, key, known_at, label, captured_at) values ($1, '{1}', $2, $3, $4)`;
   const received = `select label, received_at from pgscore_data.evaluation where model_id = $1`;
@@ -132,6 +132,6 @@ test('a label was received when it was captured, however much later it is counte
     ['no', '2026-03-03T10:00:00Z'],
   ] as const) {
     await superuser.query(capture, [model.modelId, DAY, label, at]);
-    expect(await refreshed(model, received)).toEqual([{ label, received_at: new Date(at) }]);
+    expect(await refreshed(model, received)).toEqual([{ label, received_at: new Date('2026-03-02T10:00:00Z') }]);
   }
 });

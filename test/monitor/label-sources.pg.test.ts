@@ -94,6 +94,13 @@ test('label_sources says which labels judge nothing, and how many came late', as
   expect((await alice.query(COUNTS)).rows).toEqual([
     { unmatched: 1, before: 1, too_old: 0, late_share: 0.6, is_often_late: true },
   ]);
+  // One that came in time is not late when it is corrected.
+  await superuser.query(`select pgscore.monitor('counted', label_delay => '0')`);
+  await superuser.query(`update pgscore_data.evaluation set received_at = known_at where key in ('{1}', '{2}')`);
+  await alice.query(`update truths set truth = 'no' where id in (1, 2)`);
+  await superuser.query('select pgscore.refresh()');
+  expect((await alice.query(COUNTS)).rows).toMatchObject([{ late_share: 0.4 }]);
+  await superuser.query(`select pgscore.monitor('counted', label_delay => '1 day')`);
   // A history that was there before is not late: those of now are left.
   await superuser.query(setAt, ['1 hour']);
   await superuser.query('select pgscore_data._count_all_labels(false)');
