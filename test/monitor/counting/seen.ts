@@ -86,7 +86,8 @@ function asNumbers(row: Record<string, string | number | boolean | null>): Numbe
 }
 
 function rounded(value: number | null): number | null {
-  return value === null ? null : Math.round(value * 1e9) / 1e9;
+  // Jest tells -0 from 0.
+  return value === null ? null : Math.round(value * 1e9) / 1e9 + 0;
 }
 
 function byWindow(windows: readonly (readonly [key: string, numbers: Numbers])[]): Windows {
