@@ -2,7 +2,7 @@ import { ATTRIBUTE, GRAPH, NODE, TENSOR } from './layout.ts';
 import { DATA_TYPE, readAttribute, readTensor } from './messages.ts';
 import type { GraphNode, Outline } from './outline.ts';
 import { editFields, type Edit } from './rewrite.ts';
-import { withFloats } from './value-info.ts';
+import { readValueInfo, withFloats } from './value-info.ts';
 import { integerField, lengthField, parts, textField, varintField, type Part, type Span } from './wire.ts';
 
 /** Attributes that name an element type. */
@@ -15,14 +15,15 @@ const TENSOR_KIND = 4;
  * its last 16 bits, so weights keep their values; only what is computed from them is no longer rounded. [] where there is none. One
  * inside of a body or a local function stays, and ONNX Runtime refuses it.
  */
-export function widenBfloat16({ graph, inputs, outputs, nodes, intermediates }: Outline): Edit[] {
-  const declared = (number: number, values: typeof inputs): Edit[] =>
-    values
+export function widenBfloat16({ graph, nodes, intermediates }: Outline): Edit[] {
+  const declared = (number: number): Edit[] =>
+    parts(graph.payload, number)
+      .map(readValueInfo)
       .filter((value) => value.declared === 'tensor(bfloat16)')
       .map((value) => ({ field: value.part.field, replacement: lengthField(number, withFloats(value)) }));
   const edits = [
-    ...declared(GRAPH.input, inputs),
-    ...declared(GRAPH.output, outputs),
+    ...declared(GRAPH.input),
+    ...declared(GRAPH.output),
     ...parts(graph.payload, GRAPH.initializer).flatMap((part) => wideTensor(part, GRAPH.initializer)),
     ...nodes.flatMap(wideNode),
   ];
@@ -66,7 +67,8 @@ function wideTensor({ field, payload }: Part, number: number): Edit[] {
 
 /** The bytes of the float32 values, which begin with those of the bfloat16 ones. */
 function floatsOf(tensor: Span): Uint8Array {
-  const { rawData, int32Data } = readTensor(tensor);
+  const { rawData, int32Data: numbers } = readTensor(tensor);
+  const int32Data = rawData.length > 0 ? [] : numbers;
   const floats = Buffer.alloc(2 * rawData.length + 4 * int32Data.length);
   for (let at = 0; at < rawData.length; at += 2) {
     floats[2 * at + 2] = rawData[at] ?? 0;

@@ -36,6 +36,20 @@ describe('a model in bfloat16', () => {
     expect(await scoreOf(model, [2, 1])).toContain('the exported model predicts 3.10009765625');
   });
 
+  test('may list its weights among the inputs', async () => {
+    const nodes = [node('MatMul', ['X', 'W'], ['y'])];
+    const listed = [...inputs, tensorValue('W', [2, 1], BFLOAT16)];
+    const model = onnxModel({ nodes, inputs: listed, outputs, tensors: [raw('W', [ONE_AND_A_HALF, TENTH])] });
+    expect(await scoreOf(model, [2, 1])).toContain('the exported model predicts 3.10009765625');
+  });
+
+  test('is refused with a weight whose bytes are half of it, and whole numbers the rest', async () => {
+    const nodes = [node('MatMul', ['X', 'W'], ['y'])];
+    const weight = { ...raw('W', [ONE_AND_A_HALF]), dims: [2n, 1n], int32Data: [ONE_AND_A_HALF] };
+    const model = onnxModel({ nodes, inputs, outputs, tensors: [weight] });
+    expect(await scoreOf(model, [2, 1])).toContain('ONNX Runtime can not load the model');
+  });
+
   test('may hold constants, casts and intermediate shapes of that type', async () => {
     const model = onnxModel({
       nodes: [
