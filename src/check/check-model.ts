@@ -95,7 +95,7 @@ export async function checkModel(
 }
 
 const WIDENED =
-  'the model computes in bfloat16, and is scored in float32: predictions are those of model.float(), and may be a hundredth off its own';
+  'the model computes in bfloat16, and is scored in float32: predictions are those of model.float(), and may differ from those of bfloat16 in the second or third digit';
 
 function checkStorable(facts: object): void {
   if (isStorableJson(JSON.stringify(facts))) return;

@@ -79,7 +79,7 @@ function differs(
     {
       remedy:
         'The export does not compute what the framework computes. Check the order of the features, the treatment of ' +
-        'missing values, and the version of the exporter.',
+        'missing values, and the version of the exporter. Of a model in bfloat16, expect what model.float() says.',
     },
   );
 }

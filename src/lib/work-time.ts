@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 const TICK_MS = 10;
 const LOOK_EVERY_MS = 50;
 /** By the clock a process has so many times its limit: it may wait for what never comes. */
-const CLOCK_FACTOR = 4;
+export const CLOCK_FACTOR = 4;
 const LEAST_CLOCK_MS = 60_000;
 
 /** A process by its pid, or one of its threads as `pid/task/tid`. */

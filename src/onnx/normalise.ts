@@ -36,6 +36,7 @@ export function normalise(bytes: Uint8Array): Normalised {
   const edits = [
     ...(zipMap?.edits ?? partsOfSequence(original)),
     ...original.nodes.flatMap(plainLocale),
+    // Both edit the inputs. Trees are never in bfloat16.
     ...(wide.length > 0 ? wide : floatTrees(original)),
   ];
   const outline = edits.length === 0 ? original : readOutline(editGraph(original, edits));

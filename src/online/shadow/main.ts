@@ -6,6 +6,7 @@ import { loadSession } from '../../models/load-session.ts';
 import { DatabaseConnection, LOOKING_UP } from '../../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../../postgres/sqlstate.ts';
 import { encodedCalls, together } from '../call-log/encode.ts';
+import { CLOCK_FACTOR } from '../../lib/work-time.ts';
 import { WatchedVersions } from '../call-log/watched-versions.ts';
 import { writeCalls } from '../call-log/write.ts';
 import {
@@ -20,7 +21,7 @@ import {
 import type { FromShadow, ShadowSettings, ToShadow } from './keeper.ts';
 import { lackingFeatures, scoreCalls, type ScoredCalls } from './score-calls.ts';
 
-/** Beside the time that an arm may take for some rows: to write them, and to find that it hangs. */
+/** Beside the time by the clock that an arm may take for some rows: to write them, and to find that it hangs. */
 const LEASE_MORE_MS = 5000;
 const TIMEOUT_MS = 30_000;
 /** Each message makes the keeper read the CPU times of this process from /proc: not after every row. */
@@ -51,7 +52,7 @@ class ShadowScorer {
     this.#versions = new WatchedVersions(this.#connection);
     this.#writeCalls = writeCalls(this.#connection, this.#versions);
     this.#models = new ModelCache(modelMemoryBytes);
-    this.#leaseMs = batchTimeoutMs + LEASE_MORE_MS;
+    this.#leaseMs = CLOCK_FACTOR * batchTimeoutMs + LEASE_MORE_MS;
   }
 
   /** Scores what waits, until nothing does. */
