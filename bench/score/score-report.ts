@@ -87,7 +87,7 @@ function rowTables({ perRow, parallel, plpython }: ScoreCalls): string[] {
 /** What is asked of score(), and whether these results meet it. */
 export function scoreRequirements(calls: ScoreCalls): Requirement[] {
   const { latency, shadow, rate, scoreRows } = calls;
-  const ratio = shadow.overallMs / shadow.withoutMs;
+  const ratio = shadow.besideMs / shadow.withoutMs;
   const over = latency.scored.medianMs - latency.plain.medianMs;
   const bare = latency.bare.medianMs - latency.plain.medianMs;
   const late = latency.scored.p99Ms - latency.plain.p99Ms;
@@ -104,8 +104,8 @@ export function scoreRequirements(calls: ScoreCalls): Requirement[] {
       met: rate.callsPerSecond.median >= 10_000,
     },
     {
-      what: 'calls of a model whose shadow hangs: 99 % at most 1.2 times as long as without',
-      measured: `${ratio.toFixed(2)} times; ${(shadow.besideMs / shadow.withoutMs).toFixed(2)} while it hangs`,
+      what: 'calls beside a shadow that hangs: 99 % at most 1.2 times as long as without',
+      measured: `${ratio.toFixed(2)} times; ${(shadow.overallMs / shadow.withoutMs).toFixed(2)} over all the time, of which it hangs a hundredth`,
       met: shadow.hung ? ratio <= 1.2 : null,
     },
     atLeast('at least 100,000 rows/s of score_rows()', scoreRows.logged.median, 100_000),

@@ -8,7 +8,6 @@ import { integerField, lengthField, parts, textField, varintField, type Part, ty
 /** Attributes that name an element type. */
 const TYPE_ATTRIBUTES = new Set(['to', 'dtype', 'stash_type', 'softmax_precision']);
 const INTEGER_KIND = 2;
-const TENSOR_KIND = 4;
 
 /**
  * Makes every bfloat16 of a graph float32: ONNX Runtime has next to no operator for it on a CPU. A bfloat16 is a float32 without
@@ -36,14 +35,13 @@ function wideNode({ part: { field, payload } }: GraphNode): Edit[] {
 }
 
 function wideAttribute({ field, payload }: Part): Edit[] {
-  const kind = integerField(payload, ATTRIBUTE.kind);
-  if (kind === TENSOR_KIND) {
+  // By name, which comes first: the kind of an attribute comes after its values, a million in a forest.
+  const name = textField(payload, ATTRIBUTE.name);
+  if (name === 'value') {
     const edits = parts(payload, ATTRIBUTE.tensor).flatMap((part) => wideTensor(part, ATTRIBUTE.tensor));
     return edits.length === 0 ? [] : [{ field, replacement: lengthField(NODE.attribute, editFields(payload, edits)) }];
   }
-  const name = textField(payload, ATTRIBUTE.name);
-  if (kind !== INTEGER_KIND || !TYPE_ATTRIBUTES.has(name)) return [];
-  if (Number(readAttribute(payload).integer) !== DATA_TYPE.BFLOAT16) return [];
+  if (!TYPE_ATTRIBUTES.has(name) || Number(readAttribute(payload).integer) !== DATA_TYPE.BFLOAT16) return [];
   const attribute = Buffer.concat([
     lengthField(ATTRIBUTE.name, Buffer.from(name)),
     varintField(ATTRIBUTE.integer, DATA_TYPE.FLOAT),
