@@ -3,8 +3,10 @@ import { measureCitus } from './citus.ts';
 import { measureIdle } from './idle.ts';
 import { measureMonitor } from './monitor/monitor-cost.ts';
 import type { BenchPlan } from './plan.ts';
+import type { Flags } from '../src/config.ts';
 import { describeMachine, type BenchResults, type TableResults } from './results.ts';
 import { measureScoreCalls } from './score/score-calls.ts';
+import { measureShadowedCalls } from './score/shadow.ts';
 import { asOwner, asRequester, makeSource, setStage, type ServerSize, type Stage, type StageOptions } from './stage.ts';
 import { measureCounting, peakScorerMemory } from './tables/large-runs.ts';
 import { measureNetworks } from './tables/networks.ts';
@@ -41,6 +43,7 @@ export async function bench(options: BenchOptions): Promise<void> {
     tables: null,
     networks: null,
     calls: null,
+    shadow: null,
     watch: null,
     monitor: null,
     citus: null,
@@ -66,6 +69,7 @@ export async function bench(options: BenchOptions): Promise<void> {
       await measureRuns(options, set, keep);
       if (isMonitored && plan.isOnOneStage) await measureAccuracy(set);
     });
+  if (parts.includes('score')) await measureShadow(options, keep);
   if (!isMonitored || (hasRuns && plan.isOnOneStage)) return;
   await onStage(options, 'large', async (set) => {
     await deployToFirstRow(set.requester, 'one_row');
@@ -80,9 +84,10 @@ async function onStage<Result>(
   options: BenchOptions,
   size: ServerSize,
   measure: (set: Set) => Promise<Result>,
+  flags: Flags = {},
 ): Promise<Result> {
   options.tell('starting a server and a service');
-  const stage = await setStage(options, size);
+  const stage = await setStage(options, size, flags);
   const [requester, owner] = await Promise.all([asRequester(stage), asOwner(stage)]);
   try {
     await makeSource(requester, 'one_row', 1);
@@ -91,6 +96,21 @@ async function onStage<Result>(
     await Promise.all([requester.end(), owner.end()]);
     await stage.close();
   }
+}
+
+/** With a service that waits less for a shadow, so that whole cycles are measured. */
+async function measureShadow(options: BenchOptions, keep: Keep): Promise<void> {
+  const plan = options.plan.score;
+  await onStage(
+    options,
+    'default',
+    async ({ stage, requester, owner }) => {
+      await makeSource(requester, 'loose', plan.tableRows);
+      options.tell('calls of score() whose shadow hangs');
+      await keep({ shadow: await measureShadowedCalls(requester, owner, stage.service.pid, plan) });
+    },
+    { batchSeconds: String(plan.shadowSeconds) },
+  );
 }
 
 async function measureRuns(options: BenchOptions, { stage, requester, owner }: Set, keep: Keep): Promise<void> {

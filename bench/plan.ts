@@ -63,6 +63,9 @@ export type ScorePlan = {
   /** How long they call, and score_rows() is called, in each round: long enough that what the first calls take does not count for much. */
   readonly seconds: number;
   readonly rounds: number;
+  /** How often a shadow hangs, each time until the service kills it after so many seconds. */
+  readonly shadowCycles: number;
+  readonly shadowSeconds: number;
 };
 
 /** How much runs over changed rows are measured: one row in a hundred changes each round. */
@@ -117,6 +120,8 @@ export const FULL: BenchPlan = {
     clients: 16,
     seconds: 10,
     rounds: 3,
+    shadowCycles: 2,
+    shadowSeconds: 1,
   },
   watch: {
     rows: 200_000,
@@ -162,6 +167,8 @@ export const QUICK: BenchPlan = {
     clients: 2,
     seconds: 1,
     rounds: 1,
+    shadowCycles: 1,
+    shadowSeconds: 0.1,
   },
   watch: {
     rows: 2000,

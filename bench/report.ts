@@ -6,15 +6,17 @@ import { requirements, type BenchResults, type TableResults } from './results.ts
 import { networkTable } from './tables/networks.ts';
 import { watchTables } from './watch.ts';
 import { callTables } from './score/score-report.ts';
+import { shadowTable } from './score/shadow.ts';
 
 /** The results as tables in Markdown, which a terminal shows as well as a page does. */
 export function reportOf(results: BenchResults): string {
-  const { machine, plan, tables, networks, calls, watch, monitor, citus } = results;
+  const { machine, plan, tables, networks, calls, shadow, watch, monitor, citus } = results;
   return [
     `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB; ${machine.system}; Node ${machine.node}; PostgreSQL ${machine.postgresql}; ${results.measuredAt}.`,
     ...(tables === null ? [] : runTables(tables, plan)),
     ...(networks === null ? [] : [networkTable(networks)]),
     ...(calls === null ? [] : callTables(calls)),
+    ...(shadow === null ? [] : [shadowTable(shadow)]),
     ...(watch === null ? [] : watchTables(watch)),
     ...(monitor === null ? [] : monitorTables(monitor)),
     ...(citus === null ? [] : [citusTable(citus)]),

@@ -7,6 +7,7 @@ import { monitorRequirements } from './monitor/monitor-report.ts';
 import type { BenchPlan } from './plan.ts';
 import type { ScoreCalls } from './score/score-calls.ts';
 import { scoreRequirements } from './score/score-report.ts';
+import { shadowRequirements, type ShadowedCalls } from './score/shadow.ts';
 import type { Limit } from './tables/limit.ts';
 import { networkRequirements, type NetworkCost } from './tables/networks.ts';
 import { watchRequirements, type WatchCost } from './watch.ts';
@@ -25,6 +26,8 @@ export type BenchResults = {
   readonly networks: readonly NetworkCost[] | null;
   /** score() inside of queries; null where it was not measured. */
   readonly calls: ScoreCalls | null;
+  /** Calls of a model whose shadow hangs; null where they were not measured. */
+  readonly shadow: ShadowedCalls | null;
   /** Following a table; null where it was not measured. */
   readonly watch: WatchCost | null;
   /** Keeping accuracy up to date; null where it was not measured. */
@@ -59,12 +62,22 @@ export type TableResults = {
 };
 
 /** What is asked of pgscore, and whether these results meet it; null where it was not measured. */
-export function requirements({ idle, tables, networks, calls, watch, monitor, citus }: BenchResults): Requirement[] {
+export function requirements({
+  idle,
+  tables,
+  networks,
+  calls,
+  shadow,
+  watch,
+  monitor,
+  citus,
+}: BenchResults): Requirement[] {
   return [
     ...(idle === null ? [] : idleRequirements(idle)),
     ...(tables === null ? [] : tableRequirements(tables)),
     ...(networks === null ? [] : networkRequirements(networks)),
     ...(calls === null ? [] : scoreRequirements(calls)),
+    ...(shadow === null ? [] : shadowRequirements(shadow)),
     ...(watch === null ? [] : watchRequirements(watch)),
     ...(monitor === null ? [] : monitorRequirements(monitor)),
     ...(citus === null ? [] : citusRequirements(citus)),

@@ -46,7 +46,7 @@ const LARGE = {
 };
 
 /** Starts a server or takes the one given, makes a database in it, installs pgscore there and starts a service. */
-export async function setStage(options: StageOptions, size: ServerSize = 'default'): Promise<Stage> {
+export async function setStage(options: StageOptions, size: ServerSize = 'default', flags: Flags = {}): Promise<Stage> {
   const server = options.url === undefined ? await embedded(size) : { url: options.url, stop: async () => undefined };
   const own = options.inItsDatabase === true;
   const database = own ? new URL(server.url).pathname.slice(1) : `pgscore_bench_${randomBytes(4).toString('hex')}`;
@@ -65,6 +65,7 @@ export async function setStage(options: StageOptions, size: ServerSize = 'defaul
     readerUrl: as('pgscore_reader', passwords.reader),
     httpPort: '0',
     gatewayPort: '0',
+    ...flags,
   });
   const close = async (): Promise<void> => {
     await service.stop();

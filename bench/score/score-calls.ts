@@ -17,7 +17,6 @@ import {
   type CallRate,
 } from './calls.ts';
 import { findPlpython, type Plpython } from './plpython.ts';
-import { measureShadowedCalls, type ShadowedCalls } from './shadow.ts';
 import {
   measureParallelRows,
   measurePerRow,
@@ -34,7 +33,6 @@ const STATEMENT_ROWS = 100;
 /** What score() costs inside of queries. */
 export type ScoreCalls = {
   readonly latency: CallLatency;
-  readonly shadow: ShadowedCalls;
   /** Single calls of many clients. */
   readonly rate: {
     readonly tool: string;
@@ -109,11 +107,8 @@ export async function measureScoreCalls(setting: ScoreCallsSetting): Promise<Sco
     await caller.query('set max_parallel_workers_per_gather = 0');
     tell('calls of score(), one after the other');
     const latency = await measureCallLatency(caller, owner, plan);
-    tell('the same beside a shadow that hangs');
-    const shadow = await measureShadowedCalls(caller, owner, stage.service.pid, plan);
     return {
       latency,
-      shadow,
       ...summaryOf(await takeTurns(setting, caller, plpython.found), plpython.found, plan),
       plpythonMissing: plpython.missing,
     };
@@ -179,7 +174,7 @@ function summaryOf(
   rounds: readonly Round[],
   plpython: Plpython | undefined,
   plan: ScorePlan,
-): Omit<ScoreCalls, 'latency' | 'shadow' | 'plpythonMissing'> {
+): Omit<ScoreCalls, 'latency' | 'plpythonMissing'> {
   const [first] = rounds;
   const spread = (read: (round: Round) => number): Spread => spreadOf(rounds.map(read));
   return {

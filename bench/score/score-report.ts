@@ -3,7 +3,7 @@ import type { ScoreCalls } from './score-calls.ts';
 
 /** What score() costs, as tables in Markdown. */
 export function callTables(calls: ScoreCalls): string[] {
-  const { latency, shadow, rate, manyInOne, scoreRows, plpython, plpythonMissing } = calls;
+  const { latency, rate, manyInOne, scoreRows, plpython, plpythonMissing } = calls;
   const { plain, scored, split, bare, native, unprepared } = latency;
   const milliseconds = ({ medianMs, p99Ms }: typeof plain): string[] => [medianMs.toFixed(3), p99Ms.toFixed(3)];
   const of = `${rate.clients} clients (${rate.tool})`;
@@ -19,14 +19,6 @@ export function callTables(calls: ScoreCalls): string[] {
         ['the same with score() of a bound table, native', ...milliseconds(native)],
         ['the row by its key, planned anew each time', ...milliseconds(unprepared.plain)],
         ['the same with score() online', ...milliseconds(unprepared.scored)],
-      ],
-    ),
-    table(
-      [`${thousands(shadow.calls)} calls of one client`, '99 % ms'],
-      [
-        ['score() online', shadow.withoutMs.toFixed(3)],
-        ['the same while a shadow hangs', shadow.besideMs.toFixed(3)],
-        ['the same over all the time, of which it hangs a hundredth', shadow.overallMs.toFixed(3)],
       ],
     ),
     table(
@@ -86,8 +78,7 @@ function rowTables({ perRow, parallel, plpython }: ScoreCalls): string[] {
 
 /** What is asked of score(), and whether these results meet it. */
 export function scoreRequirements(calls: ScoreCalls): Requirement[] {
-  const { latency, shadow, rate, scoreRows } = calls;
-  const ratio = shadow.besideMs / shadow.withoutMs;
+  const { latency, rate, scoreRows } = calls;
   const over = latency.scored.medianMs - latency.plain.medianMs;
   const bare = latency.bare.medianMs - latency.plain.medianMs;
   const late = latency.scored.p99Ms - latency.plain.p99Ms;
@@ -102,11 +93,6 @@ export function scoreRequirements(calls: ScoreCalls): Requirement[] {
       what: `at least 10,000 calls/s of ${rate.clients} clients`,
       measured: `${thousands(rate.callsPerSecond.median)}; bare exchanges ${thousands(rate.barePerSecond.median)}`,
       met: rate.callsPerSecond.median >= 10_000,
-    },
-    {
-      what: 'calls beside a shadow that hangs: 99 % at most 1.2 times as long as without',
-      measured: `${ratio.toFixed(2)} times; ${(shadow.overallMs / shadow.withoutMs).toFixed(2)} over all the time, of which it hangs a hundredth`,
-      met: shadow.hung ? ratio <= 1.2 : null,
     },
     atLeast('at least 100,000 rows/s of score_rows()', scoreRows.logged.median, 100_000),
     atMost('100 trees at most 15 µs a row by score(), table bound', bound, 15, 1),
