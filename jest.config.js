@@ -15,7 +15,7 @@ const project = {
 /** A project's server is started only when one of its tests is to run, so that unit tests never wait for one. */
 export default {
   // Many tests wait for leases and time limits rather than for a processor.
-  maxWorkers: 3,
+  maxWorkers: 4,
   testSequencer: '<rootDir>/test/support/longest-first.js',
   // Jest takes no testTimeout from a project.
   testTimeout: 120_000,

@@ -44,13 +44,18 @@ export function formatTable(columns: readonly TableColumn[], rows: readonly (rea
   // Of 300,000 rows the widths are more arguments than a call of Math.max() takes.
   const widths = columns.map((_, index) =>
     [heads, ...lines].reduce(
-      (width, row) => Math.max(width, ...(row[index] ?? []).map((text) => stringWidth(text))),
+      (width, row) => Math.max(width, ...(row[index] ?? []).map(widthOf)),
       0,
     ),
   );
   const rule = widths.map((width) => '-'.repeat(width + 2)).join('+');
   const left = columns.map((column) => ({ ...column, right: false }));
   return [layOut(heads, left, widths), rule, ...lines.map((row) => layOut(row, columns, widths))].join('\n');
+}
+
+/** Columns that a text takes of a terminal. Most text is ASCII, where each character takes one. */
+function widthOf(text: string): number {
+  return /^[ -~]*$/.test(text) ? text.length : stringWidth(text);
 }
 
 function layOut(row: readonly string[][], columns: readonly TableColumn[], widths: readonly number[]): string {
@@ -64,7 +69,7 @@ function layOut(row: readonly string[][], columns: readonly TableColumn[], width
 }
 
 function pad(text: string, width: number, right: boolean): string {
-  const space = ' '.repeat(Math.max(0, width - stringWidth(text)));
+  const space = ' '.repeat(Math.max(0, width - widthOf(text)));
   return right ? space + text : text + space;
 }
 
