@@ -1,7 +1,7 @@
 /** Measures pgscore beside its limit and its rivals: `npm run bench -- --help`. */
 import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { flagsOf, numberOption, settingOption } from '../src/commands/options.ts';
+import { countOption, flagsOf, settingOption } from '../src/commands/options.ts';
 import { setting } from '../src/config.ts';
 import { bench, ON_CITUS, PARTS, type Part } from './bench.ts';
 import { FULL, QUICK, withRows } from './plan.ts';
@@ -31,7 +31,7 @@ const program = new Command('npm run bench')
   .usage('-- [options]')
   .description(DESCRIPTION.replaceAll(/(?<!\n)\n(?!\n)/g, ' '))
   .helpOption('--help', 'print this help')
-  .addOption(numberOption('--rows <n>', 'rows of the table (default: 1,000,000)'))
+  .addOption(countOption('--rows <n>', 'rows of the table (default: 1,000,000)'))
   .addOption(
     new Option(
       '--only <part>',

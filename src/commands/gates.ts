@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Argument } from '../client/connection.ts';
 import { PgscoreError } from '../errors.ts';
 import { inDatabase } from './connection.ts';
-import { commandGroup, databaseCommand, invocation, numberOption } from './options.ts';
+import { commandGroup, countOption, databaseCommand, invocation, numberOption } from './options.ts';
 import { tableOf } from './output.ts';
 import { printCall, printRows } from './print.ts';
 
@@ -65,9 +65,7 @@ function addSet(gates: Command): void {
     .option('--metric <metric>', 'the metric of pgscore_bi.version_comparison that it goes by')
     .addOption(numberOption('--margin <n>', 'how much worse the version may be'))
     .option('--against <version>', 'champion or predecessor (default: champion)')
-    .addOption(
-      numberOption('--minimum-labels <n>', 'labels that the metric must count for both versions (default: 30)'),
-    )
+    .addOption(countOption('--minimum-labels <n>', 'labels that the metric must count for both versions (default: 30)'))
     .option('--by <column>', 'one segment column (default: all of them)')
     .option('--target <target>', 'of several targets or labels, the one to go by (default: each must pass)')
     .option('--source <table>', 'of golden rows, a table or view')

@@ -69,6 +69,15 @@ export function numberOption(flags: string, help: string): Option {
   });
 }
 
+/** An option that counts something. */
+export function countOption(flags: string, help: string): Option {
+  return parsedOption(flags, help, (text, flag) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 0) return value;
+    throw new PgscoreError('usage', `${flag} is "${text}"`, { remedy: 'Give a whole number.' });
+  });
+}
+
 function parsedOption(flags: string, help: string, parsed: (text: string, flag: string) => unknown): Option {
   const option = new Option(flags, help);
   return option.argParser((text) => parsed(text, option.long ?? flags));
@@ -111,10 +120,7 @@ export function addSourceOptions(command: Command): Command {
     .option('--publish', 'show the predictions as the latest ones, though the version is not champion')
     .option('--no-publish', 'keep the predictions to the history')
     .addOption(
-      numberOption(
-        '--error-limit <n>',
-        'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
-      ),
+      countOption('--error-limit <n>', 'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)'),
     )
     .option('--only-changed', 'score only rows that are new or changed since the last such run into the target');
 }

@@ -43,10 +43,7 @@ export function formatTable(columns: readonly TableColumn[], rows: readonly (rea
   const lines = rows.map((row) => columns.map((_, index) => visible(row[index] ?? '').split('\n')));
   // Of 300,000 rows the widths are more arguments than a call of Math.max() takes.
   const widths = columns.map((_, index) =>
-    [heads, ...lines].reduce(
-      (width, row) => Math.max(width, ...(row[index] ?? []).map(widthOf)),
-      0,
-    ),
+    [heads, ...lines].reduce((width, row) => Math.max(width, ...(row[index] ?? []).map(widthOf)), 0),
   );
   const rule = widths.map((width) => '-'.repeat(width + 2)).join('+');
   const left = columns.map((column) => ({ ...column, right: false }));

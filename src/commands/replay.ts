@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { replay, type ReplayOptions } from '../client/replay.ts';
 import { PgscoreError } from '../errors.ts';
 import { followRun } from './follow-run.ts';
-import { databaseCommand, invocation, jsonOption, namesOption, numberOption } from './options.ts';
+import { countOption, databaseCommand, invocation, jsonOption, namesOption } from './options.ts';
 import { listOf } from './output.ts';
 import { readRun } from './runs.ts';
 import { inPersonsDatabase } from './connection.ts';
@@ -39,10 +39,7 @@ export function addReplay(program: Command): void {
     .addOption(jsonOption('--column-map <json>', 'columns of features that have another name: {"feature": "column"}'))
     .option('--rls <rule>', 'error or filter, as of pgscore score (default: error)')
     .addOption(
-      numberOption(
-        '--error-limit <n>',
-        'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)',
-      ),
+      countOption('--error-limit <n>', 'failed rows beyond which the run fails (default: the larger of 1 % and 1,000)'),
     )
     .option('--no-wait', 'return at once with the number of the run')
     .addHelpText('after', EXAMPLES)

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type pg from 'pg';
 import { PgscoreError } from '../errors.ts';
 import { inDatabase } from './connection.ts';
-import { databaseCommand, invocation, numberOption, runArgument } from './options.ts';
+import { countOption, databaseCommand, invocation, runArgument } from './options.ts';
 import { listOf, tableOf, type Row } from './output.ts';
 import { columns, printCall, printRows } from './print.ts';
 
@@ -16,7 +16,7 @@ export function addRuns(program: Command): void {
     .description(DESCRIPTION)
     .argument('[run]', 'number of a run', runArgument)
     .option('--errors', 'show the rows of the run that could not be scored, and why')
-    .addOption(numberOption('--limit <n>', 'most rows to show').default(50))
+    .addOption(countOption('--limit <n>', 'most rows to show').default(50))
     .action((run: number | undefined, options: Options, command: Command) => {
       if (run === undefined && options.errors === true) {
         throw new PgscoreError('usage', '--errors needs the number of a run', { remedy: 'pgscore runs lists them.' });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Argument } from '../client/connection.ts';
 import { sourceArguments, type SourceOptions } from '../client/runs.ts';
-import { addSourceOptions, commandGroup, databaseCommand, numberOption } from './options.ts';
+import { addSourceOptions, commandGroup, countOption, databaseCommand } from './options.ts';
 import { printCall, printRows } from './print.ts';
 
 const DESCRIPTION = `Scores sources again and again, with your rights at each time.`;
@@ -116,7 +116,7 @@ function addHistory(schedule: Command): void {
     .summary('show what became of each fire time')
     .description('Shows what became of each fire time: submitted, skipped, missed or failed; newest first.')
     .argument('[name]', 'name of a schedule (default: all of yours)')
-    .addOption(numberOption('--limit <n>', 'most rows to show').default(50))
+    .addOption(countOption('--limit <n>', 'most rows to show').default(50))
     .action((name: string | undefined, { limit }: { limit: number }, command: Command) =>
       printRows(command, {
         text: `select * from pgscore.schedule_history

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Argument } from '../client/connection.ts';
-import { databaseCommand, numberOption } from './options.ts';
+import { countOption, databaseCommand } from './options.ts';
 import { printCall, printRows } from './print.ts';
 
 const PROMOTE = `Makes a ready version the champion of its model: the one that a bare model name means, from now on. It must pass the gates of
@@ -69,7 +69,7 @@ export function addAudit(program: Command): void {
     .summary('list who changed models, when and why')
     .description(DESCRIPTION)
     .argument('[model]', 'of one model')
-    .addOption(numberOption('--limit <n>', 'how many changes, the newest first').default(100))
+    .addOption(countOption('--limit <n>', 'how many changes, the newest first').default(100))
     .action((model: string | undefined, { limit }: { limit: number }, command: Command) =>
       printRows(command, {
         text: `select at, actor, action, model, version, detail from pgscore.audit

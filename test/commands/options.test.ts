@@ -5,6 +5,7 @@ import {
   flagsOf,
   jsonOption,
   namesOption,
+  countOption,
   numberOption,
   runArgument,
   settingOption,
@@ -39,7 +40,9 @@ test.each([
   [() => given(namesOption('--key <a,b>', ''), '[1]'), '--key is not an array of names'],
   [() => given(namesOption('--key <a,b>', ''), '[a'), '--key is not JSON: [a'],
   [() => given(jsonOption('--column-map <json>', ''), '{a: b}'), '--column-map is not JSON: {a: b}'],
-  [() => given(numberOption('--limit <n>', ''), 'many'), '--limit is "many"'],
+  [() => given(numberOption('--margin <n>', ''), 'many'), '--margin is "many"'],
+  [() => given(countOption('--limit <n>', ''), '1.5'), '--limit is "1.5"'],
+  [() => given(countOption('--limit <n>', ''), '-1'), '--limit is "-1"'],
   [() => given(numberOption('--limit <n>', ''), ''), '--limit is ""'],
   [() => runArgument('-1'), '"-1" is not the number of a run'],
 ])('what is wrong with an argument is named: %#', (parse, message) => {
