@@ -1,5 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import {
+  besideStates,
   type CheckOptions,
   checkThreshold,
   endingOf,
@@ -78,6 +79,7 @@ function valueTaskOf(evidence: Evidence): ValueTask | undefined {
   const endings = floats.map(({ name }) => endingOf(outline, name));
   if (endings.every((op) => op === 'Sigmoid')) return 'multilabel';
   if (namesOf(evidence, TARGETS_KEY, options.targets) !== undefined) return 'multi_target';
+  if (besideStates(outline, floats) !== undefined) return undefined;
   if (numbers > MOST_ASSUMED || endings.some((op) => op === 'Softmax' || op === 'LogSoftmax')) return undefined;
   return classLabels().length > 0 ? undefined : 'multi_target';
 }

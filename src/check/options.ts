@@ -59,6 +59,17 @@ export function numberOutputs(observed: readonly ObservedOutput[]): ObservedOutp
   return floats.length > 0 ? floats : observed.filter(({ type }) => type === 'int64' || type === 'int32');
 }
 
+/**
+ * The output that has one number a row, where the others that have more are states of a network, such as hidden layers and
+ * attention. Undefined where there are no others, or where they may be the probabilities of classes.
+ */
+export function besideStates(outline: Outline, numbers: readonly ObservedOutput[]): ObservedOutput | undefined {
+  const [value, second] = numbers.filter(({ width }) => width === 1);
+  const mayBeClasses = ({ name, width, rank }: ObservedOutput): boolean =>
+    width > 1 && rank <= 1 && /Softmax$/.test(endingOf(outline, name) ?? '');
+  return numbers.length > 1 && second === undefined && !numbers.some(mayBeClasses) ? value : undefined;
+}
+
 export function listed(observed: readonly ObservedOutput[]): string {
   const outputs = observed.map(({ name, type, width }) => `'${name}' (${type}, ${width} a row)`);
   return `the model returns ${outputs.length === 0 ? 'nothing that can be read' : outputs.join(', ')}`;

@@ -1,5 +1,6 @@
 import { PgscoreError } from '../errors.ts';
 import {
+  besideStates,
   type CheckOptions,
   checkThreshold,
   endingOf,
@@ -27,7 +28,8 @@ export function outputMeaning(evidence: Evidence, warnings: string[]): OutputMea
   return unsupervisedMeaning(evidence) ?? supervisedMeaning(evidence, warnings);
 }
 
-function supervisedMeaning(evidence: Evidence, warnings: string[]): OutputMeaning {
+function supervisedMeaning(given: Evidence, warnings: string[]): OutputMeaning {
+  const evidence = withoutStates(given, warnings);
   const classLabels = labelsFor(evidence, warnings);
   const task = taskOf(evidence, classLabels);
   const decision = decisionFor(task, classLabels, evidence.options);
@@ -51,6 +53,17 @@ function supervisedMeaning(evidence: Evidence, warnings: string[]): OutputMeanin
       endingOf(evidence.outline, label.name) === 'SVMClassifier' && { ownLabel: true }),
     ...decision,
   };
+}
+
+/** Leaves out what stands beside the one number of a row, where no class is named. */
+function withoutStates(evidence: Evidence, warnings: string[]): Evidence {
+  const { outline, observed, classLabels, options } = evidence;
+  const value = besideStates(outline, numberOutputs(observed));
+  const mayBeValue = options.task === 'regression' || (options.task === undefined && !observed.some(isLabel));
+  if (value === undefined || !mayBeValue || classLabels.length > 0) return evidence;
+  const left = observed.filter(({ name }) => name !== value.name).map(({ name }) => `'${name}'`);
+  warnings.push(`the prediction is output '${value.name}', which has one number a row; ${left.join(', ')} is not read`);
+  return { ...evidence, observed: [value] };
 }
 
 /** The margins of a model that says labels. {} where none are one for each class; undefined where it has probabilities. */

@@ -75,6 +75,38 @@ describe('a model is', () => {
   });
 });
 
+describe('outputs that nobody needs are no reason to refuse:', () => {
+  const hidden = output('hidden', 'float32', 16);
+  const attention = { ...output('attention', 'float32', 64), rank: 2 };
+  const network = onnxModel({
+    nodes: [
+      node('Softmax', ['X'], ['attention']),
+      node('Softmax', ['X'], ['classes']),
+      node('Sigmoid', ['X'], ['p']),
+      node('Tanh', ['X'], ['y']),
+    ],
+  });
+
+  test.each<[string, ObservedOutput[], CheckOptions, object]>([
+    ['hidden states beside a value', [output('y', 'float32', 1), hidden], {}, { task: 'regression' }],
+    ['attention beside a value', [attention, output('y', 'float32', 1)], {}, { task: 'regression' }],
+    ['of a regression', [hidden, output('y', 'float32', 1)], { task: 'regression' }, { task: 'regression' }],
+    ['hidden states beside a probability', [hidden, output('p', 'float32', 1)], {}, { task: 'binary' }],
+  ])('%s', (_, observed, options, expected) => {
+    const found = settle({ model: network, observed, options });
+    expect(found).toMatchObject({
+      ...expected,
+      warnings: [expect.stringMatching(/is not read$/), ...found.warnings.slice(1)],
+    });
+    expect(JSON.stringify(found.outputs)).not.toMatch(/hidden|attention/);
+  });
+
+  test('a value beside what may be the classes is asked about', () => {
+    const observed = [output('y', 'float32', 1), output('classes', 'float32', 3)];
+    expect(refused({ model: network, observed })).toBe('model_outputs_unsupported');
+  });
+});
+
 describe('the probabilities are', () => {
   test('those so named where several would fit', () => {
     const observed = [label, output('scores', 'float32', 2), output('probabilities', 'float32', 2)];
