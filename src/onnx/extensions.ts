@@ -159,6 +159,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   QLinearWhere: READS_PAST,
   RotaryEmbedding: 'its kernel returns memory that it never wrote where its attributes do not fit its inputs',
   Sampling: STATE,
+  Solve: 'ONNX Runtime has no kernel for it',
 };
 
 const REMEDY =

@@ -83,7 +83,7 @@ describe('a model that gives a vector', () => {
     const features = ['sepal_length', 'sepal_width', 'petal_length', 'petal_width'];
     const report = await checked('components', { features });
     expect(report).toMatchObject({
-      signature: { task: 'multi_target' },
+      signature: { task: 'multi_target', valueNames: ['target_1', 'target_2', 'target_3'] },
       warnings: [expect.stringContaining("task => 'embedding'")],
     });
   });

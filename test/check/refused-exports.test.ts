@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { checkModel, type ProbeOptions } from '../../src/check/check-model.ts';
+import { floatTrees } from '../../src/onnx/float-trees.ts';
+import { readOutline } from '../../src/onnx/outline.ts';
+import { classic, DataType, doubles, onnxModel, tensorValue } from '../support/onnx-builder.ts';
+import { treeNodes, weights } from '../support/tree-models.ts';
 import { probeBytes } from '../support/model-file.ts';
 
 /** Real exports, of make_refused.py. */
@@ -112,6 +116,23 @@ describe('trees over float64', () => {
     ];
     const expected = rows.map((row, index) => ({ ...row, expected_value: [-0.21007089, 1.18854342][index] }));
     expect((await check('float64_forest', { expect: expected })).expectation?.rows).toBe(2);
+  });
+
+  test('whose thresholds are stored as float64 keep their inputs', () => {
+    const { nodes_values: values, ...tests } = treeNodes({});
+    const asTensor = doubles('thresholds', values);
+    const inputs = [tensorValue('X', [null, 3], DataType.DOUBLE)];
+    const edits = ({ attributes, classics }: { attributes: object; classics: number }) => {
+      const trees = classic('TreeEnsembleRegressor', ['X'], ['y'], {
+        n_targets: 1,
+        ...attributes,
+        ...weights('target', [0]),
+      });
+      const bytes = onnxModel({ inputs, nodes: [trees], classics, producer: 'skl2onnx' });
+      return floatTrees(readOutline(bytes)).length;
+    };
+    expect(edits({ attributes: { ...tests, nodes_values: values }, classics: 1 })).toBeGreaterThan(0);
+    expect(edits({ attributes: { ...tests, nodes_values_as_tensor: asTensor }, classics: 3 })).toBe(0);
   });
 
   test('behind a scaler of float64 are refused, with the remedy', async () => {

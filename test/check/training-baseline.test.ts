@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Feature } from '../../src/inference/signature.ts';
-import { trainingBaseline } from '../../src/check/training-metadata.ts';
+import { trainedUntil, trainingBaseline } from '../../src/check/training-metadata.ts';
 
 const feature = (name: string, type: Feature['type'], width = 1): Feature => ({
   name,
@@ -17,6 +17,22 @@ const GOOD = {
 };
 
 const read = (text: string) => trainingBaseline({ 'pgscore.baseline': text }, FEATURES);
+
+test.each([
+  ['2026-06-30', '2026-06-30T00:00:00.000Z'],
+  ['2026-06-30 12:30', '2026-06-30T12:30:00.000Z'],
+  ['2026-06-30T12:30:00+02:00', '2026-06-30T10:30:00.000Z'],
+  ['', null],
+])('a file whose metadata say %j was trained until %j', (text, time) => {
+  expect(trainedUntil({ 'pgscore.trained_until': text })).toEqual({ trainedUntil: time, warnings: [] });
+});
+
+test('what is no time is not used, with a warning', () => {
+  expect(trainedUntil({ 'pgscore.trained_until': 'soon' })).toEqual({
+    trainedUntil: null,
+    warnings: [expect.stringContaining("'pgscore.trained_until' is not used")],
+  });
+});
 
 test('a model without training statistics has none, and no warning', () => {
   expect(trainingBaseline({ owner: 'me' }, FEATURES)).toEqual({ baseline: null, warnings: [] });

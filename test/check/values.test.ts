@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { checkModel, type ProbeOptions } from '../../src/check/check-model.ts';
+import { MODEL } from '../../src/onnx/layout.ts';
+import { lengthField } from '../../src/onnx/wire.ts';
 import { deployOptions } from '../support/golden-models.ts';
 
 /** Real exports with several values a row, of make_values.py, each with the framework's own answers. */
@@ -33,6 +35,17 @@ describe('a model with several values a row', () => {
       expect(warnings).toEqual([]);
     },
   );
+
+  test('names them in its metadata', async () => {
+    const property = ['pgscore.targets', '["air_time", "arr_delay"]'].map((text, at) =>
+      lengthField(at + 1, Buffer.from(text)),
+    );
+    // Files of protobuf can be joined: this adds a property.
+    const bytes = Buffer.concat([file('linear_targets.onnx'), lengthField(MODEL.metadata, Buffer.concat(property))]);
+    const { signature, warnings } = await checkModel(bytes, {});
+    expect(signature.valueNames).toEqual(['air_time', 'arr_delay']);
+    expect(warnings).toEqual([]);
+  });
 
   test.each(['score', 'pgscore_hash', 'xmin'])('may not call one %s, as a column of every table is', async (name) => {
     await expect(check('linear_targets', { targets: ['width', name] })).rejects.toMatchObject({

@@ -29,6 +29,23 @@ test('of a thousand experiments with arms that are alike, looked at daily by eve
   expect(found.verdict).toBeLessThanOrEqual(1000 * (0.05 + 1.645 * Math.sqrt((0.05 * 0.95) / 1000)));
 });
 
+test.each([false, true])(
+  'their intervals for one look hold 95 %%, also of entities that are judged again and again: %s',
+  (again) => {
+    const last = new Map(looks(seeded(22), 1000, { again }).map((look) => [`${look.experiment} ${look.metric}`, look]));
+    for (const metric of ['accuracy', 'brier_score', 'log_loss']) {
+      const judged = [...last.values()].filter((look) => look.metric === metric && look.standard_error !== null);
+      const missed = judged.filter(
+        ({ difference, standard_error: error }) => Math.abs(difference) > 1.959963984540054 * (error ?? 0),
+      );
+      expect(judged.length).toBeGreaterThan(900);
+      expect(missed.length).toBeLessThanOrEqual(
+        judged.length * (0.05 + 1.645 * Math.sqrt((0.05 * 0.95) / judged.length)),
+      );
+    }
+  },
+);
+
 test('nor where each entity is judged again and again, and outcomes of an entity are alike', async () => {
   const found = await named(looks(seeded(21), 1000, { again: true }));
   expect(found.once).toBeGreaterThan(100);

@@ -5,7 +5,7 @@ import { refusal } from '../support/refusal.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { armsFixture, ROWS } from './arms-fixture.ts';
 
-const { superuser, ada, alice, start, saltOf, answers } = await armsFixture();
+const { superuser, ada, alice, start, stop, saltOf, answers } = await armsFixture();
 
 /** How many rows the arm has, each of which says what its version does, and all others what the champion does. */
 function armed(said: Map<number, unknown>, salt: string, limit: number, arm: unknown, champion: unknown): number {
@@ -52,6 +52,17 @@ const FORMS: readonly [model: string, form: string, arm: unknown, champion: unkn
   ['vector', `select id, pgscore.embed('vector', t) as answer from loose t`, [-9, -12, -15], [9, 12, 15]],
   ['vector', `select id, pgscore_models.vector(t) as answer from bound t`, [-9, -12, -15], [9, 12, 15]],
 ];
+
+/** What answers of a bound table are computed by. */
+async function boundForm(): Promise<unknown> {
+  const { rows } = await superuser.query(
+    `select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as form from pg_proc p
+      where p.oid = 'pgscore_models.sum(bound)'::regprocedure`,
+  );
+  return rows[0];
+}
+
+const withoutExperiment = await boundForm();
 
 describe('a row goes to the arm of its key', () => {
   beforeAll(async () => {
@@ -175,6 +186,15 @@ describe('a row goes to the arm of its key', () => {
       message: 'the calls to be kept',
     });
     expect(Number(await counted()) - before).toBe(4);
+  });
+
+  test('once the experiment is stopped, nothing of it is left in what bound tables compute', async () => {
+    expect(await boundForm()).not.toEqual(withoutExperiment);
+    await stop('erf');
+    await stop('sum');
+    expect(await boundForm()).toEqual(withoutExperiment);
+    expect(JSON.stringify(withoutExperiment)).not.toMatch(/sha256|width_bucket/);
+    await start('sum', { 'sum@2': 30 });
   });
 
   test('a row that cannot be scored is named by its place among all rows of score_rows()', async () => {

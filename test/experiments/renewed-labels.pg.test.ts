@@ -61,6 +61,22 @@ async function source(name: string): Promise<unknown> {
   return (await ada.query(text, [name])).rows[0];
 }
 
+test('results are shown to analysts to whom the model is granted, and to no others', async () => {
+  await begin('granted');
+  const count = async (): Promise<{ results: number; days: number }> =>
+    (
+      await analyst.query(
+        `select (select count(*) from pgscore_bi.experiment_results where model_name = 'granted')::int as results,
+                (select count(*) from pgscore_bi.experiment_results_daily where model_name = 'granted')::int as days`,
+      )
+    ).rows[0];
+  const shown = await count();
+  expect(shown.results).toBeGreaterThan(0);
+  expect(shown.days).toBeGreaterThan(0);
+  await ada.query(`select pgscore.revoke_model('granted', 'pgscore_analyst')`);
+  expect(await count()).toEqual({ results: 0, days: 0 });
+});
+
 test('no version is promoted by labels that were withdrawn, and labels recorded since count', async () => {
   const versions = await begin('withdrawn');
   await ada.query(`select pgscore.unset_labels('withdrawn')`);

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { deployBytes } from '../support/deploy.ts';
+import { childrenOf, startedWith } from '../support/processes.ts';
 import { refusal } from '../support/refusal.ts';
 import { endOfRun, scoreTable, type RunState } from '../support/run.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
@@ -7,7 +8,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { type FeatureType, weightedModel } from '../support/weighted-model.ts';
 import { shadowIs, shadowState, startShadow } from './shadowed-calls.ts';
 
-const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { ada, alice, superuser, service } = await scoreFixture({ PGSCORE_POLL: '0.2' });
 
 /** Deploys two versions, and says that calls are about their field `id`. */
 async function deployPair(model: string, ...versions: readonly Record<string, FeatureType>[]): Promise<void> {
@@ -72,6 +73,11 @@ test('texts and NULL reach the shadow as they were given', async () => {
   const pairs = await ada.query(text, ['texts']);
   expect(pairs.rows).toHaveLength(3);
   for (const { score, said, inputs } of pairs.rows) expect([score, inputs]).toEqual([said, null]);
+});
+
+test('one process scores for the shadows of all models', async () => {
+  const started = await Promise.all((await childrenOf(service.pid)).map(startedWith));
+  expect(started.filter((told) => told.includes('shadow/main'))).toHaveLength(1);
 });
 
 test('a share of the entities is sampled, the same in calls as in runs', async () => {

@@ -50,6 +50,7 @@ describe('operators of ONNX Runtime that are refused', () => {
   test.each<[string, Form, RegExp]>([
     ['Inverse', { inputs: ['X'] }, /reads past its inputs/],
     ['GroupQueryAttention', { inputs: ['X'] }, /generates text/],
+    ['Solve', { inputs: ['X', [3, 3]] }, /no kernel/],
     ['CropAndResize', { inputs: ['X'] }, /not tried/],
     ['Attention', { inputs: ['X', [3, 12]], attributes: { num_heads: 2 } }, /weights must be initializers/],
     ['Attention', { inputs: ['X', 'X', [12]], attributes: { num_heads: 2 } }, /weights must be initializers/],

@@ -194,6 +194,7 @@ export type ModelParts = GraphParts & {
   opset?: number;
   /** The version of ai.onnx.ml. */
   classics?: number;
+  producer?: string;
 };
 
 /** The bytes of a model. */
@@ -202,12 +203,13 @@ export function onnxModel({
   functions = [],
   opset = 17,
   classics = 3,
+  producer = 'onnx-builder',
   ...parts
 }: ModelParts): Uint8Array {
   const domains = new Set(['', 'ai.onnx.ml', 'com.microsoft', ...functions.map(({ domain }) => domain)]);
   const model = create(ModelProtoSchema, {
     irVersion: 8n,
-    producerName: 'onnx-builder',
+    producerName: producer,
     graph: graph(parts),
     functions,
     metadataProps: Object.entries(metadata).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
