@@ -55,7 +55,7 @@ const FORMS: readonly [model: string, form: string, arm: unknown, champion: unkn
 
 /** What answers of a bound table are computed by. */
 async function boundForm(): Promise<unknown> {
-  const { rows } = await superuser.query(
+  const { rows } = await alice.query(
     `select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) as form from pg_proc p
       where p.oid = 'pgscore_models.sum(bound)'::regprocedure`,
   );
