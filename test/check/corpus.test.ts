@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { checkModel } from '../../src/check/check-model.ts';
+import { readExpectedRows } from '../../src/commands/deploy.ts';
 import { PgscoreError } from '../../src/errors.ts';
 import { corpus, corpusBytes, deployOptions, expectedRows, verdicts } from '../models/corpus/corpus.ts';
 import { oneIn } from '../support/night.ts';
@@ -23,3 +25,18 @@ test.each(oneIn(4, corpus).map((model) => [model.name, model] as const))('%s', a
   else if (known[name]?.execution === 'refused') expect(verdict).toMatch(/^(model_|ready)/);
   else expect(verdict).toBe('ready');
 });
+
+test.each(corpus.filter(({ name }) => name.startsWith('guide_')).map((model) => [model.name, model] as const))(
+  'the rows that export() of the guide writes beside a model prove it, without another option: %s',
+  async (name, model) => {
+    const rows = await readExpectedRows(fileURLToPath(new URL(`../models/corpus/${name}.rows.csv`, import.meta.url)));
+    const { expectation } = await checkModel(corpusBytes(model), { expect: rows });
+    expect(expectation?.rows).toBe(rows.length);
+    const [first = {}] = rows;
+    const column = Object.keys(first).findLast((key) => key.startsWith('expected_')) ?? '';
+    const wrong = [{ ...first, [column]: `${Number(first[column]) + 1}` }];
+    await expect(checkModel(corpusBytes(model), { expect: wrong })).rejects.toMatchObject({
+      code: 'model_expectation_failed',
+    });
+  },
+);

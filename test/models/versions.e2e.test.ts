@@ -8,6 +8,7 @@ import { floats, integers, node, onnxModel, tensorValue } from '../support/onnx-
 import { refusal } from '../support/refusal.ts';
 import { scoreTable } from '../support/run.ts';
 import { startTestService } from '../support/service.ts';
+import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 await startTestService(database);
@@ -182,3 +183,13 @@ test('a large model is stored in pieces, which go when it is dropped', async () 
   await ada.query(`select pgscore.drop_model('lookup')`);
   expect(await stored()).toEqual([]);
 }, 60_000);
+
+test('a file may say until when its model was trained; the argument of deploy() goes before it', async () => {
+  const dated = weightedModel({ a: 'float32' }, { 'pgscore.trained_until': '2026-01-11' });
+  await deployBytes(ada, 'dated', dated);
+  await deployBytes(ada, 'dated', dated, { trained_until: '2026-02-01Z' });
+  const { rows } = await ada.query(
+    `select trained_until from pgscore.models where model = 'dated' order by version`,
+  );
+  expect(rows).toEqual(['2026-01-11Z', '2026-02-01Z'].map((day) => ({ trained_until: new Date(day) })));
+});

@@ -16,6 +16,7 @@ import tables
 from case import Case
 from sklearn_cases import EXPORTER, FRAMEWORK, answers, classes_of
 
+HERE = Path(__file__).parent
 PAGE = Path(__file__).parents[3] / 'docs' / 'guides' / 'deploy-a-model.md'
 
 
@@ -33,8 +34,9 @@ def made(name, model, table, kind, *, estimator, targets=(), **options):
         model.fit(frame, given.truth)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, 'model.onnx')
-            exporter()(model, frame, path, targets=list(targets), **options)
+            exporter()(model, frame, path, rows=50, targets=list(targets), **options)
             exported = onnx.load(path)
+            (HERE / f'{name}.rows.csv').write_text(Path(f'{path}.csv').read_text())
         return Case(
             name=name,
             framework=FRAMEWORK,
