@@ -7,7 +7,7 @@ select
   r.source_schema || '.' || r.source_name as source,
   t.view_schema || '.' || t.view_name as target,
   r.state,
-  r.phase,
+  case when p.is_scored then 'publishing' else r.phase end as phase,
   p.rows_done,
   p.rows_failed,
   r.rows_expected as rows_total,
@@ -48,6 +48,7 @@ cross join lateral (
     coalesce(sum(x.rows_done), r.rows_done + a.rows_done)::bigint as rows_done,
     coalesce(sum(x.rows_failed), r.rows_failed + a.rows_failed)::bigint as rows_failed,
     coalesce(sum(x.cpu_seconds), r.cpu_seconds)::float8 as cpu_seconds,
+    bool_and(x.state = 'done') as is_scored,
     extract(epoch from coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 as seconds
   from pgscore_data.shard x where x.run_id = r.run_id and x.attempt = r.attempt and r.state = 'running'
 ) p
@@ -62,7 +63,8 @@ comment on column pgscore.runs.model is 'The version that scores, such as churn@
 comment on column pgscore.runs.source is 'What is scored.';
 comment on column pgscore.runs.target is 'View with the latest predictions.';
 comment on column pgscore.runs.state is 'queued, running, done, failed or cancelled.';
-comment on column pgscore.runs.phase is 'What a running run does: reading, scoring or publishing.';
+comment on column pgscore.runs.phase is 
+  'Of a running run: reading while no row is scored, scoring, publishing once a large run has scored all of its rows.';
 comment on column pgscore.runs.rows_done is 'Rows scored or failed so far.';
 comment on column pgscore.runs.rows_failed is 'Rows that could not be scored; pgscore.run_errors says why.';
 comment on column pgscore.runs.rows_total is 'Rows of the source: the planner''s estimate until the run is done, then exact.';
@@ -271,7 +273,7 @@ from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), '
 comment on view pgscore.targets is 'Where your predictions are kept.';
 comment on column pgscore.targets.target is
   'View with the latest prediction for each key; the view of its name and _history also has those of earlier runs.';
-comment on column pgscore.targets.task is 'binary, multiclass or regression.';
+comment on column pgscore.targets.task is 'binary, multiclass, regression, multi_target, multilabel, quantiles or embedding.';
 comment on column pgscore.targets.owner is 'The role that owns it.';
 comment on column pgscore.targets.key is 'Columns that identify a row, with their types.';
 comment on column pgscore.targets.rows is 'Keys in the latest view.';

@@ -69,7 +69,7 @@ begin
     or this_generation = 0 then
     return false;
   end if;
-  -- While it waits for a lock, every new reader of the target waits behind it. So it waits only after an hour of failed tries.
+  -- New readers of the target wait behind a DROP that waits for a lock. A generation younger than an hour does not wait: it is tried again.
   if to_regclass(format('pgscore_predictions.%I', partition)) is not null
     and exists (select from pgscore_data.generation g
                  where g.target_id = this_target and g.generation = this_generation

@@ -21,14 +21,10 @@ export function takeGuard({ handle }: Run): Query {
   };
 }
 
-/**
- * Takes the guard away, and bounds the wait for a lock. The range is none, but is one: a session whose last transaction set
- * it has '' there since, which a view that is planned takes for a mistyped tid.
- */
+/** Takes the guard away, and limits how long the session waits for a lock. */
 export function prepareToLock(run: Run, lockTimeout = LOCK_TIMEOUT): Query {
   return {
-    text: `select set_config('pgscore.guard', '', false), set_config('row_security', $1, false), set_config('lock_timeout', $2, false),
-      set_config('pgscore.block_from', '(0,0)', false), set_config('pgscore.block_to', '(0,0)', false)`,
+    text: `select set_config('pgscore.guard', '', false), set_config('row_security', $1, false), set_config('lock_timeout', $2, false)`,
     values: [rowSecurity(run), lockTimeout],
   };
 }

@@ -80,7 +80,8 @@ export const renewRuns = statement<
    ), renewed as (
      update pgscore_data.run r
         set lease_until = clock_timestamp() + $2 * interval '1 millisecond',
-            rows_done = greatest(r.rows_done, p.rows_done), rows_failed = greatest(r.rows_failed, p.rows_failed)
+            rows_done = greatest(r.rows_done, p.rows_done), rows_failed = greatest(r.rows_failed, p.rows_failed),
+            phase = case when r.phase = 'reading' and p.rows_done > 0 then 'scoring' else r.phase end
        from held join unnest($3::bigint[], $4::bigint[], $5::bigint[]) as p (run_id, rows_done, rows_failed) using (run_id)
       where r.run_id = held.run_id
    )

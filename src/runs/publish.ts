@@ -133,7 +133,7 @@ export const recordGeneration = statement<
 >(
   'record_generation',
   `update pgscore_data.run
-      set generation = $4, snapshot_at = $5, rows_done = $6, rows_failed = $7, cpu_seconds = $8
+      set phase = 'publishing', generation = $4, snapshot_at = $5, rows_done = $6, rows_failed = $7, cpu_seconds = $8
     where run_id = $1 and attempt = $2 and claimed_by = $3 and state = 'running'
    returning run_id`,
 );
