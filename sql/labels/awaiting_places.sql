@@ -4,7 +4,7 @@
 -- Tuesday's place takes over, and a label that became known on Monday has one more day to reach us.
 -- cell_open holds how many places of a day have the same closes_at. A place that has a label is not counted there.
 
--- Stable, as date_trunc() and extract() are: PostgreSQL inlines no function that calls itself immutable and is not.
+-- Stable: PostgreSQL does not inline an immutable function that calls a stable one, as date_trunc() and extract() are.
 
 create or replace function pgscore_data._closes_at(pairing text, label_delay interval, earlier timestamptz, later timestamptz)
 returns timestamptz
@@ -24,7 +24,8 @@ return case pairing
   when 'first' then array[-extract(epoch from made_at), -abs(run_id)]
   else array[extract(epoch from made_at), abs(run_id)] end;
 comment on function pgscore_data._precedence(text, timestamptz, bigint) is
-  'Of several predictions of a place without a label, the one where this is greatest stands: the newest made, or the first under first.';
+  'Of several predictions of a place without a label, the one with the greatest precedence stands: the newest made, or the first made '
+  'under the rule first.';
 
 create or replace function pgscore_data._apply_open() returns void
 language plpgsql volatile
@@ -155,7 +156,7 @@ begin
   ), said as (
     select f.model_id, f.key, f.version_id, f.event_time, f.n, f.is_newest, f.segments from flipped f where f.n_predictions = 1
     union all
-    -- Several predictions are in this place, or its label was withdrawn.
+    -- The place has several predictions, or its label was withdrawn: the prediction that stands is looked up.
     select f.model_id, f.key, f.version_id, f.event_time, f.n, f.is_newest, s.segments
       from flipped f join pgscore_data.monitor g using (model_id)
      cross join lateral (

@@ -73,7 +73,7 @@ begin
   select k.version_id, v.model_id, k.event_time, k.n_columns, m.pairing, m.label_delay, m.time_zone, k.n_buckets - 1 as mask into r
     from pgscore_data.kept_run k join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where k.run_id = this_run;
-  -- Compares block with block where the only head has as many blocks, else with all blocks of all heads.
+  -- Compares block with block if the only head has as many blocks, else with all blocks of all heads.
   mask := case when cardinality(heads) = 1 and (
     select k.n_buckets - 1 = r.mask from pgscore_data.kept_run k where k.run_id = heads[1]) then r.mask end;
   with fresh as materialized (
@@ -204,7 +204,8 @@ begin
 end
 $$;
 comment on function pgscore_data._retire_heads(bigint) is
-  'Retires heads of which the new run has nearly all entities, and the smallest past eight. Keeps the rest of them one by one.';
+  'Retires the heads whose entities are nearly all in the new run, and the smallest heads past eight. Keeps their other predictions one '
+  'by one.';
 
 create or replace function pgscore_data._keep_blocks(this_run bigint) returns void
 language plpgsql volatile
@@ -246,4 +247,4 @@ begin
   perform pgscore_data._retire_heads(this_run);
 end
 $$;
-comment on function pgscore_data._keep_blocks(bigint) is 'Keeps a run in blocks, and counts the places that wait for a label since.';
+comment on function pgscore_data._keep_blocks(bigint) is 'Keeps a run in blocks, and counts the places that wait for a label from then on.';

@@ -86,7 +86,7 @@ begin
      where v.model_id = this_model and (this_run is null or r.run_id = this_run)
        and (this_run is not null or pgscore_data._has_key(x))
   loop
-    -- Rows that a publication or a fold moves to generation 0 would be seen in neither place.
+    -- Locked, because rows that a publication or a fold is moving would be found in neither generation.
     perform from pgscore_data.target x where x.target_id = t.target_id for no key update;
     execute format('lock table pgscore_predictions.%I in row exclusive mode', 'target_' || t.target_id);
     execute format($q$
@@ -116,7 +116,7 @@ begin
       from pgscore_data.run x where x.run_id = r.run_id and x.target_id = t.target_id and x.run_id = coalesce(this_run, x.run_id);
   end loop;
   if this_run is null then
-    -- As labels spell a key; in any order of its columns, as the target may be gone that says it.
+    -- Compares the parts of the key, as labels spell them, in any order: the target, which has their order, may be gone.
     delete from pgscore_data.run_error e
      using pgscore_data.run r join pgscore_data.version v using (version_id)
      where r.run_id = e.run_id and v.model_id = this_model
@@ -125,9 +125,9 @@ begin
                                           when 'number' then trim_scale((k.value #>> '{}')::numeric)::text else k.value #>> '{}' end)
                         from jsonb_each(e.key) k) x (parts)
           where x.parts @> this_key and (r.is_replay or x.parts <@ this_key));
-    -- A shadow that has scored these calls holds them until it commits; then it has blocks of its own.
+    -- Repeated, because a shadow that scored these calls locks them until it commits, and then has blocks of its own.
     loop
-      -- A block mixes the numbers of its calls: it is deleted whole.
+      -- The values of all calls of a block are stored together: the block is deleted whole.
       delete from pgscore_data.online_block b using pgscore_data.version v
        where v.model_id = this_model and b.version_id = v.version_id and b.keys is not null
          and exists (select from pgscore_data._key_rows(b.keys) k (key) where k.key = this_key);
@@ -137,8 +137,8 @@ begin
 end
 $$;
 comment on function pgscore_data._take_stored(int, text[], bigint) is
-  'Deletes the predictions of a run or of an entity from targets and the call log, and the rows of an entity that failed. Rows that '
-  'failed count no more. A block of calls that holds one is deleted whole.';
+  'Deletes the predictions of a run or of an entity from targets, those of an entity from the call log and from the rows that failed. '
+  'Subtracts failed rows from their counts. A block of calls with one of the entity is deleted whole.';
 
 create or replace function pgscore_data._forget(this_model int, base text, this_key text[], this_run bigint) returns bigint
 language plpgsql volatile
@@ -183,7 +183,7 @@ begin
   perform pgscore_data._recall_labels(0);
   delete from pgscore_data.refresh_arrival;
   if this_run is not null then
-    -- Later runs that said the same of its places were not kept beside it.
+    -- Later runs did not keep predictions equal to those of this run: they are kept now.
     perform pgscore_data._keep_single(r.run_id)
       from pgscore_data.run x join pgscore_data.run r on r.version_id = x.version_id and r.run_id > x.run_id and r.state = 'done'
      where x.run_id = this_run and not exists (select from pgscore_data.kept_run k where k.run_id = r.run_id);
@@ -192,7 +192,7 @@ begin
     perform pgscore_data._keep_arrivals();
   end if;
   perform pgscore_data._pair_noted();
-  -- Cells of sealed days stay; who was predicted does not.
+  -- The cells of sealed days stay; the pairs of the entities are deleted.
   delete from pgscore_data.evaluation e
    where e.model_id = this_model and pgscore_data._is_sealed(e.model_id, e.event_time)
      and case when this_run is not null then e.run_id = this_run else hash_array(e.key) = hash_array(canonical) and e.key = canonical end;

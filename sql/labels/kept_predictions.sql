@@ -145,7 +145,7 @@ declare
   r record;
   large bigint[] := '{}';
 begin
-  -- Before the runs, which skip what repeats the last prediction of a place.
+  -- Calls come first: a run leaves out a prediction equal to the last one of its place.
   if cardinality(batches) > 0 then
     perform pgscore_data._keep_calls(batches);
   end if;
@@ -156,7 +156,7 @@ begin
       perform pgscore_data._keep_single(r.run_id);
     end if;
   end loop;
-  -- A model at a time, in the order of an index: else a model without labels reads all labels of the others.
+  -- One model at a time, in the order of an index: a model without labels would read the labels of all others.
   perform pgscore_data._note_labels_before(array(
     select n.model_id
       from (select distinct v.model_id from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id)) n

@@ -1,10 +1,10 @@
--- What changed where labels come from, as a comparison finds it.
+-- Finds the changes in a source of labels by a comparison with what is known.
 -- in: compared_label, a source as src/monitor/compare-labels.ts read it. out: label_change.
 
 create or replace function pgscore_data._compare_labels(this_source int, seen pg_snapshot, seen_at timestamptz) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
--- In a loop the queue is read again for each label, with all that is being put into it.
+-- A nested loop would read the queue again for each label, with all that this statement adds to it.
 set enable_nestloop = off
 as $$
 declare
@@ -24,14 +24,14 @@ begin
   analyze (skip_locked) pgscore_data.compared_label;
   analyze (skip_locked) pgscore_data.label_change;
   with queued as materialized (
-    -- The last change of each label; without a time an entity has one label.
+    -- The last change of each label. In a source without times an entity has one label.
     select distinct on (hash_array(c.key), c.key, w.at) c.key, w.at, c.known_at, c.label, c.source_id, c.read_in is not null as was_read,
            c.read_in is null and not pg_visible_in_snapshot(c.captured_in, seen) as is_newer
       from pgscore_data.label_change c cross join lateral (select case when timed then c.known_at end as at) w
      where c.model_id = this_model
      order by hash_array(c.key), c.key, w.at, c.change_id desc
   ), evaluated as (
-    -- Labels are joined by equality of key and time, so that many labels of one entity are no loop over each other.
+    -- Joined by equality of key and time: a join by key alone would compare each label of an entity with all others.
     select e.key, e.known_at as at, e.label, e.source_id, e.event_time from pgscore_data.evaluation e
      where e.model_id = this_model and timed
     union all
@@ -90,5 +90,5 @@ begin
 end
 $$;
 comment on function pgscore_data._compare_labels(int, pg_snapshot, timestamptz) is
-'Queues the differences between a source of labels, as a snapshot saw it, and what is known and queued, and forgets what was read.
-Returns how many labels it held. What that snapshot did not see is newer and stays.';
+  'Queues the differences between a source of labels, as a snapshot saw it, and what is known or queued. Deletes what was read of it and '
+  'returns how many labels that were. A change that the snapshot did not see is newer and stays.';

@@ -64,7 +64,7 @@ begin atomic
             where pgscore_data._block_position(b.keys, _last_place.key) is not null limit 1)) x;
 end;
 comment on function pgscore_data._last_place(int, text[], timestamptz) is
-  'The last place of an entity until a time. It looks through runs one by one, which takes long where few hold the entity.';
+  'The last place of an entity until a time. It looks through runs one by one, which takes long if few hold the entity.';
 
 create or replace function pgscore_data._next_place(version int, key text[], after timestamptz) returns table (event_time timestamptz)
 language sql stable
@@ -84,7 +84,7 @@ begin atomic
             where pgscore_data._block_position(b.keys, _next_place.key) is not null limit 1)) x;
 end;
 comment on function pgscore_data._next_place(int, text[], timestamptz) is
-  'The first place of an entity after a time. It looks through runs one by one, which takes long where few hold the entity.';
+  'The first place of an entity after a time. It looks through runs one by one, which takes long if few hold the entity.';
 
 create or replace function pgscore_data._places_within(version int, key text[], after timestamptz, until timestamptz)
 returns table (event_time timestamptz)

@@ -13,7 +13,7 @@ begin
          x.plan ? 'columns' and not x.plan @> '{"columns": [{"role": "event_time"}]}' as is_for_one_time into r
     from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where x.run_id = this_run;
-  -- Each run over changed rows has other entities: blocks pay where a run has most of those of the run before.
+  -- Blocks pay if a run has most entities of the run before. Runs over changed rows have other entities each time.
   if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < 1000 or r.snapshot_at < r.sealed_before
     or r.is_partial
   then
@@ -47,7 +47,7 @@ begin
   select x.version_id, x.generation, x.segments, v.model_id, t as target, k.n_buckets into r
     from pgscore_data.run x join pgscore_data.kept_run k using (run_id) join pgscore_data.version v on v.version_id = x.version_id
     join pgscore_data.target t using (target_id) where x.run_id = this_run;
-  -- Sorted by key, blocks of the same entities are equal from run to run. Columns of fixed width sort faster in front of others.
+  -- Sorted by key, so that blocks of the same entities are equal from run to run. Columns of fixed width come first, which sorts faster.
   execute format($q$
     with written as (
       insert into pgscore_data.kept_block (run_id, bucket, keys, scores, exact_scores, classes, probabilities, segments)
@@ -75,8 +75,7 @@ begin
   return kept;
 end
 $$;
-comment on function pgscore_data._write_blocks(bigint) is
-  'Writes the predictions of a run as blocks. Returns how many predictions that were.';
+comment on function pgscore_data._write_blocks(bigint) is 'Writes the predictions of a run as blocks. Returns the number of predictions.';
 
 create or replace view pgscore_data.block_prediction as
 select r.version_id, r.run_id, r.event_time, b.bucket, k.code, k.position, b.segments

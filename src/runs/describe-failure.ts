@@ -50,7 +50,7 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
     what: (run) => `${source(run)} is locked by another session`,
     remedy: 'Submit the run again when the session that alters or drops it has ended.',
   },
-  // Where the server itself says so, it is the connection to another one: a node of Citus, a foreign server.
+  // Raised by the server, it is about its connection to another server: a node of Citus, a foreign server.
   '08006': {
     code: 'source_unreachable',
     what: (run) => `a server that holds rows of ${source(run)} did not answer`,
@@ -63,7 +63,9 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
   '42804': CHANGED,
 };
 
-/** What to do about a watch that an SQLSTATE stops: nobody submits its runs, and it is tried again by itself. */
+/**
+ * The remedy for a watch that an SQLSTATE stops. Nobody submits runs of a watch: the watch is tried again by itself.
+ */
 export function remedyOfWatch(state: string | undefined): string {
   if (state === '42501')
     return "Grant the owner of the watch SELECT, or, where a row-level policy hides rows, watch again with rls => 'filter'.";
@@ -117,7 +119,9 @@ function readingOf(state: string, reason: string, { handle }: Run): Reading | un
   return MISSING_STATES.includes(state) && reason.includes(handle.name) ? HANDLE_MISSING : BY_STATE[state];
 }
 
-/** Of a duplicate it names the key; of a missing key it would only show how predictions are stored. */
+/**
+ * The detail of a duplicate key names the key. The detail of a missing key would only show how predictions are stored.
+ */
 function detailOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('detail' in error) || typeof error.detail !== 'string')
     return '';

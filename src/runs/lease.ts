@@ -14,7 +14,10 @@ type Beating = {
   readonly metrics: RunMetrics;
 };
 
-/** Renews the leases of all that a service has in hand, shows its progress, and drops what was cancelled or taken away. */
+/**
+ * Renews the leases of all work that a service has in hand, stores its progress, and drops work that was cancelled or
+ * taken over.
+ */
 export async function beat(beating: Beating): Promise<void> {
   const { runWorker, connection, metrics, serviceId } = beating;
   const cancelled = await connection.insist((client) => cancelRuns(client, serviceId));
@@ -64,9 +67,8 @@ async function renewHeldShards({ serviceId, leaseMs, connection, runWorker }: Be
 }
 
 /**
- * Renews the leases of runs that a service holds and shows their progress; those that come back are still its own. A row
- * that somebody has locked, such as a requester who has asked for its cancellation and not committed, is passed by: to
- * wait for it would cost all others their leases.
+ * Renews the leases of the runs of a service and stores their progress. Returns the runs that are still its own. A row
+ * that another session has locked is skipped: to wait for it could let all other leases run out.
  */
 export const renewRuns = statement<
   [serviceId: string, leaseMs: number, runIds: string[], rowsDone: number[], rowsFailed: number[]],
@@ -88,7 +90,7 @@ export const renewRuns = statement<
    select r.run_id from pgscore_data.run r where r.run_id = any($3::bigint[]) and r.claimed_by = $1 and r.state = 'running'`,
 );
 
-/** The same for shards; one of a run that has ended or was begun anew does not come back. */
+/** Renews the leases of shards likewise. A shard of a run that has ended, or was begun anew, is not returned. */
 const renewShards = statement<
   [
     serviceId: string,
@@ -123,8 +125,8 @@ const renewShards = statement<
 );
 
 /**
- * Ends the runs whose cancellation was asked for, of a service and of the queue; their generations are discarded. One that is
- * locked is passed by until the next time.
+ * Cancels the runs of a service and of the queue whose cancellation was asked for; their generations are discarded. A
+ * locked run is left to the next call.
  */
 export const cancelRuns = statement<[serviceId: string], { run_id: string; model: string }>(
   'cancel_runs',
@@ -145,8 +147,8 @@ export const cancelRuns = statement<[serviceId: string], { run_id: string; model
 );
 
 /**
- * Takes over what silent services held; resolves with how much. What this one has in hand is let be: where its lease ran out,
- * the service or its machine was paused, nobody took it meanwhile, and the heartbeat is about to renew it.
+ * Takes over the runs and shards of silent services; resolves with their number. Work that this service has in hand is
+ * left: if its lease ran out, this process was paused, and the heartbeat is about to renew it.
  */
 export async function recover(
   connection: DatabaseConnection,
@@ -172,10 +174,10 @@ export async function recover(
 }
 
 /**
- * Ends sessions whose open transaction still holds a run that should have been taken over long ago: a service that was stopped half-way
- * would keep it, and its target, for ever, since its host still answers for it and COPY FROM STDIN heeds no timeout. They wait
- * for their client; one that waits for a lock may well have a client that is alive, whose publication is held up. Those that
- * the caller holds under their present attempt are let be.
+ * Ends sessions whose open transaction locks a run with a lease that ran out. A service that was stopped in
+ * mid-transaction would lock the run and its target for ever: its host still answers, and COPY FROM STDIN heeds no
+ * timeout. Only sessions that wait for their client are ended: one that waits for a lock may belong to a live service.
+ * Runs that the caller holds under their present attempt are left.
  */
 export const evictHolders = statement<[heldRuns: string[], heldAttempts: number[]], { run_id: string; pid: number }>(
   'evict_holders',
@@ -191,8 +193,8 @@ export const evictHolders = statement<[heldRuns: string[], heldAttempts: number[
 );
 
 /**
- * Takes runs from services that are silent past their lease: queued again, or failed where they were tried `most` times. Those
- * that the caller holds under their present attempt are let be.
+ * Takes over runs whose lease ran out: queues them again, or fails those that were tried `most` times. Runs that the
+ * caller holds under their present attempt are left.
  */
 export const recoverRuns = statement<
   [heldRuns: string[], heldAttempts: number[], most: number],
@@ -221,7 +223,10 @@ export const recoverRuns = statement<
    select run_id, state, attempt from given`,
 );
 
-/** Reopens shards whose service is silent past its lease, while their run goes on. Those that the caller holds under their present fence are let be. */
+/**
+ * Reopens shards whose lease ran out, while their run goes on. Shards that the caller holds under their present fence
+ * are left.
+ */
 export const recoverShards = statement<
   [heldRuns: string[], heldAttempts: number[], heldShards: number[], heldFences: number[]],
   { run_id: string; shard: number }

@@ -19,12 +19,12 @@ export type Publication = {
   readonly job: Job;
   readonly snapshotAt: string;
   readonly batches: readonly Scored[];
-  /** What else is written with the predictions: the rows that failed, and counts for the monitor. */
+  /** Statements that are written with the predictions: failed rows, and counts for the monitor. */
   readonly sideStatements: () => PipelinedStatement[];
   readonly counts: ScoredStream['counts'];
 };
 
-/** Where predictions go: whether they become the latest ones, and the generation that holds those. */
+/** Whether predictions become the latest ones, and the generation that holds the latest ones. */
 type TargetState = { readonly latest: boolean; readonly generation: number };
 
 /** Publishes a small run in one transaction: what the current generation held becomes history, the new rows replace it. */
@@ -45,7 +45,7 @@ export async function publishInPlace(
   return { kind: 'published', ...publication.counts };
 }
 
-/** All that there is to publish of a small run. */
+/** Reads a small run to its end, for publication. */
 export async function publicationOf(job: Job, snapshotAt: string, scored: ScoredStream): Promise<Publication> {
   const batches: Scored[] = [];
   for await (const batch of scored) batches.push(batch);
@@ -54,7 +54,7 @@ export async function publicationOf(job: Job, snapshotAt: string, scored: Scored
   return { job, snapshotAt, batches, sideStatements, counts };
 }
 
-/** Publishes one run, whatever its target has become since it was claimed. */
+/** Publishes one run, even if its target changed since the claim. */
 export async function publishOne(client: pg.Client, publication: Publication): Promise<void> {
   try {
     await publishAsExpected(client, publication).catch((error: unknown) => {
@@ -66,7 +66,9 @@ export async function publishOne(client: pg.Client, publication: Publication): P
   }
 }
 
-/** In one pipeline, which is one transaction, where the targets are as they were when the runs were claimed. */
+/**
+ * Publishes runs in one pipeline, which is one transaction. Raises TARGET_CHANGED if a target changed since the claim.
+ */
 export async function publishAsExpected(client: pg.Client, ...publications: readonly Publication[]): Promise<void> {
   const steps = publications.flatMap((publication) => {
     const { latest, target } = publication.job.run;

@@ -16,10 +16,10 @@ import { rowErrorStatements } from './row-errors.ts';
 import type { ScorerContext } from './context.ts';
 import { predictionsStatement, supersedeRows } from './write-predictions.ts';
 
-/** Attempts of a run that compare, where other runs publish to the target again and again. */
+/** After so many attempts a run scores all rows: other runs publish to the target again and again. */
 const MOST_ATTEMPTS = 10;
 
-/** Scores the rows of a run that are not as the target has them, or all where that costs less. */
+/** Scores the rows of a run that changed, or all rows if that costs less. */
 export async function scoreChanged(job: Job, context: ScorerContext): Promise<Outcome> {
   try {
     return await scoreDifferences(job, context);
@@ -31,8 +31,8 @@ export async function scoreChanged(job: Job, context: ScorerContext): Promise<Ou
 }
 
 /**
- * The source is read once, and a row whose hash the target has is let be. One transaction replaces the predictions of the
- * others, and takes out those of rows that are gone.
+ * Reads the source once and skips rows whose hash the target has. One transaction replaces the predictions of changed
+ * rows, and removes those of rows that are gone.
  */
 async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<Outcome> {
   if (claimed.run.attempt > MOST_ATTEMPTS) throw new NotCompared();
@@ -58,7 +58,7 @@ async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<O
 
 type Latest = { generation: number; rows: string; snapshot_at: string | null; hashed_as: string | null };
 
-/** What the target of a run shows now; other runs may have published since this one was claimed. */
+/** The latest predictions of the target: other runs may have published since the claim. */
 const latestPredictions = statement<[targetId: number], Latest>(
   'latest_predictions',
   `select current_generation as generation, current_rows as rows, current_snapshot_at::text as snapshot_at, hashed_as
@@ -83,7 +83,7 @@ async function refuseTooManyFailed(
   throw problem;
 }
 
-/** No row where the latest predictions are not those that were compared. */
+/** Returns no row if the target was published to since the comparison. */
 const sameTarget = statement<[targetId: number, snapshotAt: string | null], { target_id: number }>(
   'same_target',
   'select target_id from pgscore_data.target where target_id = $1 and current_snapshot_at is not distinct from $2::timestamptz',
@@ -104,7 +104,7 @@ async function publishChanges(
   const gone = supersedeRows(target, replaced);
   const state = { latest: true, generation: target.currentGeneration };
   await runPipeline(client, [begin(), beginStatement(publication, state), same, gone]);
-  // The owner of the target may have had it written anew, with other row numbers.
+  // The ctids differ if the owner of the target had it rewritten.
   if (same.rows.length === 0 || Number(gone.rows[0]?.moved) !== replaced.rowTids.length) throw targetChanged(run);
   await runPipeline(client, [
     ...(rowsDone > 0 ? [predictionsStatement(run, target.currentGeneration, publication.batches)] : []),

@@ -38,7 +38,7 @@ export async function scoreJob(job: Job, context: ScorerContext): Promise<Outcom
   return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, context);
 }
 
-/** The same of shards that the nodes of Citus hold. */
+/** Scores shards of a distributed table, which the nodes of Citus hold. */
 async function scoreShards(job: Job, shard: Shard, arms: readonly Arm[], context: ScorerContext): Promise<Outcome> {
   const reading = await ShardReading.of(await context.writer.client(), job, shard);
   const read = reading.batches(context.reader.url, { rows: rowsPerBatch(arms, context), signal: context.signal });
@@ -46,7 +46,10 @@ async function scoreShards(job: Job, shard: Shard, arms: readonly Arm[], context
   return loadShard(job, shard, scored, context, reading);
 }
 
-/** The rows of a job as they are scored and counted. `sampleSource` gives some rows from all over its source, to make bins of. */
+/**
+ * Scores and counts the rows of a job as the stream is read. `sampleSource` gives rows from all over the source, to
+ * make bins of.
+ */
 export async function scoreRows(
   job: Job,
   arms: readonly Arm[],
@@ -88,7 +91,7 @@ type Inference = {
   readonly hasher: RowHasher | null;
 };
 
-/** What the models say of each batch: a part for each arm that has rows of it. */
+/** The predictions of each batch: a part for each arm that has rows of it. */
 async function* infer(
   batches: AsyncIterable<DecodedBatch>,
   { arms, split, segments, hasher }: Inference,
@@ -106,13 +109,13 @@ async function* infer(
   }
 }
 
-/** Whether the predictions of a run replace those of the current generation one by one. Reads ahead, to see how many rows there are. */
+/** Whether a run replaces the predictions of the current generation in place. Reads ahead, to count its rows. */
 export async function readToSeeIfInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
   const { run } = job;
   return (await scored.isOneBatch()) && (isOfWatch(run) || run.target.currentRows <= IN_PLACE_ROWS);
 }
 
-/** Loads the models that score a job: the one of its run first. */
+/** Loads the models that score a job, that of its run first. */
 export async function loadArms({ run }: Job, context: ScorerContext): Promise<readonly Arm[]> {
   const arms: Arm[] = [];
   for (const armRun of runsOfArms(run)) arms.push({ run: armRun, session: await loadModel(armRun.versionId, context) });
@@ -129,8 +132,8 @@ const SAMPLES = 16;
 const PAGES_EACH = 8;
 
 /**
- * Some rows from all over the source of a shard, under the snapshot of its run: the first ones are unlike the rest in a
- * table that is in the order of its time. None for a run in one piece, which is read from its beginning anyway, and for
+ * Rows from all over the source of a shard, under the snapshot of its run: if a table is in the order of time, its
+ * first rows are unlike the rest. None for a run in one piece, which is read from its beginning anyway, and for
  * distributed tables.
  */
 async function sampleSource(job: Job, { client }: Reading, context: ScorerContext): Promise<RecordBatch[]> {
@@ -157,8 +160,8 @@ async function sampleSource(job: Job, { client }: Reading, context: ScorerContex
 const REPORT_MS = 500;
 
 /**
- * The items of a source, with a sign of life while the next one is awaited: a view may compute for minutes before its
- * first row, which is not the scorer's fault.
+ * The items of a source. Calls onWait while the next one is awaited: a view may compute for minutes before its first
+ * row.
  */
 async function* inOrder<T>(source: AsyncIterable<T>, onWait: () => void): AsyncGenerator<T> {
   let waiting = setInterval(onWait, REPORT_MS);

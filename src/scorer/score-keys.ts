@@ -18,8 +18,8 @@ import type { ScorerContext } from './context.ts';
 import { knownQuery, predictionsStatement, supersedeKeys } from './write-predictions.ts';
 
 /**
- * Scores the rows that have some keys, for a watch: those that are as the target has them are left alone, others replace
- * what is there, and what the source has no more is taken out. One transaction publishes all of it.
+ * Scores the rows with some keys, for a watch. Unchanged rows keep their predictions; those of changed rows are
+ * replaced, and those of rows that are gone removed, all in one transaction.
  */
 export async function scoreKeys(job: Job, keyLists: readonly string[], context: ScorerContext): Promise<Outcome> {
   const arms = await loadArms(job, context);
@@ -47,7 +47,7 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], context: 
   return { kind: 'published', ...publication.counts };
 }
 
-/** Last step of a publication that replaces some predictions. */
+/** Last step of a publication that replaces some predictions: of a watch, or of changed rows. */
 export const finishKeys = statement<
   [
     runId: string,
@@ -61,12 +61,12 @@ export const finishKeys = statement<
   { run_id: string }
 >('finish_keys', 'select pgscore_data._finish_keys($1, $2, $3, $4, $5, $6, $7) as run_id');
 
-/** Bytes of known rows at most: ten thousand keys of 2,700 bytes, each twice. */
+/** Most bytes of known rows: ten thousand keys of 2,700 bytes, each twice. */
 const MOST_KNOWN = 64 * 1024 * 1024;
 
 type KnownRow = { readonly row: string; readonly texts: readonly string[]; isUnchanged: boolean };
 
-/** What the target has for the keys of a run, by the bytes of the key. */
+/** The predictions that the target has for the keys of a run, by the bytes of the key. */
 class KnownRows {
   unchanged = 0;
   readonly #rows: ReadonlyMap<string, KnownRow>;
@@ -98,7 +98,7 @@ class KnownRows {
     return new KnownRows(rows, run);
   }
 
-  /** The rows that differ from what is known. */
+  /** The rows that changed. */
   async *changed(batches: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
     for await (const batch of batches) {
       const arms = this.#split?.armsOf(batch);
@@ -111,7 +111,7 @@ class KnownRows {
     }
   }
 
-  /** The keys whose predictions are replaced or removed, once all rows went by. */
+  /** The keys whose predictions are replaced or removed, once all rows were compared. */
   replaced(): { readonly rows: number; readonly keyLists: string[][] } {
     const gone = [...this.#rows.values()].filter(({ isUnchanged }) => !isUnchanged);
     const width = gone[0]?.texts.length ?? 0;
@@ -130,7 +130,7 @@ class KnownRows {
   }
 }
 
-/** The bytes of some values as one text; with their lengths, so that no two keys have one text. */
+/** The bytes of some values as one text, with their lengths, so that two keys never give the same text. */
 function bytesOf(columns: readonly Data<Binary>[], row: number): string {
   return columns.map((column) => withLength(valueOf(column, row))).join('');
 }
