@@ -1037,8 +1037,9 @@ create unlogged table pgscore_data.refresh_delta (
 );
 comment on table pgscore_data.refresh_delta is 'Work of the refresh that is running: what leaves the cells (sign -1) and what enters them.';
 
-create unlogged table pgscore_data.refresh_arrival (like pgscore_data.kept_prediction);
-comment on table pgscore_data.refresh_arrival is 'Work of the refresh that is running: predictions that are new, one by one.';
+create unlogged table pgscore_data.refresh_prediction (like pgscore_data.kept_prediction);
+comment on table pgscore_data.refresh_prediction is
+  'Work of the refresh that is running: single predictions that come in or, in forget(), go.';
 
 create unlogged table pgscore_data.refresh_open (
   version_id int not null,

@@ -56,15 +56,15 @@ set enable_hashjoin = on
 set enable_nestloop = off
 as $$
 begin
-  if not exists (select from pgscore_data.refresh_arrival) then
+  if not exists (select from pgscore_data.refresh_prediction) then
     return;
   end if;
-  analyze pgscore_data.refresh_arrival;
-  delete from pgscore_data.refresh_arrival a using pgscore_data.version v, pgscore_data.monitor m
+  analyze pgscore_data.refresh_prediction;
+  delete from pgscore_data.refresh_prediction a using pgscore_data.version v, pgscore_data.monitor m
    where v.version_id = a.version_id and m.model_id = v.model_id and a.event_time < m.sealed_before;
   with arrived as materialized (
     select a.version_id, v.model_id, a.key, a.event_time, m.pairing, m.label_delay, m.time_zone
-      from (select distinct x.version_id, x.key, x.event_time from pgscore_data.refresh_arrival x) a
+      from (select distinct x.version_id, x.key, x.event_time from pgscore_data.refresh_prediction x) a
       join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
   ), known as materialized (
     select e.version_id, e.key, n.event_time as newest
@@ -101,7 +101,7 @@ begin
          order by pgscore_data._precedence(p.pairing, x.made_at, x.run_id) desc limit 1) o on true
       left join (
         select distinct on (x.version_id, x.key, x.event_time) x.*
-          from pgscore_data.refresh_arrival x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+          from pgscore_data.refresh_prediction x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
          order by x.version_id, x.key, x.event_time, pgscore_data._precedence(m.pairing, x.made_at, x.run_id) desc) a
         on a.version_id = p.version_id and a.key = p.key and a.event_time = p.event_time
   ), ordered as (
@@ -134,8 +134,8 @@ create or replace function pgscore_data._keep_arrivals() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.kept_prediction select a.* from pgscore_data.refresh_arrival a;
-  delete from pgscore_data.refresh_arrival;
+  insert into pgscore_data.kept_prediction select a.* from pgscore_data.refresh_prediction a;
+  delete from pgscore_data.refresh_prediction;
 end;
 comment on function pgscore_data._keep_arrivals() is 'Keeps new predictions that no block holds, one by one.';
 

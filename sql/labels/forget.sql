@@ -18,8 +18,9 @@ begin
              else hash_array(p.key) = hash_array(this_key) and p.key = this_key end
     returning p.*
   )
-  insert into pgscore_data.refresh_arrival select g.* from gone g;
-  insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+  insert into pgscore_data.refresh_prediction select g.* from gone g;
+  insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities,
+    segments)
   select r.version_id, u.key, u.event_time, u.event_time, r.run_id, u.score, u.predicted_class, u.probabilities, u.segments
     from pgscore_data.kept_run r cross join lateral pgscore_data._block_rows(r.run_id) u
    where this_run is not null and r.run_id = this_run and r.version_id = any (versions)
@@ -46,12 +47,12 @@ begin
        where k.run_id = b.run_id and k.bucket = b.bucket;
     end loop;
   end if;
-  select count(*) into taken from (select distinct a.version_id, a.key, a.event_time, a.run_id from pgscore_data.refresh_arrival a) x;
+  select count(*) into taken from (select distinct a.version_id, a.key, a.event_time, a.run_id from pgscore_data.refresh_prediction a) x;
   return taken;
 end
 $$;
 comment on function pgscore_data._take_kept(int, text[], bigint) is
-  'Moves what is kept of a run or of an entity into refresh_arrival. Returns how many predictions that were.';
+  'Moves what is kept of a run or of an entity into refresh_prediction. Returns how many predictions that were.';
 
 create or replace function pgscore_data._uncount_taken() returns void
 language sql volatile
@@ -62,7 +63,7 @@ begin atomic
     select distinct on (a.version_id, a.key, a.event_time, a.run_id)
            a.version_id, date_trunc('day', a.event_time, m.time_zone) as day, a.segments,
            (a.score is not null)::int as is_scored
-      from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+      from pgscore_data.refresh_prediction a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
      where a.event_time >= m.sealed_before
      order by a.version_id, a.key, a.event_time, a.run_id
   ), counted as (
@@ -177,17 +178,17 @@ begin
   perform pgscore_data._uncount_taken();
   insert into pgscore_data.refresh_key (model_id, key, entity)
   select this_model, x.key, row_number() over ()
-    from (select distinct a.key from pgscore_data.refresh_arrival a
+    from (select distinct a.key from pgscore_data.refresh_prediction a
            where exists (select from pgscore_data.evaluation e
                           where e.model_id = this_model and hash_array(e.key) = hash_array(a.key) and e.key = a.key)) x;
   perform pgscore_data._recall_labels(0);
-  delete from pgscore_data.refresh_arrival;
+  delete from pgscore_data.refresh_prediction;
   if this_run is not null then
     -- Later runs did not keep predictions equal to those of this run: they are kept now.
-    perform pgscore_data._keep_single(r.run_id)
+    perform pgscore_data._stage_run(r.run_id)
       from pgscore_data.run x join pgscore_data.run r on r.version_id = x.version_id and r.run_id > x.run_id and r.state = 'done'
      where x.run_id = this_run and not exists (select from pgscore_data.kept_run k where k.run_id = r.run_id);
-    delete from pgscore_data.refresh_arrival a using pgscore_data.monitor m
+    delete from pgscore_data.refresh_prediction a using pgscore_data.monitor m
      where m.model_id = this_model and a.event_time < m.sealed_before;
     perform pgscore_data._keep_arrivals();
   end if;

@@ -14,12 +14,12 @@ begin atomic
 end;
 comment on function pgscore_data._key_rows(text[]) is 'The keys of a block, one row each. NULL for a prediction that has no key.';
 
-create or replace function pgscore_data._keep_calls(batches bigint[]) returns void
+create or replace function pgscore_data._stage_calls(batches bigint[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 begin atomic
-  insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
+  insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
   select p.*
     from unnest(batches) as x (batch_id)
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
@@ -40,8 +40,8 @@ begin atomic
         -- A call without a key is left out: no label can find it.
         and k.key is not null) p;
 end;
-comment on function pgscore_data._keep_calls(bigint[]) is
-  'Puts the predictions of batches of calls that a label can judge into refresh_arrival, but for those without a key.';
+comment on function pgscore_data._stage_calls(bigint[]) is
+  'Puts the predictions of batches of calls that a label can judge into refresh_prediction, but for those without a key.';
 
 create or replace function pgscore_data._note_counted_calls(batches bigint[]) returns void
 language sql volatile

@@ -71,7 +71,7 @@ $$;
 comment on function pgscore_data._label_columns_are(pgscore_data.label_source, regclass) is
   'The condition that the columns of labels are there, of the types that they had.';
 
-create or replace function pgscore_data._label_text(columns text[], names text[]) returns text
+create or replace function pgscore_data._label_expression(columns text[], names text[]) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return case
@@ -80,7 +80,7 @@ return case
                       string_agg(c, ', ' order by n), names,
                       string_agg(format('nullif(pg_catalog.concat(%s), '''')', c), ', ' order by n))
           from unnest(columns) with ordinality as x (c, n)) end;
-comment on function pgscore_data._label_text(text[], text[]) is
+comment on function pgscore_data._label_expression(text[], text[]) is
   'The expression of a label: its text, or as jsonb those of several values by their names. NULL where there is none.';
 
 create or replace function pgscore_data._captured_key(s pgscore_data.label_source, relation regclass) returns text
@@ -113,7 +113,7 @@ as $$
                          where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped)
                     when 'timestamptz'::regtype then 'timestamptz' else format('timestamp at time zone %L', s.time_zone) end) end,
     pgscore_data._paired_columns('r.k%', cardinality(s.key_columns)), pgscore_data._label_columns_are(s, relation),
-    pgscore_data._label_text(array(select 'r.l' || n from generate_series(1, cardinality(s.label_columns)) n), s.label_names),
+    pgscore_data._label_expression(array(select 'r.l' || n from generate_series(1, cardinality(s.label_columns)) n), s.label_names),
     pgscore_data._label_rows(s, transition))
 $$;
 comment on function pgscore_data._captured_labels(pgscore_data.label_source, regclass, text) is
@@ -155,7 +155,7 @@ $$;
 comment on function pgscore_data._queue_corrections(pgscore_data.label_source, text, text) is
   'What the triggers on a source of labels do after UPDATE.';
 
-create or replace function pgscore_data._is_elsewhere(s pgscore_data.label_source, relation regclass) returns text
+create or replace function pgscore_data._elsewhere_condition(s pgscore_data.label_source, relation regclass) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -164,7 +164,7 @@ as $$
       else format('(tg_relid in (select r from pgscore._relations_of(pgscore._relation_named(%L)) r)) is not true', x.name) end
     from (select format('%I.%I', s.source_schema, s.source_name) as name) x
 $$;
-comment on function pgscore_data._is_elsewhere(pgscore_data.label_source, regclass) is
+comment on function pgscore_data._elsewhere_condition(pgscore_data.label_source, regclass) is
   'The condition that a table is not, or not part of, the one that has the name of the source: it was renamed.';
 
 -- Example: set_labels('churn', 'truth', key => 'customer_id', label => 'churned') by alice is source 1 of model 1. Its body has:
@@ -233,7 +233,7 @@ begin
   return null;
 end
 $body$,
-    pgscore_data._is_elsewhere(s, relation), s.model_id, s.source_id, new, pgscore_data._queue_corrections(s, old, new), old,
+    pgscore_data._elsewhere_condition(s, relation), s.model_id, s.source_id, new, pgscore_data._queue_corrections(s, old, new), old,
     pgscore_data._label_rows(s, 'fresh'), pgscore_data._label_rows(s, 'stale'), pgscore_data._label_columns_are(s, relation));
 end
 $$;

@@ -62,7 +62,7 @@ begin
       returning cardinality(keys) as n
     )
     select coalesce(sum(w.n), 0) from written w$q$,
-    pgscore_data._code_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
+    pgscore_data._code_expression((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
     pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task in ('binary', 'multiclass'),
     case when (r.target).task not in ('binary', 'regression') and (r.target).score_unit is null
         then ', array_agg(n.probabilities) as probabilities'

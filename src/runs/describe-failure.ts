@@ -9,17 +9,17 @@ export type Failure = {
   readonly retry: boolean;
 };
 
-type Reading = { readonly code: ErrorCode; readonly what: (run: Run) => string; readonly remedy: string };
+type StateMeaning = { readonly code: ErrorCode; readonly what: (run: Run) => string; readonly remedy: string };
 
 const source = (run: Run): string => `"${run.sourceSchema}.${run.sourceName}"`;
 
-const CHANGED: Reading = {
+const CHANGED: StateMeaning = {
   code: 'source_changed',
   what: (run) => `${source(run)} changed after the run was submitted`,
   remedy: 'Submit the run again.',
 };
 
-const HANDLE_MISSING: Reading = {
+const HANDLE_MISSING: StateMeaning = {
   code: 'handle_missing',
   what: (run) => `the read handle of ${source(run)} was dropped after the run was submitted`,
   remedy: 'Submit the run again.',
@@ -29,7 +29,7 @@ const HANDLE_MISSING: Reading = {
 const MISSING_STATES = ['42P01', '42883'];
 
 /** What an SQLSTATE means while a source is read or its predictions are written. */
-const BY_STATE: Readonly<Record<string, Reading>> = {
+const BY_STATE: Readonly<Record<string, StateMeaning>> = {
   '42501': {
     code: 'permission_denied',
     what: (run) => `"${run.requestedBy}" may not read ${source(run)}`,
@@ -82,7 +82,7 @@ export function failureOf(error: unknown, run: Run): Failure {
   }
   const state = sqlState(error);
   const reason = error instanceof Error ? error.message : String(error);
-  const known = state === undefined ? undefined : readingOf(state, reason, run);
+  const known = state === undefined ? undefined : meaningOf(state, reason, run);
   if (known !== undefined) {
     return {
       code: known.code,
@@ -115,7 +115,7 @@ export function codeOfState(state: string | undefined): ErrorCode {
   return (state === undefined ? undefined : BY_STATE[state]?.code) ?? 'watch_failed';
 }
 
-function readingOf(state: string, reason: string, { handle }: Run): Reading | undefined {
+function meaningOf(state: string, reason: string, { handle }: Run): StateMeaning | undefined {
   return MISSING_STATES.includes(state) && reason.includes(handle.name) ? HANDLE_MISSING : BY_STATE[state];
 }
 

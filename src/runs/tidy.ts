@@ -7,8 +7,8 @@ import { statement, type Queryable } from '../postgres/statement.ts';
 export const TIDY_EVERY = 3;
 
 /** Deletes services that ended or fell silent a day ago. */
-const forgetWorkers = statement<[]>(
-  'forget_workers',
+const forgetServices = statement<[]>(
+  'forget_services',
   `delete from pgscore_data.service where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
 
@@ -58,7 +58,7 @@ const STEPS: readonly ((client: Queryable) => Promise<unknown>)[] = [
   (client) => dropGenerations(client),
   (client) => pruneHistory(client, MOST_TARGETS, MOST_PRUNED),
   dropUnusedHandles,
-  (client) => forgetWorkers(client),
+  (client) => forgetServices(client),
   pruneWatches,
   (client) => dropIdleChanges(client),
   syncNodes,

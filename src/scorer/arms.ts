@@ -10,6 +10,11 @@ import { statement } from '../postgres/statement.ts';
 /** A version that scores rows of a run, with the run that these rows belong to. The first is the run itself. */
 export type Arm = { readonly run: Run; readonly session: ModelSession };
 
+/** As many rows as each model scores in seconds, `most` at most. */
+export function rowsPerBatch(arms: readonly Arm[], most: number): number {
+  return Math.min(most, ...arms.map(({ session }) => session.mostRows));
+}
+
 /** The runs of the arms of a run: its own first. */
 export function runsOfArms(run: Run): Run[] {
   const { arms = [], runs = [] } = run.split ?? {};

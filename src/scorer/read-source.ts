@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import { connect, disconnect, discardAll } from '../postgres/connect.ts';
+import type { DecodedBatch } from '../copy/batch.ts';
 import type { Around } from '../copy/copy-out.ts';
+import { readBatches } from '../copy/read.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { PgscoreError } from '../errors.ts';
@@ -178,4 +180,34 @@ function sourceColumn(column: PlannedColumn): SourceColumn {
   if (!isSqlType(type))
     throw new PgscoreError('internal', `column "${column.name}" has the unknown wire type "${type}"`);
   return { name: column.feature ?? column.name, role, type, width, ...(shape === undefined ? {} : { shape }) };
+}
+
+/** Reads the rows of a job, in batches of so many rows. */
+export function readSource(
+  job: Job,
+  { client, before, after }: Reading,
+  rows: number,
+  { signal, onWait }: { readonly signal: AbortSignal; readonly onWait: () => void },
+): AsyncGenerator<DecodedBatch> {
+  const columns = sourceColumns(job.run);
+  return inOrder(readBatches(client, sourceQuery(job), columns, { rows, signal, before, after }), onWait);
+}
+
+const REPORT_MS = 500;
+
+/**
+ * The items of a source. Calls onWait while the next one is awaited: a view may compute for minutes before its first
+ * row.
+ */
+export async function* inOrder<T>(source: AsyncIterable<T>, onWait: () => void): AsyncGenerator<T> {
+  let waiting = setInterval(onWait, REPORT_MS);
+  try {
+    for await (const item of source) {
+      clearInterval(waiting);
+      yield item;
+      waiting = setInterval(onWait, REPORT_MS);
+    }
+  } finally {
+    clearInterval(waiting);
+  }
 }

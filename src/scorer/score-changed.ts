@@ -9,8 +9,10 @@ import { dropHandle } from '../runs/tidy.ts';
 import { Comparison, NotCompared } from './changed-rows.ts';
 import { WorkLost } from './load.ts';
 import { beginStatement, publicationOf, type Publication } from './publish-in-place.ts';
-import { loadArms, readSource, scoreJob, scoreRows } from './score-job.ts';
-import { finishKeys } from './score-keys.ts';
+import { rowsPerBatch } from './arms.ts';
+import { readSource } from './read-source.ts';
+import { loadArms, scoreJob, scoreRows } from './score-job.ts';
+import { finishReplacement } from './score-keys.ts';
 import { type ScoredStream } from './scored-stream.ts';
 import { rowErrorStatements } from './row-errors.ts';
 import type { ScorerContext } from './context.ts';
@@ -42,7 +44,7 @@ async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<O
   const arms = await loadArms(job, context);
   const reading = await context.reader.open(job);
   const comparison = new Comparison(job.run, context);
-  const changed = comparison.changed(readSource(job, arms, reading, context));
+  const changed = comparison.changed(readSource(job, reading, rowsPerBatch(arms, context.batchRows), context));
   const scored = await scoreRows(job, arms, changed, comparison.context, () => Promise.resolve([]));
   const publication = await publicationOf(job, '', scored);
   const snapshotAt = reading.snapshotAt?.();
@@ -109,7 +111,7 @@ async function publishChanges(
   await runPipeline(client, [
     ...(rowsDone > 0 ? [predictionsStatement(run, target.currentGeneration, publication.batches)] : []),
     ...publication.sideStatements(),
-    finishKeys.pipelined(
+    finishReplacement.pipelined(
       run.runId,
       publication.snapshotAt,
       rowsDone,

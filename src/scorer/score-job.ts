@@ -1,10 +1,9 @@
 import type { RecordBatch } from 'apache-arrow';
-import { readBatches } from '../copy/read.ts';
 import { hashColumn, RowHasher } from '../copy/row-hash.ts';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { PgscoreError } from '../errors.ts';
 import type { ModelSession } from '../inference/session.ts';
-import { type Arm, RowSplit, runsOfArms } from './arms.ts';
+import { type Arm, RowSplit, rowsPerBatch, runsOfArms } from './arms.ts';
 import { PredictionCount, RunSegments } from './count.ts';
 import { isReadFromNodes } from '../runs/distributed-source.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
@@ -14,7 +13,7 @@ import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import { ShardReading } from './read-shards.ts';
 import type { ScorerContext } from './context.ts';
-import { type Reading, sourceColumns, sourceQuery, rangeStatements } from './read-source.ts';
+import { inOrder, rangeStatements, readSource, type Reading } from './read-source.ts';
 import { CountedArm, ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
@@ -29,7 +28,7 @@ export async function scoreJob(job: Job, context: ScorerContext): Promise<Outcom
   const arms = await loadArms(job, context);
   if (isReadFromNodes(job)) return scoreShards(job, job.shard, arms, context);
   const reading = await context.reader.open(job);
-  const rows = readSource(job, arms, reading, context);
+  const rows = readSource(job, reading, rowsPerBatch(arms, context.batchRows), context);
   const scored = await scoreRows(job, arms, rows, context, () => sampleSource(job, reading, context));
   if (job.shard !== null) return loadShard(job, job.shard, scored, context);
   const inPlace = await readToSeeIfInPlace(job, scored);
@@ -41,7 +40,10 @@ export async function scoreJob(job: Job, context: ScorerContext): Promise<Outcom
 /** Scores shards of a distributed table, which the nodes of Citus hold. */
 async function scoreShards(job: Job, shard: Shard, arms: readonly Arm[], context: ScorerContext): Promise<Outcome> {
   const reading = await ShardReading.of(await context.writer.client(), job, shard);
-  const read = reading.batches(context.reader.url, { rows: rowsPerBatch(arms, context), signal: context.signal });
+  const read = reading.batches(context.reader.url, {
+    rows: rowsPerBatch(arms, context.batchRows),
+    signal: context.signal,
+  });
   const scored = await scoreRows(job, arms, inOrder(read, context.onWait), context, () => Promise.resolve([]));
   return loadShard(job, shard, scored, context, reading);
 }
@@ -67,21 +69,6 @@ export async function scoreRows(
   for (const { predictionCount } of counted)
     await predictionCount.features.finish(context, { sampleSource, ahead: (most) => scored.readAhead(most) });
   return scored;
-}
-
-/** As many rows as each model scores in seconds. */
-export function rowsPerBatch(arms: readonly Arm[], { batchRows }: ScorerContext): number {
-  return Math.min(batchRows, ...arms.map(({ session }) => session.mostRows));
-}
-
-export function readSource(
-  job: Job,
-  arms: readonly Arm[],
-  { client, before, after }: Reading,
-  context: ScorerContext,
-): AsyncIterable<DecodedBatch> {
-  const options = { rows: rowsPerBatch(arms, context), signal: context.signal, before, after };
-  return inOrder(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), context.onWait);
 }
 
 type Inference = {
@@ -147,31 +134,11 @@ async function sampleSource(job: Job, { client }: Reading, context: ScorerContex
   ) {
     const from = Math.floor((sample * run.pages) / SAMPLES);
     const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
-    const options = { rows: context.batchRows, signal: context.signal, before: rangeStatements(part), after: [] };
-    const read = readBatches(client, sourceQuery(part), sourceColumns(run), options);
-    for await (const { batch } of inOrder(read, context.onWait)) {
+    const reading = { client, before: rangeStatements(part), after: [] };
+    for await (const { batch } of readSource(part, reading, context.batchRows, context)) {
       if (bytes < MOST_AHEAD) batches.push(batch);
       bytes += batch.data.byteLength;
     }
   }
   return batches;
-}
-
-const REPORT_MS = 500;
-
-/**
- * The items of a source. Calls onWait while the next one is awaited: a view may compute for minutes before its first
- * row.
- */
-async function* inOrder<T>(source: AsyncIterable<T>, onWait: () => void): AsyncGenerator<T> {
-  let waiting = setInterval(onWait, REPORT_MS);
-  try {
-    for await (const item of source) {
-      clearInterval(waiting);
-      yield item;
-      waiting = setInterval(onWait, REPORT_MS);
-    }
-  } finally {
-    clearInterval(waiting);
-  }
 }

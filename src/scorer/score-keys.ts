@@ -10,10 +10,11 @@ import type { Job, Outcome } from '../runs/job.ts';
 import { finishArmsStatements, RUN_LOST } from '../runs/publish.ts';
 import { problemOfWriting } from '../runs/publication-errors.ts';
 import type { Run } from '../runs/run.ts';
-import { RowSplit, runsOfArms } from './arms.ts';
+import { RowSplit, rowsPerBatch, runsOfArms } from './arms.ts';
 import { WorkLost } from './load.ts';
 import { beginStatement, publicationOf } from './publish-in-place.ts';
-import { loadArms, readSource, scoreRows } from './score-job.ts';
+import { readSource } from './read-source.ts';
+import { loadArms, scoreRows } from './score-job.ts';
 import type { ScorerContext } from './context.ts';
 import { knownQuery, predictionsStatement, supersedeKeys } from './write-predictions.ts';
 
@@ -25,7 +26,7 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], context: 
   const arms = await loadArms(job, context);
   const reading = await context.reader.open(job);
   const known = await KnownRows.read(job.run, keyLists, context);
-  const changed = known.changed(readSource(job, arms, reading, context));
+  const changed = known.changed(readSource(job, reading, rowsPerBatch(arms, context.batchRows), context));
   const scored = await scoreRows(job, arms, changed, context, () => Promise.resolve([]));
   const publication = await publicationOf(job, '', scored);
   const snapshotAt = reading.snapshotAt?.();
@@ -38,7 +39,15 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], context: 
     ...(replaced.rows > 0 ? [supersedeKeys(run.target, run.target.currentGeneration, replaced.keyLists)] : []),
     ...(rowsDone > 0 ? [predictionsStatement(run, run.target.currentGeneration, publication.batches)] : []),
     ...publication.sideStatements(),
-    finishKeys.pipelined(run.runId, snapshotAt, rowsDone, replaced.rows, known.unchanged, rowsFailed, cpuSeconds),
+    finishReplacement.pipelined(
+      run.runId,
+      snapshotAt,
+      rowsDone,
+      replaced.rows,
+      known.unchanged,
+      rowsFailed,
+      cpuSeconds,
+    ),
     ...finishArmsStatements(run),
   ];
   await runPipeline(await context.writer.client(), steps).catch((error: unknown) => {
@@ -48,7 +57,7 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], context: 
 }
 
 /** Last step of a publication that replaces some predictions: of a watch, or of changed rows. */
-export const finishKeys = statement<
+export const finishReplacement = statement<
   [
     runId: string,
     snapshotAt: string,
@@ -59,7 +68,7 @@ export const finishKeys = statement<
     cpuSeconds: number,
   ],
   { run_id: string }
->('finish_keys', 'select pgscore_data._finish_keys($1, $2, $3, $4, $5, $6, $7) as run_id');
+>('finish_replacement', 'select pgscore_data._finish_replacement($1, $2, $3, $4, $5, $6, $7) as run_id');
 
 /** Most bytes of known rows: ten thousand keys of 2,700 bytes, each twice. */
 const MOST_KNOWN = 64 * 1024 * 1024;

@@ -7,7 +7,8 @@ import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publishAsExpected, publishOne, type Publication } from './publish-in-place.ts';
 import type { ScorerContext } from './context.ts';
 import { type Reading, sourceColumns, sourceQuery } from './read-source.ts';
-import { readToSeeIfInPlace, loadArms, rowsPerBatch, scoreRows } from './score-job.ts';
+import { rowsPerBatch } from './arms.ts';
+import { readToSeeIfInPlace, loadArms, scoreRows } from './score-job.ts';
 
 /** Most bytes of each source, how long to wait for a lock on it, and how long to read all of them. */
 const MOST_BYTES = 1024 * 1024;
@@ -110,7 +111,7 @@ async function readInOneTrip(jobs: readonly Job[], contextOf: (job: Job) => Scor
 
 async function scoreOne({ job, reading, copied }: Read, context: ScorerContext): Promise<Publication | undefined> {
   const arms = await loadArms(job, context);
-  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsPerBatch(arms, context) }));
+  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsPerBatch(arms, context.batchRows) }));
   const scored = await scoreRows(job, arms, rows, context, () => Promise.resolve([]));
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined || !(await readToSeeIfInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;
