@@ -25,6 +25,18 @@ const HANDLE_MISSING: StateMeaning = {
   remedy: 'Submit the run again.',
 };
 
+const DUPLICATE_KEY: StateMeaning = {
+  code: 'duplicate_key',
+  what: (run) => `two rows of ${source(run)} have the same key`,
+  remedy: 'Name columns that identify a row: key => ...',
+};
+
+/** The error of a run whose source has two rows with one key. */
+export function duplicateKey(run: Run): PgscoreError {
+  const { code, what, remedy } = DUPLICATE_KEY;
+  return new PgscoreError(code, what(run), { remedy });
+}
+
 /** No such relation, no such function. */
 const MISSING_STATES = ['42P01', '42883'];
 
@@ -35,11 +47,7 @@ const BY_STATE: Readonly<Record<string, StateMeaning>> = {
     what: (run) => `"${run.requestedBy}" may not read ${source(run)}`,
     remedy: "Grant the requester SELECT, or, where a row-level policy hides rows, submit the run with rls => 'filter'.",
   },
-  '23505': {
-    code: 'duplicate_key',
-    what: (run) => `two rows of ${source(run)} have the same key`,
-    remedy: 'Name columns that identify a row: key => ...',
-  },
+  '23505': DUPLICATE_KEY,
   '23502': {
     code: 'null_key',
     what: (run) => `a row of ${source(run)} has no key`,

@@ -4,7 +4,7 @@ import type { RunWorker } from './worker.ts';
 import type { RunMetrics } from './metrics.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
-import { MOST_TRIES } from './record-failures.ts';
+import { discardLoadedOf, MOST_TRIES, nextState } from './record-failures.ts';
 
 type Beating = {
   readonly serviceId: string;
@@ -140,9 +140,7 @@ export const cancelRuns = statement<[serviceId: string], { run_id: string; model
         set state = 'cancelled', phase = null, finished_at = clock_timestamp(), lease_until = null
        from asked where r.run_id = asked.run_id
      returning r.run_id, r.version_id
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from cancelled where g.run_id = cancelled.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('cancelled')})
    select c.run_id, m.name as model from cancelled c join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)`,
 );
 
@@ -203,8 +201,7 @@ export const recoverRuns = statement<
   'recover_runs',
   `with lost as materialized (
      select r.run_id, r.attempt - r.handed_back as tries,
-            case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
-                 when r.attempt - r.handed_back < $3 then 'queued' else 'failed' end as state
+            ${nextState('r.attempt - r.handed_back < $3')} as state
        from pgscore_data.run r where r.state = 'running' and r.lease_until < clock_timestamp()
         and (r.run_id, r.attempt) not in (select * from unnest($1::bigint[], $2::int[]))
       order by r.run_id for no key update skip locked
@@ -217,9 +214,7 @@ export const recoverRuns = statement<
             remedy = 'Look at the log of the service; then submit the run again.'
        from lost where r.run_id = lost.run_id
      returning r.run_id, r.state, r.attempt
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('given')})
    select run_id, state, attempt from given`,
 );
 

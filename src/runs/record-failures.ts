@@ -94,6 +94,17 @@ function waitAfter(code: string, claims: number): number | null {
   return WAITS_MS[code] ?? null;
 }
 
+/** The state of a run `r` that is given back: queued if the condition holds, unless it was cancelled. */
+export function nextState(mayTryAgain: string): string {
+  return `case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
+                 when ${mayTryAgain} then 'queued' else 'failed' end`;
+}
+
+/** Discards what the runs of a step of a statement were loading. */
+export function discardLoadedOf(step: string): string {
+  return `update pgscore_data.generation g set state = 'discarded' from ${step} x where g.run_id = x.run_id and g.state = 'loading'`;
+}
+
 /**
  * Fails an attempt of a run with its reason, if it is still running. Its generation is discarded, and its plan is not
  * used again.
@@ -121,9 +132,7 @@ export const failRun = statement<
      returning run_id, plan_id
    ), forgotten as (
      update pgscore_data.known_plan k set plan_digest = null from failed where k.plan_id = failed.plan_id
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from failed where g.run_id = failed.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('failed')})
    select run_id from failed`,
 );
 
@@ -147,8 +156,7 @@ export const requeueRun = statement<
   'requeue_run',
   `with ending as materialized (
      select r.run_id, r.attempt - r.handed_back as tries,
-            case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
-                 when r.attempt - r.handed_back < $3 or $7::float8 is not null then 'queued' else 'failed' end as state
+            ${nextState('r.attempt - r.handed_back < $3 or $7::float8 is not null')} as state
        from pgscore_data.run r where r.run_id = $1 and r.attempt = $2 and r.state = 'running'
         for no key update
    ), given as (
@@ -162,9 +170,7 @@ export const requeueRun = statement<
      returning r.run_id, r.state, r.plan_id
    ), forgotten as (
      update pgscore_data.known_plan k set plan_digest = null from given where k.plan_id = given.plan_id and given.state = 'failed'
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('given')})
    select state from given`,
 );
 
@@ -205,9 +211,7 @@ export const handBackRuns = statement<[serviceId: string], { run_id: string }>(
             phase = null, claimed_by = null, lease_until = null, handed_back = r.handed_back + 1
        from held where r.run_id = held.run_id
      returning r.run_id
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('given')})
    select run_id from given`,
 );
 

@@ -2,7 +2,7 @@ import type { Binary, Data, Int64 } from 'apache-arrow';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { RowHasher } from '../copy/row-hash.ts';
 import { takeRows } from '../copy/take-rows.ts';
-import { PgscoreError } from '../errors.ts';
+import { duplicateKey } from '../runs/describe-failure.ts';
 import type { Run } from '../runs/run.ts';
 import type { ScorerContext } from './context.ts';
 import { readBatches } from '../copy/read.ts';
@@ -86,7 +86,7 @@ export class Comparison {
     for (let row = 0; row < batch.rows; row += 1) {
       // A bad row is scored again: its unreadable value counts as NULL in the hash.
       const found = batch.badRows.has(row) ? 'unknown' : this.#known.find(hashes.low[row] ?? 0, hashes.high[row] ?? 0);
-      if (found === 'again') throw this.#sameKey();
+      if (found === 'again') throw duplicateKey(this.#run);
       if (found === 'unknown') rows.push(row);
     }
     return rows;
@@ -97,13 +97,6 @@ export class Comparison {
     this.#bytes += batch.data.byteLength;
     const most = Math.max(FEW_ROWS, MOST_CHANGED * this.#known.rows);
     if (this.#changed > most || this.#bytes > MOST_BYTES) throw new NotCompared();
-  }
-
-  #sameKey(): PgscoreError {
-    const { sourceSchema, sourceName } = this.#run;
-    return new PgscoreError('duplicate_key', `two rows of "${sourceSchema}.${sourceName}" have the same key`, {
-      remedy: 'Name columns that identify a row: key => ...',
-    });
   }
 }
 

@@ -182,6 +182,13 @@ function sourceColumn(column: PlannedColumn): SourceColumn {
   return { name: column.feature ?? column.name, role, type, width, ...(shape === undefined ? {} : { shape }) };
 }
 
+/** Time of the snapshot that a run in one piece was read in. */
+export function snapshotTime({ snapshotAt }: Reading): string {
+  const at = snapshotAt?.();
+  if (at === undefined) throw new Error('the snapshot of the run has no time');
+  return at;
+}
+
 /** Reads the rows of a job, in batches of so many rows. */
 export function readSource(
   job: Job,

@@ -2,21 +2,22 @@ import { begin, commit, runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { finishArmsStatements, RUN_LOST, TARGET_CHANGED } from '../runs/publish.ts';
-import { problemOfWriting, refusalToPublish, targetChanged } from '../runs/publication-errors.ts';
-import type { Run } from '../runs/run.ts';
-import { dropHandle } from '../runs/tidy.ts';
+import { RUN_LOST, TARGET_CHANGED } from '../runs/publish.ts';
+import { problemOfWriting, targetChanged } from '../runs/publication-errors.ts';
 import { Comparison, NotCompared } from './changed-rows.ts';
 import { WorkLost } from './load.ts';
-import { beginStatement, publicationOf, type Publication } from './publish-in-place.ts';
+import {
+  beginStatement,
+  expectPublishable,
+  publicationOf,
+  replacementStatements,
+  type Publication,
+} from './publish-in-place.ts';
 import { rowsPerBatch } from './arms.ts';
-import { readSource } from './read-source.ts';
+import { readSource, snapshotTime } from './read-source.ts';
 import { loadArms, scoreJob, scoreRows } from './score-job.ts';
-import { finishReplacement } from './score-keys.ts';
-import { type ScoredStream } from './scored-stream.ts';
-import { rowErrorStatements } from './row-errors.ts';
 import type { ScorerContext } from './context.ts';
-import { predictionsStatement, supersedeRows } from './write-predictions.ts';
+import { supersedeRows } from './write-predictions.ts';
 
 /** After so many attempts a run scores all rows: other runs publish to the target again and again. */
 const MOST_ATTEMPTS = 10;
@@ -46,11 +47,9 @@ async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<O
   const comparison = new Comparison(job.run, context);
   const changed = comparison.changed(readSource(job, reading, rowsPerBatch(arms, context.batchRows), context));
   const scored = await scoreRows(job, arms, changed, comparison.context, () => Promise.resolve([]));
-  const publication = await publicationOf(job, '', scored);
-  const snapshotAt = reading.snapshotAt?.();
-  if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
-  await refuseTooManyFailed(job.run, scored, comparison.unchanged, context);
-  const published = publishChanges({ ...publication, snapshotAt }, latest, comparison, context);
+  const publication = { ...(await publicationOf(job, '', scored)), snapshotAt: snapshotTime(reading) };
+  await expectPublishable(await context.writer.client(), job.run, scored, comparison.unchanged);
+  const published = publishChanges(publication, latest, comparison, context);
   await published.catch((error: unknown) => {
     if (sqlState(error) === RUN_LOST) throw new WorkLost();
     throw sqlState(error) === TARGET_CHANGED ? targetChanged(job.run) : problemOfWriting(error, job.run);
@@ -72,19 +71,6 @@ function withTarget({ run, ...job }: Job, { generation, rows }: Latest): Job {
   return { ...job, run: { ...run, target } };
 }
 
-async function refuseTooManyFailed(
-  run: Run,
-  scored: ScoredStream,
-  unchanged: number,
-  context: ScorerContext,
-): Promise<void> {
-  const { rowsDone, rowsFailed, failed } = scored;
-  const problem = refusalToPublish(run, rowsDone + unchanged, rowsFailed, failed[0]?.error.message);
-  if (problem === undefined) return;
-  await runPipeline(await context.writer.client(), rowErrorStatements(run, 0, failed));
-  throw problem;
-}
-
 /** Returns no row if the target was published to since the comparison. */
 const sameTarget = statement<[targetId: number, snapshotAt: string | null], { target_id: number }>(
   'same_target',
@@ -98,7 +84,6 @@ async function publishChanges(
   context: ScorerContext,
 ): Promise<void> {
   const { run } = publication.job;
-  const { rowsDone, rowsFailed, cpuSeconds } = publication.counts;
   const { target } = run;
   const client = await context.writer.client();
   const replaced = comparison.replaced();
@@ -109,19 +94,7 @@ async function publishChanges(
   // The ctids differ if the owner of the target had it rewritten.
   if (same.rows.length === 0 || Number(gone.rows[0]?.moved) !== replaced.rowTids.length) throw targetChanged(run);
   await runPipeline(client, [
-    ...(rowsDone > 0 ? [predictionsStatement(run, target.currentGeneration, publication.batches)] : []),
-    ...publication.sideStatements(),
-    finishReplacement.pipelined(
-      run.runId,
-      publication.snapshotAt,
-      rowsDone,
-      replaced.rowTids.length,
-      comparison.unchanged,
-      rowsFailed,
-      cpuSeconds,
-    ),
-    ...finishArmsStatements(run),
-    ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
+    ...replacementStatements(publication, { removed: replaced.rowTids.length, unchanged: comparison.unchanged }),
     commit(),
   ]);
 }

@@ -13,7 +13,7 @@ import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import { ShardReading } from './read-shards.ts';
 import type { ScorerContext } from './context.ts';
-import { inOrder, rangeStatements, readSource, type Reading } from './read-source.ts';
+import { inOrder, rangeStatements, readSource, snapshotTime, type Reading } from './read-source.ts';
 import { CountedArm, ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
@@ -32,9 +32,7 @@ export async function scoreJob(job: Job, context: ScorerContext): Promise<Outcom
   const scored = await scoreRows(job, arms, rows, context, () => sampleSource(job, reading, context));
   if (job.shard !== null) return loadShard(job, job.shard, scored, context);
   const inPlace = await readToSeeIfInPlace(job, scored);
-  const snapshotAt = reading.snapshotAt?.();
-  if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
-  return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, context);
+  return (inPlace ? publishInPlace : loadGeneration)(job, snapshotTime(reading), scored, context);
 }
 
 /** Scores shards of a distributed table, which the nodes of Citus hold. */

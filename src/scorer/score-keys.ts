@@ -5,18 +5,17 @@ import type { SourceColumn } from '../copy/source-column.ts';
 import { takeRows } from '../copy/take-rows.ts';
 import { runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { finishArmsStatements, RUN_LOST } from '../runs/publish.ts';
+import { RUN_LOST } from '../runs/publish.ts';
 import { problemOfWriting } from '../runs/publication-errors.ts';
 import type { Run } from '../runs/run.ts';
 import { RowSplit, rowsPerBatch, runsOfArms } from './arms.ts';
 import { WorkLost } from './load.ts';
-import { beginStatement, publicationOf } from './publish-in-place.ts';
-import { readSource } from './read-source.ts';
+import { beginStatement, publicationOf, replacementStatements } from './publish-in-place.ts';
+import { readSource, snapshotTime } from './read-source.ts';
 import { loadArms, scoreRows } from './score-job.ts';
 import type { ScorerContext } from './context.ts';
-import { knownQuery, predictionsStatement, supersedeKeys } from './write-predictions.ts';
+import { knownQuery, supersedeKeys } from './write-predictions.ts';
 
 /**
  * Scores the rows with some keys, for a watch. Unchanged rows keep their predictions; those of changed rows are
@@ -28,47 +27,19 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], context: 
   const known = await KnownRows.read(job.run, keyLists, context);
   const changed = known.changed(readSource(job, reading, rowsPerBatch(arms, context.batchRows), context));
   const scored = await scoreRows(job, arms, changed, context, () => Promise.resolve([]));
-  const publication = await publicationOf(job, '', scored);
-  const snapshotAt = reading.snapshotAt?.();
-  if (snapshotAt === undefined) throw new Error('a run over keys has its own snapshot');
+  const publication = { ...(await publicationOf(job, '', scored)), snapshotAt: snapshotTime(reading) };
   const { run } = job;
-  const { rowsDone, rowsFailed, cpuSeconds } = publication.counts;
   const replaced = known.replaced();
   const steps = [
-    beginStatement({ ...publication, snapshotAt }, undefined),
+    beginStatement(publication, undefined),
     ...(replaced.rows > 0 ? [supersedeKeys(run.target, run.target.currentGeneration, replaced.keyLists)] : []),
-    ...(rowsDone > 0 ? [predictionsStatement(run, run.target.currentGeneration, publication.batches)] : []),
-    ...publication.sideStatements(),
-    finishReplacement.pipelined(
-      run.runId,
-      snapshotAt,
-      rowsDone,
-      replaced.rows,
-      known.unchanged,
-      rowsFailed,
-      cpuSeconds,
-    ),
-    ...finishArmsStatements(run),
+    ...replacementStatements(publication, { removed: replaced.rows, unchanged: known.unchanged }),
   ];
   await runPipeline(await context.writer.client(), steps).catch((error: unknown) => {
     throw sqlState(error) === RUN_LOST ? new WorkLost() : problemOfWriting(error, run);
   });
   return { kind: 'published', ...publication.counts };
 }
-
-/** Last step of a publication that replaces some predictions: of a watch, or of changed rows. */
-export const finishReplacement = statement<
-  [
-    runId: string,
-    snapshotAt: string,
-    rowsWritten: number,
-    rowsRemoved: number,
-    unchanged: number,
-    failed: number,
-    cpuSeconds: number,
-  ],
-  { run_id: string }
->('finish_replacement', 'select pgscore_data._finish_replacement($1, $2, $3, $4, $5, $6, $7) as run_id');
 
 /** Most bytes of known rows: ten thousand keys of 2,700 bytes, each twice. */
 const MOST_KNOWN = 64 * 1024 * 1024;
