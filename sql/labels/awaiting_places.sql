@@ -196,8 +196,7 @@ begin
     select pgscore_data._key_code(p.key) as code, p.event_time, p.made_at, abs(p.run_id) as number, p.segments
       from pgscore_data.kept_prediction p where p.version_id = this_version
     union all
-    select p.code, p.event_time, p.event_time, p.run_id,
-           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end
+    select p.code, p.event_time, p.event_time, p.run_id, p.segments
       from pgscore_data.block_prediction p where p.version_id = this_version
   ), place as (
     select distinct on (p.code, p.event_time) p.code, p.event_time, p.segments

@@ -77,14 +77,11 @@ begin
   mask := case when cardinality(heads) = 1 and (
     select k.n_buckets - 1 = r.mask from pgscore_data.kept_run k where k.run_id = heads[1]) then r.mask end;
   with fresh as materialized (
-    select p.code,
-           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end as segments,
-           s.code is not null as is_special
+    select p.code, p.segments, s.code is not null as is_special
       from pgscore_data.block_prediction p left join pgscore_data.refresh_special s using (code)
      where p.run_id = this_run and p.bucket = any (buckets)
   ), head as (
-    select p.run_id, p.code, p.event_time,
-           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end as segments
+    select p.run_id, p.code, p.event_time, p.segments
       from pgscore_data.block_prediction p where p.run_id = any (heads) and (mask is null or p.bucket = any (buckets))
   ), met as materialized (
     select coalesce(f.code, h.code) as code, h.run_id, f.code is not null as is_fresh, f.is_special,

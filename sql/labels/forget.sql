@@ -35,15 +35,14 @@ begin
     update pgscore_data.kept_run r set is_head = true, retired_by = null where r.retired_by = this_run and r.version_id = any (versions);
   else
     for b in
-      select k.run_id, k.bucket, array_position(k.keys, pgscore_data._key_code(this_key) collate "C") as i
-        from pgscore_data.kept_run r
-        join pgscore_data.kept_block k on k.run_id = r.run_id and k.bucket = hashtext(pgscore_data._key_code(this_key)) & (r.n_buckets - 1)
-       where r.version_id = any (versions) and array_position(k.keys, pgscore_data._key_code(this_key) collate "C") is not null
+      select r.run_id, x.bucket, x.n
+        from pgscore_data.kept_run r cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, this_key) x
+       where r.version_id = any (versions)
     loop
       update pgscore_data.kept_block k set
-        keys = k.keys[: b.i - 1] || k.keys[b.i + 1 :], scores = k.scores[: b.i - 1] || k.scores[b.i + 1 :],
-        exact_scores = k.exact_scores[: b.i - 1] || k.exact_scores[b.i + 1 :], classes = k.classes[: b.i - 1] || k.classes[b.i + 1 :],
-        probabilities = k.probabilities[: b.i - 1] || k.probabilities[b.i + 1 :], segments = k.segments[: b.i - 1] || k.segments[b.i + 1 :]
+        keys = k.keys[: b.n - 1] || k.keys[b.n + 1 :], scores = k.scores[: b.n - 1] || k.scores[b.n + 1 :],
+        exact_scores = k.exact_scores[: b.n - 1] || k.exact_scores[b.n + 1 :], classes = k.classes[: b.n - 1] || k.classes[b.n + 1 :],
+        probabilities = k.probabilities[: b.n - 1] || k.probabilities[b.n + 1 :], segments = k.segments[: b.n - 1] || k.segments[b.n + 1 :]
        where k.run_id = b.run_id and k.bucket = b.bucket;
     end loop;
   end if;
@@ -98,13 +97,7 @@ begin
       ), failed as (
         select g.version_id, s.segment_id, date_trunc('day', g.at, m.time_zone) as day, count(*) as n
           from gone g join pgscore_data.monitor m on m.model_id = $1
-         cross join lateral (
-           select 0 as segment_id
-           union all
-           select coalesce(s.segment_id, o.segment_id)
-             from unnest(g.segments, g.pgscore_segments) x (name, value)
-             left join pgscore_data.segment s on s.model_id = $1 and s.column_name = x.name and s.value = coalesce(x.value, ':missing')
-             left join pgscore_data.segment o on o.model_id = $1 and o.column_name = x.name and o.value = ':other') s
+         cross join lateral unnest(0 || pgscore_data._segment_ids($1, g.segments, g.pgscore_segments)) s (segment_id)
          where g.error_code is not null and not g.is_replay and g.at >= m.sealed_before group by 1, 2, 3
       )
       update pgscore_data.cell_volume c set n_failed = greatest(0, c.n_failed - f.n)

@@ -19,6 +19,21 @@ return format('%s as score, %s as predicted_class, %s as probabilities, %s as se
 comment on function pgscore_data._kept_columns(pgscore_data.target, boolean) is
   'The columns that are kept of a prediction p of a target. The query has its segments as g and the class labels as $2.';
 
+create or replace function pgscore_data._segment_ids(this_model int, columns text[], names text[]) returns int[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select array(
+    select coalesce(i.segment_id, o.segment_id)
+      from unnest(columns, names) with ordinality as x (column_name, name, n)
+      left join pgscore_data.segment i
+        on i.model_id = this_model and i.column_name = x.column_name and i.value = coalesce(x.name, ':missing')
+      left join pgscore_data.segment o on o.model_id = this_model and o.column_name = x.column_name and o.value = ':other'
+     order by x.n);
+end;
+comment on function pgscore_data._segment_ids(int, text[], text[]) is
+  'The segments of a prediction, given the columns of segments and the names that they had in its row; :other if a name has none.';
+
 create or replace function pgscore_data._kept_rows(t pgscore_data.target, has_segments boolean) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -26,13 +41,7 @@ return format($q$
   from (select * from pgscore_predictions.%1$I x where x.run_id = $1 and x.generation = any ($3) and x.error_code is null) p$q$
   || case when has_segments then $q$
   left join (
-    select s.names, array(
-             select coalesce(i.segment_id, o.segment_id)
-               from unnest($4::text[], s.names) with ordinality as y (name, value, n)
-               left join pgscore_data.segment i on i.model_id = $5 and i.column_name = y.name and i.value = coalesce(y.value, ':missing')
-               left join pgscore_data.segment o on i.segment_id is null and o.model_id = $5 and o.column_name = y.name
-                 and o.value = ':other'
-              order by y.n) as ids
+    select s.names, pgscore_data._segment_ids($5, $4, s.names) as ids
       from (select distinct x.pgscore_segments as names from pgscore_predictions.%1$I x
              where x.run_id = $1 and x.generation = any ($3) and x.pgscore_segments is not null) s) g on g.names = p.pgscore_segments$q$
   else '' end,
@@ -125,10 +134,8 @@ begin
              select distinct e.key from pgscore_data.evaluation e where e.model_id = v.model_id
                 and e.known_at >= case when m.pairing in ('latest_before_label', 'within') then r.event_time else '-infinity' end
                  offset 0) l
-           cross join lateral (
-             select b.keys from pgscore_data.kept_block b
-              where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(l.key)) & (r.n_buckets - 1) offset 0) b
-           where r.run_id = this_run and pgscore_data._block_position(b.keys, l.key) is not null
+           cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, l.key) b
+           where r.run_id = this_run
           except
           select k.model_id, k.key from pgscore_data.refresh_key k) n;
   perform pgscore_data._recall_labels(last_entity);

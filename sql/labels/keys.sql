@@ -88,11 +88,6 @@ return case when cardinality(key) = 1 then key[1] else key::text end;
 comment on function pgscore_data._key_code(text[]) is
   'A key as blocks store it: its value, or the text of the array if it has several columns.';
 
-create or replace function pgscore_data._block_position(keys text[], key text[]) returns int
-language sql stable parallel safe
-return array_position(keys, pgscore_data._key_code(key) collate "C");
-comment on function pgscore_data._block_position(text[], text[]) is 'The position of a key in a block; NULL if the block lacks the key.';
-
 create or replace function pgscore_data._key_of(code text, n_columns int) returns text[]
 language sql stable parallel safe
 return case when n_columns = 1 then array[code] else code::text[] end;

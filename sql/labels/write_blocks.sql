@@ -78,11 +78,12 @@ $$;
 comment on function pgscore_data._write_blocks(bigint) is 'Writes the predictions of a run as blocks. Returns the number of predictions.';
 
 create or replace view pgscore_data.block_prediction as
-select r.version_id, r.run_id, r.event_time, b.bucket, k.code, k.position, b.segments
+select r.version_id, r.run_id, r.event_time, b.bucket, k.code,
+       case when b.segments is not null then array(select unnest(b.segments[k.n : k.n])) end as segments
   from pgscore_data.kept_run r
   join pgscore_data.kept_block b using (run_id)
- cross join lateral unnest(b.keys) with ordinality as k (code, position);
-comment on view pgscore_data.block_prediction is 'The predictions of blocks, one row each. segments are those of the whole block.';
+ cross join lateral unnest(b.keys) with ordinality as k (code, n);
+comment on view pgscore_data.block_prediction is 'The predictions of blocks, one row each.';
 
 create or replace function pgscore_data._block_rows(this_run bigint)
 returns table (
