@@ -74,7 +74,9 @@ create table pgscore_data.generation (
   created_at timestamptz not null default clock_timestamp(),
   primary key (target_id, generation)
 );
-comment on table pgscore_data.generation is 'A partition of a target: 0 holds superseded rows, every other one the predictions of a run.';
+comment on table pgscore_data.generation is 
+  'A partition of a target: 0 holds superseded rows, 1 is made with the target, later ones for large runs and watches. '
+  'A small run replaces the rows of the current generation.';
 comment on column pgscore_data.generation.retired_xid is
   'The transaction that took it out of the history; snapshots from before that still see it.';
 
@@ -173,9 +175,9 @@ comment on column pgscore_data.run.lease_until is
   'Of a running run: how long its service may be silent. Of a queued one: not to be claimed before.';
 comment on column pgscore_data.run.snapshot_id is 'The exported snapshot under which its shards are read.';
 comment on column pgscore_data.run.shards_read_by is 'Who reads the shards of a distributed source.';
-comment on column pgscore_data.run.counted is
-  'Whether a refresh counted its predictions, and paired those whose labels were known before the run.';
-comment on column pgscore_data.run.kept is 'Whether its predictions are kept for labels.';
+comment on column pgscore_data.run.counted is 'Whether a refresh counted its predictions.';
+comment on column pgscore_data.run.kept is 
+  'Whether its predictions are kept for labels, and those whose labels were known before the run are paired.';
 comment on column pgscore_data.run.watch_id is 'The watch that it scores changed rows for; NULL: it scores a whole source.';
 comment on column pgscore_data.run.keys is
   'The keys of the rows that it is to score, as texts, while it is open. A key of several columns is the text of an array.';

@@ -34,10 +34,11 @@ begin
            _create_generation,_index_generation,_drop_generation,_fold_generation,_prune_history,_history_since,_begin_publication,
            _drop_handle,_reads_source,_fire_function,_arms_of_run,_finish_arms,
            _skip_past_backlog,_shadows_due,_claim_shadow,_shadowed_calls,_renew_shadow,_finish_shadow,_fail_shadow,
-           _delete_monitoring,_delete_predictions,_count_all_labels,_label_text,_spelled,_compare_labels,
+           _delete_monitoring,_delete_predictions,_count_all_labels,_label_expression,_spelled,_compare_labels,
            _refresh,_move_recent,_compute_metrics,_claim_calibration,_set_calibration,_estimate,_compare_versions,_freeze_bins,
            _compute_drift,_evaluate_alerts,_claim_alerts,_note_delivery,
-           _claim_watches,_keys_by_column,_is_of_watch,_finish_keys,_due_watches,_watch_function,_end_watch_work,_drop_idle_changes,
+           _claim_watches,_keys_by_column,_is_of_watch,_finish_replacement,_due_watches,_watch_function,_end_watch_work,
+           _drop_idle_changes,
            _compare_watch,_prune_watches,_models_to_refresh,_compute_by_version,_drop_shard_handles,
            _run_on_nodes,_define_on_nodes,_node_functions,_node_types,_node_sql,_refused_on_nodes,_node_dispatch,_node_calls}'),
         ('pgscore', 'pgscore_service', '{sync_nodes}')) as g (schema, role, names)

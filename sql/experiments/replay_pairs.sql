@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 return case
   when t.is_replay and t.key_columns @> '[{"name": "prediction_id"}, {"name": "asked_at"}, {"name": "key", "sql_type": "text[]"}]'
     then 'p.key'
-  else pgscore_data._key_text(case
+  else pgscore_data._key_expression(case
     when t.is_replay
       and (select bool_and(t.key_columns @> jsonb_build_array(jsonb_build_object('name', n))) from unnest(label_keys) n)
       then (select jsonb_agg(k order by position)

@@ -4,7 +4,7 @@
 -- Tuesday's place takes over, and a label that became known on Monday has one more day to reach us.
 -- cell_open holds how many places of a day have the same closes_at. A place that has a label is not counted there.
 
--- Stable, as date_trunc() and extract() are: PostgreSQL inlines no function that calls itself immutable and is not.
+-- Stable: PostgreSQL does not inline an immutable function that calls a stable one, as date_trunc() and extract() are.
 
 create or replace function pgscore_data._closes_at(pairing text, label_delay interval, earlier timestamptz, later timestamptz)
 returns timestamptz
@@ -24,7 +24,8 @@ return case pairing
   when 'first' then array[-extract(epoch from made_at), -abs(run_id)]
   else array[extract(epoch from made_at), abs(run_id)] end;
 comment on function pgscore_data._precedence(text, timestamptz, bigint) is
-  'Of several predictions of a place without a label, the one where this is greatest stands: the newest made, or the first under first.';
+  'Of several predictions of a place without a label, the one with the greatest precedence stands: the newest made, or the first made '
+  'under the rule first.';
 
 create or replace function pgscore_data._apply_open() returns void
 language plpgsql volatile
@@ -55,15 +56,15 @@ set enable_hashjoin = on
 set enable_nestloop = off
 as $$
 begin
-  if not exists (select from pgscore_data.refresh_arrival) then
+  if not exists (select from pgscore_data.refresh_prediction) then
     return;
   end if;
-  analyze pgscore_data.refresh_arrival;
-  delete from pgscore_data.refresh_arrival a using pgscore_data.version v, pgscore_data.monitor m
+  analyze pgscore_data.refresh_prediction;
+  delete from pgscore_data.refresh_prediction a using pgscore_data.version v, pgscore_data.monitor m
    where v.version_id = a.version_id and m.model_id = v.model_id and a.event_time < m.sealed_before;
   with arrived as materialized (
     select a.version_id, v.model_id, a.key, a.event_time, m.pairing, m.label_delay, m.time_zone
-      from (select distinct x.version_id, x.key, x.event_time from pgscore_data.refresh_arrival x) a
+      from (select distinct x.version_id, x.key, x.event_time from pgscore_data.refresh_prediction x) a
       join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
   ), known as materialized (
     select e.version_id, e.key, n.event_time as newest
@@ -100,7 +101,7 @@ begin
          order by pgscore_data._precedence(p.pairing, x.made_at, x.run_id) desc limit 1) o on true
       left join (
         select distinct on (x.version_id, x.key, x.event_time) x.*
-          from pgscore_data.refresh_arrival x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+          from pgscore_data.refresh_prediction x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
          order by x.version_id, x.key, x.event_time, pgscore_data._precedence(m.pairing, x.made_at, x.run_id) desc) a
         on a.version_id = p.version_id and a.key = p.key and a.event_time = p.event_time
   ), ordered as (
@@ -133,8 +134,8 @@ create or replace function pgscore_data._keep_arrivals() returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 begin atomic
-  insert into pgscore_data.kept_prediction select a.* from pgscore_data.refresh_arrival a;
-  delete from pgscore_data.refresh_arrival;
+  insert into pgscore_data.kept_prediction select a.* from pgscore_data.refresh_prediction a;
+  delete from pgscore_data.refresh_prediction;
 end;
 comment on function pgscore_data._keep_arrivals() is 'Keeps new predictions that no block holds, one by one.';
 
@@ -155,7 +156,7 @@ begin
   ), said as (
     select f.model_id, f.key, f.version_id, f.event_time, f.n, f.is_newest, f.segments from flipped f where f.n_predictions = 1
     union all
-    -- Several predictions are in this place, or its label was withdrawn.
+    -- The place has several predictions, or its label was withdrawn: the prediction that stands is looked up.
     select f.model_id, f.key, f.version_id, f.event_time, f.n, f.is_newest, s.segments
       from flipped f join pgscore_data.monitor g using (model_id)
      cross join lateral (
@@ -195,8 +196,7 @@ begin
     select pgscore_data._key_code(p.key) as code, p.event_time, p.made_at, abs(p.run_id) as number, p.segments
       from pgscore_data.kept_prediction p where p.version_id = this_version
     union all
-    select p.code, p.event_time, p.event_time, p.run_id,
-           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end
+    select p.code, p.event_time, p.event_time, p.run_id, p.segments
       from pgscore_data.block_prediction p where p.version_id = this_version
   ), place as (
     select distinct on (p.code, p.event_time) p.code, p.event_time, p.segments

@@ -12,7 +12,7 @@ language sql immutable parallel safe
 return pairing in ('latest_before_label', 'latest');
 comment on function pgscore_data._is_superseding(text) is 'Whether a later place takes over from an earlier one by this pairing rule.';
 
-create or replace function pgscore_data._close_alike(this_run bigint, head bigint, alike int[]) returns void
+create or replace function pgscore_data._count_same_blocks(this_run bigint, head bigint, alike int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -58,10 +58,10 @@ begin
    group by c.segments, x.at, x.closes_at, x.sign;
 end
 $$;
-comment on function pgscore_data._close_alike(bigint, bigint, int[]) is
+comment on function pgscore_data._count_same_blocks(bigint, bigint, int[]) is
   'Counts blocks that hold the same entities as those of the head. Only special or labeled entities are looked up.';
 
-create or replace function pgscore_data._close_unlike(this_run bigint, heads bigint[], buckets int[]) returns void
+create or replace function pgscore_data._count_other_blocks(this_run bigint, heads bigint[], buckets int[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set work_mem = '256MB'
@@ -73,18 +73,15 @@ begin
   select k.version_id, v.model_id, k.event_time, k.n_columns, m.pairing, m.label_delay, m.time_zone, k.n_buckets - 1 as mask into r
     from pgscore_data.kept_run k join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where k.run_id = this_run;
-  -- Compares block with block where the only head has as many blocks, else with all blocks of all heads.
+  -- Compares block with block if the only head has as many blocks, else with all blocks of all heads.
   mask := case when cardinality(heads) = 1 and (
     select k.n_buckets - 1 = r.mask from pgscore_data.kept_run k where k.run_id = heads[1]) then r.mask end;
   with fresh as materialized (
-    select p.code,
-           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end as segments,
-           s.code is not null as is_special
+    select p.code, p.segments, s.code is not null as is_special
       from pgscore_data.block_prediction p left join pgscore_data.refresh_special s using (code)
      where p.run_id = this_run and p.bucket = any (buckets)
   ), head as (
-    select p.run_id, p.code, p.event_time,
-           case when p.segments is not null then array(select unnest(p.segments[p.position : p.position])) end as segments
+    select p.run_id, p.code, p.event_time, p.segments
       from pgscore_data.block_prediction p where p.run_id = any (heads) and (mask is null or p.bucket = any (buckets))
   ), met as materialized (
     select coalesce(f.code, h.code) as code, h.run_id, f.code is not null as is_fresh, f.is_special,
@@ -130,10 +127,10 @@ begin
     from counted c where r.pairing <> 'first' or c.event_time is null;
 end
 $$;
-comment on function pgscore_data._close_unlike(bigint, bigint[], int[]) is
+comment on function pgscore_data._count_other_blocks(bigint, bigint[], int[]) is
   'Counts the other blocks of a run against the newest places before it, by one join. Notes the entities that the run lacks.';
 
-create or replace function pgscore_data._close_by_blocks(this_run bigint) returns void
+create or replace function pgscore_data._count_blocks(this_run bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -158,14 +155,14 @@ begin
     select b.bucket from pgscore_data.kept_block b where b.run_id = any (heads)
     except select unnest(alike));
   if cardinality(alike) > 0 then
-    perform pgscore_data._close_alike(this_run, heads[1], alike);
+    perform pgscore_data._count_same_blocks(this_run, heads[1], alike);
   end if;
   if cardinality(others) > 0 then
-    perform pgscore_data._close_unlike(this_run, heads, others);
+    perform pgscore_data._count_other_blocks(this_run, heads, others);
   end if;
 end
 $$;
-comment on function pgscore_data._close_by_blocks(bigint) is
+comment on function pgscore_data._count_blocks(bigint) is
   'Counts the places of a new run, and those of older runs that it takes over from.';
 
 create or replace function pgscore_data._keep_left_behind(this_run bigint) returns void
@@ -204,7 +201,8 @@ begin
 end
 $$;
 comment on function pgscore_data._retire_heads(bigint) is
-  'Retires heads of which the new run has nearly all entities, and the smallest past eight. Keeps the rest of them one by one.';
+  'Retires the heads whose entities are nearly all in the new run, and the smallest heads past eight. Keeps their other predictions one '
+  'by one.';
 
 create or replace function pgscore_data._keep_blocks(this_run bigint) returns void
 language plpgsql volatile
@@ -234,16 +232,17 @@ begin
   union
   select h.code from pgscore_data.kept_run k join pgscore_data.block_prediction h using (run_id)
    where k.version_id = r.version_id and k.is_head and k.event_time >= r.event_time;
-  perform pgscore_data._close_by_blocks(this_run);
+  perform pgscore_data._count_blocks(this_run);
   if exists (select from pgscore_data.refresh_special) then
-    insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+    insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities,
+      segments)
     select r.version_id, u.key, u.event_time, u.event_time, this_run, u.score, u.predicted_class, u.probabilities, u.segments
       from pgscore_data._block_rows(this_run) u join pgscore_data.refresh_special s using (code);
     perform pgscore_data._count_arrivals();
-    delete from pgscore_data.refresh_arrival;
+    delete from pgscore_data.refresh_prediction;
   end if;
   update pgscore_data.kept_run k set n_predictions = kept, is_counted = true, is_head = true where k.run_id = this_run;
   perform pgscore_data._retire_heads(this_run);
 end
 $$;
-comment on function pgscore_data._keep_blocks(bigint) is 'Keeps a run in blocks, and counts the places that wait for a label since.';
+comment on function pgscore_data._keep_blocks(bigint) is 'Keeps a run in blocks, and counts the places that wait for a label from then on.';

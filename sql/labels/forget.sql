@@ -18,8 +18,9 @@ begin
              else hash_array(p.key) = hash_array(this_key) and p.key = this_key end
     returning p.*
   )
-  insert into pgscore_data.refresh_arrival select g.* from gone g;
-  insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+  insert into pgscore_data.refresh_prediction select g.* from gone g;
+  insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities,
+    segments)
   select r.version_id, u.key, u.event_time, u.event_time, r.run_id, u.score, u.predicted_class, u.probabilities, u.segments
     from pgscore_data.kept_run r cross join lateral pgscore_data._block_rows(r.run_id) u
    where this_run is not null and r.run_id = this_run and r.version_id = any (versions)
@@ -34,24 +35,23 @@ begin
     update pgscore_data.kept_run r set is_head = true, retired_by = null where r.retired_by = this_run and r.version_id = any (versions);
   else
     for b in
-      select k.run_id, k.bucket, array_position(k.keys, pgscore_data._key_code(this_key) collate "C") as i
-        from pgscore_data.kept_run r
-        join pgscore_data.kept_block k on k.run_id = r.run_id and k.bucket = hashtext(pgscore_data._key_code(this_key)) & (r.n_buckets - 1)
-       where r.version_id = any (versions) and array_position(k.keys, pgscore_data._key_code(this_key) collate "C") is not null
+      select r.run_id, x.bucket, x.n
+        from pgscore_data.kept_run r cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, this_key) x
+       where r.version_id = any (versions)
     loop
       update pgscore_data.kept_block k set
-        keys = k.keys[: b.i - 1] || k.keys[b.i + 1 :], scores = k.scores[: b.i - 1] || k.scores[b.i + 1 :],
-        exact_scores = k.exact_scores[: b.i - 1] || k.exact_scores[b.i + 1 :], classes = k.classes[: b.i - 1] || k.classes[b.i + 1 :],
-        probabilities = k.probabilities[: b.i - 1] || k.probabilities[b.i + 1 :], segments = k.segments[: b.i - 1] || k.segments[b.i + 1 :]
+        keys = k.keys[: b.n - 1] || k.keys[b.n + 1 :], scores = k.scores[: b.n - 1] || k.scores[b.n + 1 :],
+        exact_scores = k.exact_scores[: b.n - 1] || k.exact_scores[b.n + 1 :], classes = k.classes[: b.n - 1] || k.classes[b.n + 1 :],
+        probabilities = k.probabilities[: b.n - 1] || k.probabilities[b.n + 1 :], segments = k.segments[: b.n - 1] || k.segments[b.n + 1 :]
        where k.run_id = b.run_id and k.bucket = b.bucket;
     end loop;
   end if;
-  select count(*) into taken from (select distinct a.version_id, a.key, a.event_time, a.run_id from pgscore_data.refresh_arrival a) x;
+  select count(*) into taken from (select distinct a.version_id, a.key, a.event_time, a.run_id from pgscore_data.refresh_prediction a) x;
   return taken;
 end
 $$;
 comment on function pgscore_data._take_kept(int, text[], bigint) is
-  'Moves what is kept of a run or of an entity into refresh_arrival. Returns how many predictions that were.';
+  'Moves what is kept of a run or of an entity into refresh_prediction. Returns the number of predictions.';
 
 create or replace function pgscore_data._uncount_taken() returns void
 language sql volatile
@@ -62,7 +62,7 @@ begin atomic
     select distinct on (a.version_id, a.key, a.event_time, a.run_id)
            a.version_id, date_trunc('day', a.event_time, m.time_zone) as day, a.segments,
            (a.score is not null)::int as is_scored
-      from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+      from pgscore_data.refresh_prediction a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
      where a.event_time >= m.sealed_before
      order by a.version_id, a.key, a.event_time, a.run_id
   ), counted as (
@@ -86,7 +86,7 @@ begin
      where v.model_id = this_model and (this_run is null or r.run_id = this_run)
        and (this_run is not null or pgscore_data._has_key(x))
   loop
-    -- Rows that a publication or a fold moves to generation 0 would be seen in neither place.
+    -- Locked, because rows that a publication or a fold is moving would be found in neither generation.
     perform from pgscore_data.target x where x.target_id = t.target_id for no key update;
     execute format('lock table pgscore_predictions.%I in row exclusive mode', 'target_' || t.target_id);
     execute format($q$
@@ -97,13 +97,7 @@ begin
       ), failed as (
         select g.version_id, s.segment_id, date_trunc('day', g.at, m.time_zone) as day, count(*) as n
           from gone g join pgscore_data.monitor m on m.model_id = $1
-         cross join lateral (
-           select 0 as segment_id
-           union all
-           select coalesce(s.segment_id, o.segment_id)
-             from unnest(g.segments, g.pgscore_segments) x (name, value)
-             left join pgscore_data.segment s on s.model_id = $1 and s.column_name = x.name and s.value = coalesce(x.value, ':missing')
-             left join pgscore_data.segment o on o.model_id = $1 and o.column_name = x.name and o.value = ':other') s
+         cross join lateral unnest(0 || pgscore_data._segment_ids($1, g.segments, g.pgscore_segments)) s (segment_id)
          where g.error_code is not null and not g.is_replay and g.at >= m.sealed_before group by 1, 2, 3
       )
       update pgscore_data.cell_volume c set n_failed = greatest(0, c.n_failed - f.n)
@@ -116,7 +110,7 @@ begin
       from pgscore_data.run x where x.run_id = r.run_id and x.target_id = t.target_id and x.run_id = coalesce(this_run, x.run_id);
   end loop;
   if this_run is null then
-    -- As labels spell a key; in any order of its columns, as the target may be gone that says it.
+    -- Compares the parts of the key, as labels spell them, in any order: the target, which has their order, may be gone.
     delete from pgscore_data.run_error e
      using pgscore_data.run r join pgscore_data.version v using (version_id)
      where r.run_id = e.run_id and v.model_id = this_model
@@ -125,9 +119,9 @@ begin
                                           when 'number' then trim_scale((k.value #>> '{}')::numeric)::text else k.value #>> '{}' end)
                         from jsonb_each(e.key) k) x (parts)
           where x.parts @> this_key and (r.is_replay or x.parts <@ this_key));
-    -- A shadow that has scored these calls holds them until it commits; then it has blocks of its own.
+    -- Repeated, because a shadow that scored these calls locks them until it commits, and then has blocks of its own.
     loop
-      -- A block mixes the numbers of its calls: it is deleted whole.
+      -- The values of all calls of a block are stored together: the block is deleted whole.
       delete from pgscore_data.online_block b using pgscore_data.version v
        where v.model_id = this_model and b.version_id = v.version_id and b.keys is not null
          and exists (select from pgscore_data._key_rows(b.keys) k (key) where k.key = this_key);
@@ -137,8 +131,8 @@ begin
 end
 $$;
 comment on function pgscore_data._take_stored(int, text[], bigint) is
-  'Deletes the predictions of a run or of an entity from targets and the call log, and the rows of an entity that failed. Rows that '
-  'failed count no more. A block of calls that holds one is deleted whole.';
+  'Deletes the predictions of a run or of an entity from targets, those of an entity from the call log and from the rows that failed. '
+  'Subtracts failed rows from their counts. A block of calls with one of the entity is deleted whole.';
 
 create or replace function pgscore_data._forget(this_model int, base text, this_key text[], this_run bigint) returns bigint
 language plpgsql volatile
@@ -177,22 +171,22 @@ begin
   perform pgscore_data._uncount_taken();
   insert into pgscore_data.refresh_key (model_id, key, entity)
   select this_model, x.key, row_number() over ()
-    from (select distinct a.key from pgscore_data.refresh_arrival a
+    from (select distinct a.key from pgscore_data.refresh_prediction a
            where exists (select from pgscore_data.evaluation e
                           where e.model_id = this_model and hash_array(e.key) = hash_array(a.key) and e.key = a.key)) x;
   perform pgscore_data._recall_labels(0);
-  delete from pgscore_data.refresh_arrival;
+  delete from pgscore_data.refresh_prediction;
   if this_run is not null then
-    -- Later runs that said the same of its places were not kept beside it.
-    perform pgscore_data._keep_single(r.run_id)
+    -- Later runs did not keep predictions equal to those of this run: they are kept now.
+    perform pgscore_data._stage_run(r.run_id)
       from pgscore_data.run x join pgscore_data.run r on r.version_id = x.version_id and r.run_id > x.run_id and r.state = 'done'
      where x.run_id = this_run and not exists (select from pgscore_data.kept_run k where k.run_id = r.run_id);
-    delete from pgscore_data.refresh_arrival a using pgscore_data.monitor m
+    delete from pgscore_data.refresh_prediction a using pgscore_data.monitor m
      where m.model_id = this_model and a.event_time < m.sealed_before;
     perform pgscore_data._keep_arrivals();
   end if;
   perform pgscore_data._pair_noted();
-  -- Cells of sealed days stay; who was predicted does not.
+  -- The cells of sealed days stay; the pairs of the entities are deleted.
   delete from pgscore_data.evaluation e
    where e.model_id = this_model and pgscore_data._is_sealed(e.model_id, e.event_time)
      and case when this_run is not null then e.run_id = this_run else hash_array(e.key) = hash_array(canonical) and e.key = canonical end;

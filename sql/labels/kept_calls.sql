@@ -14,12 +14,12 @@ begin atomic
 end;
 comment on function pgscore_data._key_rows(text[]) is 'The keys of a block, one row each. NULL for a prediction that has no key.';
 
-create or replace function pgscore_data._keep_calls(batches bigint[]) returns void
+create or replace function pgscore_data._stage_calls(batches bigint[]) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 begin atomic
-  insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
+  insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities)
   select p.*
     from unnest(batches) as x (batch_id)
    cross join lateral (select * from pgscore_data.online_batch y where y.batch_id = x.batch_id offset 0) b
@@ -37,11 +37,11 @@ begin atomic
         with ordinality as k (score, label, later_ms, event_time, key, n)
       cross join lateral (select y.asked_at + coalesce(k.later_ms, 0) * interval '1 millisecond') a (asked_at)
       where y.prediction_id between b.first_id and b.last_id and y.version_id = b.version_id and y.written_by = b.written_by
-        -- No label can find a call without a key: it waits for none.
+        -- A call without a key is left out: no label can find it.
         and k.key is not null) p;
 end;
-comment on function pgscore_data._keep_calls(bigint[]) is
-  'Puts the predictions of batches of calls that a label can judge into refresh_arrival, but for those without a key.';
+comment on function pgscore_data._stage_calls(bigint[]) is
+  'Puts the predictions of batches of calls that a label can judge into refresh_prediction, but for those without a key.';
 
 create or replace function pgscore_data._note_counted_calls(batches bigint[]) returns void
 language sql volatile
@@ -55,7 +55,8 @@ begin atomic
   on conflict (version_id, hour) do update set n_predictions = h.n_predictions + excluded.n_predictions,
     last_at = greatest(h.last_at, excluded.last_at);
 end;
-comment on function pgscore_data._note_counted_calls(bigint[]) is 'Takes batches of calls out of those that are to be counted.';
+comment on function pgscore_data._note_counted_calls(bigint[]) is
+  'Marks batches of calls as counted, and adds them to the hours of their versions.';
 
 create or replace function pgscore_data._note_key(runs bigint[]) returns void
 language plpgsql volatile
@@ -71,9 +72,9 @@ begin
             from pgscore_data.run r join pgscore_data.version v using (version_id) join pgscore_data.target t using (target_id)
            where r.run_id = any (runs) order by v.model_id, r.run_id) t
    where m.model_id = t.model_id
-     -- A refresh waits for no transaction of a user. The next run notes what is passed over here.
+     -- Skips a model that a transaction of a user has locked: the next run notes its key.
      and m.model_id in (select x.model_id from pgscore_data.monitor x where x.key_columns is null for no key update skip locked);
 end
 $$;
 comment on function pgscore_data._note_key(bigint[]) is
-  'Takes the key of the first runs of a model for that of its calls, where labels have not said it.';
+  'Sets the key columns of the calls of a model to those of its first run, unless set_labels() has set them.';

@@ -19,6 +19,21 @@ return format('%s as score, %s as predicted_class, %s as probabilities, %s as se
 comment on function pgscore_data._kept_columns(pgscore_data.target, boolean) is
   'The columns that are kept of a prediction p of a target. The query has its segments as g and the class labels as $2.';
 
+create or replace function pgscore_data._segment_ids(this_model int, columns text[], names text[]) returns int[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select array(
+    select coalesce(i.segment_id, o.segment_id)
+      from unnest(columns, names) with ordinality as x (column_name, name, n)
+      left join pgscore_data.segment i
+        on i.model_id = this_model and i.column_name = x.column_name and i.value = coalesce(x.name, ':missing')
+      left join pgscore_data.segment o on o.model_id = this_model and o.column_name = x.column_name and o.value = ':other'
+     order by x.n);
+end;
+comment on function pgscore_data._segment_ids(int, text[], text[]) is
+  'The segments of a prediction, given the columns of segments and the names that they had in its row; :other if a name has none.';
+
 create or replace function pgscore_data._kept_rows(t pgscore_data.target, has_segments boolean) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -26,13 +41,7 @@ return format($q$
   from (select * from pgscore_predictions.%1$I x where x.run_id = $1 and x.generation = any ($3) and x.error_code is null) p$q$
   || case when has_segments then $q$
   left join (
-    select s.names, array(
-             select coalesce(i.segment_id, o.segment_id)
-               from unnest($4::text[], s.names) with ordinality as y (name, value, n)
-               left join pgscore_data.segment i on i.model_id = $5 and i.column_name = y.name and i.value = coalesce(y.value, ':missing')
-               left join pgscore_data.segment o on i.segment_id is null and o.model_id = $5 and o.column_name = y.name
-                 and o.value = ':other'
-              order by y.n) as ids
+    select s.names, pgscore_data._segment_ids($5, $4, s.names) as ids
       from (select distinct x.pgscore_segments as names from pgscore_predictions.%1$I x
              where x.run_id = $1 and x.generation = any ($3) and x.pgscore_segments is not null) s) g on g.names = p.pgscore_segments$q$
   else '' end,
@@ -40,7 +49,7 @@ return format($q$
 comment on function pgscore_data._kept_rows(pgscore_data.target, boolean) is
   'The FROM clause for predictions p of run $1, generations $3, with their segments g. $4 names the segments'' columns, $5 the model.';
 
-create or replace function pgscore_data._keep_single(this_run bigint) returns void
+create or replace function pgscore_data._stage_run(this_run bigint) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 -- Arrivals are joined whole, and the last prediction is looked up in a lateral join, which can only loop.
@@ -58,14 +67,16 @@ begin
     return;
   end if;
   execute format($q$
-    insert into pgscore_data.refresh_arrival (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
+    insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities,
+      segments)
     select $6, n.key, n.event_time, $7, $1, n.score, n.predicted_class, n.probabilities, n.segments
       from (select pgscore_data._moment(p.event_time, $7) as event_time, %s as key, %s %s) n
       left join lateral (
         select x.made_at, x.score, x.predicted_class, x.probabilities, x.segments from pgscore_data.kept_prediction x
          where x.version_id = $6 and hash_array(x.key) = hash_array(n.key) and x.key = n.key and x.event_time = n.event_time
          order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
-      left join (select distinct x.key, x.event_time from pgscore_data.refresh_arrival x where x.version_id = $6) a using (key, event_time)
+      left join (select distinct x.key, x.event_time from pgscore_data.refresh_prediction x where x.version_id = $6)
+        a using (key, event_time)
      where (a.key is not null or o.made_at is null or o.made_at > $7
         or (o.score, o.predicted_class, o.probabilities, o.segments)
            is distinct from (n.score, n.predicted_class, n.probabilities, n.segments))
@@ -73,14 +84,14 @@ begin
          select from pgscore_data.kept_prediction y
           where y.version_id = $6 and hash_array(y.key) = hash_array(n.key) and y.key = n.key and y.event_time = n.event_time
             and y.run_id = $1))$q$,
-    pgscore_data._key_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
+    pgscore_data._key_expression((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
     pgscore_data._kept_rows(r.target, r.segments is not null))
   using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.version_id, r.snapshot_at;
 end
 $$;
-comment on function pgscore_data._keep_single(bigint) is
-  'Puts the predictions of a run into refresh_arrival, but for those equal to the last one kept for their place. '
-  'Where this refresh brought another one for the place, it puts these in, too.';
+comment on function pgscore_data._stage_run(bigint) is
+  'Puts the predictions of a run into refresh_prediction. Leaves out a prediction equal to the last kept one of its place, unless this '
+  'refresh already staged another one for that place.';
 
 create or replace function pgscore_data._note_labels_before(models int[]) returns void
 language plpgsql volatile
@@ -92,7 +103,8 @@ begin
   insert into pgscore_data.refresh_key (model_id, key, entity)
   select n.model_id, n.key, last_entity + row_number() over (order by n.model_id, hash_array(n.key))
     from (select distinct v.model_id, a.key
-            from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
+            from pgscore_data.refresh_prediction a join pgscore_data.version v using (version_id)
+            join pgscore_data.monitor m using (model_id)
            where v.model_id = any (models)
              and exists (
                select from pgscore_data.evaluation e
@@ -122,10 +134,8 @@ begin
              select distinct e.key from pgscore_data.evaluation e where e.model_id = v.model_id
                 and e.known_at >= case when m.pairing in ('latest_before_label', 'within') then r.event_time else '-infinity' end
                  offset 0) l
-           cross join lateral (
-             select b.keys from pgscore_data.kept_block b
-              where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(l.key)) & (r.n_buckets - 1) offset 0) b
-           where r.run_id = this_run and pgscore_data._block_position(b.keys, l.key) is not null
+           cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, l.key) b
+           where r.run_id = this_run
           except
           select k.model_id, k.key from pgscore_data.refresh_key k) n;
   perform pgscore_data._recall_labels(last_entity);
@@ -145,21 +155,21 @@ declare
   r record;
   large bigint[] := '{}';
 begin
-  -- Before the runs, which skip what repeats the last prediction of a place.
+  -- Calls come first: a run leaves out a prediction equal to the last one of its place.
   if cardinality(batches) > 0 then
-    perform pgscore_data._keep_calls(batches);
+    perform pgscore_data._stage_calls(batches);
   end if;
   for r in select x.run_id from pgscore_data.run x where x.run_id = any (runs) order by x.snapshot_at, x.run_id loop
     if pgscore_data._belongs_in_blocks(r.run_id) then
       large := large || r.run_id;
     else
-      perform pgscore_data._keep_single(r.run_id);
+      perform pgscore_data._stage_run(r.run_id);
     end if;
   end loop;
-  -- A model at a time, in the order of an index: else a model without labels reads all labels of the others.
+  -- One model at a time, in the order of an index: a model without labels would read the labels of all others.
   perform pgscore_data._note_labels_before(array(
     select n.model_id
-      from (select distinct v.model_id from pgscore_data.refresh_arrival a join pgscore_data.version v using (version_id)) n
+      from (select distinct v.model_id from pgscore_data.refresh_prediction a join pgscore_data.version v using (version_id)) n
      where exists (select from pgscore_data.evaluation e where e.model_id = n.model_id order by hash_array(e.key) offset 0)));
   perform pgscore_data._count_arrivals();
   perform pgscore_data._keep_arrivals();

@@ -10,13 +10,13 @@ comment on function pgscore_data._spelled(text, text) is
   'The expression that spells a key column of a family of types, numeric without trailing zeros: labels keyed by 1.00 are those of 1. '
   'concat() calls no function of a type''s owner; a cast would.';
 
-create or replace function pgscore_data._key_text(keys jsonb) returns text
+create or replace function pgscore_data._key_expression(keys jsonb) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return (select 'array[' || string_agg(pgscore_data._spelled(format('p.%I', k ->> 'name'),
                                                             pgscore._key_family(to_regtype(k ->> 'sql_type'))), ', ' order by n) || ']'
         from jsonb_array_elements(keys) with ordinality as x (k, n));
-comment on function pgscore_data._key_text(jsonb) is 'The expression of a prediction''s key, spelled as labels spell it.';
+comment on function pgscore_data._key_expression(jsonb) is 'The expression of a prediction''s key, spelled as labels spell it.';
 
 create or replace function pgscore_data._canonical_key(this_model int, base text, key text[]) returns text[]
 language plpgsql stable
@@ -61,37 +61,32 @@ begin atomic
      and a.attname = k.value ->> 'name' and not a.attisdropped;
 end;
 comment on function pgscore_data._has_key(pgscore_data.target) is
-  'Whether the predictions of a target have their key. It goes with a type of a user that is dropped with CASCADE.';
+  'Whether the predictions of a target have their key: a user can drop the type of a key column with CASCADE, and with it the column.';
 
 create or replace function pgscore_data._can_have_labels(t pgscore_data.target) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 return pgscore_data._can_have_labels(t.task, t.score_unit) and pgscore_data._has_key(t);
 comment on function pgscore_data._can_have_labels(pgscore_data.target) is
-  'Whether a label can judge the predictions of a target, which takes their key.';
+  'Whether a label can judge the predictions of a target: by its task, and if they have their key.';
 
-create or replace function pgscore_data._code_text(keys jsonb) returns text
+create or replace function pgscore_data._code_expression(keys jsonb) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 return case
   -- A cast gives the same text for these types, in a fourth of the time.
   when jsonb_array_length(keys) = 1 and pgscore._key_family(to_regtype(keys -> 0 ->> 'sql_type')) in ('bigint', 'text', 'uuid')
     then format('p.%I::text', keys -> 0 ->> 'name')
-  else format('pgscore_data._key_code(%s)', pgscore_data._key_text(keys)) end;
-comment on function pgscore_data._code_text(jsonb) is 'The expression of the key of a prediction p, as blocks store it.';
+  else format('pgscore_data._key_code(%s)', pgscore_data._key_expression(keys)) end;
+comment on function pgscore_data._code_expression(jsonb) is 'The expression of the key of a prediction p, as blocks store it.';
 
--- Stable, as casts of arrays are: PostgreSQL inlines no function that calls itself immutable and is not.
+-- Stable: PostgreSQL does not inline an immutable function that calls a stable one, as casts of arrays are.
 
 create or replace function pgscore_data._key_code(key text[]) returns text
 language sql stable parallel safe
 return case when cardinality(key) = 1 then key[1] else key::text end;
 comment on function pgscore_data._key_code(text[]) is
-  'A key as blocks store it: its value, or the text of the array where it has several columns.';
-
-create or replace function pgscore_data._block_position(keys text[], key text[]) returns int
-language sql stable parallel safe
-return array_position(keys, pgscore_data._key_code(key) collate "C");
-comment on function pgscore_data._block_position(text[], text[]) is 'Where a key stands among the keys of a block; NULL where it does not.';
+  'A key as blocks store it: its value, or the text of the array if it has several columns.';
 
 create or replace function pgscore_data._key_of(code text, n_columns int) returns text[]
 language sql stable parallel safe

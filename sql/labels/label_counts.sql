@@ -34,7 +34,7 @@ begin
                else pgscore_data._is_truth(j.task, j.class_labels, j.score_unit, u.label) end)
   ), late as (
     select avg((e.received_at > e.known_at + s.label_delay)::int) as share from pgscore_data.evaluation e
-     -- Labels that were there before their source was named came when it was: that says nothing of the others.
+     -- Labels older than set_labels() arrived with it: they are left out.
      where s.is_timed and e.model_id = s.model_id and e.known_at > greatest(s.set_at, clock_timestamp() - interval '90 days')
   )
   update pgscore_data.label_source x set
@@ -43,7 +43,7 @@ begin
     n_too_old = (select count(*) from checked p where p.is_old and (s.is_ordered or not p.is_known)),
     n_invalid = (select coalesce(sum(i.n), 0) from invalid i), invalid_label = (select left(min(i.label), 60) from invalid i),
     late_share = (select l.share from late l), counted_at = clock_timestamp()
-   -- One that an open transaction of its user holds is counted the next time.
+   -- A source that an open transaction of its user has locked is counted the next time.
    where x.source_id = (select h.source_id from pgscore_data.label_source h where h.source_id = this_source for no key update skip locked);
 end
 $$;
@@ -57,7 +57,7 @@ as $$
 declare
   due constant int[] := array(
     select s.source_id from pgscore_data.label_source s
-     -- A first count while its labels wait would say for an hour that all is well.
+     -- A new source is first counted when its queue is empty: an earlier count would be 0 and stand for an hour.
      where case when s.counted_at >= s.set_at then not only_new
              else s.compared_at is not null and not exists (select from pgscore_data.label_change c where c.model_id = s.model_id) end);
 begin
@@ -67,5 +67,5 @@ begin
 end
 $$;
 comment on function pgscore_data._count_all_labels(boolean) is
-  'Counts such labels for every source, or for those not counted since they were set, unless another session has the turn. '
-  'A new source is counted when its labels are taken.';
+  'Counts labels that judge nothing or came late, for every source, or only for new ones whose queue is empty. Does nothing if another '
+  'session has the turn.';

@@ -37,7 +37,7 @@ select m.name as model, s.source_schema || '.' || s.source_name as source,
 comment on view pgscore.label_sources is 'Where the truth about your models comes from, and when it was last read whole.';
 comment on column pgscore.label_sources.model is 'Name of the model.';
 comment on column pgscore.label_sources.source is 'Table or view that holds the labels.';
-comment on column pgscore.label_sources.label_column is 'Column with the true class or value; NULL where they are several.';
+comment on column pgscore.label_sources.label_column is 'Column with the true class or value; NULL if there are several columns.';
 comment on column pgscore.label_sources.label_columns is 'Columns with the truth, one for each value of a row.';
 comment on column pgscore.label_sources.key_columns is 'Columns that identify an entity.';
 comment on column pgscore.label_sources.known_at_column is 'Column that says when the truth became known; NULL: when pgscore first saw it.';
@@ -45,23 +45,26 @@ comment on column pgscore.label_sources.captured_by is
   'triggers: changes arrive in the writer''s transaction, and an hourly comparison finds what triggers miss. polling: the source is read '
   'again and compared; set_labels() by the table''s owner puts triggers on it.';
 comment on column pgscore.label_sources.set_by is 'Role that set the labels; the source is read with its rights.';
-comment on column pgscore.label_sources.set_at is 'When it did.';
+comment on column pgscore.label_sources.set_at is 'When the labels were set.';
 comment on column pgscore.label_sources.compared_at is 'When the source was last read whole and compared.';
-comment on column pgscore.label_sources.rows_compared is 'How many labels it held then.';
+comment on column pgscore.label_sources.rows_compared is 'How many labels the source held at its last comparison.';
 comment on column pgscore.label_sources.waiting is 'Changes that the next refresh takes, counted to 100,000.';
 comment on column pgscore.label_sources.is_settled is
 'Whether the views of pgscore_bi show every label and prediction that is known so far: no change, comparison or refresh is owed.';
-comment on column pgscore.label_sources.error is 'Why the source could not be read the last time; NULL where it could.';
+comment on column pgscore.label_sources.error is 'Why the source could not be read the last time; NULL if it could.';
 comment on column pgscore.label_sources.n_unmatched is 'Labels of entities that were not predicted, counted to 100,000.';
 comment on column pgscore.label_sources.n_before is
-  'Labels that were known before the first time that their entity was predicted for: they judge nothing. 0 under first, latest and all.';
+  'Labels that judge nothing because they were known before any time that their entity was predicted for. 0 under the rules first, latest '
+  'and all.';
 comment on column pgscore.label_sources.n_too_old is
   'Labels that judge nothing and became known before the predictions that are still kept: see keep of pgscore.monitor().';
 comment on column pgscore.label_sources.late_share is
   'Of the labels that became known since set_labels(), in the last 90 days, the share that came more than label_delay after known_at; '
   'NULL: there is none, or no known_at.';
-comment on column pgscore.label_sources.is_often_late is 'Whether that is more than 5 %: give pgscore.monitor() a longer label_delay.';
+comment on column pgscore.label_sources.is_often_late is
+  'Whether late_share is more than 5 %: give pgscore.monitor() a longer label_delay.';
 comment on column pgscore.label_sources.n_invalid is
   'Labels that judge nothing because they are none of the model''s classes, or no finite number, counted to 100,000.';
-comment on column pgscore.label_sources.invalid_label is 'One of them, its first 60 characters; NULL: there is none.';
-comment on column pgscore.label_sources.counted_at is 'When these were counted, by the hour.';
+comment on column pgscore.label_sources.invalid_label is 'The first 60 characters of a label that n_invalid counts; NULL: there is none.';
+comment on column pgscore.label_sources.counted_at is
+  'When n_unmatched, n_before, n_too_old, late_share and n_invalid were counted, once an hour.';

@@ -1,6 +1,6 @@
 -- What the triggers on a source of labels do: they queue the labels that a statement wrote, corrected or took away.
--- in: a label_source and a table of it. out: the body of a trigger function, which fails no writer: where columns are not what they were,
--- it asks for a comparison instead.
+-- in: a label_source and a table of it. out: the body of a trigger function. It fails no writer: if a column is missing, or known_at has
+-- another type, it asks for a comparison.
 
 create or replace function pgscore_data._check_label_capture(this_source int, owner name) returns text[]
 language plpgsql stable
@@ -20,23 +20,6 @@ $$;
 comment on function pgscore_data._check_label_capture(int, name) is
   'Refuses triggers for labels that another role set; else returns the columns that they read: the key, the labels, known_at.';
 
-create or replace function pgscore_data._type_is_as_before(expression text, relation regclass, column_name text, families text[])
-  returns text
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-  -- Of pg_catalog by their numbers, which stay when a database is restored; a domain by its name.
-  select format(case when t.typnamespace = 'pg_catalog'::regnamespace then 'pg_typeof(%1$s) = any (%2$L::oid[])'
-                  else '(pg_typeof(%1$s) = any (%2$L::oid[]) or pg_typeof(%1$s)::text = %3$L)' end,
-    expression, array(select x.oid from pg_type x where x.typnamespace = 'pg_catalog'::regnamespace
-                         and pgscore._key_family(x.oid) = any (families || pgscore._key_family(pgscore._base_type(t.oid))) order by x.oid),
-    t.oid::regtype)
-    from pg_attribute a join pg_type t on t.oid = a.atttypid
-   where a.attrelid = relation and a.attname = column_name and not a.attisdropped
-$$;
-comment on function pgscore_data._type_is_as_before(text, regclass, text, text[]) is
-  'The condition that a column still has its type, another of these families, or one by which labels are keyed alike.';
-
 create or replace function pgscore_data._label_rows(s pgscore_data.label_source, transition text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -49,29 +32,21 @@ $$;
 comment on function pgscore_data._label_rows(pgscore_data.label_source, text) is
   'The rows of a transition table as k1, k2 and so on for the key, l1 and so on for the labels and t for the time.';
 
-create or replace function pgscore_data._known_at_is(s pgscore_data.label_source, relation regclass) returns text
+create or replace function pgscore_data._label_columns_condition(s pgscore_data.label_source, relation regclass) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select pgscore_data._type_is_as_before('r.t', relation, s.known_at_column,
-    array(select pgscore._key_family(x) from unnest('{date,timestamp,timestamptz}'::regtype[]) x))
+  select format('''tid''::regtype not in (%s, %s)', pgscore_data._paired_columns('pg_typeof(r.k%)', cardinality(s.key_columns)),
+                pgscore_data._paired_columns('pg_typeof(r.l%)', cardinality(s.label_columns)))
+         || case when s.known_at_column is null then ''
+              else format(' and pg_typeof(r.t)::text = %L', (
+                select a.atttypid::regtype from pg_attribute a
+                 where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped)) end
 $$;
-comment on function pgscore_data._known_at_is(pgscore_data.label_source, regclass) is 'The condition that known_at is a time.';
+comment on function pgscore_data._label_columns_condition(pgscore_data.label_source, regclass) is
+  'The condition that no column of a source of labels is missing, and that known_at still has its type.';
 
-create or replace function pgscore_data._label_columns_are(s pgscore_data.label_source, relation regclass) returns text
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select concat_ws(' and ', string_agg(pgscore_data._type_is_as_before('r.k' || n, relation, k, '{}'), ' and ' order by n),
-                   replace(pgscore_data._paired_columns('pg_typeof(r.l%) <> ''tid''::regtype', cardinality(s.label_columns)),
-                           ', ', ' and '),
-                   pgscore_data._known_at_is(s, relation))
-    from unnest(s.key_columns::text[]) with ordinality as x (k, n)
-$$;
-comment on function pgscore_data._label_columns_are(pgscore_data.label_source, regclass) is
-  'The condition that the columns of labels are there, of the types that they had.';
-
-create or replace function pgscore_data._label_text(columns text[], names text[]) returns text
+create or replace function pgscore_data._label_expression(columns text[], names text[]) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return case
@@ -80,44 +55,44 @@ return case
                       string_agg(c, ', ' order by n), names,
                       string_agg(format('nullif(pg_catalog.concat(%s), '''')', c), ', ' order by n))
           from unnest(columns) with ordinality as x (c, n)) end;
-comment on function pgscore_data._label_text(text[], text[]) is
-  'The expression of a label: its text, or as jsonb those of several values by their names. NULL where there is none.';
+comment on function pgscore_data._label_expression(text[], text[]) is
+  'The expression of a label: its text, or as jsonb those of several values by their names. NULL if there is none.';
 
 create or replace function pgscore_data._captured_key(s pgscore_data.label_source, relation regclass) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- A cast of its text is there for any type that the column may get.
+  -- As trim_scale() has it, but of a text: a column of any type has one.
   select string_agg(case pgscore._key_family(pgscore._base_type(a.atttypid))
-                      when 'numeric' then format('case when %s then %s end', pgscore_data._type_is_as_before('r.k' || n, relation, k, '{}'),
-                                                 pgscore_data._spelled(format('nullif(concat(r.k%s), '''')::numeric', n), 'numeric'))
+                      when 'numeric' then replace('case when strpos(concat(@), ''.'') > 0 then rtrim(rtrim(concat(@), ''0''), ''.'') '
+                                                  'else concat(@) end', '@', 'r.k' || n)
                       else pgscore_data._spelled('r.k' || n, null) end, ', ' order by n)
     from unnest(s.key_columns::text[]) with ordinality as x (k, n)
     left join pg_attribute a on a.attrelid = relation and a.attname = k and not a.attisdropped
 $$;
 comment on function pgscore_data._captured_key(pgscore_data.label_source, regclass) is
-  'The expressions of the key of a label that a trigger reads.';
+  'The expressions of the key of a label. A column that gets another type is spelled by its text, so that no writer fails.';
 
 create or replace function pgscore_data._captured_labels(s pgscore_data.label_source, relation regclass, transition text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-  -- concat() calls no function of a type's owner. A cast of its text is there for any type that the column may get.
+  -- concat() calls no function of a type's owner. The condition keeps the cast from a text that is no time.
   -- The collation of a column may call the old and the new text equal.
   select format('(select array[%s] collate "C" as key, %s as known_at, case when num_nulls(%s) = 0 and %s then %s end collate "C" as label '
                 'from %s r offset 0)',
     pgscore_data._captured_key(s, relation),
     case when s.known_at_column is null then 'null::timestamptz'
-      else format('case when %s then nullif(concat(r.t), '''')::%s end', pgscore_data._known_at_is(s, relation),
+      else format('case when %s then nullif(concat(r.t), '''')::%s end', pgscore_data._label_columns_condition(s, relation),
                   case (select pgscore._base_type(a.atttypid) from pg_attribute a
                          where a.attrelid = relation and a.attname = s.known_at_column and not a.attisdropped)
                     when 'timestamptz'::regtype then 'timestamptz' else format('timestamp at time zone %L', s.time_zone) end) end,
-    pgscore_data._paired_columns('r.k%', cardinality(s.key_columns)), pgscore_data._label_columns_are(s, relation),
-    pgscore_data._label_text(array(select 'r.l' || n from generate_series(1, cardinality(s.label_columns)) n), s.label_names),
+    pgscore_data._paired_columns('r.k%', cardinality(s.key_columns)), pgscore_data._label_columns_condition(s, relation),
+    pgscore_data._label_expression(array(select 'r.l' || n from generate_series(1, cardinality(s.label_columns)) n), s.label_names),
     pgscore_data._label_rows(s, transition))
 $$;
 comment on function pgscore_data._captured_labels(pgscore_data.label_source, regclass, text) is
-  'A subquery that reads key, known_at and label out of the rows that a statement wrote; the label is NULL where there is none.';
+  'A subquery that reads key, known_at and label out of the rows that a statement wrote; the label is NULL if there is none.';
 
 create or replace function pgscore_data._queue_corrections(s pgscore_data.label_source, old text, new text) returns text
 language sql immutable
@@ -155,7 +130,7 @@ $$;
 comment on function pgscore_data._queue_corrections(pgscore_data.label_source, text, text) is
   'What the triggers on a source of labels do after UPDATE.';
 
-create or replace function pgscore_data._is_elsewhere(s pgscore_data.label_source, relation regclass) returns text
+create or replace function pgscore_data._elsewhere_condition(s pgscore_data.label_source, relation regclass) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -164,8 +139,8 @@ as $$
       else format('(tg_relid in (select r from pgscore._relations_of(pgscore._relation_named(%L)) r)) is not true', x.name) end
     from (select format('%I.%I', s.source_schema, s.source_name) as name) x
 $$;
-comment on function pgscore_data._is_elsewhere(pgscore_data.label_source, regclass) is
-  'The condition that a table is not, or not part of, the one that has the name of the source: it was renamed.';
+comment on function pgscore_data._elsewhere_condition(pgscore_data.label_source, regclass) is
+  'The condition that a table does not have the name of the source any more, and is no part of the table that has it.';
 
 -- Example: set_labels('churn', 'truth', key => 'customer_id', label => 'churned') by alice is source 1 of model 1. Its body has:
 --   if tg_table_name <> 'truth' or tg_table_schema <> 'alice' then   -- %1$s
@@ -174,8 +149,8 @@ comment on function pgscore_data._is_elsewhere(pgscore_data.label_source, regcla
 --     insert into pgscore_data.label_change (model_id, source_id, key, known_at, label)
 --     select 1, 1, n.key, n.known_at, n.label
 --       from (select array[pg_catalog.concat(r.k1)] collate "C" as key, null::timestamptz as known_at,   -- %4$s
---                    case when num_nulls(r.k1) = 0 and pg_typeof(r.k1) = any ('{20,21,23}'::oid[])                                -- %9$s
---                      and pg_typeof(r.l1) <> 'tid'::regtype then nullif(pg_catalog.concat(r.l1), '') end collate "C" as label
+--                    case when num_nulls(r.k1) = 0 and 'tid'::regtype not in (pg_typeof(r.k1), pg_typeof(r.l1))   -- %9$s
+--                      then nullif(pg_catalog.concat(r.l1), '') end collate "C" as label
 --               from (select named.*   -- %7$s
 --                       from (select null::tid as churned, null::tid as customer_id) missing cross join fresh t
 --                      cross join lateral (select customer_id as k1, churned as l1 from (select t.*) present) named) r offset 0) n
@@ -218,7 +193,7 @@ begin
   else
     is_lost := true;
   end if;
-  -- Nothing was said, or a column is not what it was.
+  -- No label was written, or a column is missing.
   if queued = 0 then
     if tg_op = 'INSERT' then
       perform from (select x.* from %7$s x limit 1) r where not (%9$s);
@@ -233,19 +208,19 @@ begin
   return null;
 end
 $body$,
-    pgscore_data._is_elsewhere(s, relation), s.model_id, s.source_id, new, pgscore_data._queue_corrections(s, old, new), old,
-    pgscore_data._label_rows(s, 'fresh'), pgscore_data._label_rows(s, 'stale'), pgscore_data._label_columns_are(s, relation));
+    pgscore_data._elsewhere_condition(s, relation), s.model_id, s.source_id, new, pgscore_data._queue_corrections(s, old, new), old,
+    pgscore_data._label_rows(s, 'fresh'), pgscore_data._label_rows(s, 'stale'), pgscore_data._label_columns_condition(s, relation));
 end
 $$;
 comment on function pgscore_data._label_capture(int, regclass) is
-  'The body of the trigger function of a table that holds labels. Where its columns are not what they were, it asks for a comparison.';
+  'The body of the trigger function of a table that holds labels.';
 
 create or replace function pgscore._capture_labels(source regclass, source_id int, columns text[]) returns boolean
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- What is written through its parent fires no trigger of a part, and what is written to a table of Citus none on the coordinator.
+  -- Writes through a parent fire no trigger of its parts, and writes to a table of Citus fire none on the coordinator.
   if pgscore._is_on_citus(source) or exists (select from pg_inherits i where i.inhrelid = source) or exists (
     select from pgscore._relations_of(source) r join pg_class c on c.oid = r
      where c.relkind not in ('r', 'p') or not has_table_privilege(c.oid, 'trigger')
@@ -258,7 +233,7 @@ begin
 end
 $$;
 comment on function pgscore._capture_labels(regclass, int, text[]) is
-  'Puts the triggers that capture labels on a table, as the caller; false where triggers cannot capture them.';
+  'Puts the triggers that capture labels on a table, as the caller. False if triggers cannot capture them.';
 
 create or replace function pgscore_data._end_label_capture() returns trigger
 language plpgsql security definer

@@ -24,7 +24,7 @@ return (
            end)
     from pg_type t where t.oid = type);
 comment on function pgscore_data._wrong_truth(text, text[], text, oid) is
-  'Why a column of a type cannot be the truth about a model of a task, and what to do; wrong is NULL where it can. Text may hold numbers.';
+  'Why a column of a type cannot hold the labels of a model of a task, and what to do. wrong is NULL if it can. Text may hold numbers.';
 
 create or replace function pgscore_data._refuse_label_types(
   base text, this_task text, class_labels text[], score_unit text, source regclass, columns name[]
@@ -47,7 +47,7 @@ begin
 end
 $$;
 comment on function pgscore_data._refuse_label_types(text, text, text[], text, regclass, name[]) is
-  'Raises where a column cannot be the truth about a model, by its type.';
+  'Raises if a column cannot hold the labels of a model, by its type.';
 
 create or replace function pgscore_data._truths_of(task text, class_labels text[]) returns text
 language sql immutable
@@ -96,7 +96,7 @@ as $$
 declare
   predicted text;
 begin
-  -- Keys of calls are text, which any key may be.
+  -- Calls have keys of text, which labels with any type of key can match.
   if exists (select from pgscore_data.online_hour h join pgscore_data.version v using (version_id) where v.model_id = this_model) then
     return;
   end if;
@@ -117,7 +117,7 @@ begin
 end
 $$;
 comment on function pgscore_data._refuse_key_types(int, text, text[]) is
-  'Raises where keys of these types can be those of no prediction that a run made of a model.';
+  'Raises if no prediction that a run made with a model can have a key of these types.';
 
 create or replace function pgscore_data._notice_unjudged(this_model int, base text, requested_by name, only_target int) returns void
 language plpgsql stable
@@ -140,19 +140,20 @@ begin
   loop
     raise notice 'no label of model "%" can judge the predictions of %.%: they are keyed by %, labels by %', base, r.view_schema,
       r.view_name, r.key, r.label_key using hint =
-        'Key both alike. Of rows that hold an entity at several times, score a view with those of one time, and then of the next.';
+        'Key predictions and labels alike. If the table has several rows per entity, one per time, score one time after another through '
+        'a view, keyed by the entity alone.';
   end loop;
 end
 $$;
 comment on function pgscore_data._notice_unjudged(int, text, name, int) is
-  'Says which targets with predictions of a model, or whether this one, have keys that its labels cannot have.';
+  'Raises a notice for each target with predictions of a model, or for this one only, whose keys no label of the model can have.';
 
 create or replace function pgscore_data._is_list(names text[]) returns boolean
 language sql immutable
 set search_path = pg_catalog, pg_temp
 return array_ndims(names) = 1 and array_lower(names, 1) = 1;
 comment on function pgscore_data._is_list(text[]) is
-  'Whether an array is a list that begins at 1: a request may hold any other, in which the nth of two arrays need not belong together.';
+  'Whether an array has one dimension and begins at 1. In others, which a request may hold, nth elements need not belong together.';
 
 create or replace function pgscore_data._set_key_types(this_model int, base text, families text[], columns name[]) returns void
 language plpgsql volatile
@@ -161,7 +162,7 @@ as $$
 declare
   known text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = this_model for no key update);
 begin
-  -- _canonical_key() writes them into a statement of the owner.
+  -- _canonical_key() writes the types into a statement of the owner.
   if (pgscore_data._is_list(families) and pgscore_data._is_list(columns::text[])
       and cardinality(families) = cardinality(columns)) is not true
     or exists (select from unnest(families) f where pgscore._key_family(to_regtype(f)) is distinct from f)
@@ -185,7 +186,7 @@ begin
 end
 $$;
 comment on function pgscore_data._set_key_types(int, text, text[], name[]) is
-  'Labels of a model have one kind of key; columns: where it is in the rows of calls.';
+  'Sets the types of the key that all labels of a model have. columns: where the key is in the rows of calls.';
 
 create or replace function pgscore_data._label_names(base text, task text, value_names text[], columns name[]) returns text[]
 language plpgsql immutable
@@ -206,7 +207,7 @@ begin
       errcode = 'invalid_parameter_value',
       hint = format('Name a column for each of %s: label => array[''...'', ''...''].', array_to_string(value_names, ', '));
   end if;
-  -- By their names where they have them all, whatever their order.
+  -- Columns that have all of the names are matched by name, in any order.
   if columns::text[] @> value_names then
     return columns::text[];
   end if;
@@ -220,4 +221,4 @@ begin
 end
 $$;
 comment on function pgscore_data._label_names(text, text, text[], name[]) is
-  'Which value of a row each column is the truth of: the one of its name, if all have one, else in order. NULL: there is one value.';
+  'The value that each column of labels is for: by name if they have all of the names, else in order. NULL if the model gives one value.';

@@ -19,7 +19,7 @@ begin
 end
 $$;
 comment on function pgscore_data._require_grant(name, int, text) is
-  'Refuses a role that may not score with a model, and so not say what is true of its predictions either. Deployers may.';
+  'Refuses a role that may not score with a model: it may not set labels of the model either. Deployers may.';
 
 create or replace function pgscore_data._acts_for(role name, other name) returns boolean
 language sql stable
@@ -68,7 +68,7 @@ begin
       using errcode = 'insufficient_privilege', hint = 'Set labels with pgscore.set_labels().';
   end if;
   perform pgscore_data._set_key_types(family.model_id, new.model, new.key_types, new.key_columns);
-  -- The same source_id as before: it is in the names of the triggers, which are replaced and do not pile up.
+  -- Keeps source_id: triggers are named by it, so that new ones replace old ones.
   insert into pgscore_data.label_source as s (model_id, set_by, source_schema, source_name, label_columns, label_names, key_columns,
                                               known_at_column, time_zone, handle_id)
   values (family.model_id, new.requested_by, new.source_schema, new.source_name, new.label_columns, names, new.key_columns,
@@ -79,7 +79,7 @@ begin
     known_at_column = excluded.known_at_column, time_zone = excluded.time_zone, handle_id = excluded.handle_id, set_at = clock_timestamp(),
     compare_after = clock_timestamp(), compared_at = null, error = null, comparing_pid = null, comparing_since = null
   returning s.source_id into new.source_id;
-  -- Triggers that read other columns are taken off first: then who writes by them has ended before the comparison.
+  -- Drops triggers that read other columns: that waits for their writers, so the comparison sees what they wrote.
   perform pgscore_data._drop_captures('labels', new.source_id, case
     when (earlier.set_by, earlier.label_columns, earlier.label_names, earlier.key_columns, earlier.known_at_column, earlier.time_zone)
       is not distinct from (new.requested_by, new.label_columns, names, new.key_columns, new.known_at_column, new.time_zone)
@@ -151,7 +151,7 @@ begin
       (select string_agg(format('pg_catalog.concat(%I)', l), ', ') from unnest(labels) l), source) into seen;
   exception
     when others then
-      -- The comparison says that it cannot be read, and why.
+      -- The comparison reports why the source cannot be read.
       seen := null;
   end;
   insert into pgscore._label_request (model, source_schema, source_name, label_columns, key_columns, key_types, known_at_column, time_zone,
@@ -198,8 +198,8 @@ set search_path = pg_catalog, pg_temp
 as $$ select pgscore._set_labels($1, $2, $3, case when $4 is not null then array[$4] end, $5) $$;
 comment on function pgscore.set_labels(text, regclass, text[], text, text) is
   'As set_labels, for a model that gives several targets or labels a row: label => array[''a'', ''b''] names the column that holds '
-  'the truth of each. Columns with the names of the targets may be in any order, others are in the order of the targets. NULL is a '
-  'truth that is not known, also where that of another target is.';
+  'the truth of each. Columns with the names of the targets may be in any order, others are in the order of the targets. NULL: '
+  'not known, even if the truth of another target is.';
 
 create or replace function pgscore.set_labels(model text, source regclass, label text[], key text[], known_at text default null)
   returns text
@@ -230,10 +230,10 @@ begin
   end if;
   delete from pgscore_data.label_source x where x.model_id = family.model_id;
   delete from pgscore_data.recorded_label r where r.model_id = family.model_id;
-  -- Of sealed days the numbers stay.
+  -- The numbers of sealed days stay.
   delete from pgscore_data.evaluation e where e.model_id = family.model_id and pgscore_data._is_sealed(e.model_id, e.event_time);
   delete from pgscore_data.comparison_request q where q.source_id = s.source_id;
-  -- Also what is queued, which no refresh has taken yet.
+  -- Also withdraws labels in the queue, which no refresh has taken yet.
   insert into pgscore_data.label_change (model_id, source_id, key, known_at, retracted)
   select e.model_id, e.source_id, e.key, e.known_at, true from pgscore_data.evaluation e where e.model_id = family.model_id
   union
@@ -263,4 +263,5 @@ select m.model_id, s.compared_at is null and s.error is not null as is_unreadabl
     or m.labels_unset_at is not null
        and exists (select from pgscore_data.label_change c where c.model_id = m.model_id and c.captured_at <= m.labels_unset_at);
 comment on view pgscore_data.unread_labels is
-  'Models whose labels were set anew or withdrawn, which is not taken yet: nothing is compared until then. is_unreadable: reading failed.';
+  'Models whose labels were set anew or withdrawn, until a refresh has taken that; meanwhile no versions are compared. is_unreadable: '
+  'reading failed.';

@@ -69,7 +69,7 @@ begin atomic
   insert into pgscore_data.refresh_old_pair select p.* from stored_pair p;
 end;
 comment on function pgscore_data._recall_labels(bigint) is
-  'Looks up the labels of noted entities that brought no label in this refresh: those with numbers above after.';
+  'Looks up the labels and pairs of entities that are noted without a changed label: those numbered above after.';
 
 create or replace function pgscore_data._last_entity() returns bigint
 language sql stable
@@ -117,7 +117,7 @@ begin
         on o.entity = g.entity and o.version_id = n.version_id and o.known_at = g.known_at
      cross join lateral (
        select case when n.newest <= g.known_at or m.pairing = 'latest' then n.newest
-                -- What it judged so far is kept; what lay between may be gone.
+                -- The label keeps the place that it judges: later places before it may be deleted.
                 when g.known_at < m.superseded_before then o.event_time
                 else (select l.event_time from pgscore_data._last_place(n.version_id, n.key, g.known_at) l) end as event_time offset 0) p
      where p.event_time is not null
@@ -149,8 +149,8 @@ begin
       from place p join pgscore_data.refresh_key k using (entity)
      cross join lateral pgscore_data._predictions_at(p.version_id, k.key, p.event_time) x where not p.is_newest
   ), standing as (
-    -- The last prediction made until the truth was first known; if all were made later, the first one.
-    -- Under first it is always the first made.
+    -- The prediction made last before the truth was first known; if all were made later, the first one.
+    -- Under the rule first, it is always the one made first.
     select x.*, count(*) over place as n_predictions,
            row_number() over (place order by case when m.pairing = 'first' then x.made_at end,
                               x.made_at > x.first_known_at,
@@ -211,8 +211,8 @@ begin
 end
 $$;
 comment on function pgscore_data._pair(int) is
-'Finds the places that labels of the noted entities judge by the pairing rule. Pairs each with the last label that judges it and the '
-'prediction that stands in it. Keeps a label that judges none unpaired.';
+  'Finds the places that labels of the noted entities judge by the pairing rule. Pairs each place with the last label that judges it and '
+  'the prediction that stands in it. A label that judges no place is kept without a pair.';
 
 create or replace function pgscore_data._replace_pairs(out removed bigint, out added bigint)
 language sql volatile

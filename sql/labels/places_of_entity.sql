@@ -3,6 +3,24 @@
 --
 -- These functions have no SET clause, so that PostgreSQL inlines them into the query that calls them.
 
+create or replace function pgscore_data._prediction_in_block(run bigint, n_buckets int, key text[])
+returns table (
+  bucket int, n int, score double precision, predicted_class smallint, probabilities double precision[], segments int[]
+)
+language sql stable
+begin atomic
+  select b.bucket, x.n, coalesce(b.scores[x.n], b.exact_scores[x.n]), b.classes[x.n],
+         case when b.probabilities is not null then array(select unnest(b.probabilities[x.n : x.n])) end,
+         case when b.segments is not null then array(select unnest(b.segments[x.n : x.n])) end
+    from (
+      select * from pgscore_data.kept_block k
+       where k.run_id = run and k.bucket = hashtext(pgscore_data._key_code(_prediction_in_block.key)) & (n_buckets - 1) offset 0) b
+   cross join lateral (select array_position(b.keys, pgscore_data._key_code(_prediction_in_block.key) collate "C") as n) x
+   where x.n is not null;
+end;
+comment on function pgscore_data._prediction_in_block(bigint, int, text[]) is
+  'The prediction of an entity in a run in blocks, as the nth of its block. OFFSET 0 keeps this a look-up by bucket, in a loop.';
+
 create or replace function pgscore_data._newest_place(version int, key text[]) returns table (event_time timestamptz)
 language sql stable
 begin atomic
@@ -13,10 +31,7 @@ begin atomic
           union all
           (select r.event_time
              from (select * from pgscore_data.kept_run k where k.version_id = version and k.is_head order by k.event_time desc offset 0) r
-            cross join lateral (
-              select b.keys from pgscore_data.kept_block b
-               where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_newest_place.key)) & (r.n_buckets - 1) offset 0) b
-            where pgscore_data._block_position(b.keys, _newest_place.key) is not null limit 1)) x;
+            cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, _newest_place.key) b limit 1)) x;
 end;
 comment on function pgscore_data._newest_place(int, text[]) is 'The latest event_time of an entity''s predictions; NULL if none is kept.';
 
@@ -31,16 +46,9 @@ begin atomic
     where p.version_id = version and hash_array(p.key) = hash_array(_newest_predictions.key) and p.key = _newest_predictions.key
     order by p.event_time desc fetch first 1 row with ties)
   union all
-  (select r.event_time, r.event_time, r.run_id, coalesce(b.scores[x.position], b.exact_scores[x.position]), b.classes[x.position],
-          case when b.probabilities is not null then array(select unnest(b.probabilities[x.position : x.position])) end,
-          case when b.segments is not null then array(select unnest(b.segments[x.position : x.position])) end
+  (select r.event_time, r.event_time, r.run_id, b.score, b.predicted_class, b.probabilities, b.segments
      from (select * from pgscore_data.kept_run k where k.version_id = version and k.is_head order by k.event_time desc offset 0) r
-    cross join lateral (
-      select * from pgscore_data.kept_block b
-       where b.run_id = r.run_id
-         and b.bucket = hashtext(pgscore_data._key_code(_newest_predictions.key)) & (r.n_buckets - 1) offset 0) b
-    cross join lateral (select pgscore_data._block_position(b.keys, _newest_predictions.key) as position) x
-    where x.position is not null
+    cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, _newest_predictions.key) b
     order by r.event_time desc fetch first 1 row with ties);
 end;
 comment on function pgscore_data._newest_predictions(int, text[]) is
@@ -58,13 +66,10 @@ begin atomic
           (select r.event_time
              from (select * from pgscore_data.kept_run k
                     where k.version_id = version and k.is_counted and k.event_time <= until order by k.event_time desc offset 0) r
-            cross join lateral (
-              select b.keys from pgscore_data.kept_block b
-               where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_last_place.key)) & (r.n_buckets - 1) offset 0) b
-            where pgscore_data._block_position(b.keys, _last_place.key) is not null limit 1)) x;
+            cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, _last_place.key) b limit 1)) x;
 end;
 comment on function pgscore_data._last_place(int, text[], timestamptz) is
-  'The last place of an entity until a time. It looks through runs one by one, which takes long where few hold the entity.';
+  'The last place of an entity until a time. It looks through runs one by one, which takes long if few hold the entity.';
 
 create or replace function pgscore_data._next_place(version int, key text[], after timestamptz) returns table (event_time timestamptz)
 language sql stable
@@ -78,13 +83,10 @@ begin atomic
           (select r.event_time
              from (select * from pgscore_data.kept_run k
                     where k.version_id = version and k.is_counted and k.event_time > after order by k.event_time offset 0) r
-            cross join lateral (
-              select b.keys from pgscore_data.kept_block b
-               where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_next_place.key)) & (r.n_buckets - 1) offset 0) b
-            where pgscore_data._block_position(b.keys, _next_place.key) is not null limit 1)) x;
+            cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, _next_place.key) b limit 1)) x;
 end;
 comment on function pgscore_data._next_place(int, text[], timestamptz) is
-  'The first place of an entity after a time. It looks through runs one by one, which takes long where few hold the entity.';
+  'The first place of an entity after a time. It looks through runs one by one, which takes long if few hold the entity.';
 
 create or replace function pgscore_data._places_within(version int, key text[], after timestamptz, until timestamptz)
 returns table (event_time timestamptz)
@@ -96,11 +98,8 @@ begin atomic
   union
   select r.event_time
     from pgscore_data.kept_run r
-   cross join lateral (
-     select b.keys from pgscore_data.kept_block b
-      where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_places_within.key)) & (r.n_buckets - 1) offset 0) b
-   where r.version_id = version and r.is_counted and r.event_time > after and r.event_time <= until
-     and pgscore_data._block_position(b.keys, _places_within.key) is not null;
+   cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, _places_within.key) b
+   where r.version_id = version and r.is_counted and r.event_time > after and r.event_time <= until;
 end;
 comment on function pgscore_data._places_within(int, text[], timestamptz, timestamptz) is
   'The places of an entity after one time and until another.';
@@ -115,14 +114,9 @@ begin atomic
    where p.version_id = version and hash_array(p.key) = hash_array(_predictions_at.key) and p.key = _predictions_at.key
      and p.event_time = at
   union all
-  select r.event_time, r.run_id, coalesce(b.scores[x.position], b.exact_scores[x.position]), b.classes[x.position],
-         case when b.probabilities is not null then array(select unnest(b.probabilities[x.position : x.position])) end,
-         case when b.segments is not null then array(select unnest(b.segments[x.position : x.position])) end
+  select r.event_time, r.run_id, b.score, b.predicted_class, b.probabilities, b.segments
     from pgscore_data.kept_run r
-   cross join lateral (
-     select * from pgscore_data.kept_block b
-      where b.run_id = r.run_id and b.bucket = hashtext(pgscore_data._key_code(_predictions_at.key)) & (r.n_buckets - 1) offset 0) b
-   cross join lateral (select pgscore_data._block_position(b.keys, _predictions_at.key) as position) x
-   where r.version_id = version and r.is_counted and r.event_time = at and x.position is not null;
+   cross join lateral pgscore_data._prediction_in_block(r.run_id, r.n_buckets, _predictions_at.key) b
+   where r.version_id = version and r.is_counted and r.event_time = at;
 end;
 comment on function pgscore_data._predictions_at(int, text[], timestamptz) is 'The predictions of an entity for one time.';

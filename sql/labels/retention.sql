@@ -12,7 +12,7 @@ declare
   last_time timestamptz;
 begin
   select x.time_zone, clock_timestamp() - x.keep as kept_from into m from pgscore_data.monitor x where x.model_id = this_model;
-  -- A prediction made lately for a time long past is kept as long as any other.
+  -- A prediction made recently for a time long past is kept as long as any other.
   select least(date_trunc('day', m.kept_from, m.time_zone), date_trunc('day', min(p.event_time), m.time_zone)) into until
     from pgscore_data.kept_prediction p
    where p.version_id = any (versions) and p.event_time < m.kept_from and p.made_at >= m.kept_from;
@@ -35,7 +35,7 @@ declare
 begin
   for m in
     select x.model_id, s.until from pgscore_data.monitor x cross join lateral pgscore_data._seal_until(x.model_id) s (until)
-     -- Under first, only what is kept says which place is the first.
+     -- Under the rule first, the kept predictions tell which place is the first: no day is sealed.
      where s.until > x.sealed_before and x.pairing <> 'first'
        for no key update of x skip locked
   loop
@@ -63,10 +63,10 @@ select m.model_id, v.version_id,
   from pgscore_data.monitor m join pgscore_data.version v using (model_id) left join pgscore_data.label_source s using (model_id)
  where m.pairing in ('latest_before_label', 'latest')
    and (m.late is not null or s.source_id is not null and s.known_at_column is null)
-   -- Labels that wait may be as old.
+   -- A label in the queue may be as old.
    and not exists (select from pgscore_data.label_change c where c.model_id = m.model_id);
 comment on view pgscore_data.late_until is
-  'Until when superseded predictions get no label any more. A label without a known_at column counts as known when it arrives.';
+  'The time before which superseded predictions get no label any more. A label without a known_at column counts as known when it arrives.';
 
 create or replace function pgscore_data._delete_superseded() returns void
 language plpgsql volatile
@@ -74,19 +74,19 @@ set search_path = pg_catalog, pg_temp
 set enable_hashjoin = on
 as $$
 declare
-  -- Of a model that an open transaction holds, it could not be noted below.
+  -- Models that an open transaction has locked are left out: their superseded_before could not be set below.
   free constant int[] := array(
     select m.model_id from pgscore_data.monitor m where m.model_id in (select l.model_id from pgscore_data.late_until l)
        for no key update skip locked);
   runs int[];
   singles int[];
 begin
-  -- A prediction that a label judges stays.
+  -- Predictions that a label judges stay, as single ones.
   insert into pgscore_data.kept_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities, segments)
   select r.version_id, u.key, u.event_time, u.event_time, r.run_id, u.score, u.predicted_class, u.probabilities, u.segments
     from pgscore_data.late_until l
     join pgscore_data.kept_run r on r.version_id = l.version_id and r.is_counted and not r.is_head
-     -- Labels known before the next run still judge it.
+     -- Labels known before the next run still judge this one.
      and (select n.event_time < l.until from pgscore_data.kept_run n where n.run_id = r.retired_by)
    cross join lateral pgscore_data._block_rows(r.run_id) u
    where l.model_id = any (free) and exists (
@@ -113,7 +113,7 @@ begin
     returning p.version_id
   )
   select array_agg(distinct g.version_id) into singles from gone g;
-  -- Of models that lost something. Last, so that no time is later than this one.
+  -- Only for models of which rows were deleted. Done last: late_until goes by the clock, so this value is no earlier than any used above.
   update pgscore_data.monitor m set superseded_before = l.until
     from pgscore_data.late_until l where l.model_id = m.model_id and l.version_id = any (runs || singles) and l.until > m.superseded_before;
 end
@@ -124,7 +124,7 @@ comment on function pgscore_data._delete_superseded() is
 create or replace function pgscore_data._delete_predictions() returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
--- A user's open transaction is left to the next hour.
+-- What an open transaction of a user holds is left to the next hour.
 set lock_timeout = '2s'
 set jit = off
 set random_page_cost = 0.1

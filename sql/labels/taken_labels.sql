@@ -1,12 +1,12 @@
--- Takes changed labels out of the queue. A label that was known and only says something else is corrected in its pairs, without looking
--- predictions up again.
+-- Takes changed labels out of the queue. If a known label only gets another value, its pairs are corrected without looking predictions up
+-- again.
 -- in: label_change. out: evaluation and refresh_delta for corrected labels; refresh_label and refresh_old_pair for all others.
 -- Example: the queue says that customer 7 stayed, that customer 8 left, and that customer 8 stayed.
 -- - The latest change of each label counts: of customer 8, that it stayed.
 -- - evaluation has the pair of customer 7 and Monday's prediction with the label "left". It gets "stayed". refresh_delta takes the pair
 --   out of the cells with the one label (sign -1) and adds it with the other (sign 1).
 -- - Customer 8 has no pair, so its label goes to refresh_label. _pair() finds the predictions that it judges.
--- - Had customer 7 a second label, the changed one would go to refresh_label too, and all pairs of the customer to refresh_old_pair.
+-- - If customer 7 had a second label, the changed one would go to refresh_label too, and all pairs of the customer to refresh_old_pair.
 
 create or replace function pgscore_data._take_changes(last_change bigint, only_model int)
 returns table (
@@ -49,19 +49,19 @@ begin
          order by x.known_at desc limit 1) e on true
      where c.known_at is null
   ), hashed_change as (
-    -- As evaluation_of_entity has it, by which labels are looked up and written; as one number, which is sorted in half the time.
+    -- The order of the index evaluation_of_entity, as one number, which is sorted in half the time.
     select d.*, d.model_id::bigint << 32 | hash_array(d.key)::bigint + 2147483648 as hash from dated_change d
   ), latest_read as (
     select distinct on (h.hash, h.key, h.known_at) h.hash, h.key, h.known_at, h.read_in
       from hashed_change h where h.read_in is not null order by h.hash, h.key, h.known_at, h.change_id desc
   ), latest_change as (
-    -- What a comparison read is older than what its snapshot did not see, even if that was queued or taken first.
+    -- A change that the snapshot of a comparison did not see is newer than what the comparison read, even if it was queued or taken first.
     select distinct on (h.hash, h.key, h.known_at)
            h.hash, h.model_id, h.source_id, h.key, coalesce(h.known_at, h.captured_at) as known_at, h.captured_at, h.label,
            h.retracted or h.label is null as retracted, h.was_taken
       from hashed_change h
       left join latest_read r on r.hash = h.hash and r.key = h.key and r.known_at is not distinct from h.known_at
-        -- By equality, so that the many labels of one entity are hashed by their times, too.
+        -- By equality, so that the join hashes the times of the labels, too: an entity may have many labels.
         and coalesce(r.known_at, '-infinity') = coalesce(h.known_at, '-infinity')
      order by h.hash, h.key, h.known_at,
               h.read_in is null and r.read_in is not null and not pg_visible_in_snapshot(h.captured_in, r.read_in) desc,
@@ -73,15 +73,15 @@ begin
 end
 $$;
 comment on function pgscore_data._take_changes(bigint, int) is
-  'Takes changes of labels, of all models or of one, up to the one with this number (NULL: all) out of the queue. Returns the latest of '
-  'each label. entity numbers the entities. was_taken: the latest was taken before, and stays.';
+  'Takes the changes of labels, of all models or of one, up to last_change (NULL: all) out of the queue. Returns the latest change of '
+  'each label. entity: one number a key. was_taken: an earlier refresh took a newer change, so what the comparison read is ignored.';
 
 create or replace function pgscore_data._take_labels(most int, only_model int, out changed bigint, out corrected bigint, out pairs bigint,
                                                      out last_change bigint, out models int[])
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
--- Versions are joined whole, whatever was waiting when this was planned; labels are gone to by their key and written by their ctid, which
--- only a loop does.
+-- Versions are joined whole, however few changes waited when the plan was made. Labels are looked up by key and written by ctid, which only
+-- a loop does.
 set enable_hashjoin = on
 set enable_nestloop = off
 as $$
@@ -94,7 +94,7 @@ begin
   with latest_change as materialized (
     select c.* from pgscore_data._take_changes(last_change, only_model) c
   ), stored_pair as materialized (
-    -- Each pair of an entity, as many times as it has changed labels; one row without row_tid where it has no pair.
+    -- Each pair of an entity, once for each of its changed labels; for an entity without a pair one row, without row_tid.
     select c.entity, c.model_id as of_model, c.key as of_key, c.known_at as new_known_at, c.captured_at, c.label as new_label,
            c.source_id as new_source_id, c.retracted, e.*
       from latest_change c
@@ -104,14 +104,14 @@ begin
            and not (any_sealed and pgscore_data._is_sealed(x.model_id, x.event_time)) offset 0) e on true
      where not c.was_taken and not (any_sealed and pgscore_data._is_of_sealed_days(c.model_id, c.key, c.known_at))
   ), uniform_model as (
-    -- Versions with other classes may accept a label that this one rejects. Of three classes or more, not all probabilities are stored.
-    -- Of several values a row each has its own cells.
+    -- Models whose labels can be corrected in place. Versions with other classes may accept a label that this one rejects. The pairs of
+    -- three classes or more do not store all probabilities. Several values a row have cells of their own.
     select r.model_id from pgscore_data.label_reading r where r.model_id in (select c.model_id from latest_change c) group by r.model_id
      having count(distinct (r.task, r.class_labels)) = 1 and min(r.task) <> 'multiclass' and not bool_or(r.has_values)
   ), reading as materialized (
     select r.* from pgscore_data.label_reading r join uniform_model using (model_id)
   ), checked_pair as (
-    -- What a dropped version said is judged no more: it has to be looked up with what the others said.
+    -- Pairs of a dropped version are judged no more: all pairs of the entity are looked up again.
     select p.*,
            bool_and(p.known_at = p.new_known_at and p.label <> p.new_label and not p.retracted and p.version_id is not null
              and p.n_pairs = 1 and p.version_id in (select r.version_id from reading r)) over (partition by p.entity) is true
@@ -145,7 +145,7 @@ begin
       from decided_pair p cross join lateral (values (-1), (1)) s (sign) where p.is_corrected
   ), other_label as (
     insert into pgscore_data.refresh_label (model_id, source_id, key, known_at, captured_at, label, retracted, entity)
-    -- A label without a time may have come at the very time that another one names.
+    -- A label without a time may have arrived at the very time that another label names.
     select distinct on (l.entity, l.new_known_at) l.of_model, l.new_source_id, l.of_key, l.new_known_at, l.captured_at, l.new_label,
            l.retracted, l.entity
       from (select p.of_model, p.new_source_id, p.of_key, p.new_known_at, p.captured_at, p.new_label, p.retracted, p.entity
@@ -176,6 +176,6 @@ begin
 end
 $$;
 comment on function pgscore_data._take_labels(int, int) is
-  'Takes changes out of the queue, of all models or of one. Corrects the pairs of labels that only say something else, and notes the '
-  'others with the pairs that their entities have. Returns how many labels changed, how many entities were corrected, and how many of '
-  'their pairs; the last change, where more may be waiting; and the models.';
+  'Takes changes out of the queue, of all models or of one. Corrects the pairs of labels that only get another value, and notes the other '
+  'labels with the pairs of their entities. Returns how many labels changed, how many entities and pairs were corrected, the last change '
+  'if more may be waiting, and the models.';

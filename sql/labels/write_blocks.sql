@@ -13,7 +13,7 @@ begin
          x.plan ? 'columns' and not x.plan @> '{"columns": [{"role": "event_time"}]}' as is_for_one_time into r
     from pgscore_data.run x join pgscore_data.version v using (version_id) join pgscore_data.monitor m using (model_id)
    where x.run_id = this_run;
-  -- Each run over changed rows has other entities: blocks pay where a run has most of those of the run before.
+  -- Blocks pay if a run has most entities of the run before. Runs over changed rows have other entities each time.
   if r.target_id is null or coalesce(r.generation, 0) = 0 or r.rows_done < 1000 or r.snapshot_at < r.sealed_before
     or r.is_partial
   then
@@ -47,7 +47,7 @@ begin
   select x.version_id, x.generation, x.segments, v.model_id, t as target, k.n_buckets into r
     from pgscore_data.run x join pgscore_data.kept_run k using (run_id) join pgscore_data.version v on v.version_id = x.version_id
     join pgscore_data.target t using (target_id) where x.run_id = this_run;
-  -- Sorted by key, blocks of the same entities are equal from run to run. Columns of fixed width sort faster in front of others.
+  -- Sorted by key, so that blocks of the same entities are equal from run to run. Columns of fixed width come first, which sorts faster.
   execute format($q$
     with written as (
       insert into pgscore_data.kept_block (run_id, bucket, keys, scores, exact_scores, classes, probabilities, segments)
@@ -62,7 +62,7 @@ begin
       returning cardinality(keys) as n
     )
     select coalesce(sum(w.n), 0) from written w$q$,
-    pgscore_data._code_text((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
+    pgscore_data._code_expression((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
     pgscore_data._kept_rows(r.target, r.segments is not null), (r.target).task in ('binary', 'multiclass'),
     case when (r.target).task not in ('binary', 'regression') and (r.target).score_unit is null
         then ', array_agg(n.probabilities) as probabilities'
@@ -75,15 +75,15 @@ begin
   return kept;
 end
 $$;
-comment on function pgscore_data._write_blocks(bigint) is
-  'Writes the predictions of a run as blocks. Returns how many predictions that were.';
+comment on function pgscore_data._write_blocks(bigint) is 'Writes the predictions of a run as blocks. Returns the number of predictions.';
 
 create or replace view pgscore_data.block_prediction as
-select r.version_id, r.run_id, r.event_time, b.bucket, k.code, k.position, b.segments
+select r.version_id, r.run_id, r.event_time, b.bucket, k.code,
+       case when b.segments is not null then array(select unnest(b.segments[k.n : k.n])) end as segments
   from pgscore_data.kept_run r
   join pgscore_data.kept_block b using (run_id)
- cross join lateral unnest(b.keys) with ordinality as k (code, position);
-comment on view pgscore_data.block_prediction is 'The predictions of blocks, one row each. segments are those of the whole block.';
+ cross join lateral unnest(b.keys) with ordinality as k (code, n);
+comment on view pgscore_data.block_prediction is 'The predictions of blocks, one row each.';
 
 create or replace function pgscore_data._block_rows(this_run bigint)
 returns table (

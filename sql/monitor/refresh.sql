@@ -11,7 +11,7 @@ declare
 begin
   foreach work in array array[
     'pgscore_data.refresh_label', 'pgscore_data.refresh_key', 'pgscore_data.refresh_truth', 'pgscore_data.refresh_pair',
-    'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta', 'pgscore_data.refresh_arrival', 'pgscore_data.refresh_open',
+    'pgscore_data.refresh_old_pair', 'pgscore_data.refresh_delta', 'pgscore_data.refresh_prediction', 'pgscore_data.refresh_open',
     'pgscore_data.refresh_special', 'pgscore_data.refresh_left']::regclass[] loop
     if pg_relation_size(work) > 1048576 then
       execute format('truncate %s', work);

@@ -48,7 +48,7 @@ begin
     perform pgscore_data._await_counted(t);
     return new;
   end if;
-  -- Locked first, so that no run is submitted after the look for one.
+  -- Locked first, so that no run is submitted after this check.
   perform from pgscore_data.target x where x.target_id = t.target_id for update;
   if exists (
     select from pgscore_data.run r
@@ -57,7 +57,7 @@ begin
     raise exception 'target %.% is in use by a run that has not ended, or is not counted', t.view_schema, t.view_name using
       errcode = 'object_in_use', hint = 'Wait for the run, or select pgscore.cancel_run(run).';
   end if;
-  -- A type that its owner dropped with CASCADE took the key and these views along.
+  -- These views are gone if a user dropped the type of a key column with CASCADE.
   execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || t.target_id || '_latest', 'target_'
                  || t.target_id || '_history');
   execute format('drop table pgscore_predictions.%I', 'target_' || t.target_id);
@@ -77,7 +77,7 @@ as $$
 declare
   wanted record := pgscore._own_target(target, target_schema);
 begin
-  -- Labels can still judge what was predicted.
+  -- Waits first, so that labels can still judge the predictions.
   insert into pgscore._drop_request (target_id, step) values (wanted.target_id, 'wait');
   execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name);
   execute format('drop view if exists %I.%I', wanted.view_schema, wanted.view_name || '_history');

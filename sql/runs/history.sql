@@ -1,5 +1,5 @@
--- How long <target>_history shows predictions. Each large run is a partition, and every query opens all of them. So past the newest 40 they
--- are dropped, or folded into generation 0 where the owner wants to keep them.
+-- How long <target>_history shows predictions. Each large run is a partition, and every query opens all of them. So partitions past the
+-- newest 40 are dropped, or folded into generation 0 if the owner keeps them for longer.
 
 create or replace function pgscore._name_rank(given text, home name, schema name, name name) returns int
 language sql immutable parallel safe security invoker
@@ -36,12 +36,11 @@ create or replace function pgscore._is_duration(duration interval) returns boole
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  -- Each part by itself: '10000 years -3600000 days' equals no time at all, but no date minus it is in range.
+  -- Checks each part: '10000 years -3600000 days' compares as zero, but a date minus it is out of range.
   select extract(year from $1) between 0 and 100 and extract(day from $1) between 0 and 36525 and extract(hour from $1) between 0 and 876600
      and least(extract(month from $1), extract(minute from $1), extract(second from $1)) >= 0
 $$;
-comment on function pgscore._is_duration(interval) is
-  'Whether an interval is a time from nothing to 100 years, without a part that is less than nothing. NULL of NULL.';
+comment on function pgscore._is_duration(interval) is 'Whether an interval is from 0 to 100 years and has no negative part. NULL of NULL.';
 
 create or replace view pgscore._history_request as
 select null::int as target_id, null::interval as keep, null::name as requested_by where false;
@@ -104,7 +103,7 @@ begin
   if not found then
     return false;
   end if;
-  -- A session that forgets an entity waits, and then finds it in generation 0.
+  -- forget() waits here, and then finds the predictions in generation 0.
   execute format('lock table only pgscore_predictions.%I in share mode', base || '_g' || this_generation);
   select string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
     from pg_attribute a
@@ -118,7 +117,7 @@ begin
 end
 $$;
 comment on function pgscore_data._fold_generation(int, int) is
-  'Moves the predictions of a large run to generation 0: each snapshot sees them once. Its own partition is dropped later.';
+  'Moves the predictions of a large run to generation 0: each snapshot sees them once. The partition of the run is dropped later.';
 
 create or replace function pgscore_data._history_since(keep_history interval) returns timestamptz
 language sql stable
@@ -136,7 +135,8 @@ begin atomic
      and c.relnamespace = 'pgscore_predictions'::regnamespace and c.relname ~ '^target_[0-9]+$';
 end;
 comment on function pgscore_data._held_targets() is
-  'Targets whose predictions nobody can read just now: an open transaction drops them, or a type of their key. Upkeep passes them by.';
+  'Targets whose predictions nobody can read just now: an open transaction drops them, or a type of their key. Tidying and refreshes skip '
+  'them.';
 
 create or replace function pgscore_data._prune_history(most_targets int, most_rows bigint) returns bigint
 language plpgsql volatile security definer
@@ -148,7 +148,7 @@ declare
   n bigint;
   pruned bigint := 0;
 begin
-  -- In random order, so that each has its turn.
+  -- In random order, so that each target has its turn.
   for t in select x.target_id, format('target_%s_g0', x.target_id) as storage, pgscore_data._history_since(x.keep_history) as until
     from pgscore_data.target x where x.target_id <> all ((select pgscore_data._held_targets())::int[])
    order by random() limit most_targets
@@ -171,4 +171,4 @@ begin
 end
 $$;
 comment on function pgscore_data._prune_history(int, bigint) is
-  'Deletes predictions of generation 0 that are older than the history shows, once they are kept for labels. Returns how many.';
+  'Deletes predictions of generation 0 that are older than the history shows, once they are kept for labels. Returns their number.';

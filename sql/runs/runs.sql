@@ -7,7 +7,7 @@ select
   r.source_schema || '.' || r.source_name as source,
   t.view_schema || '.' || t.view_name as target,
   r.state,
-  r.phase,
+  case when p.is_scored then 'publishing' else r.phase end as phase,
   p.rows_done,
   p.rows_failed,
   r.rows_expected as rows_total,
@@ -48,21 +48,23 @@ cross join lateral (
     coalesce(sum(x.rows_done), r.rows_done + a.rows_done)::bigint as rows_done,
     coalesce(sum(x.rows_failed), r.rows_failed + a.rows_failed)::bigint as rows_failed,
     coalesce(sum(x.cpu_seconds), r.cpu_seconds)::float8 as cpu_seconds,
+    bool_and(x.state = 'done') as is_scored,
     extract(epoch from coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 as seconds
   from pgscore_data.shard x where x.run_id = r.run_id and x.attempt = r.attempt and r.state = 'running'
 ) p
 where pg_has_role(to_regrole(quote_ident(r.requested_by)), 'usage') or pg_has_role('pgscore_owner', 'usage')
    or current_user = 'pgscore_service'
--- A barrier hides the ORDER BY and LIMIT of a query from the plan of its view: without this the newest runs take a look at all.
+-- security_barrier keeps the ORDER BY and LIMIT of a query out of the view. Without this ORDER BY, the newest 20 runs read all runs.
 order by r.run_id desc;
 comment on view pgscore.runs is
-  'Your runs, with progress while they run and the reason where they failed. Members of pgscore_owner see everybody''s.';
+  'Your runs, with progress while they run and the reason if they failed. Members of pgscore_owner see everybody''s.';
 comment on column pgscore.runs.run is 'Number of the run; what score_table() returned.';
 comment on column pgscore.runs.model is 'The version that scores, such as churn@3.';
 comment on column pgscore.runs.source is 'What is scored.';
 comment on column pgscore.runs.target is 'View with the latest predictions.';
 comment on column pgscore.runs.state is 'queued, running, done, failed or cancelled.';
-comment on column pgscore.runs.phase is 'What a running run does: reading, scoring or publishing.';
+comment on column pgscore.runs.phase is 
+  'Of a running run: reading while no row is scored, scoring, publishing once a large run has scored all of its rows.';
 comment on column pgscore.runs.rows_done is 'Rows scored or failed so far.';
 comment on column pgscore.runs.rows_failed is 'Rows that could not be scored; pgscore.run_errors says why.';
 comment on column pgscore.runs.rows_total is 'Rows of the source: the planner''s estimate until the run is done, then exact.';
@@ -76,7 +78,7 @@ comment on column pgscore.runs.error_code is 'Stable code of the reason.';
 comment on column pgscore.runs.error is 'Why the run failed.';
 comment on column pgscore.runs.remedy is 'What to do about it.';
 comment on column pgscore.runs.published is
-  'Whether the latest view shows this run; false for a version that is not champion, or where a newer snapshot was first.';
+  'Whether the latest view showed this run; false if its version is not champion, or if a newer snapshot was published before.';
 comment on column pgscore.runs.requested_by is 'The role whose rights the run reads with.';
 comment on column pgscore.runs.requested_at is 'When it was submitted.';
 comment on column pgscore.runs.started_at is 'When a service first began it.';
@@ -85,14 +87,14 @@ comment on column pgscore.runs.snapshot_at is 'The instant whose rows it scores.
 comment on column pgscore.runs.schedule is 'The schedule that submitted it.';
 comment on column pgscore.runs.fire_at is 'The fire time of the schedule.';
 comment on column pgscore.runs.of_watch is 'Whether a watch made it, of rows that changed.';
-comment on column pgscore.runs.rows_unchanged is 'Rows that were as they were, and kept their predictions; NULL for a full run.';
+comment on column pgscore.runs.rows_unchanged is 'Rows that had not changed and kept their predictions; NULL for a full run.';
 comment on column pgscore.runs.arm_of is
-  'The run that this is a part of, in an experiment: its rows are counted there, too, but for those of a shadow.';
+  'In an experiment, the run that this one is a part of. That run counts the rows of this one, too, unless this one is of a shadow.';
 comment on column pgscore.runs.rows_without_key is
   'Rows that the champion scored because a column that the experiment splits by was NULL; NULL: no rows were split.';
 comment on column pgscore.runs.arm_error is 'Why the champion scored all rows of the run, though an experiment is running.';
 comment on column pgscore.runs.is_replay is
-  'Whether it replays the past: its predictions are in the history only, and count as no live ones.';
+  'Whether the run replays the past: its predictions are in the history only, and no metric of live predictions counts them.';
 
 create or replace view pgscore.run_errors with (security_barrier) as
 select e.run_id as run, e.key, e.code, e.reason, e.feature, e.input
@@ -106,7 +108,7 @@ comment on column pgscore.run_errors.run is 'The run.';
 comment on column pgscore.run_errors.key is 'Key of the source row.';
 comment on column pgscore.run_errors.code is 'Stable code; the error_code of the prediction.';
 comment on column pgscore.run_errors.reason is 'Why the row could not be scored.';
-comment on column pgscore.run_errors.feature is 'The feature at fault, where it was one.';
+comment on column pgscore.run_errors.feature is 'The feature at fault; NULL if it was none.';
 comment on column pgscore.run_errors.input is 'The features of the row as they were read.';
 
 create or replace view pgscore._run_control with (security_barrier) as
@@ -145,7 +147,7 @@ begin
   if new.accepted then
     insert into pgscore_data.cancellation (run_id, requested_by)
     select new.run_id, new.requested_by where not exists (select from pgscore_data.cancellation c where c.run_id = new.run_id);
-    -- If it is locked, it is being claimed or cancelled just now, and the service ends it.
+    -- A locked run is being claimed or cancelled just now: the service ends it.
     update pgscore_data.run r set state = 'cancelled', finished_at = clock_timestamp()
      where r.run_id = (select x.run_id from pgscore_data.run x
                         where x.run_id = new.run_id and x.state = 'queued' for no key update skip locked);
@@ -155,7 +157,7 @@ begin
 end
 $$;
 comment on function pgscore_data._accept_cancellation() is
-'Notes that a run is to be stopped, without a lock on one that runs; ends one that nobody has begun, and wakes the service for the others.';
+  'Notes that a run is to be stopped. Ends a queued run, and wakes the service to end a running one, which is not locked here.';
 
 create or replace trigger accept instead of insert on pgscore._cancel_request
 for each row execute function pgscore_data._accept_cancellation();
@@ -165,8 +167,8 @@ language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._cancel_request (run_id) values ($1) returning accepted $$;
 comment on function pgscore.cancel_run(bigint) is
-'Asks for a run to be stopped, when this is committed; its predictions are discarded. False where it had already ended. One that is being '
-'published at that moment is done all the same.';
+  'Asks for a run to be stopped once this transaction commits; its predictions are discarded. False if the run had already ended. A run '
+  'that is being published at that moment is done all the same.';
 
 create or replace view pgscore.services with (security_barrier) as
 select w.service_id as service, w.host, w.pid, w.version,
@@ -202,7 +204,7 @@ create or replace procedure pgscore.wait_for_run(run bigint, timeout interval de
 language plpgsql security invoker
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
--- A plan that was made while there were few runs would read all of them each time.
+-- A plan made while there were few runs would read all runs each time.
 set seq_page_cost = 1000
 set jit = off
 as $$
@@ -222,7 +224,7 @@ begin
       hint = format('Commit, then call pgscore.wait_for_run(%s).', run);
   end if;
   loop
-    -- pgscore.runs says how far a run is, which takes as long as a tenth of a run of one row.
+    -- Not pgscore.runs: its progress takes a tenth of the time of a one-row run.
     select c.* into r from pgscore._run_control c where c.run_id = run;
     if not found then
       raise exception 'run % does not exist, or is not yours', run
@@ -271,7 +273,7 @@ from pgscore_data.target t where pg_has_role(to_regrole(quote_ident(t.owner)), '
 comment on view pgscore.targets is 'Where your predictions are kept.';
 comment on column pgscore.targets.target is
   'View with the latest prediction for each key; the view of its name and _history also has those of earlier runs.';
-comment on column pgscore.targets.task is 'binary, multiclass or regression.';
+comment on column pgscore.targets.task is 'binary, multiclass, regression, multi_target, multilabel, quantiles or embedding.';
 comment on column pgscore.targets.owner is 'The role that owns it.';
 comment on column pgscore.targets.key is 'Columns that identify a row, with their types.';
 comment on column pgscore.targets.rows is 'Keys in the latest view.';

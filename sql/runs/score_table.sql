@@ -44,7 +44,7 @@ begin
 end
 $$;
 comment on function pgscore_data._plan_fits(jsonb, jsonb, pgscore_data.target) is
-'Whether a plan is one that score_table() makes for this version and target: the service reads by it, and a caller may have written it.';
+  'Whether score_table() makes such a plan for this version and target. The service reads by the plan, and a caller may have written it.';
 
 create or replace function pgscore_data._target_of_request(r pgscore._run_request) returns pgscore_data.target
 language plpgsql volatile
@@ -70,7 +70,7 @@ begin
 end
 $$;
 comment on function pgscore_data._target_of_request(pgscore._run_request) is
-  'The target of a run, locked against being dropped; raises where the run may not write to it.';
+  'Returns the target of a run, locked against being dropped. Raises if the run may not write to it.';
 
 create or replace function pgscore_data._accept_run() returns trigger
 language plpgsql security definer
@@ -127,7 +127,7 @@ begin
      where new.plan_digest is not null;
     perform pgscore_data._notice_unjudged(this_model, model, new.requested_by, t.target_id);
   end if;
-  -- A replay begins as counted and kept: no refresh takes it, so its predictions reach no number of live ones.
+  -- A replay begins as counted and kept: no refresh counts its predictions as live ones.
   insert into pgscore_data.run (requested_by, version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_id,
     pages, rls, publish, error_limit, schedule_id, fire_at, rows_expected, segments, only_changed, experiment_id, arm_error,
     is_replay, counted, kept)
@@ -176,7 +176,7 @@ begin
   end if;
 end
 $$;
-comment on function pgscore._refuse_run_options(text, bigint) is 'Raises where a run cannot have such options.';
+comment on function pgscore._refuse_run_options(text, bigint) is 'Raises if a run cannot have such options.';
 
 create or replace function pgscore._submit_run(
   model text, source regclass, target name, target_schema name, key text[], event_time text, column_map jsonb,
@@ -184,7 +184,7 @@ create or replace function pgscore._submit_run(
 ) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
--- Its statements look up by key: to plan them anew for each value took a fifth of the call.
+-- These statements look up by key. To plan them for each value took a fifth of the call.
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -201,7 +201,7 @@ begin
   select * into wanted from pgscore._plan_digest(source, version.version_id, target_schema, target, key, event_time, column_map, segments,
                                                    experiment);
   select * into known from pgscore._known_plan k where k.plan_digest = wanted.plan_digest order by k.plan_id desc limit 1;
-  -- Its read handle, or a view of its target, may be gone.
+  -- The read handle of a known plan, or a view of its target, may be gone.
   if found and pgscore._handle_is_sole(known.handle_name)
     and to_regclass(format('%I.%I', known.view_schema, known.view_name)) is not null
     and to_regclass(format('%I.%I', known.view_schema, known.view_name || '_history')) is not null then
@@ -230,8 +230,8 @@ end
 $$;
 comment on function pgscore._submit_run(text, regclass, name, name, text[], text, jsonb, boolean, text, bigint, int, timestamptz,
                                         boolean) is
-'Plans a run as the caller, or knows from an earlier one how, and queues it: version, columns, target, read handle.
-Returns the run, or NULL where a schedule''s overlap rule skips it.';
+'Plans a run as the caller, or takes the plan of an earlier run, and queues the run.
+Returns the run, or NULL if the overlap rule of a schedule skips it.';
 
 create or replace function pgscore.score_table(
   model text,
@@ -267,8 +267,8 @@ column_map: columns for features that have another name, as {"feature": "column"
 publish: true shows the predictions of a version that is not champion as the latest ones; false keeps them to the history.
 rls: error fails the run if a row-level policy would hide rows; filter scores the rows that you may see.
 error_limit: failed rows beyond which the run fails (default: the larger of 1 % and 1,000).
-only_changed: true scores rows that are new or changed since the last such run into the target, and takes those that are gone out;
-the others keep their predictions. All are scored where there was no such run, or another version made it.';
+only_changed: true scores the rows that are new or changed since the last such run into the target, and removes the predictions of
+rows that are gone; other rows keep theirs. All rows are scored if there was no such run, or if another version made it.';
 
 create or replace function pgscore.score_table(
   model text,

@@ -1,4 +1,4 @@
--- What only the service calls, where it must act as the owner: DDL on prediction storage.
+-- Functions that only the service calls, to act as the owner: DDL on prediction storage.
 
 create or replace function pgscore_data._add_generation(t pgscore_data.target, this_run bigint, this_attempt int) returns int
 language plpgsql volatile
@@ -13,7 +13,7 @@ begin
                  base);
   execute format('alter table pgscore_predictions.%I replica identity full, alter generation set default %s, alter run_id set default %s',
     base || '_g' || t.next_generation, t.next_generation, coalesce(this_run::text, 'null'));
-  -- Attached while empty, as attaching a full one would show readers half a run.
+  -- Attached while empty: readers would see half a run if a full partition was attached.
   execute format('alter table pgscore_predictions.%I attach partition pgscore_predictions.%I for values in (%s)', base, base || '_g'
                  || t.next_generation, t.next_generation);
   execute format('grant select, insert, update, delete on pgscore_predictions.%I to pgscore_service', base || '_g' || t.next_generation);
@@ -23,7 +23,7 @@ begin
 end
 $$;
 comment on function pgscore_data._add_generation(pgscore_data.target, bigint, int) is
-  'Adds an empty partition to a target, for an attempt of a run or for a watch; its number.';
+  'Adds an empty partition to a target, for an attempt of a run or for a watch. Returns its number.';
 
 create or replace function pgscore_data._create_generation(this_run bigint, this_attempt int) returns int
 language plpgsql volatile security definer
@@ -40,7 +40,7 @@ begin
 end
 $$;
 comment on function pgscore_data._create_generation(bigint, int) is
-  'Makes an empty partition for the predictions of one attempt of a run; its number.';
+  'Makes an empty partition for the predictions of one attempt of a run. Returns its number.';
 
 create or replace function pgscore_data._index_generation(this_target int, this_generation int) returns void
 language plpgsql volatile security definer
@@ -54,7 +54,7 @@ begin
 end
 $$;
 comment on function pgscore_data._index_generation(int, int) is
-  'Builds the unique index over a loaded generation; a duplicate key raises unique_violation and names it.';
+  'Builds the unique index over a loaded generation. A duplicate key raises unique_violation, which names the key.';
 
 create or replace function pgscore_data._drop_generation(this_target int, this_generation int) returns boolean
 language plpgsql volatile security definer
@@ -69,7 +69,7 @@ begin
     or this_generation = 0 then
     return false;
   end if;
-  -- While it waits for a lock, every new reader of the target waits behind it. So it waits only after an hour of failed tries.
+  -- New readers of the target wait behind a DROP that waits for a lock. A generation younger than an hour does not wait: it is tried again.
   if to_regclass(format('pgscore_predictions.%I', partition)) is not null
     and exists (select from pgscore_data.generation g
                  where g.target_id = this_target and g.generation = this_generation
@@ -86,7 +86,7 @@ exception
 end
 $$;
 comment on function pgscore_data._drop_generation(int, int) is
-  'Drops a generation that is not current; false where readers hold it just now, to be tried again.';
+  'Drops a generation that is not current. False if readers hold it: tidying tries again.';
 
 create or replace function pgscore_data._begin_publication(
   this_run bigint, this_attempt int, service uuid, snapshot timestamptz, expected_latest boolean, expected_generation int,
@@ -112,6 +112,6 @@ begin
 end
 $$;
 comment on function pgscore_data._begin_publication(bigint, int, uuid, timestamptz, boolean, int) is
-'First step of a publishing transaction: locks the run, if it is still this service''s and not cancelled (else PS001), and its target, '
-'which must be as expected where that is given (else PS002). latest: whether the run becomes what the latest view shows, because its '
-'version is champion or publication was asked for, and no newer snapshot was published before.';
+  'First step of a publishing transaction: locks the run and its target. Raises PS001 if the run is not this service''s any more or was '
+  'cancelled, PS002 if the target is not as expected. latest: whether the latest view will show the run. It does if its version is '
+  'champion, or if publication was asked for, and if no newer snapshot was published before.';

@@ -30,7 +30,7 @@ as $$
 declare
   base text := 'target_' || t.target_id;
 begin
-  -- Left joins, so that the planner drops them from a query that does not ask for the run's constants.
+  -- Left joins: the planner drops them from a query that asks for no column of the run.
   execute format(
     'create view pgscore_predictions.%I as
      select %s, %s, m.name || ''@'' || v.number as model_version, p.run_id, coalesce(p.event_time, r.snapshot_at) as '
@@ -90,8 +90,8 @@ as $$
   from (select coalesce(score_unit, 'probability') || '_') x (prefix)
 $$;
 comment on function pgscore._value_columns(text, text[], text) is
-'Columns for the values of a row, or for the probability or margin of each class. For more than 20 classes: NULL where the probabilities are
-one jsonb column, none where there are margins. Of two classes the score is the only margin.';
+  'Columns for the values of a row, or for the probability or margin of each class. More than 20 classes have none: NULL if one jsonb '
+  'column holds their probabilities, empty if they have margins. Two classes have one margin, the score.';
 
 create or replace function pgscore_data._create_storage() returns trigger
 language plpgsql security definer
@@ -186,22 +186,22 @@ begin
   for col in select a.attname from pg_attribute a
     where a.attrelid = format('%I.%I', target_schema, view_name)::regclass and a.attnum > 0 loop
     execute format('comment on column %I.%I.%I is %L', target_schema, view_name, col, case
-      when task = 'embedding' and col = 'embedding' then 'The vector of the row. NULL where it could not be computed.'
+      when task = 'embedding' and col = 'embedding' then 'The vector of the row. NULL if it could not be computed.'
       when task = 'multi_target' and col = any (names) then format('The predicted value of %s.', col)
       when task = 'quantiles' and col = any (names) then format('Quantile %s of the prediction.', col)
       when task = 'multilabel' and col like 'label\_%' then
         format('Whether label %s applies: by the threshold of the version, or as the model itself has it.', substr(col, 7))
       when task = 'multilabel' and col like 'probability\_%' then format('Probability of label %s.', substr(col, 13))
-      when col = 'score' and task = 'quantiles' then 'The predicted value: the middle quantile. NULL where the row could not be scored.'
+      when col = 'score' and task = 'quantiles' then 'The predicted value: the middle quantile. NULL if the row could not be scored.'
       when col = 'score' and score_unit is not null then case score_unit
         when 'margin' then 'Margin, no probability: the decision score of the positive class (binary), larger the surer, or of the '
                            'predicted class (multiclass).'
         when 'distance' then 'Distance to the centre of the cluster that the label names.'
         when 'share' then 'Share of the row, from 0 to 1, that the component of the label has.'
         when 'anomaly' then 'How odd the row is: the decision function with its sign exchanged, above 0 for an anomaly (label -1).'
-        end || ' NULL where the row could not be scored.'
+        end || ' NULL if the row could not be scored.'
       when col = 'score' then 'Probability of the positive class (binary), the predicted value (regression), or the probability of the '
-                              'label (multiclass). NULL where the row could not be scored.'
+                              'label (multiclass). NULL if the row could not be scored.'
       when col = 'label' then 'The predicted class: by the threshold of the version, or as the model itself has it.'
       when col = 'probabilities' then 'Probability of each class, by its label.'
       when col like 'probability\_%' then format('Probability of class %s.', substr(col, 13))
@@ -231,7 +231,7 @@ begin
   end if;
 end
 $$;
-comment on function pgscore._refuse_long_target(text) is 'Raises where the name of a target is too long for the names of its views.';
+comment on function pgscore._refuse_long_target(text) is 'Raises if the name of a target is too long for the names of its views.';
 
 create or replace function pgscore._ensure_target(
   target_schema name, target name, signature jsonb, keys jsonb, is_replay boolean default false
@@ -282,7 +282,7 @@ begin
       hint = 'Choose another target, or select pgscore.drop_target(target) first.';
   end if;
   id := coalesce(known.target_id, id);
-  -- Whatever stands in place of a view of an existing target is its owner's doing. In place of a new one it is a mistake, and refused.
+  -- The owner of an existing target may have put another object in place of its view. In place of a view of a new target it is refused.
   if known.target_id is null or to_regclass(format('%I.%I', target_schema, target)) is null then
     perform pgscore._create_user_view(target_schema, target, format('target_%s_latest', id),
                                       case when is_replay then 'Empty, as it holds replays: the view of that name and _history has them.'
@@ -297,4 +297,4 @@ begin
 end
 $$;
 comment on function pgscore._ensure_target(name, name, jsonb, jsonb, boolean) is
-  'The target of a run: the caller''s own where its shape fits, else a new one with its two views.';
+  'The target of a run: the caller''s existing one, whose shape must fit, or a new one with its two views.';

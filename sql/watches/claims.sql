@@ -206,7 +206,7 @@ comment on function pgscore_data._end_watch_run() is
 create or replace trigger end_watch_run before update of state on pgscore_data.run for each row
 when (old.keys is not null and new.state in ('done', 'failed', 'cancelled')) execute function pgscore_data._end_watch_run();
 
-create or replace function pgscore_data._finish_keys(
+create or replace function pgscore_data._finish_replacement(
   this_run bigint, snapshot timestamptz, rows_written bigint, rows_removed bigint, unchanged bigint, failed bigint, cpu float8
 ) returns bigint
 language plpgsql volatile security definer
@@ -241,5 +241,5 @@ begin
   return this_run;
 end
 $$;
-comment on function pgscore_data._finish_keys(bigint, timestamptz, bigint, bigint, bigint, bigint, float8) is
+comment on function pgscore_data._finish_replacement(bigint, timestamptz, bigint, bigint, bigint, bigint, float8) is
   'Last step of the publication of a run over changed rows: it is done, and whoever listens to its watch hears of it.';

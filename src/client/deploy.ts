@@ -42,7 +42,7 @@ export type Version = {
   /** Such as `churn@3`. */
   readonly version: string;
   readonly state: 'checking' | 'ready';
-  /** binary, multiclass or regression; null while it is checked. */
+  /** Such as `binary`; null while it is checked. */
   readonly task: string | null;
   /** The ways to score with it, such as `batch, online, native`; null while it is checked. */
   readonly execution: string | null;

@@ -144,7 +144,7 @@ const CLAIM = `with due as materialized (
    )
    select c.source_id, m.name as model, c.known_at_column is not null as timed,
           array(select pgscore_data._spelled('c' || n, type) from unnest(o.key_types) with ordinality as x (type, n) order by n) as spelled,
-          pgscore_data._label_text(array(
+          pgscore_data._label_expression(array(
             select 'c' || n + cardinality(c.key_columns) + (c.known_at_column is not null)::int from generate_series(1, cardinality(c.label_columns)) n),
             c.label_names) as label, p.proname as handle, h.guard_key
      from claimed c

@@ -7,23 +7,29 @@ import { statement, type Queryable } from '../postgres/statement.ts';
 
 /** A table of more pages than this is cut into shards; 4 MiB are scored in about the time that cutting takes. */
 const LARGE_PAGES = 512;
-/** Jobs that are at hand for each scorer, so that none waits for a claim: shards are long, and others may want them; runs are short. */
+/**
+ * Jobs claimed ahead for each scorer, so that none waits for a claim. Shards are long, and other services may want
+ * them; runs are short.
+ */
 const SHARDS_EACH = 2;
 const RUNS_EACH = 4;
-/** Keys of a watch that one run takes at most: where a claim gave as many, more wait. */
+/** Most keys that one run of a watch takes. If a claim gave as many, more may wait. */
 const MOST_KEYS = 10_000;
-/** Runs over large tables that are sharded at a time: each holds a snapshot, and more would only share the same scorers. */
+/** Most runs over large tables that are sharded at a time: each holds a snapshot, and all share the same scorers. */
 const MOST_SHARDED = 4;
 
 /** What may be claimed: anything; only shards of runs sharded here, so that they can end; nothing. */
 type Intake = 'open' | 'own' | 'closed';
 
-/** What there may be to claim: runs that somebody asked for; those and shards; no more than the last look left. */
+/**
+ * `runs`: a run was submitted. `all`: there may be runs or shards. `known`: nothing new; only what an earlier claim
+ * left because scorers were busy.
+ */
 export type Expected = 'runs' | 'all' | 'known';
 
 /** Who does what is claimed. */
 type ClaimedWork = {
-  /** How many runs over large tables it has in hand. */
+  /** How many runs over large tables are in hand. */
   readonly sharded: number;
   score(job: Job): void;
   scoreSharded(run: Run): void;
@@ -40,15 +46,18 @@ type DispatcherOptions = {
   readonly log: Logger;
 };
 
-/** Finds work for free scorers: runs in their order, and shards of the large ones, in turns, so that neither waits for all of the other. */
+/**
+ * Claims work for free scorers: queued runs in their order and shards of large runs, by turns, so that neither waits
+ * for all of the other.
+ */
 export class Dispatcher {
   readonly #with: DispatcherOptions;
   #nextJob = 1;
   #shardsTurn = false;
   #intake: Intake = 'open';
-  /** The last look found as many runs as it asked for: the next asks for several at once. */
+  /** The last claim gave as many runs as it asked for: the next one waits until it can ask for several. */
   #backlog = false;
-  /** Whether there may be more than the last look found. */
+  /** Whether there may be runs, or shards, that the last claim did not find. */
   #runsExpected = true;
   #shardsExpected = true;
   #expectedAllAt = 0;
@@ -58,7 +67,7 @@ export class Dispatcher {
     this.#with = options;
   }
 
-  /** From now on claims only what runs in hand need. */
+  /** From now on claims only the shards of runs in hand. */
   drain(): void {
     this.#intake = 'own';
   }
@@ -76,7 +85,10 @@ export class Dispatcher {
     this.#expectedAllAt = performance.now();
   }
 
-  /** Claims changed rows of watches: a run for each scorer, and another one where more wait. Resolves with how many runs that makes. */
+  /**
+   * Claims changed rows of watches: one run for each scorer, two if more changes wait. Resolves with the number of
+   * runs.
+   */
   async dispatchChanges(): Promise<number> {
     let claimed = 0;
     while (this.#intake === 'open' && this.#roomForChanges > 0) {
@@ -176,8 +188,8 @@ function isCut(run: Run): boolean {
 
 /**
  * Claims up to `limit` queued runs, oldest first, for a service. The attempt goes up at the claim, so that a run which
- * kills its service still ends. Arms of an experiment score at the first try only: they may be why it failed. `large` is
- * whether tables of more than `largePages` pages may be among them.
+ * kills its service still ends. Arms of an experiment score at the first try only: they may be why the run failed.
+ * `large`: whether tables of more than `largePages` pages may be among them.
  */
 export const claimRuns = statement<
   [serviceId: string, leaseMs: number, limit: number, large: boolean, largePages: number],
@@ -207,8 +219,8 @@ export const claimRuns = statement<
 );
 
 /**
- * Claims one open shard for a service, of any run or only of those that the service itself shards; its fence goes up, so that an
- * earlier holder can no longer commit.
+ * Claims one open shard for a service: of any run, or only of runs that the service itself shards. The fence goes up,
+ * so that an earlier holder can no longer commit.
  */
 export const claimShard = statement<[serviceId: string, leaseMs: number, ofAnyRun: boolean], ClaimedRun & Shard>(
   'claim_shard',
@@ -241,7 +253,7 @@ const claimedChanges = statement<[runIds: string[]], ClaimedRun>(
   `select ${RUN_COLUMNS} from pgscore_data.run c ${RUN_PARTS} where c.run_id = any ($1) order by c.run_id`,
 );
 
-/** Makes runs of the queued changes of up to `most` watches, which this service has in hand then. */
+/** Makes runs of the queued changes of up to `most` watches, and claims these runs for this service. */
 async function claimChanges(
   client: Queryable,
   serviceId: string,

@@ -9,37 +9,45 @@ export type Failure = {
   readonly retry: boolean;
 };
 
-type Reading = { readonly code: ErrorCode; readonly what: (run: Run) => string; readonly remedy: string };
+type StateMeaning = { readonly code: ErrorCode; readonly what: (run: Run) => string; readonly remedy: string };
 
 const source = (run: Run): string => `"${run.sourceSchema}.${run.sourceName}"`;
 
-const CHANGED: Reading = {
+const CHANGED: StateMeaning = {
   code: 'source_changed',
   what: (run) => `${source(run)} changed after the run was submitted`,
   remedy: 'Submit the run again.',
 };
 
-const HANDLE_MISSING: Reading = {
+const HANDLE_MISSING: StateMeaning = {
   code: 'handle_missing',
   what: (run) => `the read handle of ${source(run)} was dropped after the run was submitted`,
   remedy: 'Submit the run again.',
 };
 
+const DUPLICATE_KEY: StateMeaning = {
+  code: 'duplicate_key',
+  what: (run) => `two rows of ${source(run)} have the same key`,
+  remedy: 'Name columns that identify a row: key => ...',
+};
+
+/** The error of a run whose source has two rows with one key. */
+export function duplicateKey(run: Run): PgscoreError {
+  const { code, what, remedy } = DUPLICATE_KEY;
+  return new PgscoreError(code, what(run), { remedy });
+}
+
 /** No such relation, no such function. */
 const MISSING_STATES = ['42P01', '42883'];
 
 /** What an SQLSTATE means while a source is read or its predictions are written. */
-const BY_STATE: Readonly<Record<string, Reading>> = {
+const BY_STATE: Readonly<Record<string, StateMeaning>> = {
   '42501': {
     code: 'permission_denied',
     what: (run) => `"${run.requestedBy}" may not read ${source(run)}`,
     remedy: "Grant the requester SELECT, or, where a row-level policy hides rows, submit the run with rls => 'filter'.",
   },
-  '23505': {
-    code: 'duplicate_key',
-    what: (run) => `two rows of ${source(run)} have the same key`,
-    remedy: 'Name columns that identify a row: key => ...',
-  },
+  '23505': DUPLICATE_KEY,
   '23502': {
     code: 'null_key',
     what: (run) => `a row of ${source(run)} has no key`,
@@ -50,7 +58,7 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
     what: (run) => `${source(run)} is locked by another session`,
     remedy: 'Submit the run again when the session that alters or drops it has ended.',
   },
-  // Where the server itself says so, it is the connection to another one: a node of Citus, a foreign server.
+  // Raised by the server, it is about its connection to another server: a node of Citus, a foreign server.
   '08006': {
     code: 'source_unreachable',
     what: (run) => `a server that holds rows of ${source(run)} did not answer`,
@@ -63,7 +71,9 @@ const BY_STATE: Readonly<Record<string, Reading>> = {
   '42804': CHANGED,
 };
 
-/** What to do about a watch that an SQLSTATE stops: nobody submits its runs, and it is tried again by itself. */
+/**
+ * The remedy for a watch that an SQLSTATE stops. Nobody submits runs of a watch: the watch is tried again by itself.
+ */
 export function remedyOfWatch(state: string | undefined): string {
   if (state === '42501')
     return "Grant the owner of the watch SELECT, or, where a row-level policy hides rows, watch again with rls => 'filter'.";
@@ -80,7 +90,7 @@ export function failureOf(error: unknown, run: Run): Failure {
   }
   const state = sqlState(error);
   const reason = error instanceof Error ? error.message : String(error);
-  const known = state === undefined ? undefined : readingOf(state, reason, run);
+  const known = state === undefined ? undefined : meaningOf(state, reason, run);
   if (known !== undefined) {
     return {
       code: known.code,
@@ -113,11 +123,13 @@ export function codeOfState(state: string | undefined): ErrorCode {
   return (state === undefined ? undefined : BY_STATE[state]?.code) ?? 'watch_failed';
 }
 
-function readingOf(state: string, reason: string, { handle }: Run): Reading | undefined {
+function meaningOf(state: string, reason: string, { handle }: Run): StateMeaning | undefined {
   return MISSING_STATES.includes(state) && reason.includes(handle.name) ? HANDLE_MISSING : BY_STATE[state];
 }
 
-/** Of a duplicate it names the key; of a missing key it would only show how predictions are stored. */
+/**
+ * The detail of a duplicate key names the key. The detail of a missing key would only show how predictions are stored.
+ */
 function detailOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('detail' in error) || typeof error.detail !== 'string')
     return '';

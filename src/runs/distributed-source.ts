@@ -11,7 +11,7 @@ export function isReadFromNodes(job: Job): job is Job & { readonly shard: Shard 
   return job.shard?.readBy === 'nodes';
 }
 
-/** Parts of a run for each scorer, so that all end together. */
+/** Parts of a run for each scorer, so that all scorers end together. */
 const PARTS_EACH = 4;
 
 /** How a distributed table is read: ranges of the ids of its shards. */
@@ -39,7 +39,7 @@ export async function cutDistributed(
   return { readBy: 'nodes', ranges: starts.map((from, at) => ({ from, to: starts[at + 1] ?? null })), shardIds };
 }
 
-/** Raises where shards were split, or came into being, while a run read the others: rows may be missing or double. */
+/** Raises if shards were split or created while a run read the others: rows may be missing or double. */
 export async function expectSameShards(client: pg.Client, run: Run, shardIds: readonly string[]): Promise<void> {
   const now = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
   if (now.map(({ shardId }) => shardId).join() !== shardIds.join()) throw shardsMoved(run);
@@ -51,7 +51,7 @@ export function shardsMoved({ sourceSchema, sourceName }: Run): PgscoreError {
   });
 }
 
-/** A node lacks the handle of a run: what the run is read by has to be found out anew. */
+/** The error of a node that lacks the read handle of a run. The next try finds out anew who reads. */
 export function handleMissing(run: Run, node: Placement): PgscoreError {
   const { requestedBy, sourceSchema, sourceName } = run;
   const message = `${nodeName(node)}, to which shards of "${sourceSchema}.${sourceName}" were moved, has no read handle of ${requestedBy}`;
@@ -60,7 +60,7 @@ export function handleMissing(run: Run, node: Placement): PgscoreError {
   });
 }
 
-/** Connects to a node as the role that reads sources. The node is to notice within seconds where the scorer is gone. */
+/** Connects to a node as the role that reads sources. The node notices within seconds if the scorer is gone. */
 export function connectToNode(readerUrl: string, placement: Placement): Promise<pg.Client> {
   return connect({
     url: nodeUrl(readerUrl, placement),
@@ -96,7 +96,7 @@ async function whyNotNode(readerUrl: string, run: Run, node: Placement | undefin
 }
 
 /**
- * Whether a node has the handle, the requester's own: another role may have taken its name. From then on only the
+ * Whether a node has the handle and the requester owns it: another role may have taken its name. From then on only the
  * requester and pgscore can drop or replace it.
  */
 export async function hasHandle(client: pg.Client, { handle, requestedBy }: Run): Promise<boolean> {

@@ -7,13 +7,16 @@ import { PgscoreError } from '../errors.ts';
 
 type Query = { readonly text: string; readonly values: string[] };
 
-/** Each statement has a snapshot of its own: one from before the wait for a lock would not see what its holder has committed. */
+/**
+ * READ COMMITTED: each statement takes its own snapshot. One from before the wait for a lock would miss what the holder
+ * of the lock committed.
+ */
 export const BEGIN_READING: Query = { text: 'begin isolation level read committed read only', values: [] };
 
 /** How long a run waits for whoever alters or drops its source. */
 export const LOCK_TIMEOUT = '10s';
 
-/** Makes the handles of a run answer its session. Gives the time as `at`. */
+/** Sets the guard key, without which the read handle of a run gives no rows. Returns the time as `at`. */
 export function takeGuard({ handle }: Run): Query {
   return {
     text: `select set_config('pgscore.guard', $1, false), clock_timestamp()::text as at`,
@@ -21,21 +24,17 @@ export function takeGuard({ handle }: Run): Query {
   };
 }
 
-/**
- * Takes the guard away, and bounds the wait for a lock. The range is none, but is one: a session whose last transaction set
- * it has '' there since, which a view that is planned takes for a mistyped tid.
- */
+/** Takes the guard away, and limits how long the session waits for a lock. */
 export function prepareToLock(run: Run, lockTimeout = LOCK_TIMEOUT): Query {
   return {
-    text: `select set_config('pgscore.guard', '', false), set_config('row_security', $1, false), set_config('lock_timeout', $2, false),
-      set_config('pgscore.block_from', '(0,0)', false), set_config('pgscore.block_to', '(0,0)', false)`,
+    text: `select set_config('pgscore.guard', '', false), set_config('row_security', $1, false), set_config('lock_timeout', $2, false)`,
     values: [rowSecurity(run), lockTimeout],
   };
 }
 
 /**
- * Takes the locks on a source that reading it takes, until the transaction ends, and reads nothing. A function takes them
- * only when it is called, which LIMIT 0 would spare; without the guard it computes nothing.
+ * Locks a source as reading it does, until the transaction ends, but reads nothing. A function handle must be called
+ * for that, which LIMIT 0 would skip; without the guard key it gives no rows.
  */
 export function lockSource({ handle }: Run): Query {
   const name = qualified('pgscore_sources', handle.name);
@@ -48,7 +47,7 @@ export function lockSource({ handle }: Run): Query {
 
 /** A snapshot of the database that every shard of a run reads, held open by a session of pgscore_reader. */
 export type ExportedSnapshot = {
-  /** Undefined of a distributed table, whose nodes share no snapshot. */
+  /** Undefined for a distributed table, whose nodes share no snapshot. */
   readonly id: string | undefined;
   readonly at: string;
   /** Resolves, with the error, if the session is lost while it is needed. */
@@ -77,11 +76,11 @@ export async function exportSnapshot(readerUrl: string | undefined, run: Run): P
   }
 }
 
-/** The lock comes first. The snapshot is that of the statement which exports it, and lives as long as the transaction. */
+/** Locks first. The snapshot is that of the statement which exports it, and lives as long as the transaction. */
 async function begin(client: pg.Client, run: Run): Promise<Pick<ExportedSnapshot, 'id' | 'at'>> {
   await client.query(BEGIN_READING);
   await client.query(prepareToLock(run));
-  // The handle of a distributed table locks it where it has its guard.
+  // The handle of a distributed table locks the table only if the guard key is set.
   const isDistributed = run.sourceKind === 'distributed';
   if (isDistributed) await client.query(takeGuard(run));
   await client.query(lockSource(run));

@@ -9,11 +9,11 @@ export type Shard = {
   readonly shard: number;
   /** Goes up with each claim of the shard, as the attempt goes up with each claim of the run. */
   readonly fence: number;
-  /** How often it was claimed, this time included. */
+  /** How often the shard was tried, this time included. */
   readonly tries: number;
   readonly from: number;
   readonly to: number | null;
-  /** The snapshot that all shards of the run read; null of a distributed table, whose nodes share none. */
+  /** The snapshot that all shards of the run read; null for a distributed table, whose nodes share none. */
   readonly snapshotId: string | null;
   /** Null unless the table is distributed. */
   readonly readBy: ShardReader | null;
@@ -31,8 +31,8 @@ export type Job = {
 export type Counts = { readonly rowsDone: number; readonly rowsFailed: number; readonly cpuSeconds: number };
 
 /**
- * How a job ended. `published`: the run is done. `loaded`: its rows are committed and wait for publication. `lost`: it
- * belongs to somebody else by now. `failed`: nothing was committed, or, where `commitUnknown`, the answer to COMMIT was lost.
+ * How a job ended. `published`: the run is done. `loaded`: the rows are committed and wait for publication. `lost`:
+ * another service has the job by now. `failed`: nothing was committed, or the answer to COMMIT was lost.
  */
 export type Outcome =
   | ({ readonly kind: 'published' } & Counts)
@@ -49,10 +49,10 @@ export type Outcome =
       readonly rowsFailed: number;
     };
 
-/** A job that was to be scored together with others, and is to be scored by itself: nothing was done. */
+/** A job that could not be scored together with others, and is to be scored alone: nothing was committed. */
 export type ScoreAlone = { readonly kind: 'score_alone' };
 
-/** What a scorer is started with: it reads no flags, and of the environment only what says how to connect. */
+/** The settings that a scorer is started with. It reads no flags, and only connection settings of the environment. */
 export type ScorerSettings = {
   readonly connecting: Readonly<Record<string, string>>;
   readonly databaseUrl: string | undefined;
@@ -65,7 +65,7 @@ export type ToScorer =
   | { readonly type: 'start'; readonly settings: ScorerSettings }
   | { readonly type: 'score'; readonly jobs: readonly Job[] }
   | { readonly type: 'abort'; readonly jobId: number }
-  /** No shard of this run is left: give its snapshot up. */
+  /** No shard of this run is left: the scorer gives up its snapshot. */
   | { readonly type: 'release'; readonly runId: string };
 
 export type FromScorer =

@@ -4,7 +4,7 @@ import type { RunWorker } from './worker.ts';
 import type { RunMetrics } from './metrics.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
-import { MOST_TRIES } from './record-failures.ts';
+import { discardLoadedOf, MOST_TRIES, nextState } from './record-failures.ts';
 
 type Beating = {
   readonly serviceId: string;
@@ -14,7 +14,10 @@ type Beating = {
   readonly metrics: RunMetrics;
 };
 
-/** Renews the leases of all that a service has in hand, shows its progress, and drops what was cancelled or taken away. */
+/**
+ * Renews the leases of all work that a service has in hand, stores its progress, and drops work that was cancelled or
+ * taken over.
+ */
 export async function beat(beating: Beating): Promise<void> {
   const { runWorker, connection, metrics, serviceId } = beating;
   const cancelled = await connection.insist((client) => cancelRuns(client, serviceId));
@@ -64,9 +67,8 @@ async function renewHeldShards({ serviceId, leaseMs, connection, runWorker }: Be
 }
 
 /**
- * Renews the leases of runs that a service holds and shows their progress; those that come back are still its own. A row
- * that somebody has locked, such as a requester who has asked for its cancellation and not committed, is passed by: to
- * wait for it would cost all others their leases.
+ * Renews the leases of the runs of a service and stores their progress. Returns the runs that are still its own. A row
+ * that another session has locked is skipped: to wait for it could let all other leases run out.
  */
 export const renewRuns = statement<
   [serviceId: string, leaseMs: number, runIds: string[], rowsDone: number[], rowsFailed: number[]],
@@ -80,14 +82,15 @@ export const renewRuns = statement<
    ), renewed as (
      update pgscore_data.run r
         set lease_until = clock_timestamp() + $2 * interval '1 millisecond',
-            rows_done = greatest(r.rows_done, p.rows_done), rows_failed = greatest(r.rows_failed, p.rows_failed)
+            rows_done = greatest(r.rows_done, p.rows_done), rows_failed = greatest(r.rows_failed, p.rows_failed),
+            phase = case when r.phase = 'reading' and p.rows_done > 0 then 'scoring' else r.phase end
        from held join unnest($3::bigint[], $4::bigint[], $5::bigint[]) as p (run_id, rows_done, rows_failed) using (run_id)
       where r.run_id = held.run_id
    )
    select r.run_id from pgscore_data.run r where r.run_id = any($3::bigint[]) and r.claimed_by = $1 and r.state = 'running'`,
 );
 
-/** The same for shards; one of a run that has ended or was begun anew does not come back. */
+/** Renews the leases of shards likewise. A shard of a run that has ended, or was begun anew, is not returned. */
 const renewShards = statement<
   [
     serviceId: string,
@@ -122,8 +125,8 @@ const renewShards = statement<
 );
 
 /**
- * Ends the runs whose cancellation was asked for, of a service and of the queue; their generations are discarded. One that is
- * locked is passed by until the next time.
+ * Cancels the runs of a service and of the queue whose cancellation was asked for; their generations are discarded. A
+ * locked run is left to the next call.
  */
 export const cancelRuns = statement<[serviceId: string], { run_id: string; model: string }>(
   'cancel_runs',
@@ -137,15 +140,13 @@ export const cancelRuns = statement<[serviceId: string], { run_id: string; model
         set state = 'cancelled', phase = null, finished_at = clock_timestamp(), lease_until = null
        from asked where r.run_id = asked.run_id
      returning r.run_id, r.version_id
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from cancelled where g.run_id = cancelled.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('cancelled')})
    select c.run_id, m.name as model from cancelled c join pgscore_data.version v using (version_id) join pgscore_data.model m using (model_id)`,
 );
 
 /**
- * Takes over what silent services held; resolves with how much. What this one has in hand is let be: where its lease ran out,
- * the service or its machine was paused, nobody took it meanwhile, and the heartbeat is about to renew it.
+ * Takes over the runs and shards of silent services; resolves with their number. Work that this service has in hand is
+ * left: if its lease ran out, this process was paused, and the heartbeat is about to renew it.
  */
 export async function recover(
   connection: DatabaseConnection,
@@ -171,10 +172,10 @@ export async function recover(
 }
 
 /**
- * Ends sessions whose open transaction still holds a run that should have been taken over long ago: a service that was stopped half-way
- * would keep it, and its target, for ever, since its host still answers for it and COPY FROM STDIN heeds no timeout. They wait
- * for their client; one that waits for a lock may well have a client that is alive, whose publication is held up. Those that
- * the caller holds under their present attempt are let be.
+ * Ends sessions whose open transaction locks a run with a lease that ran out. A service that was stopped in
+ * mid-transaction would lock the run and its target for ever: its host still answers, and COPY FROM STDIN heeds no
+ * timeout. Only sessions that wait for their client are ended: one that waits for a lock may belong to a live service.
+ * Runs that the caller holds under their present attempt are left.
  */
 export const evictHolders = statement<[heldRuns: string[], heldAttempts: number[]], { run_id: string; pid: number }>(
   'evict_holders',
@@ -190,8 +191,8 @@ export const evictHolders = statement<[heldRuns: string[], heldAttempts: number[
 );
 
 /**
- * Takes runs from services that are silent past their lease: queued again, or failed where they were tried `most` times. Those
- * that the caller holds under their present attempt are let be.
+ * Takes over runs whose lease ran out: queues them again, or fails those that were tried `most` times. Runs that the
+ * caller holds under their present attempt are left.
  */
 export const recoverRuns = statement<
   [heldRuns: string[], heldAttempts: number[], most: number],
@@ -200,8 +201,7 @@ export const recoverRuns = statement<
   'recover_runs',
   `with lost as materialized (
      select r.run_id, r.attempt - r.handed_back as tries,
-            case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
-                 when r.attempt - r.handed_back < $3 then 'queued' else 'failed' end as state
+            ${nextState('r.attempt - r.handed_back < $3')} as state
        from pgscore_data.run r where r.state = 'running' and r.lease_until < clock_timestamp()
         and (r.run_id, r.attempt) not in (select * from unnest($1::bigint[], $2::int[]))
       order by r.run_id for no key update skip locked
@@ -214,13 +214,14 @@ export const recoverRuns = statement<
             remedy = 'Look at the log of the service; then submit the run again.'
        from lost where r.run_id = lost.run_id
      returning r.run_id, r.state, r.attempt
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('given')})
    select run_id, state, attempt from given`,
 );
 
-/** Reopens shards whose service is silent past its lease, while their run goes on. Those that the caller holds under their present fence are let be. */
+/**
+ * Reopens shards whose lease ran out, while their run goes on. Shards that the caller holds under their present fence
+ * are left.
+ */
 export const recoverShards = statement<
   [heldRuns: string[], heldAttempts: number[], heldShards: number[], heldFences: number[]],
   { run_id: string; shard: number }

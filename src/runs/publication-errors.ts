@@ -2,7 +2,10 @@ import { PgscoreError } from '../errors.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import type { Run } from './run.ts';
 
-/** The error of a run that was to replace predictions which are not there any more: tried again, it sees the new ones. */
+/**
+ * The error of a run that was to replace predictions which another run replaced meanwhile. The next try compares with
+ * the new ones.
+ */
 export function targetChanged({ sourceSchema, sourceName }: Run): PgscoreError {
   return new PgscoreError(
     'target_changed',
@@ -14,7 +17,7 @@ export function targetChanged({ sourceSchema, sourceName }: Run): PgscoreError {
 const PROGRAM_LIMIT_EXCEEDED = '54000';
 export const LOCK_NOT_AVAILABLE = '55P03';
 
-/** What an error of writing or indexing predictions means where it is known; any other as it is. */
+/** Translates an error of writing or indexing predictions. Returns an unknown error as it is. */
 export function problemOfWriting(error: unknown, run: Run): unknown {
   const state = sqlState(error);
   if (state === LOCK_NOT_AVAILABLE) return targetLocked(run, error);
@@ -41,12 +44,15 @@ function keyTooLong(run: Run, error: unknown): PgscoreError {
 export const LEAST_ERROR_LIMIT = 1000;
 const ERROR_SHARE = 0.01;
 
-/** How many rows of a run may fail: as asked, else the larger of 1,000 and 1 % of its rows. */
+/** How many rows of a run may fail: its error_limit, else the larger of 1,000 and 1 % of its rows. */
 export function errorLimit(run: Run, rows: number): number {
   return run.errorLimit ?? Math.max(LEAST_ERROR_LIMIT, Math.floor(rows * ERROR_SHARE));
 }
 
-/** Why a run that was scored is not to be published: a replay of no row, or too many failed ones, of which `first` is a reason. */
+/**
+ * Why a scored run must not be published: it is a replay without rows, or too many rows failed. `first` is the reason
+ * of the first failed row.
+ */
 export function refusalToPublish(
   run: Run,
   rows: number,

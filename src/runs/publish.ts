@@ -12,12 +12,12 @@ import { LOCK_NOT_AVAILABLE, problemOfWriting, refusalToPublish } from './public
 export type Loaded = Counts & { readonly generation: number; readonly snapshotAt: string };
 
 /**
- * A session that writes predictions waits for locks of users, and keeps its own when its process is stopped, for seconds:
- * whoever needs the session or the target next waits for it.
+ * A session that writes predictions waits 2 s for a lock. If its process is frozen in a transaction, the server ends
+ * the session after 15 s, so that others get the target.
  */
 export const BRIEF_LOCKS = { lock_timeout: '2s', idle_in_transaction_session_timeout: '15s' };
 
-/** A connection to publish one run: its index may take long. */
+/** A connection of its own for publishing a run: building the index may take long. */
 export function publicationConnection(url: string | undefined): DatabaseConnection {
   return new DatabaseConnection({
     url,
@@ -27,9 +27,10 @@ export function publicationConnection(url: string | undefined): DatabaseConnecti
 }
 
 /**
- * Publishes a loaded generation: the unique index first, which finds duplicate keys, then one short transaction, again and
- * again while another session holds the target. Resolves with whether the run was still this service's; raises what makes it fail.
- * Ends the connection before, which may hold no lock then.
+ * Publishes a loaded generation. First it builds the unique index, which finds duplicate keys. Then it runs one short
+ * transaction, again and again while another session holds the target. Resolves with whether the run was still this
+ * service's; rejects with the reason if the run fails. Closes the connection before that, so that this session holds no
+ * lock any more.
  */
 export async function publishRun(
   connection: DatabaseConnection,
@@ -86,7 +87,7 @@ async function publishGeneration(client: pg.Client, serviceId: string, run: Run,
       run.hashedAs,
     );
     if (hasArms(run)) await finishArms(client, run.runId);
-    // A table whose run is done can be dropped: no view of ours depends on it any more.
+    // The owner can drop a table once its run is done: no view of pgscore depends on it any more.
     if (run.handle.kind === 'view') await dropHandle(client, run.handle.handleId);
     return true;
   });
@@ -105,7 +106,7 @@ async function firstReason(client: pg.Client, run: Run, loaded: Loaded): Promise
   return rows[0]?.reason;
 }
 
-/** An empty partition for the predictions of one attempt; to be committed before a row goes in. */
+/** Makes an empty partition for the predictions of one attempt. It must be committed before rows go in. */
 export const createGeneration = statement<[runId: string, attempt: number], { generation: number }>(
   'create_generation',
   'select pgscore_data._create_generation($1, $2) as generation',
@@ -117,7 +118,10 @@ export const indexGeneration = statement<[targetId: number, generation: number]>
   'select pgscore_data._index_generation($1, $2)',
 );
 
-/** Ends the loading of an unsharded run in the transaction that copied its predictions in. No row: the run is no longer ours. */
+/**
+ * Ends the loading of an unsharded run, in the transaction that copied its predictions in. Returns no row if the run is
+ * no longer this service's.
+ */
 export const recordGeneration = statement<
   [
     runId: string,
@@ -133,21 +137,21 @@ export const recordGeneration = statement<
 >(
   'record_generation',
   `update pgscore_data.run
-      set generation = $4, snapshot_at = $5, rows_done = $6, rows_failed = $7, cpu_seconds = $8
+      set phase = 'publishing', generation = $4, snapshot_at = $5, rows_done = $6, rows_failed = $7, cpu_seconds = $8
     where run_id = $1 and attempt = $2 and claimed_by = $3 and state = 'running'
    returning run_id`,
 );
 
-/** SQLSTATE of a run that is another service's by now, was cancelled, or has ended. */
+/** SQLSTATE for a run that another service has by now, or that was cancelled or has ended. */
 export const RUN_LOST = 'PS001';
-/** SQLSTATE of a target that is not as it was expected to be. */
+/** SQLSTATE for a target that is not as it was expected to be. */
 export const TARGET_CHANGED = 'PS002';
 
 /**
- * First step of a publishing transaction: locks the run and its target. `latest` says whether the run becomes what the
- * latest view shows. Where `expected` values are given and differ, it raises TARGET_CHANGED, so that steps which rely on
- * them can follow in the same pipeline. The run is changed once, at the end: a second change in one transaction would check
- * its foreign keys again.
+ * First step of a publishing transaction: locks the run and its target. `latest` says whether the latest view will show
+ * the run. If expected values are given and differ, it raises TARGET_CHANGED, so that steps which rely on them can
+ * follow in the same pipeline. The run is updated once, at the end: a second update in one transaction would check its
+ * foreign keys again.
  */
 export const beginPublication = statement<
   [
@@ -165,7 +169,7 @@ export const beginPublication = statement<
 );
 
 /**
- * Last step of a publishing transaction: the run is done, its generation is part of the history and, where `latest`, the
+ * Last step of a publishing transaction: the run is done, its generation is part of the history and, if `latest`, the
  * one that readers see. One row of the target changes, so a reader sees all of the run or nothing.
  */
 export const finishRun = statement<
@@ -202,7 +206,7 @@ const finishArms = statement<[runId: string], { run_id: string }>(
   'select pgscore_data._finish_arms($1) as run_id',
 );
 
-/** Statements after the last step of a publication: the rows of each arm become a run of its version. */
+/** Statements after the last step of a publication: the rows of each arm become a run of the arm's version. */
 export function finishArmsStatements(run: Run): PipelinedStatement[] {
   return hasArms(run) ? [finishArms.pipelined(run.runId)] : [];
 }

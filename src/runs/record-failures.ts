@@ -6,7 +6,7 @@ import type { Outcome, Shard } from './job.ts';
 import type { RunMetrics } from './metrics.ts';
 import { statement } from '../postgres/statement.ts';
 
-/** A run that was tried so often is not tried again; a shard that was takes its run with it. */
+/** Most tries of a run, and of a shard. A shard that fails at its last try fails its run. */
 export const MOST_TRIES = 3;
 
 export type Failed = Extract<Outcome, { kind: 'failed' }>;
@@ -14,8 +14,8 @@ type Claimed = Pick<Run, 'runId' | 'attempt' | 'model'>;
 type Reason = Pick<Failed, 'code' | 'message' | 'remedy'>;
 
 /**
- * Writes down what becomes of work that did not succeed. Every statement is under the fence of that work: where it went
- * through after all, or belongs to another by now, nothing changes. That is why each can be tried again.
+ * Records what becomes of work that failed. Every statement checks the fence of the work: nothing changes if the work
+ * was committed after all, or belongs to another service. So each statement can be repeated.
  */
 export class RunFailures {
   readonly #connection: DatabaseConnection;
@@ -28,7 +28,7 @@ export class RunFailures {
     this.#log = log;
   }
 
-  /** Ends a run; resolves with whether it was still going on. */
+  /** Fails a run; resolves with whether it was still running. */
   async fail({ runId, attempt, model }: Claimed, reason: Reason, rowsDone = 0, rowsFailed = 0): Promise<boolean> {
     const failed = await this.#connection.insist((client) =>
       failRun(client, runId, attempt, reason.code, storable(reason.message), reason.remedy, rowsDone, rowsFailed),
@@ -40,7 +40,7 @@ export class RunFailures {
     return true;
   }
 
-  /** Puts a run back into the queue, or ends it where it was tried too often; resolves with whether it was still going on. */
+  /** Puts a run back into the queue, or fails it after too many tries; resolves with whether it was still running. */
   async requeue(run: Run, { code, message, remedy }: Reason): Promise<boolean> {
     const [given] = await this.#connection.insist((client) =>
       requeueRun(
@@ -68,7 +68,7 @@ export class RunFailures {
     if (now?.state === 'queued') this.#log.warn({ run: runId, shard, code }, `shard opened again: ${message}`);
   }
 
-  /** Gives all that a service holds back to the queue, without costing it a try. */
+  /** Returns all work that a service holds to the queue, without counting a try. */
   async handBack(serviceId: string): Promise<void> {
     await this.#connection.insist((client) => handBackRuns(client, serviceId));
     await this.#connection.insist((client) => handBackShards(client, serviceId));
@@ -77,8 +77,8 @@ export class RunFailures {
 }
 
 /**
- * How long work waits that was not tried: no connection could be had, because the server, or one that holds the source, is
- * full or away, or another run got ahead of it.
+ * How long work waits after a failure that counts as no try: a server was full or away, or another run was published
+ * first.
  */
 const WAITS_MS: Readonly<Record<string, number>> = {
   database_unreachable: 2000,
@@ -86,7 +86,7 @@ const WAITS_MS: Readonly<Record<string, number>> = {
   target_changed: 100,
 };
 
-/** Whoever holds a target may do so for hours: each try takes a scorer's time, so they become rare. */
+/** A target may be held for hours, and each try takes the time of a scorer. So waits double, up to this. */
 const LONGEST_WAIT_MS = 60_000;
 
 function waitAfter(code: string, claims: number): number | null {
@@ -94,7 +94,21 @@ function waitAfter(code: string, claims: number): number | null {
   return WAITS_MS[code] ?? null;
 }
 
-/** Ends an attempt of a run with its reason, if it still goes on; its generation is discarded, and its plan not used again. */
+/** The state of a run `r` that is given back: queued if the condition holds, unless it was cancelled. */
+export function nextState(mayTryAgain: string): string {
+  return `case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
+                 when ${mayTryAgain} then 'queued' else 'failed' end`;
+}
+
+/** Discards what the runs of a step of a statement were loading. */
+export function discardLoadedOf(step: string): string {
+  return `update pgscore_data.generation g set state = 'discarded' from ${step} x where g.run_id = x.run_id and g.state = 'loading'`;
+}
+
+/**
+ * Fails an attempt of a run with its reason, if it is still running. Its generation is discarded, and its plan is not
+ * used again.
+ */
 export const failRun = statement<
   [
     runId: string,
@@ -118,16 +132,14 @@ export const failRun = statement<
      returning run_id, plan_id
    ), forgotten as (
      update pgscore_data.known_plan k set plan_digest = null from failed where k.plan_id = failed.plan_id
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from failed where g.run_id = failed.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('failed')})
    select run_id from failed`,
 );
 
 /**
- * Gives a run back after a failure that may pass: queued again, cancelled where that was asked for, or failed where it has
- * been tried `most` times. Where `waitMs` is given, it is not claimed before that time, and this was no try. What the attempt loaded is discarded; no row comes back where the run had ended or changed hands
- * meanwhile.
+ * Returns a run to the queue after a failure that may pass, unless it was cancelled, or tried `most` times. If `waitMs`
+ * is given, the run is not claimed before that time, and the try does not count. What the attempt loaded is discarded.
+ * Returns no row if the run had ended or changed hands.
  */
 export const requeueRun = statement<
   [
@@ -144,8 +156,7 @@ export const requeueRun = statement<
   'requeue_run',
   `with ending as materialized (
      select r.run_id, r.attempt - r.handed_back as tries,
-            case when exists (select from pgscore_data.cancellation c where c.run_id = r.run_id) then 'cancelled'
-                 when r.attempt - r.handed_back < $3 or $7::float8 is not null then 'queued' else 'failed' end as state
+            ${nextState('r.attempt - r.handed_back < $3 or $7::float8 is not null')} as state
        from pgscore_data.run r where r.run_id = $1 and r.attempt = $2 and r.state = 'running'
         for no key update
    ), given as (
@@ -159,15 +170,13 @@ export const requeueRun = statement<
      returning r.run_id, r.state, r.plan_id
    ), forgotten as (
      update pgscore_data.known_plan k set plan_digest = null from given where k.plan_id = given.plan_id and given.state = 'failed'
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('given')})
    select state from given`,
 );
 
 /**
- * Gives a shard back after a failure that may pass: at once, or, where `waitMs` is given, after that time and as if it had
- * not been tried. `done` comes back true where its commit had gone through after all.
+ * Reopens a shard after a failure that may pass. If `waitMs` is given, the shard is not claimed before that time, and
+ * the try does not count. Returns the state of the shard: `done` if its commit had gone through after all.
  */
 export const releaseShard = statement<
   [runId: string, attempt: number, shard: number, fence: number, error: string, waitMs: number | null],
@@ -186,7 +195,10 @@ export const releaseShard = statement<
     where s.run_id = $1 and s.attempt = $2 and s.shard = $3 and not exists (select from released)`,
 );
 
-/** Gives back what a service that stops still holds. The attempt, which fences, stays; it does not count as a try. A lease that is locked runs out. */
+/**
+ * Returns the runs of a stopping service to the queue. Keeps the attempt, which is the fence, and counts no try. Skips
+ * locked rows: their leases run out.
+ */
 export const handBackRuns = statement<[serviceId: string], { run_id: string }>(
   'hand_back_runs',
   `with held as materialized (
@@ -199,13 +211,11 @@ export const handBackRuns = statement<[serviceId: string], { run_id: string }>(
             phase = null, claimed_by = null, lease_until = null, handed_back = r.handed_back + 1
        from held where r.run_id = held.run_id
      returning r.run_id
-   ), discarded as (
-     update pgscore_data.generation g set state = 'discarded' from given where g.run_id = given.run_id and g.state = 'loading'
-   )
+   ), discarded as (${discardLoadedOf('given')})
    select run_id from given`,
 );
 
-/** The same for its shards of runs that another service sharded. */
+/** Returns the shards of a stopping service to the queue, also those of runs that another service sharded. */
 export const handBackShards = statement<[serviceId: string], { run_id: string; shard: number }>(
   'hand_back_shards',
   `with held as materialized (
@@ -216,7 +226,7 @@ export const handBackShards = statement<[serviceId: string], { run_id: string; s
    returning s.run_id, s.shard`,
 );
 
-/** The same for a version whose check is under way. */
+/** Returns the versions whose check a stopping service has in hand. */
 const handBackVersions = statement<[serviceId: string]>(
   'hand_back_versions',
   `update pgscore_data.version set claimed_by = null, lease_until = null where claimed_by = $1 and state = 'checking'`,

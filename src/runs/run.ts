@@ -25,9 +25,9 @@ export type Target = {
   readonly targetId: number;
   readonly task: Task;
   readonly keys: readonly { readonly name: string; readonly sql_type: string }[];
-  /** Or the names of the values of a row. */
+  /** The labels of the classes, or the names of the values of a row. */
   readonly classLabels: readonly string[];
-  /** A column a class or a value; null where the probabilities are one jsonb column, or where there are none. */
+  /** One column for each class or value; null if the probabilities are one jsonb column, or if there are none. */
   readonly valueColumns: readonly string[] | null;
   readonly currentGeneration: number;
   readonly currentRows: number;
@@ -39,11 +39,11 @@ type Buckets = readonly (readonly [from: number, to: number])[];
 /** How an experiment splits the rows of a run, as it was when the run was claimed. */
 export type Split = {
   readonly salt: string;
-  /** The versions beside that of the run, and the buckets of their rows. */
+  /** The versions beside the version of the run, and the buckets of their rows. */
   readonly arms?: readonly { readonly version_id: number; readonly buckets: Buckets }[];
-  /** The run that the rows of each belong to. */
+  /** The runs that the rows of these versions belong to, in the same order. */
   readonly runs?: readonly number[];
-  /** Of a shadow: the buckets of the rows that it scores. */
+  /** For a shadow: the buckets of the rows that it scores. */
   readonly sample?: Buckets;
 };
 
@@ -59,15 +59,15 @@ export type Run = {
   readonly versionId: number;
   /** Name of the model, without the version. */
   readonly model: string;
-  /** Where the model's monitor begins and ends a day. */
+  /** The time zone in which the model's monitor begins and ends a day. */
   readonly timeZone: string;
-  /** The past that it replays: nothing of it is counted for the monitor. Null: it is no replay. */
+  /** The window of a replay, which the monitor does not count. Null: the run is no replay. */
   readonly replayWindow: ReplayWindow | null;
   /** Whether the features of the model are counted. */
   readonly featuresWatched: boolean;
-  /** Columns that its predictions are split by: each is to keep a value for each of them. */
+  /** The segment columns: each prediction keeps a value of each. */
   readonly segments: readonly string[];
-  /** The frozen bins of the version's features when it was claimed; null where there were none. */
+  /** The frozen bins of the version's features as of the claim; null if there were none. */
   readonly binSet: number | null;
   /** Milliseconds from the request to this claim. */
   readonly waitedMs: number;
@@ -78,24 +78,33 @@ export type Run = {
   readonly sourceSchema: string;
   readonly sourceName: string;
   readonly rls: 'error' | 'filter';
-  /** Whether it was to become what the latest view shows, when it was claimed. */
+  /** Whether the latest view is to show the run, as of the claim. */
   readonly latest: boolean;
   readonly errorLimit: number | null;
   readonly rowsExpected: number | null;
   /** Pages of the source when the run was submitted. */
   readonly pages: number;
   readonly target: Target;
-  /** Of a run over the changed rows of a watch: their keys, an array for each column of the key, as PostgreSQL writes it. */
+  /**
+   * For a run over changed rows of a watch: the keys of these rows, an array for each column of the key, as PostgreSQL
+   * writes it.
+   */
   readonly keyLists: readonly string[] | null;
-  /** What the hashes of its rows are made for, which it writes beside its predictions; null: it writes none, or the source makes them. */
+  /**
+   * A digest of version, columns and arms, which salts the hash of each row that is written beside its prediction.
+   * Null: the run writes no hashes, or the source computes them.
+   */
   readonly hashedAs: string | null;
-  /** Whether the latest predictions had such hashes when it was claimed: rows that are as they were are to be left alone. */
+  /**
+   * Whether the latest predictions had hashes with this salt as of the claim: rows that did not change keep their
+   * predictions.
+   */
   readonly comparesRows: boolean;
   /** Null: its version scores all rows. */
   readonly split: Split | null;
 };
 
-/** A run as the database gives it: its handle or target may be gone, or not be what they were; `runFrom` tells. */
+/** A run as the database gives it. Its handle or target may be gone or altered: `runFrom` checks. */
 export type ClaimedRun = Omit<Run, 'handle' | 'columns' | 'target' | 'comparesRows'> & {
   readonly handle: Handle | null;
   readonly handleOwner: string | null;
@@ -111,7 +120,7 @@ export type ClaimedRun = Omit<Run, 'handle' | 'columns' | 'target' | 'comparesRo
 /** Goes up when rows are hashed in another way. */
 const HASH_FORM = 1;
 
-/** Rows of a target that are compared at most: their hashes are kept in memory, 23 bytes each. */
+/** Most rows of a target that are compared: their hashes are kept in memory, 23 bytes each. */
 const MOST_COMPARED = 20_000_000;
 
 /** The select list of a ClaimedRun, over a claimed run `c` and RUN_PARTS. */
@@ -142,7 +151,10 @@ export const RUN_COLUMNS = `
   case when c.only_changed then md5(concat_ws(' ', ${HASH_FORM}, c.version_id, coalesce(c.plan, k.plan) -> 'columns', c.arms - 'runs')) end as "hashedAs",
   c.arms as split`;
 
-/** What belongs to a claimed run `c`. Each is looked up by its key: in small tables the planner would rather join all rows, dead ones included. */
+/**
+ * The joins of a claimed run `c`. OFFSET 0 makes each a look-up by key: the planner would join small tables whole, dead
+ * rows included.
+ */
 export const RUN_PARTS = `
   left join lateral (select x.name, y.time_zone, y.features_watched from pgscore_data.version v join pgscore_data.model x using (model_id) join pgscore_data.monitor y using (model_id)
     where v.version_id = c.version_id offset 0) m on true
@@ -151,7 +163,7 @@ export const RUN_PARTS = `
   left join lateral (select x.generation from pgscore_data.watch x where x.watch_id = c.watch_id offset 0) w on true
   left join lateral (select x.plan from pgscore_data.known_plan x where x.plan_id = c.plan_id offset 0) k on true`;
 
-/** Why a claimed run cannot be scored at all; undefined where it can. */
+/** Why a claimed run cannot be scored at all. */
 export type RunDefect = {
   readonly code: 'handle_missing' | 'handle_foreign' | 'target_missing' | 'source_changed';
   readonly message: string;
@@ -170,10 +182,10 @@ export function runFrom(claimed: ClaimedRun): Run | RunDefect {
       `the read handle belongs to "${handleOwner}", not to the requester "${run.requestedBy}"`,
     );
   }
-  // A view is bound to its table, whatever that is called by now.
+  // A view stays bound to its table when the table is renamed.
   if (altered)
     return defect('source_changed', 'the source was renamed, or its read handle altered, after the run was submitted');
-  // A view handle reads past policies' functions; they must run as the requester, which only a function handle does.
+  // Functions of policies must run as the requester, which only a function handle does.
   if (newlySecured)
     return defect('source_changed', 'row-level security was enabled on the source after the run was submitted');
   if (runsCode)
@@ -194,8 +206,9 @@ export function hasArms({ split }: Pick<Run, 'split'>): boolean {
 }
 
 /**
- * Whether the reading session applies row-level policies or raises where one would hide rows. A view stands for a table
- * that had none; policies that came later would judge pgscore_reader, whom the view asks as, not the requester.
+ * Whether the reading session applies row-level policies, or raises if a policy would hide rows. A view handle is made
+ * only for a table without policies. A policy that is added later would be checked for pgscore_reader, not for the
+ * requester, so row_security is off and such a read raises.
  */
 export function rowSecurity({ rls, handle }: Run): 'on' | 'off' {
   return rls === 'filter' && handle.kind === 'function' ? 'on' : 'off';

@@ -6,17 +6,17 @@ import type { ScoreAlone, Job, Outcome, ScorerSettings } from './job.ts';
 import { isOfWatch } from './run.ts';
 import { lostScorer, ScorerProcess } from './scorer-process.ts';
 
-/** `alone`: it was to be scored with others, and is to be scored by itself. */
+/** `alone`: scoring it together with others did not work. */
 type Waiting = { readonly job: Job; readonly ended: (outcome: Outcome) => void; readonly alone: boolean };
 
-/** Pages of a source that is scored as one of several, and how many of them go to a scorer at once. */
+/** Most pages of a source that is scored together with others, and most jobs that are scored together. */
 const SMALL_PAGES = 16;
 const MOST_TOGETHER = 8;
 
 /**
- * The scorer children of a service: kept at their number, replaced when they die. Each works on one job, or on several
- * small ones; others wait for the first that is idle, so that none waits behind a long one while another scorer has
- * nothing to do.
+ * The scorer children of a service: their number is kept, and one that dies is replaced. Each works on one job, or on
+ * several small ones. Waiting jobs go to the first idle scorer, so that none waits behind a long job while another
+ * scorer is idle.
  */
 export class ScorerPool {
   readonly size: number;
@@ -44,7 +44,7 @@ export class ScorerPool {
     return this.progress.length;
   }
 
-  /** How many more jobs can be taken, where there are to be at most `each` for a scorer that lives. */
+  /** How many more jobs can be taken if each living scorer is to have at most `each`. */
   roomFor(each: number): number {
     return this.#scorers.size * each - this.inHand;
   }
@@ -62,7 +62,7 @@ export class ScorerPool {
     if (this.#stopped) return Promise.resolve(lostScorer('the service stops'));
     return new Promise((ended) => {
       const waiting = { job, ended, alone: false };
-      // Rows that change just now go before the shards of a large table, in their order.
+      // Changed rows of watches go before shards of large tables, in their order.
       const others = isOfWatch(job.run) ? this.#waiting.findIndex(({ job: { run } }) => !isOfWatch(run)) : -1;
       this.#waiting.splice(others < 0 ? this.#waiting.length : others, 0, waiting);
       this.#assign();
@@ -111,7 +111,7 @@ export class ScorerPool {
     if (!this.#stopped) this.#log.warn({ pid: scorer.pid }, `a scorer is replaced: ${end}`);
   }
 
-  /** Gives those who wait longest to scorers that are idle, each its share. */
+  /** Gives the jobs that wait longest to idle scorers, each its share. */
   #assign(): void {
     const idle = [...this.#scorers].filter((scorer) => scorer.idle);
     for (const [index, scorer] of idle.entries()) {
@@ -130,9 +130,8 @@ export class ScorerPool {
   }
 
   /**
-   * The one that waits longest and, where it is small, others that can be scored together with it. A small run over a target
-   * that another scorer has in hand comes when there is nothing else: it would wait for its turn to publish, and may come
-   * too late to be the latest.
+   * The job that waits longest and, if it is small, others that can be scored together with it. A small run into a
+   * target that another scorer is writing comes last: it would wait to publish, and might be too late to be the latest.
    */
   #takeTogether(most: number): Waiting[] {
     const working = [...this.#scorers].flatMap(({ progress }) => progress.map(({ job }) => job));
@@ -151,13 +150,13 @@ export class ScorerPool {
   }
 }
 
-/** Whether two jobs can be scored together; of one, whether it can be with others. */
+/** Whether two jobs can be scored together; for the same job twice, whether it can be scored with any other. */
 function goTogether(one: Waiting, other: Waiting): boolean {
   const canShareScorer = ({ job, alone }: Waiting): boolean => !alone && isSmall(job);
   return canShareScorer(one) && canShareScorer(other) && one.job.run.requestedBy === other.job.run.requestedBy;
 }
 
-/** A run over a small table that was not tried before: one that kills its scorer takes no others along twice. */
+/** A run over a small table, at its first try: a run that kills its scorer takes others along only once. */
 function isSmall({ shard, run }: Job): boolean {
   return (
     shard === null &&

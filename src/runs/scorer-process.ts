@@ -4,8 +4,8 @@ import { ChildProgram } from '../lib/child-process.ts';
 import type { ScoreAlone, Job, Outcome, FromScorer, ScorerSettings, ToScorer } from './job.ts';
 
 /**
- * A scorer's garbage is large arrays in a heap of 11 MB, and there is one scorer a core: helper threads that mark that
- * heap again and again as the arrays come and go took 0.3 CPU-seconds a million rows from the scorers.
+ * A scorer's garbage is large arrays in a heap of 11 MB, and there is one scorer for each core. Helper threads that
+ * mark the heap again and again took 0.3 CPU-seconds a million rows from the scorers.
  */
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc', '--no-incremental-marking'];
 
@@ -17,13 +17,13 @@ type Working = Progress & Given;
 
 /**
  * One scorer child and the jobs that it works on: one, or several small ones. A child that makes no progress in time is
- * killed, since a native call cannot be cancelled; then, and when it dies of itself, its jobs fail and may be tried again.
+ * killed, since a native call cannot be cancelled. When a child ends, its jobs fail and may be tried again.
  */
 export class ScorerProcess {
   readonly #child: ChildProgram<ToScorer, FromScorer>;
   readonly #batchTimeoutMs: number;
   readonly #watch: NodeJS.Timeout;
-  /** Resolves with how it ended, and for what it was killed. */
+  /** Resolves with how the child ended, and why it was killed. */
   readonly exited: Promise<string>;
   readonly #working = new Map<number, Working>();
   #heardAt = 0;
@@ -55,14 +55,14 @@ export class ScorerProcess {
     return [...this.#working.values()];
   }
 
-  /** Gives it jobs, each with what to call at its end; it must be idle. */
+  /** Gives jobs to the child, each with what to call at its end; the child must be idle. */
   score(given: readonly Given[]): void {
     this.#heardAt = performance.now();
     for (const { job, ended } of given) this.#working.set(job.id, { job, ended, rowsDone: 0, rowsFailed: 0 });
     this.#child.send({ type: 'score', jobs: given.map(({ job }) => job) });
   }
 
-  /** Stops those of its jobs that are meant, after the present batch. */
+  /** Stops the jobs that `which` selects, after their present batch. */
   abort(which: (job: Job) => boolean): void {
     for (const { job } of this.#working.values()) if (which(job)) this.#child.send({ type: 'abort', jobId: job.id });
   }

@@ -12,9 +12,9 @@ import { exportSnapshot, type ExportedSnapshot } from './guarded-reading.ts';
 
 const POLL_MS = 1000;
 
-/** What shards read, and what they are. */
+/** Who reads the source, and the ranges of its shards. */
 type Cut = {
-  /** Of a distributed table. */
+  /** Null unless the table is distributed. */
   readonly readBy: ShardReader | null;
   readonly ranges: readonly BlockRange[];
   readonly rows: number | null;
@@ -41,10 +41,10 @@ export class ShardedRun {
   readonly #with: ShardedRunOptions;
   readonly #signal = new Signal();
   readonly #connection: DatabaseConnection;
-  /** To publish it; connected when its last shards are scored. */
+  /** The connection that publishes the run; connected while its last shards are scored. */
   readonly publication: DatabaseConnection;
   #ended = false;
-  /** Those of a distributed table, where the nodes are read themselves. */
+  /** The ids of the shards of a distributed table, if scorers read the nodes. */
   #shardIds: readonly string[] | undefined;
 
   constructor(run: Run, options: ShardedRunOptions) {
@@ -54,7 +54,7 @@ export class ShardedRun {
     this.publication = publicationConnection(options.databaseUrl);
   }
 
-  /** A shard of the run has ended; look how far all are. */
+  /** A shard of the run has ended. */
   shardEnded(): void {
     this.#signal.raise();
   }
@@ -150,7 +150,10 @@ export class ShardedRun {
     }
   }
 
-  /** Undefined while shards are open, and while the database does not say: the snapshot, which is what counts, may live on. */
+  /**
+   * Undefined while shards are open, and if the database cannot be reached: the run goes on as long as its snapshot
+   * lives.
+   */
   async #countsWhenDone(): Promise<Counts | undefined> {
     const [found] = await this.#connection
       .use((client) => shardsDone(client, this.run.runId, this.run.attempt))
@@ -167,12 +170,12 @@ export class ShardedRun {
   }
 }
 
-/** Connects before the connection is needed; where that fails, its first use says why. */
+/** Connects before the connection is needed. If that fails, its first use reports why. */
 function connectAhead(connection: DatabaseConnection): void {
   void connection.client().catch(() => undefined);
 }
 
-/** Something to wait for, with a time limit. A signal raised while nobody waits is kept for the next who does. */
+/** A signal to wait for, with a time limit. One that is raised while nobody waits is kept for the next wait. */
 class Signal {
   #raised = false;
   #wake: (() => void) | undefined;

@@ -28,7 +28,10 @@ export function shardRanges(longest: number, total: number, scorers: number): Bl
   return ranges.length === 0 ? [{ from: 0, to: null }] : ranges;
 }
 
-/** Blocks of the largest relation of a source and of all, and the planner's row estimate. By name: it is looked up anew. */
+/**
+ * Blocks of the largest relation of a source and of all, and the row estimate of the planner. The source is looked up
+ * by name.
+ */
 export const measureSource = statement<
   [schema: string, name: string],
   { longest: number; total: number; rows: number | null }
@@ -45,9 +48,10 @@ export const measureSource = statement<
 );
 
 /**
- * Writes down the shards of an attempt with the snapshot that all of them read, or who reads them of a distributed table, if the
- * run is still this service's. Shards of an earlier attempt go: whoever holds one finds nothing to commit. One that a scorer was stopped in the middle of ending
- * is left to the sweep: to wait for it, with the run locked, would cost the run its lease; its commit changes nothing here.
+ * Stores the shards of an attempt, if the run is still this service's, with the snapshot that all of them read, or with
+ * who reads a distributed table. Shards of an earlier attempt are deleted: whoever holds one can commit nothing. A
+ * shard row that another session has locked is skipped, and tidying deletes it later: to wait here, with the run
+ * locked, would let the lease of the run expire.
  */
 export const openShards = statement<
   [
@@ -85,7 +89,10 @@ export const openShards = statement<
    select count(*)::int as shards from opened`,
 );
 
-/** Ends a shard in the transaction that copied its predictions in. No row comes back where the fence is no longer ours: roll back. */
+/**
+ * Ends a shard in the transaction that copied its predictions in. Returns no row if another service has the fence: roll
+ * back.
+ */
 export const finishShard = statement<
   [
     runId: string,
@@ -105,7 +112,7 @@ export const finishShard = statement<
    returning s.shard`,
 );
 
-/** How far the shards of an attempt are, all services together. */
+/** Counts the shards and rows of an attempt, of all services together. */
 export const shardsDone = statement<[runId: string, attempt: number], Counts & { shards: number; open: number }>(
   'shards_done',
   `select count(*)::int as shards, count(*) filter (where state <> 'done')::int as open, coalesce(sum(rows_done), 0)::float8 as "rowsDone",

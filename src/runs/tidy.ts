@@ -3,20 +3,25 @@ import { PgscoreError } from '../errors.ts';
 import type { DatabaseConnection } from '../postgres/connection.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
 
-/** Polls from one look at what can be dropped to the next: nobody waits for it, and it takes five statements. */
+/** One in so many polls tidies: nobody waits for it, and it takes a dozen statements. */
 export const TIDY_EVERY = 3;
 
-/** Takes services off the list that ended or fell silent a day ago. */
-const forgetWorkers = statement<[]>(
-  'forget_workers',
+/** Deletes services that ended or fell silent a day ago. */
+const forgetServices = statement<[]>(
+  'forget_services',
   `delete from pgscore_data.service where heartbeat_at < clock_timestamp() - interval '1 day'`,
 );
 
-/** Runs of a watch that are looked at at once, and rows of a history that are deleted at once, but for the rest of a run. */
+/**
+ * Most runs of a watch that are looked at, and most rows of a history that are deleted, in one statement. The last run
+ * is deleted whole.
+ */
 const MOST_PRUNED = 20_000;
 const MOST_WATCHES = 100;
 
-/** Deletes replaced predictions of a watch that are kept no longer, and runs that have none any more. */
+/**
+ * Deletes replaced predictions of a watch that are older than its history, and runs that have no predictions any more.
+ */
 const pruneWatch = statement<[most: number, butFor: readonly string[]], { watch: string | null }>(
   'prune_watch',
   'select pgscore_data._prune_watches($1, $2) as watch',
@@ -31,10 +36,10 @@ async function pruneWatches(client: Queryable): Promise<void> {
   }
 }
 
-/** Deletes queued changes of watches that are paused or failing, once they fill the queue. */
+/** Deletes queued changes of watches that are paused or failing, once these fill the queue. */
 const dropIdleChanges = statement<[]>('drop_idle_changes', 'select pgscore_data._drop_idle_changes()');
 
-/** Large runs that are folded, and targets whose history is looked through, from one look to the next. */
+/** Most large runs that are folded, and most targets whose history is pruned, each time. */
 const MOST_FOLDED = 4;
 const MOST_TARGETS = 20;
 
@@ -45,7 +50,7 @@ async function foldGenerations(client: Queryable): Promise<void> {
   }
 }
 
-/** Drops storage and handles that nothing needs any more. What readers hold is waited for, each for a moment. */
+/** Drops storage and handles that nothing needs any more. Each waits a moment for sessions that use it. */
 const STEPS: readonly ((client: Queryable) => Promise<unknown>)[] = [
   (client) => dropShards(client),
   (client) => retireGenerations(client),
@@ -53,13 +58,13 @@ const STEPS: readonly ((client: Queryable) => Promise<unknown>)[] = [
   (client) => dropGenerations(client),
   (client) => pruneHistory(client, MOST_TARGETS, MOST_PRUNED),
   dropUnusedHandles,
-  (client) => forgetWorkers(client),
+  (client) => forgetServices(client),
   pruneWatches,
   (client) => dropIdleChanges(client),
   syncNodes,
 ];
 
-/** Takes all of these steps, also after one that failed, such as for a node that is away; raises what failed. */
+/** Takes all of these steps, even if one fails, such as for a node that is away; then raises what failed. */
 export async function tidy(connection: DatabaseConnection): Promise<void> {
   const problems: unknown[] = [];
   for (const step of STEPS) {
@@ -78,8 +83,8 @@ async function dropUnusedHandles(client: Queryable): Promise<void> {
 }
 
 /**
- * Drops read handles that no open run needs: views at once, because tables depend on them, functions after a day. In any
- * order, so that those which something of their owner's holds do not keep the others from their turn.
+ * Drops read handles that no open run needs: views at once, because tables depend on them, functions after a day. The
+ * order is random, so that handles on which an object of their owner depends do not keep others from their turn.
  */
 const dropHandles = statement<[], { handle_id: string; dropped: boolean }>(
   'drop_handles',
@@ -94,16 +99,19 @@ const dropHandles = statement<[], { handle_id: string; dropped: boolean }>(
    select handle_id, pgscore_data._drop_handle(handle_id) as dropped from spare`,
 );
 
-/** Drops them on the workers of Citus, too. */
+/** Drops unneeded handles on the workers of Citus. */
 const dropShardHandles = statement<[]>('drop_shard_handles', 'select pgscore_data._drop_shard_handles()');
 
-/** Drops one read handle, if no open run needs it and nobody reads through it just now; else the sweep does. */
+/** Drops one read handle, if no open run needs it and no session reads through it; else tidying does. */
 export const dropHandle = statement<[handleId: number], { dropped: boolean }>(
   'drop_handle',
   'select pgscore_data._drop_handle($1) as dropped',
 );
 
-/** Forgets the shards of runs that have ended, so that claims need not pass them by. One that its holder is about to end waits for the next sweep. */
+/**
+ * Deletes the shards of runs that have ended, so that claims need not skip them. A shard that its holder has locked
+ * waits for the next time.
+ */
 const dropShards = statement<[]>(
   'drop_shards',
   `with spare as materialized (
@@ -117,7 +125,10 @@ const dropShards = statement<[]>(
 /** How many large runs of a target are partitions of their own, which every query plans for. */
 const MOST_GENERATIONS = 40;
 
-/** Published generations that are kept for labels and may leave the history. Small runs replace rows of one, and fill the first. */
+/**
+ * Published generations that are not current and whose runs are kept for labels; is_surplus and is_past say which may
+ * leave the history. Generation 1 is never surplus: small runs fill it.
+ */
 const OLD_GENERATIONS = `select g.target_id, g.generation, t.keep_history,
          g.generation > 1 and row_number() over (partition by g.target_id order by g.generation desc) > ${MOST_GENERATIONS} as is_surplus,
          g.created_at < pgscore_data._history_since(t.keep_history)
@@ -129,7 +140,7 @@ const OLD_GENERATIONS = `select g.target_id, g.generation, t.keep_history,
                       where (r.target_id, r.generation, r.state) = (g.target_id, g.generation, 'done') and not r.kept)
      and not exists (select from pgscore_data.watch w where (w.target_id, w.generation) = (g.target_id, g.generation))`;
 
-/** Takes generations out of the history, for every snapshot from now on: by time, or where no time was set by number. */
+/** Takes generations out of the history, for every snapshot from now on: by time or, if no time was set, by number. */
 export const retireGenerations = statement<[], { target_id: number; generation: number }>(
   'retire_generations',
   `with old as materialized (
@@ -154,10 +165,10 @@ const pruneHistory = statement<[mostTargets: number, mostRows: number]>(
 );
 
 /**
- * Drops generations that no run loads any more, and retired ones that no snapshot sees any more, of a session here or of a
- * standby that says so through its slot; a hundred of a target are kept for those, however long they last. DROP heeds no
- * snapshot: to one that is older, the rows would be gone. One that readers hold waits for the next sweep, and keeps none
- * of the others from its turn.
+ * Drops generations that no run loads any more, and retired ones that no snapshot sees any more, of a session here or
+ * of a standby that reports its snapshot through its slot. A hundred retired ones of a target are kept for old
+ * snapshots. DROP heeds no snapshot: an older one would miss the rows. A generation that readers hold waits for the
+ * next time.
  */
 export const dropGenerations = statement<[], { target_id: number; generation: number; dropped: boolean }>(
   'drop_generations',

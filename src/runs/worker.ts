@@ -15,20 +15,23 @@ import { RunEnded, ShardedRun } from './sharded-run.ts';
 type RunWorkerOptions = {
   readonly serviceId: string;
   readonly readerUrl: string | undefined;
-  /** To claim, and to write down what becomes of work that did not succeed. */
+  /** `work` claims; `settle` records what becomes of work that failed. */
   readonly connections: { readonly work: DatabaseConnection; readonly settle: DatabaseConnection };
-  /** False while the service waits for its database. One that drains still claims what its runs need. */
+  /** False while the service waits for its database. A draining service still claims the shards of its runs. */
   readonly mayClaim: () => boolean;
   /** Whether there may be changed rows of watches. */
   readonly mayFollow: () => boolean;
   readonly metrics: RunMetrics;
 };
 
-/** Between two looks for changed rows: while they come, and when none has come for some seconds. */
+/** The pause between two claims of changed rows: while they come, and when none has come for some seconds. */
 const LEAST_REST_MS = 20;
 const MOST_REST_MS = 1000;
 
-/** With these no shard of an attempt can be read any more, whoever tries: its snapshot is gone, a node is away or lacks the handle. */
+/**
+ * After these failures nobody can read a shard of the attempt any more: its snapshot is gone, or a node is away or
+ * lacks the handle.
+ */
 const ENDING_THE_ATTEMPT = ['snapshot_lost', 'source_unreachable', 'shards_unreadable'];
 
 /** Takes runs from their claim to their end: claims them, gives jobs to scorers, publishes, and deals with what fails. */
@@ -101,7 +104,7 @@ export class RunWorker {
     return this.#dispatcher.changesWait;
   }
 
-  /** From now on claims only what runs in hand need. */
+  /** From now on claims only the shards of runs in hand. */
   drain(): void {
     this.#dispatcher.drain();
   }
@@ -117,7 +120,7 @@ export class RunWorker {
     while (this.#open.size > 0) await Promise.all(this.#open);
   }
 
-  /** Gives what is still in hand back to the queue, without costing it a try; what becomes of it here counts no more. */
+  /** Returns all work in hand to the queue, without counting a try. Outcomes that come later are ignored. */
   async handBack(): Promise<void> {
     this.#handedBack = true;
     for (const { runId } of this.runs) this.drop(runId);
@@ -242,7 +245,7 @@ export class RunWorker {
     const { run } = sharded;
     try {
       const loaded = await sharded.score();
-      // Where its target is held, it waits beside the few that are sharded at a time.
+      // No longer among the few runs that are sharded at a time: it may wait long for its target.
       this.#sharded.delete(sharded);
       await this.#publish(run, sharded.publication, loaded);
     } catch (error) {
@@ -256,7 +259,7 @@ export class RunWorker {
     }
   }
 
-  /** A failure that may pass, or be that of an arm, puts the run back into the queue; any other ends it. */
+  /** Requeues a run if its failure may pass, or may be that of an arm; fails it otherwise. */
   async #failWhole(run: Run, failed: Failed): Promise<void> {
     if (this.#handedBack) return;
     if (!failed.retry && !hasArms(run)) return this.fail(run, failed, failed.rowsDone, failed.rowsFailed);
@@ -264,7 +267,7 @@ export class RunWorker {
     this.lookFor('all');
   }
 
-  /** A shard that may succeed is opened again; one that cannot, or was tried too often, takes the run with it. */
+  /** Reopens a shard that may still succeed; otherwise fails its run. */
   async #failShard(run: Run, shard: Shard, failed: Failed): Promise<void> {
     if (this.#handedBack) return;
     if (ENDING_THE_ATTEMPT.includes(failed.code) || (!failed.retry && hasArms(run)))

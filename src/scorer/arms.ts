@@ -7,13 +7,18 @@ import { type Run, type Split, hasArms } from '../runs/run.ts';
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import { statement } from '../postgres/statement.ts';
 
-/** A version that scores rows of a run, as a run of that version; the first is that of the run itself. */
+/** A version that scores rows of a run, with the run that these rows belong to. The first is the run itself. */
 export type Arm = { readonly run: Run; readonly session: ModelSession };
+
+/** As many rows as each model scores in seconds, `most` at most. */
+export function rowsPerBatch(arms: readonly Arm[], most: number): number {
+  return Math.min(most, ...arms.map(({ session }) => session.mostRows));
+}
 
 /** The runs of the arms of a run: its own first. */
 export function runsOfArms(run: Run): Run[] {
   const { arms = [], runs = [] } = run.split ?? {};
-  // Bins are of the features of one version: those of an arm are looked up by its own.
+  // Bins belong to a version: those of an arm are looked up by the version of the arm.
   const others = arms.map(({ version_id: versionId }, at) => ({
     ...run,
     runId: String(runs[at]),
@@ -23,10 +28,10 @@ export function runsOfArms(run: Run): Run[] {
   return [run, ...others];
 }
 
-/** The run itself scores rows of no arm, and those that lack a key. */
+/** The version of the run itself scores rows of no arm, and rows without a key. */
 const OWN = 0;
 const WITHOUT_KEY = -1;
-/** A shadow leaves such a row out. */
+/** A shadow leaves a row out that is not in its sample. */
 const LEFT_OUT = -2;
 
 /** Tells which arm scores a row. */

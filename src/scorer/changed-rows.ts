@@ -2,24 +2,27 @@ import type { Binary, Data, Int64 } from 'apache-arrow';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { RowHasher } from '../copy/row-hash.ts';
 import { takeRows } from '../copy/take-rows.ts';
-import { PgscoreError } from '../errors.ts';
+import { duplicateKey } from '../runs/describe-failure.ts';
 import type { Run } from '../runs/run.ts';
 import type { ScorerContext } from './context.ts';
 import { readBatches } from '../copy/read.ts';
 import type { SourceColumn } from '../copy/source-column.ts';
 import { hashesQuery } from './write-predictions.ts';
 
-/** Where more rows than these have changed, and more than this share, to score all costs less than to replace them. */
+/** If more rows have changed than both of these, scoring all rows costs less than replacing some. */
 const FEW_ROWS = 10_000;
 const MOST_CHANGED = 0.25;
-/** Bytes of changed rows that wait in memory until all were read, and of rows that are read while hashes are. */
+/**
+ * Most bytes of changed rows, which wait in memory until all were read, and of rows that are read ahead while hashes
+ * are read.
+ */
 const MOST_BYTES = 256 * 1024 * 1024;
 const MOST_AHEAD = 64 * 1024 * 1024;
 
-/** Tells the rows of a source that changed from those that the target has as they are. */
+/** Finds the rows of a source that differ from those that the target was made from. */
 export class Comparison {
   unchanged = 0;
-  /** That of the job: rows that are let be are progress, too. */
+  /** The context of the job; unchanged rows count as progress, too. */
   readonly context: ScorerContext;
   readonly #run: Run;
   readonly #hasher: RowHasher;
@@ -38,12 +41,12 @@ export class Comparison {
     this.context = { ...context, onProgress };
   }
 
-  /** The predictions that are replaced or taken out, once all rows went by. */
+  /** The predictions that are replaced or removed, once all rows were compared. */
   replaced(): Replaced {
     return this.#known.replaced();
   }
 
-  /** The rows that differ. Raises NotCompared. */
+  /** The rows that changed. Throws NotCompared. */
   async *changed(batches: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
     for await (const batch of this.#onceKnown(batches)) {
       const rows = this.#differing(batch);
@@ -56,7 +59,7 @@ export class Comparison {
     }
   }
 
-  /** The batches once the target is read. While it is, the first of them are read, too. */
+  /** The batches of the source, once the hashes of the target are read. Meanwhile the first batches are read ahead. */
   async *#onceKnown(batches: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
     let isKnown = false;
     const reading = KnownHashes.read(this.#run, this.context).then((known) => {
@@ -81,9 +84,9 @@ export class Comparison {
     const hashes = this.#hasher.of(batch);
     const rows: number[] = [];
     for (let row = 0; row < batch.rows; row += 1) {
-      // A value that could not be read counts as NULL in the hash.
+      // A bad row is scored again: its unreadable value counts as NULL in the hash.
       const found = batch.badRows.has(row) ? 'unknown' : this.#known.find(hashes.low[row] ?? 0, hashes.high[row] ?? 0);
-      if (found === 'again') throw this.#sameKey();
+      if (found === 'again') throw duplicateKey(this.#run);
       if (found === 'unknown') rows.push(row);
     }
     return rows;
@@ -95,13 +98,6 @@ export class Comparison {
     const most = Math.max(FEW_ROWS, MOST_CHANGED * this.#known.rows);
     if (this.#changed > most || this.#bytes > MOST_BYTES) throw new NotCompared();
   }
-
-  #sameKey(): PgscoreError {
-    const { sourceSchema, sourceName } = this.#run;
-    return new PgscoreError('duplicate_key', `two rows of "${sourceSchema}.${sourceName}" have the same key`, {
-      remedy: 'Name columns that identify a row: key => ...',
-    });
-  }
 }
 
 const COLUMNS: readonly SourceColumn[] = [
@@ -109,20 +105,20 @@ const COLUMNS: readonly SourceColumn[] = [
   { name: 'hash', role: 'feature', type: 'int8', width: 1 },
 ];
 
-/** To compare rows costs more than to score all of them, or is not possible. */
+/** Thrown if comparing rows costs more than scoring all of them, or is impossible. */
 export class NotCompared extends Error {}
 
-/** Where latest predictions are, and their hashes, to be replaced; in text, as SQL takes them. */
+/** The ctids and hashes of latest predictions that are replaced, as text. */
 type Replaced = { readonly rowTids: readonly string[]; readonly hashes: readonly (string | null)[] };
 
-/** The latest predictions of a target: the hash of each, where it is, and whether a row of the source was found to be like it. */
+/** The latest predictions of a target: for each its hash, its ctid, and whether a row of the source had this hash. */
 class KnownHashes {
   readonly #low: Int32Array;
   readonly #high: Int32Array;
   readonly #block: Uint32Array;
   readonly #offset: Uint16Array;
   readonly #found: Uint8Array;
-  /** Those that have no hash: rows that could not be scored. */
+  /** Predictions without a hash: their rows could not be scored. */
   readonly #unhashed = new Set<number>();
   /** Open addressing: the number of a prediction, from 1 on. */
   readonly #slots: Int32Array;
@@ -138,7 +134,9 @@ class KnownHashes {
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(8, 1.5 * most))));
   }
 
-  /** Reads the target of a run. Raises NotCompared where it has more rows than it says. */
+  /**
+   * Reads the hashes of the target of a run. Throws NotCompared if the target has more rows than its current_rows says.
+   */
   static async read(run: Run, context: ScorerContext): Promise<KnownHashes> {
     const known = new KnownHashes(run.target.currentRows);
     const client = await context.writer.client();
@@ -154,9 +152,9 @@ class KnownHashes {
     return this.#rows;
   }
 
-  /** Whether a prediction has this hash, and whether it was asked for before. */
+  /** Whether a prediction has this hash, and whether an earlier row had it, too. */
   find(low: number, high: number): 'unknown' | 'known' | 'again' {
-    // Most rows stand in the target in the order of the source, where the next is at hand.
+    // Most rows are in the order of the source, so the prediction after the last one is tried first.
     const row = this.#isAt(this.#next, low, high) ? this.#next : this.#lookUp(low, high);
     if (row < 0) return 'unknown';
     this.#next = row + 1;
@@ -165,7 +163,7 @@ class KnownHashes {
     return 'known';
   }
 
-  /** Predictions that no row is like any more. */
+  /** The predictions whose hash no row of the source had. */
   replaced(): Replaced {
     const rows: number[] = [];
     for (let row = 0; row < this.#rows; row += 1) if (this.#found[row] === 0) rows.push(row);

@@ -14,8 +14,8 @@ export type ScorerContext = {
   readonly batchRows: number;
   /** Called after every batch. */
   readonly onProgress: (rowsDone: number, rowsFailed: number) => void;
-  /** Called again and again while the source is awaited. */
+  /** Called again and again while the job waits for the database. */
   readonly onWait: () => void;
-  /** The job is not to go on. */
+  /** Aborted when the job must stop. */
   readonly signal: AbortSignal;
 };

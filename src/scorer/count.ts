@@ -56,7 +56,7 @@ export class PredictionCount {
     return days;
   }
 
-  /** Writes the counts down, in the transaction that writes the predictions; those of a replay are no live ones. */
+  /** Statements that store the counts, for the transaction that writes the predictions. A replay is not counted. */
   statements(shard: number): PipelinedStatement[] {
     if (this.#run.replayWindow !== null) return [];
     const segments = writeSegmentTally(this.#run, shard, this.#segments.days);
@@ -64,7 +64,7 @@ export class PredictionCount {
   }
 }
 
-/** Reads event times as they came over the wire: microseconds since 2000 in eight bytes. NULL, and no column, is the snapshot. */
+/** NULL, or no column, means the time of the snapshot. */
 function instantsOf(column: DecodedBatch['eventTime']): (row: number) => number | null {
   if (column === null) return () => null;
   const { values, valueOffsets } = column;
@@ -77,27 +77,27 @@ function instantsOf(column: DecodedBatch['eventTime']): (row: number) => number 
   };
 }
 
-/** Rows that a job looks at first where there are no bins, and the values in them: what is read ahead waits in memory. */
+/** Most rows, and most values, that a job reads ahead to make bins: they wait in memory. */
 const MOST_ROWS = 65_536;
 const MOST_READ = 2_000_000;
 
 type ReadRows = { readonly batch: RecordBatch; readonly days: readonly (number | null)[] };
 
-/** Where rows come from that bins can be made of. */
+/** Where the rows come from that bins are made of. */
 type Sources = {
-  /** Some from all over the source; none where there is no choice. */
+  /** Rows from all over the source; none if only the first rows can be had. */
   readonly sampleSource: () => Promise<RecordBatch[]>;
-  /** Has so many of the job's own come by, or fewer of great size; whether those were all. */
+  /** Reads so many rows of the job ahead, or fewer large ones. Resolves with whether those were all. */
   readonly ahead: (rows: number) => Promise<boolean>;
 };
 
-/** Counts where the features of a job lie, for the monitor: in the bins of its version, which it freezes where it is the first. */
+/** Counts the features of a job in the bins of its version. If there are none, it makes them. */
 class FeatureCount {
   readonly #run: Run;
   readonly #watched: readonly WatchedFeature[];
   #tally: FeatureTally | undefined;
   #setId = 0;
-  /** What was read before there were bins. */
+  /** Rows that were read before there were bins. */
   #read: ReadRows[] = [];
 
   private constructor(run: Run, watched: readonly WatchedFeature[]) {
@@ -116,7 +116,7 @@ class FeatureCount {
     else if (this.#watched.length > 0) this.#read.push({ batch, days });
   }
 
-  /** Sees to it that there are bins before the writing begins, if there are rows enough. */
+  /** Makes bins before the writing begins, if there are enough rows. */
   async finish(context: ScorerContext, { sampleSource, ahead }: Sources): Promise<void> {
     if (this.#tally !== undefined || this.#watched.length === 0) return;
     const sample = await sampleSource();
@@ -126,7 +126,7 @@ class FeatureCount {
     if (rowsOf(read) >= LEAST_ROWS || !areAll) await this.#freeze(read, context);
   }
 
-  /** Writes the counts down, in the transaction that writes the predictions. */
+  /** Statements that store the counts, for the transaction that writes the predictions. */
   statements(shard: number): PipelinedStatement[] {
     if (this.#tally !== undefined) return writeFeatureTallies(this.#run, shard, this.#setId, this.#tally.days);
     const days = this.#read.flatMap((read) => read.days);
@@ -157,7 +157,7 @@ const knownSegments = statement<[versionId: number], { column_name: string; valu
     where v.version_id = $1 and s.value not in (':missing', ':other')`,
 );
 
-/** Tells the segments of the rows of a job, to be kept with their predictions: what the source says later changes nothing. */
+/** Finds the segment values of the rows of a job, which are stored with their predictions. */
 export class RunSegments {
   readonly #columns: readonly { readonly at: number; readonly values: SegmentValues }[];
 
@@ -188,7 +188,7 @@ export class RunSegments {
   }
 }
 
-/** A column that the source lacks, or that may not be read, is missing in each row. */
+/** If the source lacks the column, or it may not be read, each row has the value missing. */
 function indexesOf(column: Data<Binary> | undefined, values: SegmentValues, rows: number): Uint32Array {
   const indexes = new Uint32Array(rows).fill(MISSING);
   if (column === undefined) return indexes;

@@ -9,7 +9,7 @@ import type { ShardReading } from './read-shards.ts';
 import { writePredictions } from './write-predictions.ts';
 import { finishShard } from '../runs/shards.ts';
 
-/** Copies the predictions of a run in one piece into a generation of its own, which is to be published afterwards. */
+/** Copies the predictions of a run in one piece into a generation of its own, which is published afterwards. */
 export async function loadGeneration(
   job: Job,
   snapshotAt: string,
@@ -80,7 +80,7 @@ export async function loadShard(
   return { kind: 'loaded', generation: shard.generation, snapshotAt: null, ...scored.counts };
 }
 
-/** The work was given to another service meanwhile; what this one wrote is rolled back. */
+/** Thrown if another service has the work by now; what this one wrote is rolled back. */
 export class WorkLost extends Error {
   constructor() {
     super('another service has this work by now');

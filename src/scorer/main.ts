@@ -15,7 +15,7 @@ import { scoreJob } from './score-job.ts';
 import { scoreKeys } from './score-keys.ts';
 import { scoreTogether } from './score-together.ts';
 
-/** Its statements are look-ups by key, which need no plan for each value. */
+/** The statements of a scorer look up by key: they need no plan for each value. */
 const WRITING = { ...LOOKING_UP, ...BRIEF_LOCKS, plan_cache_mode: 'force_generic_plan' };
 
 /** How often to report progress: a message costs both sides more than a small batch does. */
@@ -42,7 +42,7 @@ class Scorer {
     this.#batchRows = settings.batchRows;
   }
 
-  /** A job was given, which may have to wait for the one before. */
+  /** A job was given. It may have to wait for the job before it. */
   announce(jobId: number): void {
     this.#jobs.set(jobId, new AbortController());
   }
@@ -55,7 +55,7 @@ class Scorer {
     await this.#reader.release(runId).catch(() => this.#reader.destroy());
   }
 
-  /** Scores a job, or several together; tells of each when it has ended, or that it is to be scored by itself. */
+  /** Scores one job, or several together. Reports the outcome of each, or that it is to be scored alone. */
   async score(jobs: readonly Job[], onOutcome: (job: Job, outcome: Outcome | ScoreAlone) => void): Promise<void> {
     const [job] = jobs;
     const outcomes =
@@ -67,7 +67,7 @@ class Scorer {
     }
   }
 
-  /** Undefined for those that are to be scored by themselves: nothing of them was committed. */
+  /** Undefined for jobs that are to be scored alone: nothing of them was committed. */
   async #scoreTogether(jobs: readonly Job[]): Promise<readonly (Outcome | undefined)[]> {
     const contexts = new Map(jobs.map((job) => [job, this.#contextOf(job)]));
     try {
@@ -132,12 +132,15 @@ function outcomeOf(error: unknown, job: Job, counts: Counted): Outcome {
   return { kind: 'failed', ...failureOf(error, job.run), ...counts };
 }
 
-/** A parent that is gone hears nothing; 'disconnect' ends this process. */
+/** If the parent is gone, sending fails in silence; 'disconnect' ends this process. */
 function send(message: FromScorer): void {
   process.send?.(message, undefined, undefined, () => undefined);
 }
 
-/** A scorer that gets no further shard of a run gives its snapshot up, though nobody tells it that none is left. */
+/**
+ * A scorer that gets no job for so long gives up the snapshot of its run, even if nobody tells it that no shard is
+ * left.
+ */
 const IDLE_MS = 500;
 
 let scorer: Scorer | undefined;

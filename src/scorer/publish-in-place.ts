@@ -5,6 +5,8 @@ import { finishArmsStatements, beginPublication, RUN_LOST, TARGET_CHANGED, finis
 import { refusalToPublish, problemOfWriting } from '../runs/publication-errors.ts';
 import { dropHandle } from '../runs/tidy.ts';
 import type { Job, Outcome } from '../runs/job.ts';
+import type { Run } from '../runs/run.ts';
+import { statement } from '../postgres/statement.ts';
 import { WorkLost } from './load.ts';
 import { supersede, predictionsStatement } from './write-predictions.ts';
 import { type Scored, type ScoredStream } from './scored-stream.ts';
@@ -19,12 +21,12 @@ export type Publication = {
   readonly job: Job;
   readonly snapshotAt: string;
   readonly batches: readonly Scored[];
-  /** What else is written with the predictions: the rows that failed, and counts for the monitor. */
+  /** Statements that are written with the predictions: failed rows, and counts for the monitor. */
   readonly sideStatements: () => PipelinedStatement[];
   readonly counts: ScoredStream['counts'];
 };
 
-/** Where predictions go: whether they become the latest ones, and the generation that holds those. */
+/** Whether predictions become the latest ones, and the generation that holds the latest ones. */
 type TargetState = { readonly latest: boolean; readonly generation: number };
 
 /** Publishes a small run in one transaction: what the current generation held becomes history, the new rows replace it. */
@@ -35,17 +37,26 @@ export async function publishInPlace(
   context: ScorerContext,
 ): Promise<Outcome> {
   const client = await context.writer.client();
-  const problem = refusalToPublish(job.run, scored.rowsDone, scored.rowsFailed, scored.failed[0]?.error.message);
-  if (problem !== undefined) {
-    await runPipeline(client, rowErrorStatements(job.run, 0, scored.failed));
-    throw problem;
-  }
+  await expectPublishable(client, job.run, scored);
   const publication = await publicationOf(job, snapshotAt, scored);
   await publishOne(client, publication);
   return { kind: 'published', ...publication.counts };
 }
 
-/** All that there is to publish of a small run. */
+/** Throws if a run must not be published, once its failed rows are stored. */
+export async function expectPublishable(
+  client: pg.Client,
+  run: Run,
+  { rowsDone, rowsFailed, failed }: ScoredStream,
+  unchanged = 0,
+): Promise<void> {
+  const problem = refusalToPublish(run, rowsDone + unchanged, rowsFailed, failed[0]?.error.message);
+  if (problem === undefined) return;
+  await runPipeline(client, rowErrorStatements(run, 0, failed));
+  throw problem;
+}
+
+/** Reads a small run to its end, for publication. */
 export async function publicationOf(job: Job, snapshotAt: string, scored: ScoredStream): Promise<Publication> {
   const batches: Scored[] = [];
   for await (const batch of scored) batches.push(batch);
@@ -54,7 +65,7 @@ export async function publicationOf(job: Job, snapshotAt: string, scored: Scored
   return { job, snapshotAt, batches, sideStatements, counts };
 }
 
-/** Publishes one run, whatever its target has become since it was claimed. */
+/** Publishes one run, even if its target changed since the claim. */
 export async function publishOne(client: pg.Client, publication: Publication): Promise<void> {
   try {
     await publishAsExpected(client, publication).catch((error: unknown) => {
@@ -66,7 +77,9 @@ export async function publishOne(client: pg.Client, publication: Publication): P
   }
 }
 
-/** In one pipeline, which is one transaction, where the targets are as they were when the runs were claimed. */
+/**
+ * Publishes runs in one pipeline, which is one transaction. Raises TARGET_CHANGED if a target changed since the claim.
+ */
 export async function publishAsExpected(client: pg.Client, ...publications: readonly Publication[]): Promise<void> {
   const steps = publications.flatMap((publication) => {
     const { latest, target } = publication.job.run;
@@ -91,23 +104,63 @@ export function beginStatement({ job: { run, serviceId }, snapshotAt }: Publicat
 }
 
 function publishStatements(publication: Publication, { latest, generation }: TargetState): PipelinedStatement[] {
-  const { job, snapshotAt, batches, sideStatements, counts } = publication;
+  const { job, snapshotAt, batches, counts } = publication;
   const { run } = job;
   const { rowsDone, rowsFailed, cpuSeconds } = counts;
   return [
     ...(latest ? [supersede(run.target, generation)] : []),
     predictionsStatement(run, latest ? generation : HISTORY, batches),
-    ...sideStatements(),
-    finishRun.pipelined(
-      run.runId,
-      snapshotAt,
-      latest,
-      latest ? generation : HISTORY,
-      rowsDone,
-      rowsFailed,
-      cpuSeconds,
-      run.hashedAs,
+    ...lastStatements(
+      publication,
+      finishRun.pipelined(
+        run.runId,
+        snapshotAt,
+        latest,
+        latest ? generation : HISTORY,
+        rowsDone,
+        rowsFailed,
+        cpuSeconds,
+        run.hashedAs,
+      ),
     ),
+  ];
+}
+
+const finishReplacement = statement<
+  [
+    runId: string,
+    snapshotAt: string,
+    rowsWritten: number,
+    rowsRemoved: number,
+    unchanged: number,
+    failed: number,
+    cpuSeconds: number,
+  ],
+  { run_id: string }
+>('finish_replacement', 'select pgscore_data._finish_replacement($1, $2, $3, $4, $5, $6, $7) as run_id');
+
+/** The statements that publish new predictions in place of those that were removed before, for a watch or changed rows. */
+export function replacementStatements(
+  publication: Publication,
+  { removed, unchanged }: { readonly removed: number; readonly unchanged: number },
+): PipelinedStatement[] {
+  const { job, snapshotAt, batches, counts } = publication;
+  const { run } = job;
+  const { rowsDone, rowsFailed, cpuSeconds } = counts;
+  const finished = [run.runId, snapshotAt, rowsDone, removed, unchanged, rowsFailed, cpuSeconds] as const;
+  return [
+    ...(rowsDone > 0 ? [predictionsStatement(run, run.target.currentGeneration, batches)] : []),
+    ...lastStatements(publication, finishReplacement.pipelined(...finished)),
+  ];
+}
+
+function lastStatements(
+  { job: { run }, sideStatements }: Publication,
+  finish: PipelinedStatement,
+): PipelinedStatement[] {
+  return [
+    ...sideStatements(),
+    finish,
     ...finishArmsStatements(run),
     ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
   ];

@@ -16,7 +16,7 @@ import { sourceColumns } from './read-source.ts';
 
 type ReadShards = { readonly rows: number; readonly signal: AbortSignal };
 
-/** Shards of a distributed table, read from the nodes that hold them. Each node is asked in a session of its own. */
+/** Reads shards of a distributed table from the nodes that hold them, each node in a session of its own. */
 export class ShardReading {
   readonly #run: Run;
   readonly #shard: Shard;
@@ -37,7 +37,7 @@ export class ShardReading {
     for (const held of groupedBy(this.#placements, nodeName).values()) yield* this.#ofNode(readerUrl, held, options);
   }
 
-  /** Raises where a shard has left its node meanwhile: what was read there may have been out of date. */
+  /** Raises if a shard has left its node meanwhile: the rows that were read there may have been out of date. */
   async expectUnmoved(client: pg.Client): Promise<void> {
     const now = await placements(client, this.#run, this.#shard);
     if (textOf(now) !== textOf(this.#placements)) throw shardsMoved(this.#run);
@@ -49,7 +49,7 @@ export class ShardReading {
     let client: pg.Client | undefined;
     try {
       client = await connectToNode(readerUrl, node);
-      // Its shards may have come after the run was cut.
+      // Shards may have moved to this node after the run was cut.
       if (!(await hasHandle(client, this.#run))) throw handleMissing(this.#run, node);
       for (const { shardId } of held)
         yield* readBatches(client, shardQuery(this.#run, shardId), sourceColumns(this.#run), {
@@ -87,7 +87,7 @@ function textOf(all: readonly Placement[]): string {
   return all.map((placement) => `${placement.shardId} ${nodeName(placement)}`).join();
 }
 
-/** Anybody may overload the name; only a call with the very types is never taken to another function. */
+/** Anybody may overload the name. A call with exactly these types cannot reach another function. */
 function shardQuery({ handle, columns }: Run, shardId: string): string {
   const list = columns.map((_, index) => `c${index + 1}`).join(', ');
   return `copy (select ${list} from ${qualified('pgscore_sources', handle.name)}('${BigInt(shardId)}'::pg_catalog.int8)) to stdout (format binary)`;

@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import { connect, disconnect, discardAll } from '../postgres/connect.ts';
+import type { DecodedBatch } from '../copy/batch.ts';
 import type { Around } from '../copy/copy-out.ts';
+import { readBatches } from '../copy/read.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { PipelinedStatement } from '../postgres/pipeline.ts';
 import { PgscoreError } from '../errors.ts';
@@ -10,17 +12,18 @@ import { BEGIN_READING, LOCK_TIMEOUT, lockSource, prepareToLock, takeGuard } fro
 import { qualified } from '../lib/text.ts';
 import { isSqlType, type SourceColumn } from '../copy/source-column.ts';
 
-/** A session of pgscore_reader, and the steps that go around the COPY of a job. */
+/** A session of pgscore_reader, and the statements before and after the COPY of a job. */
 export type Reading = Around & {
   readonly client: pg.Client;
-  /** Time of the snapshot of a run in one piece, known with its first row; a shard has that of its run. */
+  /** Time of the snapshot of a run in one piece, known with its first row. A shard has the snapshot of its run. */
   readonly snapshotAt?: () => string | undefined;
 };
 
 /**
- * The connection that reads sources as pgscore_reader. It carries one requester at a time: what a hostile view may have
- * left in the session is discarded before the next one's key is set. It reads in transactions that cannot write, because
- * a role may change its own password and settings, and a requester can make the handle run its own code as pgscore_reader.
+ * The connection that reads sources as pgscore_reader. It serves one requester at a time: the state of the session,
+ * which a hostile view may have changed, is discarded before the key of the next requester is set. Its transactions
+ * cannot write: a role may change its own password and settings, and a requester can make the handle run code as
+ * pgscore_reader.
  */
 export class Reader {
   readonly url: string | undefined;
@@ -33,7 +36,10 @@ export class Reader {
     this.url = url;
   }
 
-  /** A session that may read the source of a job, once the steps before its COPY are taken; they wait so long for a lock. */
+  /**
+   * Returns a session and the statements to send before COPY: only after these may it read the source. `lockTimeout`
+   * limits how long they wait for a lock.
+   */
   async open(job: Job, lockTimeout = LOCK_TIMEOUT): Promise<Reading> {
     const { run, shard } = job;
     const client = await this.#connected();
@@ -50,14 +56,14 @@ export class Reader {
     return { client, before: rangeStatements(job), after: [] };
   }
 
-  /** Ends the transaction of a run; of `runId` only, where it is given. */
+  /** Ends the open transaction; if `runId` is given, only one for that run. */
   async release(runId?: string): Promise<void> {
     if (this.#readingFor === undefined || (runId !== undefined && !this.#readingFor.startsWith(`${runId}/`))) return;
     this.#readingFor = undefined;
     await this.#client?.query('rollback');
   }
 
-  /** Ends the connection, whose state is not known after a failure; the next job gets a new one. */
+  /** Ends the connection, whose state is unknown after a failure. The next job gets a new one. */
   async destroy(): Promise<void> {
     const client = this.#client;
     this.#forget();
@@ -82,8 +88,8 @@ export class Reader {
 }
 
 /**
- * Nothing of the last requester stays. The server is to look every few seconds whether we are still there, as a view that
- * computes for hours would not notice; a server on Windows cannot, and says so.
+ * Discards the state that the last requester left. The server checks every 3 s whether this client is still there, even
+ * while a view computes for hours. Servers on Windows cannot, and raise an error.
  */
 async function beginAnew(client: pg.Client): Promise<void> {
   await discardAll(client);
@@ -91,8 +97,8 @@ async function beginAnew(client: pg.Client): Promise<void> {
 }
 
 /**
- * The transaction of a run in one piece begins, reads and ends in one pipeline. It waits for the lock before the COPY has its
- * snapshot: one from before would not see what whoever held the lock has committed.
+ * Begins the transaction of a run in one piece, reads and ends it, all in one pipeline. It waits for the lock before
+ * the COPY takes its snapshot: an earlier snapshot would miss what the holder of the lock committed.
  */
 function inOneTrip(client: pg.Client, job: Job, lockTimeout: string): Reading {
   const { run } = job;
@@ -137,12 +143,15 @@ export function sourceQuery(job: Job): string {
   const name = qualified('pgscore_sources', handle.name);
   const list = columns.map((_, index) => `c${index + 1}`).join(', ');
   const { from, to } = range(job);
-  // Anybody may overload the name; only a call with the very types is never taken to another function.
+  // Anybody may overload the name. A call with exactly these types cannot reach another function.
   const rows = handle.kind === 'view' ? name : `${name}('${from}'::pg_catalog.tid, '${to}'::pg_catalog.tid)`;
   return `copy (select ${list} from ${rows}) to stdout (format binary)`;
 }
 
-/** What comes before the COPY: a view takes the range from the session, as it lets no condition in, and a watch the keys. */
+/**
+ * Statements before the COPY. A view handle takes its range from settings, since a condition does not reach into it; a
+ * watch takes its keys from settings.
+ */
 export function rangeStatements(job: Job): readonly PipelinedStatement[] {
   const { keyLists } = job.run;
   if (keyLists !== null)
@@ -155,12 +164,12 @@ export function rangeStatements(job: Job): readonly PipelinedStatement[] {
 const KEYS = 'select set_config($1, $2, false)';
 const RANGE = `select set_config('pgscore.block_from', $1, false), set_config('pgscore.block_to', $2, false)`;
 
-/** The first row of the first block, and that of the block behind the last. */
+/** The ctid of the first row of the first block, and that of the block behind the last. */
 function range({ shard }: Job): { from: string; to: string } {
   return { from: `(${shard?.from ?? 0},0)`, to: `(${shard?.to ?? END},0)` };
 }
 
-/** The columns of the COPY stream as the decoder wants them: a feature goes by the name that the model gives it. */
+/** The columns of the COPY stream for the decoder. A feature has the name that the model gives it. */
 export function sourceColumns(run: Run): SourceColumn[] {
   return run.columns.map(sourceColumn);
 }
@@ -171,4 +180,41 @@ function sourceColumn(column: PlannedColumn): SourceColumn {
   if (!isSqlType(type))
     throw new PgscoreError('internal', `column "${column.name}" has the unknown wire type "${type}"`);
   return { name: column.feature ?? column.name, role, type, width, ...(shape === undefined ? {} : { shape }) };
+}
+
+/** Time of the snapshot that a run in one piece was read in. */
+export function snapshotTime({ snapshotAt }: Reading): string {
+  const at = snapshotAt?.();
+  if (at === undefined) throw new Error('the snapshot of the run has no time');
+  return at;
+}
+
+/** Reads the rows of a job, in batches of so many rows. */
+export function readSource(
+  job: Job,
+  { client, before, after }: Reading,
+  rows: number,
+  { signal, onWait }: { readonly signal: AbortSignal; readonly onWait: () => void },
+): AsyncGenerator<DecodedBatch> {
+  const columns = sourceColumns(job.run);
+  return inOrder(readBatches(client, sourceQuery(job), columns, { rows, signal, before, after }), onWait);
+}
+
+const REPORT_MS = 500;
+
+/**
+ * The items of a source. Calls onWait while the next one is awaited: a view may compute for minutes before its first
+ * row.
+ */
+export async function* inOrder<T>(source: AsyncIterable<T>, onWait: () => void): AsyncGenerator<T> {
+  let waiting = setInterval(onWait, REPORT_MS);
+  try {
+    for await (const item of source) {
+      clearInterval(waiting);
+      yield item;
+      waiting = setInterval(onWait, REPORT_MS);
+    }
+  } finally {
+    clearInterval(waiting);
+  }
 }

@@ -14,7 +14,10 @@ export type FailedRow = {
 
 const ROWS_A_STATEMENT = 50;
 
-/** Writes failed rows down, in the transaction that commits their predictions. The keys go back as the bytes they came as. */
+/**
+ * Statements that store failed rows, for the transaction that commits their predictions. Keys are sent back as the
+ * bytes that were read.
+ */
 export function rowErrorStatements(run: Run, shard: number, rows: readonly FailedRow[]): PipelinedStatement[] {
   const steps: PipelinedStatement[] = [];
   for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
@@ -46,12 +49,12 @@ function insertion(run: Run, rows: number): string {
   return `insert into pgscore_data.run_error (run_id, attempt, shard, key, code, reason, feature, input) values ${tuples}`;
 }
 
-/** Types whose values JSON has. */
+/** Types with values of JSON. */
 const PLAIN = new Set(['boolean', 'smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision']);
 
 /**
- * A key value as its JSON number or truth value, else as text by the type's own output function: an owner of an enum can
- * give it a cast to json or text, which jsonb_build_object() and :: would call, as us.
+ * A key value as its JSON number or truth value, else as text by the output function of its type. The owner of an enum
+ * can define a cast to json or text, which jsonb_build_object() and :: would call as our role.
  */
 function asJson(sqlType: string, next: (type: string) => string): string {
   return PLAIN.has(sqlType) ? next(sqlType) : `concat(${next(sqlType)})`;

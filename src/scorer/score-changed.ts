@@ -2,24 +2,27 @@ import { begin, commit, runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
 import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { finishArmsStatements, RUN_LOST, TARGET_CHANGED } from '../runs/publish.ts';
-import { problemOfWriting, refusalToPublish, targetChanged } from '../runs/publication-errors.ts';
-import type { Run } from '../runs/run.ts';
-import { dropHandle } from '../runs/tidy.ts';
+import { RUN_LOST, TARGET_CHANGED } from '../runs/publish.ts';
+import { problemOfWriting, targetChanged } from '../runs/publication-errors.ts';
 import { Comparison, NotCompared } from './changed-rows.ts';
 import { WorkLost } from './load.ts';
-import { beginStatement, publicationOf, type Publication } from './publish-in-place.ts';
-import { loadArms, readSource, scoreJob, scoreRows } from './score-job.ts';
-import { finishKeys } from './score-keys.ts';
-import { type ScoredStream } from './scored-stream.ts';
-import { rowErrorStatements } from './row-errors.ts';
+import {
+  beginStatement,
+  expectPublishable,
+  publicationOf,
+  replacementStatements,
+  type Publication,
+} from './publish-in-place.ts';
+import { rowsPerBatch } from './arms.ts';
+import { readSource, snapshotTime } from './read-source.ts';
+import { loadArms, scoreJob, scoreRows } from './score-job.ts';
 import type { ScorerContext } from './context.ts';
-import { predictionsStatement, supersedeRows } from './write-predictions.ts';
+import { supersedeRows } from './write-predictions.ts';
 
-/** Attempts of a run that compare, where other runs publish to the target again and again. */
+/** After so many attempts a run scores all rows: other runs publish to the target again and again. */
 const MOST_ATTEMPTS = 10;
 
-/** Scores the rows of a run that are not as the target has them, or all where that costs less. */
+/** Scores the rows of a run that changed, or all rows if that costs less. */
 export async function scoreChanged(job: Job, context: ScorerContext): Promise<Outcome> {
   try {
     return await scoreDifferences(job, context);
@@ -31,8 +34,8 @@ export async function scoreChanged(job: Job, context: ScorerContext): Promise<Ou
 }
 
 /**
- * The source is read once, and a row whose hash the target has is let be. One transaction replaces the predictions of the
- * others, and takes out those of rows that are gone.
+ * Reads the source once and skips rows whose hash the target has. One transaction replaces the predictions of changed
+ * rows, and removes those of rows that are gone.
  */
 async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<Outcome> {
   if (claimed.run.attempt > MOST_ATTEMPTS) throw new NotCompared();
@@ -42,13 +45,11 @@ async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<O
   const arms = await loadArms(job, context);
   const reading = await context.reader.open(job);
   const comparison = new Comparison(job.run, context);
-  const changed = comparison.changed(readSource(job, arms, reading, context));
+  const changed = comparison.changed(readSource(job, reading, rowsPerBatch(arms, context.batchRows), context));
   const scored = await scoreRows(job, arms, changed, comparison.context, () => Promise.resolve([]));
-  const publication = await publicationOf(job, '', scored);
-  const snapshotAt = reading.snapshotAt?.();
-  if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
-  await refuseTooManyFailed(job.run, scored, comparison.unchanged, context);
-  const published = publishChanges({ ...publication, snapshotAt }, latest, comparison, context);
+  const publication = { ...(await publicationOf(job, '', scored)), snapshotAt: snapshotTime(reading) };
+  await expectPublishable(await context.writer.client(), job.run, scored, comparison.unchanged);
+  const published = publishChanges(publication, latest, comparison, context);
   await published.catch((error: unknown) => {
     if (sqlState(error) === RUN_LOST) throw new WorkLost();
     throw sqlState(error) === TARGET_CHANGED ? targetChanged(job.run) : problemOfWriting(error, job.run);
@@ -58,7 +59,7 @@ async function scoreDifferences(claimed: Job, context: ScorerContext): Promise<O
 
 type Latest = { generation: number; rows: string; snapshot_at: string | null; hashed_as: string | null };
 
-/** What the target of a run shows now; other runs may have published since this one was claimed. */
+/** The latest predictions of the target: other runs may have published since the claim. */
 const latestPredictions = statement<[targetId: number], Latest>(
   'latest_predictions',
   `select current_generation as generation, current_rows as rows, current_snapshot_at::text as snapshot_at, hashed_as
@@ -70,20 +71,7 @@ function withTarget({ run, ...job }: Job, { generation, rows }: Latest): Job {
   return { ...job, run: { ...run, target } };
 }
 
-async function refuseTooManyFailed(
-  run: Run,
-  scored: ScoredStream,
-  unchanged: number,
-  context: ScorerContext,
-): Promise<void> {
-  const { rowsDone, rowsFailed, failed } = scored;
-  const problem = refusalToPublish(run, rowsDone + unchanged, rowsFailed, failed[0]?.error.message);
-  if (problem === undefined) return;
-  await runPipeline(await context.writer.client(), rowErrorStatements(run, 0, failed));
-  throw problem;
-}
-
-/** No row where the latest predictions are not those that were compared. */
+/** Returns no row if the target was published to since the comparison. */
 const sameTarget = statement<[targetId: number, snapshotAt: string | null], { target_id: number }>(
   'same_target',
   'select target_id from pgscore_data.target where target_id = $1 and current_snapshot_at is not distinct from $2::timestamptz',
@@ -96,7 +84,6 @@ async function publishChanges(
   context: ScorerContext,
 ): Promise<void> {
   const { run } = publication.job;
-  const { rowsDone, rowsFailed, cpuSeconds } = publication.counts;
   const { target } = run;
   const client = await context.writer.client();
   const replaced = comparison.replaced();
@@ -104,22 +91,10 @@ async function publishChanges(
   const gone = supersedeRows(target, replaced);
   const state = { latest: true, generation: target.currentGeneration };
   await runPipeline(client, [begin(), beginStatement(publication, state), same, gone]);
-  // The owner of the target may have had it written anew, with other row numbers.
+  // The ctids differ if the owner of the target had it rewritten.
   if (same.rows.length === 0 || Number(gone.rows[0]?.moved) !== replaced.rowTids.length) throw targetChanged(run);
   await runPipeline(client, [
-    ...(rowsDone > 0 ? [predictionsStatement(run, target.currentGeneration, publication.batches)] : []),
-    ...publication.sideStatements(),
-    finishKeys.pipelined(
-      run.runId,
-      publication.snapshotAt,
-      rowsDone,
-      replaced.rowTids.length,
-      comparison.unchanged,
-      rowsFailed,
-      cpuSeconds,
-    ),
-    ...finishArmsStatements(run),
-    ...(run.handle.kind === 'view' ? [dropHandle.pipelined(run.handle.handleId)] : []),
+    ...replacementStatements(publication, { removed: replaced.rowTids.length, unchanged: comparison.unchanged }),
     commit(),
   ]);
 }

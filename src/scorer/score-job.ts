@@ -1,10 +1,9 @@
 import type { RecordBatch } from 'apache-arrow';
-import { readBatches } from '../copy/read.ts';
 import { hashColumn, RowHasher } from '../copy/row-hash.ts';
 import type { DecodedBatch } from '../copy/batch.ts';
 import { PgscoreError } from '../errors.ts';
 import type { ModelSession } from '../inference/session.ts';
-import { type Arm, RowSplit, runsOfArms } from './arms.ts';
+import { type Arm, RowSplit, rowsPerBatch, runsOfArms } from './arms.ts';
 import { PredictionCount, RunSegments } from './count.ts';
 import { isReadFromNodes } from '../runs/distributed-source.ts';
 import type { Job, Outcome, Shard } from '../runs/job.ts';
@@ -14,7 +13,7 @@ import { loadGeneration, loadShard } from './load.ts';
 import { publishInPlace } from './publish-in-place.ts';
 import { ShardReading } from './read-shards.ts';
 import type { ScorerContext } from './context.ts';
-import { type Reading, sourceColumns, sourceQuery, rangeStatements } from './read-source.ts';
+import { inOrder, rangeStatements, readSource, snapshotTime, type Reading } from './read-source.ts';
 import { CountedArm, ScoredStream, type Scored, MOST_AHEAD } from './scored-stream.ts';
 
 /** Above this many rows in the current generation a run gets a generation of its own rather than replacing rows in place. */
@@ -29,24 +28,28 @@ export async function scoreJob(job: Job, context: ScorerContext): Promise<Outcom
   const arms = await loadArms(job, context);
   if (isReadFromNodes(job)) return scoreShards(job, job.shard, arms, context);
   const reading = await context.reader.open(job);
-  const rows = readSource(job, arms, reading, context);
+  const rows = readSource(job, reading, rowsPerBatch(arms, context.batchRows), context);
   const scored = await scoreRows(job, arms, rows, context, () => sampleSource(job, reading, context));
   if (job.shard !== null) return loadShard(job, job.shard, scored, context);
   const inPlace = await readToSeeIfInPlace(job, scored);
-  const snapshotAt = reading.snapshotAt?.();
-  if (snapshotAt === undefined) throw new Error('a run in one piece has its own snapshot');
-  return (inPlace ? publishInPlace : loadGeneration)(job, snapshotAt, scored, context);
+  return (inPlace ? publishInPlace : loadGeneration)(job, snapshotTime(reading), scored, context);
 }
 
-/** The same of shards that the nodes of Citus hold. */
+/** Scores shards of a distributed table, which the nodes of Citus hold. */
 async function scoreShards(job: Job, shard: Shard, arms: readonly Arm[], context: ScorerContext): Promise<Outcome> {
   const reading = await ShardReading.of(await context.writer.client(), job, shard);
-  const read = reading.batches(context.reader.url, { rows: rowsPerBatch(arms, context), signal: context.signal });
+  const read = reading.batches(context.reader.url, {
+    rows: rowsPerBatch(arms, context.batchRows),
+    signal: context.signal,
+  });
   const scored = await scoreRows(job, arms, inOrder(read, context.onWait), context, () => Promise.resolve([]));
   return loadShard(job, shard, scored, context, reading);
 }
 
-/** The rows of a job as they are scored and counted. `sampleSource` gives some rows from all over its source, to make bins of. */
+/**
+ * Scores and counts the rows of a job as the stream is read. `sampleSource` gives rows from all over the source, to
+ * make bins of.
+ */
 export async function scoreRows(
   job: Job,
   arms: readonly Arm[],
@@ -66,21 +69,6 @@ export async function scoreRows(
   return scored;
 }
 
-/** As many rows as each model scores in seconds. */
-export function rowsPerBatch(arms: readonly Arm[], { batchRows }: ScorerContext): number {
-  return Math.min(batchRows, ...arms.map(({ session }) => session.mostRows));
-}
-
-export function readSource(
-  job: Job,
-  arms: readonly Arm[],
-  { client, before, after }: Reading,
-  context: ScorerContext,
-): AsyncIterable<DecodedBatch> {
-  const options = { rows: rowsPerBatch(arms, context), signal: context.signal, before, after };
-  return inOrder(readBatches(client, sourceQuery(job), sourceColumns(job.run), options), context.onWait);
-}
-
 type Inference = {
   readonly arms: readonly Arm[];
   readonly split: RowSplit | undefined;
@@ -88,7 +76,7 @@ type Inference = {
   readonly hasher: RowHasher | null;
 };
 
-/** What the models say of each batch: a part for each arm that has rows of it. */
+/** The predictions of each batch: a part for each arm that has rows of it. */
 async function* infer(
   batches: AsyncIterable<DecodedBatch>,
   { arms, split, segments, hasher }: Inference,
@@ -106,13 +94,13 @@ async function* infer(
   }
 }
 
-/** Whether the predictions of a run replace those of the current generation one by one. Reads ahead, to see how many rows there are. */
+/** Whether a run replaces the predictions of the current generation in place. Reads ahead, to count its rows. */
 export async function readToSeeIfInPlace(job: Job, scored: ScoredStream): Promise<boolean> {
   const { run } = job;
   return (await scored.isOneBatch()) && (isOfWatch(run) || run.target.currentRows <= IN_PLACE_ROWS);
 }
 
-/** Loads the models that score a job: the one of its run first. */
+/** Loads the models that score a job, that of its run first. */
 export async function loadArms({ run }: Job, context: ScorerContext): Promise<readonly Arm[]> {
   const arms: Arm[] = [];
   for (const armRun of runsOfArms(run)) arms.push({ run: armRun, session: await loadModel(armRun.versionId, context) });
@@ -129,8 +117,8 @@ const SAMPLES = 16;
 const PAGES_EACH = 8;
 
 /**
- * Some rows from all over the source of a shard, under the snapshot of its run: the first ones are unlike the rest in a
- * table that is in the order of its time. None for a run in one piece, which is read from its beginning anyway, and for
+ * Rows from all over the source of a shard, under the snapshot of its run: if a table is in the order of time, its
+ * first rows are unlike the rest. None for a run in one piece, which is read from its beginning anyway, and for
  * distributed tables.
  */
 async function sampleSource(job: Job, { client }: Reading, context: ScorerContext): Promise<RecordBatch[]> {
@@ -144,31 +132,11 @@ async function sampleSource(job: Job, { client }: Reading, context: ScorerContex
   ) {
     const from = Math.floor((sample * run.pages) / SAMPLES);
     const part = { ...job, shard: { ...shard, from, to: from + PAGES_EACH } };
-    const options = { rows: context.batchRows, signal: context.signal, before: rangeStatements(part), after: [] };
-    const read = readBatches(client, sourceQuery(part), sourceColumns(run), options);
-    for await (const { batch } of inOrder(read, context.onWait)) {
+    const reading = { client, before: rangeStatements(part), after: [] };
+    for await (const { batch } of readSource(part, reading, context.batchRows, context)) {
       if (bytes < MOST_AHEAD) batches.push(batch);
       bytes += batch.data.byteLength;
     }
   }
   return batches;
-}
-
-const REPORT_MS = 500;
-
-/**
- * The items of a source, with a sign of life while the next one is awaited: a view may compute for minutes before its
- * first row, which is not the scorer's fault.
- */
-async function* inOrder<T>(source: AsyncIterable<T>, onWait: () => void): AsyncGenerator<T> {
-  let waiting = setInterval(onWait, REPORT_MS);
-  try {
-    for await (const item of source) {
-      clearInterval(waiting);
-      yield item;
-      waiting = setInterval(onWait, REPORT_MS);
-    }
-  } finally {
-    clearInterval(waiting);
-  }
 }

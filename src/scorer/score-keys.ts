@@ -5,41 +5,35 @@ import type { SourceColumn } from '../copy/source-column.ts';
 import { takeRows } from '../copy/take-rows.ts';
 import { runPipeline } from '../postgres/pipeline.ts';
 import { sqlState } from '../postgres/sqlstate.ts';
-import { statement } from '../postgres/statement.ts';
 import type { Job, Outcome } from '../runs/job.ts';
-import { finishArmsStatements, RUN_LOST } from '../runs/publish.ts';
+import { RUN_LOST } from '../runs/publish.ts';
 import { problemOfWriting } from '../runs/publication-errors.ts';
 import type { Run } from '../runs/run.ts';
-import { RowSplit, runsOfArms } from './arms.ts';
+import { RowSplit, rowsPerBatch, runsOfArms } from './arms.ts';
 import { WorkLost } from './load.ts';
-import { beginStatement, publicationOf } from './publish-in-place.ts';
-import { loadArms, readSource, scoreRows } from './score-job.ts';
+import { beginStatement, publicationOf, replacementStatements } from './publish-in-place.ts';
+import { readSource, snapshotTime } from './read-source.ts';
+import { loadArms, scoreRows } from './score-job.ts';
 import type { ScorerContext } from './context.ts';
-import { knownQuery, predictionsStatement, supersedeKeys } from './write-predictions.ts';
+import { knownQuery, supersedeKeys } from './write-predictions.ts';
 
 /**
- * Scores the rows that have some keys, for a watch: those that are as the target has them are left alone, others replace
- * what is there, and what the source has no more is taken out. One transaction publishes all of it.
+ * Scores the rows with some keys, for a watch. Unchanged rows keep their predictions; those of changed rows are
+ * replaced, and those of rows that are gone removed, all in one transaction.
  */
 export async function scoreKeys(job: Job, keyLists: readonly string[], context: ScorerContext): Promise<Outcome> {
   const arms = await loadArms(job, context);
   const reading = await context.reader.open(job);
   const known = await KnownRows.read(job.run, keyLists, context);
-  const changed = known.changed(readSource(job, arms, reading, context));
+  const changed = known.changed(readSource(job, reading, rowsPerBatch(arms, context.batchRows), context));
   const scored = await scoreRows(job, arms, changed, context, () => Promise.resolve([]));
-  const publication = await publicationOf(job, '', scored);
-  const snapshotAt = reading.snapshotAt?.();
-  if (snapshotAt === undefined) throw new Error('a run over keys has its own snapshot');
+  const publication = { ...(await publicationOf(job, '', scored)), snapshotAt: snapshotTime(reading) };
   const { run } = job;
-  const { rowsDone, rowsFailed, cpuSeconds } = publication.counts;
   const replaced = known.replaced();
   const steps = [
-    beginStatement({ ...publication, snapshotAt }, undefined),
+    beginStatement(publication, undefined),
     ...(replaced.rows > 0 ? [supersedeKeys(run.target, run.target.currentGeneration, replaced.keyLists)] : []),
-    ...(rowsDone > 0 ? [predictionsStatement(run, run.target.currentGeneration, publication.batches)] : []),
-    ...publication.sideStatements(),
-    finishKeys.pipelined(run.runId, snapshotAt, rowsDone, replaced.rows, known.unchanged, rowsFailed, cpuSeconds),
-    ...finishArmsStatements(run),
+    ...replacementStatements(publication, { removed: replaced.rows, unchanged: known.unchanged }),
   ];
   await runPipeline(await context.writer.client(), steps).catch((error: unknown) => {
     throw sqlState(error) === RUN_LOST ? new WorkLost() : problemOfWriting(error, run);
@@ -47,26 +41,12 @@ export async function scoreKeys(job: Job, keyLists: readonly string[], context: 
   return { kind: 'published', ...publication.counts };
 }
 
-/** Last step of a publication that replaces some predictions. */
-export const finishKeys = statement<
-  [
-    runId: string,
-    snapshotAt: string,
-    rowsWritten: number,
-    rowsRemoved: number,
-    unchanged: number,
-    failed: number,
-    cpuSeconds: number,
-  ],
-  { run_id: string }
->('finish_keys', 'select pgscore_data._finish_keys($1, $2, $3, $4, $5, $6, $7) as run_id');
-
-/** Bytes of known rows at most: ten thousand keys of 2,700 bytes, each twice. */
+/** Most bytes of known rows: ten thousand keys of 2,700 bytes, each twice. */
 const MOST_KNOWN = 64 * 1024 * 1024;
 
 type KnownRow = { readonly row: string; readonly texts: readonly string[]; isUnchanged: boolean };
 
-/** What the target has for the keys of a run, by the bytes of the key. */
+/** The predictions that the target has for the keys of a run, by the bytes of the key. */
 class KnownRows {
   unchanged = 0;
   readonly #rows: ReadonlyMap<string, KnownRow>;
@@ -98,7 +78,7 @@ class KnownRows {
     return new KnownRows(rows, run);
   }
 
-  /** The rows that differ from what is known. */
+  /** The rows that changed. */
   async *changed(batches: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
     for await (const batch of batches) {
       const arms = this.#split?.armsOf(batch);
@@ -111,7 +91,7 @@ class KnownRows {
     }
   }
 
-  /** The keys whose predictions are replaced or removed, once all rows went by. */
+  /** The keys whose predictions are replaced or removed, once all rows were compared. */
   replaced(): { readonly rows: number; readonly keyLists: string[][] } {
     const gone = [...this.#rows.values()].filter(({ isUnchanged }) => !isUnchanged);
     const width = gone[0]?.texts.length ?? 0;
@@ -130,7 +110,7 @@ class KnownRows {
   }
 }
 
-/** The bytes of some values as one text; with their lengths, so that no two keys have one text. */
+/** The bytes of some values as one text, with their lengths, so that two keys never give the same text. */
 function bytesOf(columns: readonly Data<Binary>[], row: number): string {
   return columns.map((column) => withLength(valueOf(column, row))).join('');
 }

@@ -7,9 +7,10 @@ import type { Job, Outcome } from '../runs/job.ts';
 import { publicationOf, publishAsExpected, publishOne, type Publication } from './publish-in-place.ts';
 import type { ScorerContext } from './context.ts';
 import { type Reading, sourceColumns, sourceQuery } from './read-source.ts';
-import { readToSeeIfInPlace, loadArms, rowsPerBatch, scoreRows } from './score-job.ts';
+import { rowsPerBatch } from './arms.ts';
+import { readToSeeIfInPlace, loadArms, scoreRows } from './score-job.ts';
 
-/** Bytes of a source that is read as one of several, and how long they wait for a lock and for each other. */
+/** Most bytes of each source, how long to wait for a lock on it, and how long to read all of them. */
 const MOST_BYTES = 1024 * 1024;
 const LOCK_TIMEOUT = '100ms';
 const MOST_MS = 1000;
@@ -17,10 +18,10 @@ const MOST_MS = 1000;
 type Read = { readonly job: Job; readonly reading: Reading; readonly copied: Copied };
 
 /**
- * Scores small runs of one requester together, since most of what a run of few rows costs is to go to the server and back:
- * one pipeline reads all of their sources, each in a transaction of its own, and one transaction publishes all of them.
- * An outcome is undefined where a run must go its own way, as do larger ones, those with failed rows, and all of them where
- * one cannot be read at once: nothing of it is published. So it is with all of them where it raises.
+ * Scores small runs of one requester together: a run of few rows spends most of its time on round trips. One pipeline
+ * reads all sources, each in a transaction of its own, and one transaction publishes all runs.
+ * An outcome is undefined if its run is to be scored alone. If one source cannot be read at once, or this function
+ * throws, all runs are scored alone. Nothing was published for these.
  */
 export async function scoreTogether(
   jobs: readonly Job[],
@@ -37,7 +38,7 @@ export async function scoreTogether(
   for (const job of jobs) contextOf(job).signal.throwIfAborted();
   const [first] = jobs;
   if (first === undefined) return [];
-  // Targets in one order, so that no two scorers wait for each other.
+  // Targets are locked in one order, so that no two scorers wait for each other.
   const ordered = publications.toSorted((a, b) => a.job.run.target.targetId - b.job.run.target.targetId);
   const published = await publishAll(ordered, contextOf(first));
   return publications.map((publication) => {
@@ -59,7 +60,7 @@ async function publishAll(
   }
 }
 
-/** Publishes as many as there are before the first that fails. */
+/** Publishes one after the other until one fails. */
 async function publishOneByOne(
   publications: readonly Publication[],
   context: ScorerContext,
@@ -71,13 +72,13 @@ async function publishOneByOne(
       published.add(publication);
     }
   } catch {
-    // It is tried again by itself, and says why then.
+    // The run is scored alone next, and reports its error then.
     await context.writer.close();
   }
   return published;
 }
 
-/** Undefined where one of them raises, waits or computes: whose fault it was shows when each is read by itself. */
+/** Undefined if a source raises, waits for a lock or takes long: reading each alone shows which. */
 async function readAll(jobs: readonly Job[], contextOf: (job: Job) => ScorerContext): Promise<Read[] | undefined> {
   const contexts = jobs.map(contextOf);
   const giveUp = (): void => {
@@ -110,7 +111,7 @@ async function readInOneTrip(jobs: readonly Job[], contextOf: (job: Job) => Scor
 
 async function scoreOne({ job, reading, copied }: Read, context: ScorerContext): Promise<Publication | undefined> {
   const arms = await loadArms(job, context);
-  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsPerBatch(arms, context) }));
+  const rows = inTurn(copied.batches(sourceColumns(job.run), { rows: rowsPerBatch(arms, context.batchRows) }));
   const scored = await scoreRows(job, arms, rows, context, () => Promise.resolve([]));
   const snapshotAt = reading.snapshotAt?.();
   if (snapshotAt === undefined || !(await readToSeeIfInPlace(job, scored)) || scored.rowsFailed > 0) return undefined;

@@ -9,9 +9,9 @@ import { featureValues, keyBytes, rowErrorStatements, type FailedRow } from './r
 import type { PipelinedStatement } from '../postgres/pipeline.ts';
 import type { Run } from '../runs/run.ts';
 
-/** Rows of a batch and what a model said of them. */
+/** Rows of a batch, and their predictions. */
 export type Scored = {
-  /** Which of the arms of the run scored them; 0 is the version of the run itself. */
+  /** The arm of the run that scored the rows; 0 is the version of the run itself. */
   readonly arm: number;
   readonly decoded: DecodedBatch;
   readonly predictions: Predictions;
@@ -19,18 +19,18 @@ export type Scored = {
   readonly segments: SegmentIndexes | null;
 };
 
-/** Bytes of features that are read ahead at most: texts may have 16 MB each. */
+/** Most bytes of features that are read ahead: a text may have 16 MB. */
 export const MOST_AHEAD = 64 * 1024 * 1024;
 
-/** Failed rows of a job that are kept with their input: they wait in memory until its predictions are written. */
+/** Most failed rows of a job that are kept with their input: they wait in memory until its predictions are written. */
 const MOST_KEPT = 10_000;
 
-/** What an arm said of the rows of a job: that of the run itself, or one of an experiment. */
+/** The counts of an arm in a job: of the run itself, or of a version of an experiment. */
 export class CountedArm {
   rowsDone = 0;
   rowsFailed = 0;
   readonly run: Run;
-  /** What the monitor is to know of the predictions that came by. */
+  /** The counts for the monitor. */
   readonly predictionCount: PredictionCount;
 
   constructor(run: Run, predictionCount: PredictionCount) {
@@ -45,7 +45,7 @@ export class CountedArm {
   }
 }
 
-/** The scored batches of a job, one after the other, counted; failed rows are kept up to the error limit. */
+/** The scored batches of a job, in order, and their counts. Failed rows are kept up to the error limit. */
 export class ScoredStream implements AsyncIterable<Scored> {
   readonly failed: FailedRow[] = [];
   readonly arms: readonly CountedArm[];
@@ -55,7 +55,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
   readonly #context: ScorerContext;
   readonly #split: RowSplit | undefined;
   readonly #source: AsyncIterator<readonly Scored[]>;
-  /** The parts of each batch that waits. */
+  /** Batches that were read ahead, each as its parts. */
   readonly #ahead: (readonly Scored[])[] = [];
   #ended = false;
   readonly #cpu = process.cpuUsage();
@@ -84,7 +84,7 @@ export class ScoredStream implements AsyncIterable<Scored> {
     return { rowsDone: this.rowsDone, rowsFailed: this.rowsFailed, cpuSeconds: this.cpuSeconds };
   }
 
-  /** What else is written with the predictions: the rows that failed, and counts for the monitor, of each arm. */
+  /** Statements that are written with the predictions: failed rows, and the counts of each arm for the monitor. */
   statements(shard: number): PipelinedStatement[] {
     return [
       ...rowErrorStatements(this.#job.run, shard, this.failed),
@@ -93,13 +93,13 @@ export class ScoredStream implements AsyncIterable<Scored> {
     ];
   }
 
-  /** Whether the source ends with its first batch. Reads as far as it must to know. */
+  /** Whether the source ends with its first batch. Reads as far as it must. */
   async isOneBatch(): Promise<boolean> {
     while (!this.#ended && this.#ahead.length < 2) await this.#pull();
     return this.#ended && this.#ahead.length <= 1;
   }
 
-  /** Reads until so many rows wait, or as much as may wait, or to the end; whether it came to the end. */
+  /** Reads ahead so many rows, MOST_AHEAD bytes at most, or to the end; resolves with whether it came to the end. */
   async readAhead(rows: number): Promise<boolean> {
     while (!this.#ended && this.rowsDone < rows && this.#bytesAhead() < MOST_AHEAD) await this.#pull();
     return this.#ended;

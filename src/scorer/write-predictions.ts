@@ -36,7 +36,7 @@ export function predictionsStatement(run: Run, generation: number, batches: read
   return new PipelinedStatement({ text: copyPredictions(run, generation, 'written') }, [HEADER, ...data, TRAILER]);
 }
 
-/** One for each arm, whose predictions belong to a run of their own. */
+/** One encoder for each arm: predictions of an arm belong to a run of their own. */
 function encodersOf(run: Run, generation: number | null): PredictionEncoder[] {
   return runsOfArms(run).map(({ runId, target }) => {
     return new PredictionEncoder({ ...target, constants: generation === null ? null : { generation, runId } });
@@ -49,9 +49,12 @@ function encoded(encoders: readonly PredictionEncoder[], { arm, decoded, predict
   return encoder.encode(decoded, predictions, segments);
 }
 
-/** Where a prediction keeps the values of its segments. */
+/** The column of a prediction with the values of its segments. */
 const SEGMENTS = 'pgscore_segments';
-/** A hash of the row that it was made from, in the target of a watch or of runs over changed rows. */
+/**
+ * The column with the hash of the row that a prediction was made from, in targets of watches and of runs over changed
+ * rows.
+ */
 const HASH = 'pgscore_hash';
 
 /** The partition of a target that holds one generation. */
@@ -68,8 +71,8 @@ function ownColumns(target: Target): string[] {
 }
 
 /**
- * COPY of a run's predictions as the encoder writes them. What is the same for all rows and can be left to the table is:
- * an event time that the source does not have, and, in a generation that is the run's own, its number and the run's.
+ * The COPY that writes predictions of a run. Columns with one value for all rows are left to the defaults of the table:
+ * an event time that the source lacks and, in a generation of the run's own, generation and run_id.
  */
 function copyPredictions(run: Run, generation: number, constants: 'written' | 'default'): string {
   const timed = run.columns.some(({ role }) => role === 'event_time');
@@ -80,7 +83,7 @@ function copyPredictions(run: Run, generation: number, constants: 'written' | 'd
   return `copy ${partition(run.target, generation)} (${columns.join(', ')}) from stdin (format binary)`;
 }
 
-/** Moves the predictions of some keys, an array for each column, to the superseded ones. */
+/** Moves the predictions of some keys, an array for each column, to generation 0. */
 export function supersedeKeys(
   target: Target,
   generation: number,
@@ -96,7 +99,7 @@ export function supersedeKeys(
   return new PipelinedStatement({ text, values: keyLists });
 }
 
-/** Moves predictions to the superseded ones by their ctids, if they are there with these hashes; says how many. */
+/** Moves predictions to generation 0 by their ctids, if they still have these hashes. Returns how many. */
 export function supersedeRows(
   target: Target,
   { rowTids, hashes }: { readonly rowTids: readonly string[]; readonly hashes: readonly (string | null)[] },
@@ -111,12 +114,15 @@ export function supersedeRows(
   return new PipelinedStatement({ text, values: [rowTids, hashes] });
 }
 
-/** Reads where the latest predictions of a target are, with the hash of each. */
+/** Reads the ctids and hashes of the latest predictions of a target. */
 export function hashesQuery(target: Target): string {
   return `copy (select p.ctid, p.${HASH} from ${partition(target, target.currentGeneration)} p) to stdout (format binary)`;
 }
 
-/** Reads what a target has for some keys: each as it is and as a text, the hash of its row, and the version. */
+/**
+ * Reads the predictions of a target for some keys: each key in binary and as text, the hash of the row, and the
+ * version.
+ */
 export function knownQuery(target: Target, keyLists: readonly string[]): string {
   const names = target.keys.map(({ name }) => `p.${ident(name)}`);
   const lists = target.keys.map(({ sql_type: type }, at) => `${literal(keyLists[at] ?? '{}')}::${type}[]`);
@@ -129,10 +135,10 @@ export function knownQuery(target: Target, keyLists: readonly string[]): string 
     where ${among}) to stdout (format binary)`;
 }
 
-/** Targets whose statement a connection keeps prepared: to plan it took longer than to run it. */
+/** Most targets whose statement a connection keeps prepared: planning it took longer than running it. */
 const MOST_PREPARED = 64;
 
-/** Moves every row of a generation to the superseded ones, which are generation 0. */
+/** Moves all rows of a generation to generation 0, which holds superseded predictions. */
 export function supersede(target: Target, generation: number): PipelinedStatement {
   const columns = [...ownColumns(target), 'run_id', SEGMENTS].join(', ');
   const text = `with gone as (delete from ${partition(target, generation)} returning *)

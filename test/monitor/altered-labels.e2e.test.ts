@@ -63,3 +63,16 @@ test.each([
   await superuser.query('commit');
   await expectShown(expected);
 });
+
+test('a column of another type: the source says that it cannot be read, and its labels are not settled', async () => {
+  await alice.query(`drop table if exists truth, first, second; create table truth (id int primary key, outcome text);
+    insert into truth values (1, 'yes');
+    select pgscore.set_labels('altered', 'truth', label => 'outcome')`);
+  await expectShown('settled 1yes');
+  await alice.query(`alter table truth alter id type numeric(9, 2); insert into truth values (2, 'yes')`);
+  const error = async (): Promise<unknown> =>
+    (await alice.query('select error from pgscore.label_sources')).rows[0]?.error;
+  await waitFor(async () => (await error()) !== null, { message: 'the comparison to fail' });
+  expect(await error()).toBe('column "id" was integer and is numeric');
+  expect(await shown()).toMatch(/^unsettled/);
+});

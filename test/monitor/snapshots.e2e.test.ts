@@ -13,7 +13,7 @@ alice.on('notice', ({ message, hint }) => notices.push({ message, hint }));
 const UNJUDGED = {
   message:
     'no label of model "churn" can judge the predictions of alice.churn_states_scores: they are keyed by customer, as_of, labels by customer',
-  hint: 'Key both alike. Of rows that hold an entity at several times, score a view with those of one time, and then of the next.',
+  hint: 'Key predictions and labels alike. If the table has several rows per entity, one per time, score one time after another through a view, keyed by the entity alone.',
 };
 
 test('predictions of several times of an entity, keyed by both, have a notice; scored one time after the other, labels judge them', async () => {

@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals';
 
+import { renewRuns } from '../../src/runs/lease.ts';
+import { recordGeneration } from '../../src/runs/publish.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
 import { refusal } from '../support/refusal.ts';
@@ -45,6 +47,44 @@ test('one with more rows than were expected tells no time left, and one that is 
     [run],
   );
   expect(await progress()).toEqual({ state: 'done', rate: 20, left: null, cost: 500 });
+});
+
+async function phaseOf(id: string): Promise<string | null | undefined> {
+  const { rows } = await alice.query<{ phase: string | null }>('select phase from pgscore.runs where run = $1', [id]);
+  return rows[0]?.phase;
+}
+
+const SERVICE = '00000000-0000-0000-0000-000000000001';
+
+async function claimedRun(): Promise<string> {
+  const id = await submitRun(alice, 'risk', 'customers');
+  await superuser.query(
+    `update pgscore_data.run set state = 'running', phase = 'reading', attempt = 1, claimed_by = $2 where run_id = $1`,
+    [id, SERVICE],
+  );
+  return id;
+}
+
+test('a run in one piece reads until a row is scored, and publishes once its predictions are loaded', async () => {
+  const id = await claimedRun();
+  await renewRuns(superuser, SERVICE, 60_000, [id], [0], [0]);
+  expect(await phaseOf(id)).toBe('reading');
+  await renewRuns(superuser, SERVICE, 60_000, [id], [10], [0]);
+  expect(await phaseOf(id)).toBe('scoring');
+  await recordGeneration(superuser, id, 1, SERVICE, 2, new Date().toISOString(), 20, 0, 0.5);
+  expect(await phaseOf(id)).toBe('publishing');
+});
+
+test('a run in shards publishes once all of them are scored', async () => {
+  const id = await claimedRun();
+  await superuser.query(`update pgscore_data.run set phase = 'scoring' where run_id = $1`, [id]);
+  await superuser.query(
+    `insert into pgscore_data.shard (run_id, attempt, shard, block_from, state) values ($1, 1, 1, 0, 'done'), ($1, 1, 2, 8, 'queued')`,
+    [id],
+  );
+  expect(await phaseOf(id)).toBe('scoring');
+  await superuser.query(`update pgscore_data.shard set state = 'done' where run_id = $1`, [id]);
+  expect(await phaseOf(id)).toBe('publishing');
 });
 
 test('waiting for a run in the transaction that asked for it raises at once, with the statement to run after COMMIT', async () => {
