@@ -75,7 +75,9 @@ as $$
     select g.segment_id, p.version_id = this.champion_version_id, p.entity, p.day, p.actual_class = p.predicted_class,
            p.actual_class + 1 = x.positive_class, p.predicted_class + 1 = x.positive_class, p.error, p.bin,
            case when x.task = 'binary' then (1 - p.p_actual) ^ 2 end,
-           - ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, p.p_actual)))
+           -- greatest() and least() pass NULL by: there are scores that are no probabilities.
+           case when p.p_actual is not null
+             then - ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, p.p_actual))) end
       from placed p join pgscore_data.execution x using (version_id)
      cross join lateral unnest(case (select max(s.stage) from pgscore_data.experiment_share s where s.experiment_id = this.experiment_id)
                                  when 1 then array[0] else array[0, p.stage] end) g (segment_id)
