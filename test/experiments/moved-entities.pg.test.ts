@@ -10,6 +10,20 @@ const COMPARED = `select n_a::int as n, undefined_reason, verdict from pgscore_b
 
 const opposite = (said: readonly Said[]): Said[] => said.map((one) => ({ ...one, truth: !one.truth }));
 
+const REPLAYED = COMPARED.replace('not is_replayed', 'is_replayed');
+
+/** The newest run becomes a replay, which is compared with a version. */
+async function replayNewest(other: number): Promise<void> {
+  await superuser.query(
+    `with newest as (
+       update pgscore_data.run set is_replay = true, publish = false, counted = true, kept = true, segments = null, finished_at = now()
+        where run_id = (select max(run_id) from pgscore_data.run) returning run_id
+     )
+     insert into pgscore_data.replay (run_id, other_id) select run_id, $1 from newest`,
+    [other],
+  );
+}
+
 /** The newest run becomes what a split made of the rows of an arm. */
 async function splitNewest(name: string): Promise<void> {
   await superuser.query(
@@ -50,4 +64,20 @@ test('what an arm says of entities in runs of its own is compared with what the 
   await superuser.query('select pgscore.refresh()');
   const { rows } = await superuser.query(COMPARED, ['both']);
   expect(rows).toEqual([{ n: 400, undefined_reason: null, verdict: 'no_difference' }]);
+});
+
+test('a replay is not compared with what the champion said of an entity before a split moved it', async () => {
+  const { champion, arm } = await staged.stage('again', 50);
+  const said = say(ids(1, 400), 0.9, seeded(3));
+  const moved = said.slice(0, 200);
+  await staged.score(champion, 6, said);
+  await staged.score(arm, 3, moved);
+  await splitNewest('again');
+  await staged.score(champion, 3, said.slice(200));
+  await staged.score(arm, 3, said);
+  await replayNewest(champion.versionId);
+  await staged.label('again', 3, said);
+  await superuser.query('select pgscore.refresh()');
+  const { rows } = await superuser.query(REPLAYED, ['again']);
+  expect(rows).toEqual([{ n: 200, undefined_reason: null, verdict: 'no_difference' }]);
 });
