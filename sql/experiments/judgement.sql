@@ -75,8 +75,10 @@ as $$
     select g.segment_id, p.version_id = this.champion_version_id, p.entity, p.day, p.actual_class = p.predicted_class,
            p.actual_class + 1 = x.positive_class, p.predicted_class + 1 = x.positive_class, p.error, p.bin,
            case when x.task = 'binary' then (1 - p.p_actual) ^ 2 end,
-           - ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, p.p_actual)))
-      from placed p join pgscore_data.execution x using (version_id)
+           -- greatest() and least() pass NULL by: there are scores that are no probabilities.
+           case when p.p_actual is not null
+             then - ln(greatest(2.220446049250313e-16, least(1 - 2.220446049250313e-16, p.p_actual))) end
+      from placed p join pgscore_data.scored_version x using (version_id)
      cross join lateral unnest(case (select max(s.stage) from pgscore_data.experiment_share s where s.experiment_id = this.experiment_id)
                                  when 1 then array[0] else array[0, p.stage] end) g (segment_id)
      where this.kind <> 'shadow'
@@ -199,7 +201,7 @@ begin
            case when not c.is_other then v.verdict end, case when not c.is_other then v.reason end
       from (select x.*, max(x.n_evidence) filter (where x.is_other) over (partition by x.metric) as other_evidence
               from pgscore_data._compared_arms(this.kind = 'shadow') x) c
-      join pgscore_data.execution e on e.version_id = arm
+      join pgscore_data.scored_version e on e.version_id = arm
       join pgscore_data.experiment_metric k on k.task = e.task and k.metric = c.metric
      cross join lateral pgscore_data._experiment_verdict(c.metric, c.n_evidence, c.other_evidence,
        case when k.is_always_valid then c.always_valid_low else c.difference_low end,

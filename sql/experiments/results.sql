@@ -10,7 +10,7 @@ return pgscore_data._detail_meanings() || '{
   "model_version": "An arm of it, or its champion.",
   "is_champion": "Whether it is the version that the arms are compared with.",
   "metric": "accuracy, precision_score, recall_score, f1_score, brier_score, log_loss or roc_auc of classifiers; mae, rmse or mse of '
-    'regressions.",
+    'regressions. Brier score and log loss take probabilities.",
   "last_date": "The last day whose labels count; NULL: no day has them yet.",
   "n": "Labelled predictions that the metric rests on.",
   "entities": "How many entities they are of.",
@@ -83,7 +83,7 @@ select e.experiment_id::bigint as experiment, m.name as model_name, e.kind, e.st
   join pgscore_data.experiment_version x using (experiment_id)
   join pgscore_data.version v using (version_id)
   join pgscore_data.scored_version s using (version_id)
-  join pgscore_data.experiment_metric k using (task)
+  join pgscore_data.experiment_metric k on k.task = s.task and (s.probabilities or k.metric not in ('brier_score', 'log_loss'))
   left join pgscore_data.experiment_judgement j using (experiment_id)
   left join lateral (
     select y.* from pgscore_data.experiment_result y

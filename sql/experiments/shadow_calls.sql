@@ -197,7 +197,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   tries constant int := 3;
-  -- So an arm that hangs has at most a hundredth of the time.
+  -- So an arm that hangs has at most a hundredth of the processor time of a core.
   rest constant interval := 100 * hung;
   is_over boolean;
   failures int;
@@ -218,9 +218,10 @@ begin
 end
 $$;
 comment on function pgscore_data._fail_shadow(int, int, text, interval) is
-'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds, or for a hundred times as
-long as the arm hung, whichever is longer. Calls on which it hung are skipped; so are those that it scores next at each third failure in
-a row, and all of them where the experiment was stopped.';
+'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds, or for a hundred times
+hung, whichever is longer. hung: the processor time that some rows took, or a quarter of the time by the clock where that is more; 0 where
+the arm did not hang. Calls on which it hung are skipped; so are those that it scores next at each third failure in a row, and all of them
+where the experiment was stopped.';
 
 create or replace function pgscore_data._warn_of_arms(this pgscore_data.experiment, base text) returns void
 language plpgsql stable

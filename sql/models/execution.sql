@@ -130,6 +130,8 @@ comment on function pgscore_data._part_result(text) is 'SQL type of a part of a 
 create or replace function pgscore_data._drop_functions(this_version int) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- A version that is not native has no type.
+set client_min_messages = warning
 as $$
 declare
   this regprocedure;

@@ -54,6 +54,13 @@ comment on function pgscore_data._compared_since(int, int) is
   'Since when predictions of two versions, or values of theirs, are compared. Earlier ones are for a time that one was trained on: it '
   'may have seen the answers.';
 
+create or replace view pgscore_data.split_time as
+select a.version_id, e.started_at, coalesce(e.stopped_at, 'infinity') as stopped_at
+  from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id) where e.kind <> 'shadow';
+comment on view pgscore_data.split_time is
+'When calls of a version may be those of an arm of a split. What an arm says there is compared by the experiment alone: the champion was not
+asked about the entity, so a label that judges both judges an earlier prediction of one of them.';
+
 create or replace function pgscore_data._find_common_labels(this_version int, other int, by_segment boolean, since timestamptz) returns void
 language sql volatile
 set search_path = pg_catalog, pg_temp
@@ -62,23 +69,29 @@ begin atomic
   with edges as materialized (
     -- Appending an empty array decompresses the bins once, and not for every row.
     select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
+  ), split as materialized (
+    select r.run_id from pgscore_data.run r where r.arm_of is not null and r.experiment_id is not null
+  ), counted as not materialized (
+    select e.* from pgscore_data.evaluation e
+     where e.run_id is not null and e.event_time >= since and e.run_id not in (select s.run_id from split s)
+       and not exists (select from pgscore_data.split_time t where e.run_id < 0 and t.version_id = e.version_id
+                          and e.event_time >= t.started_at and e.event_time < t.stopped_at)
   ), labeled as materialized (
     -- 64 bits stand for the key.
     select e.version_id = other as is_other, hash_array_extended(e.key, 0) as entity, e.known_at, e.day,
            e.actual_class = e.predicted_class as is_hit,
            e.actual_class + 1 = x.positive_class as is_positive, e.predicted_class + 1 = x.positive_class as said_positive,
            e.score - e.actual as error, e.bin, case when by_segment then e.segments end as segments
-      from pgscore_data.evaluation e join pgscore_data.execution x using (version_id)
-     where e.version_id in (this_version, other) and e.run_id is not null and e.event_time >= since
+      from counted e join pgscore_data.execution x using (version_id) where e.version_id in (this_version, other)
     union all
     select n.value_id = other, hash_array_extended(e.key, 0), e.known_at, e.day, t.label = t.truth, t.truth = 1 and n.task = 'binary',
            t.label = 1, case n.task when 'regression' then t.said - t.truth end,
            case n.task when 'binary' then pgscore_data._score_bin(t.said, b.mirrored) end, case when by_segment then e.segments end
-      from pgscore_data.version_value n join pgscore_data.evaluation e using (version_id) cross join edges b
+      from pgscore_data.version_value n join counted e using (version_id) cross join edges b
      cross join lateral (
        select e.actual_values[n.position] as truth, e.predicted_values[n.position] as said,
               case n.task when 'binary' then e.predicted_values[cardinality(e.actual_values) + n.position] end as label) t
-     where n.value_id in (this_version, other) and e.run_id is not null and e.event_time >= since and t.truth is not null
+     where n.value_id in (this_version, other) and t.truth is not null
        and case n.task when 'binary' then t.label else t.said end is not null
   ), sliced as (
     select 0 as segment_id, j.* from labeled j
@@ -93,7 +106,7 @@ begin atomic
 end;
 comment on function pgscore_data._find_common_labels(int, int, boolean, timestamptz) is
   'Notes the predictions of two versions, or of two values, for times from since on, whose label judges both; by segment, too, those that '
-  'are in it by both.';
+  'are in it by both. Not what an arm said in a split: see split_time.';
 
 create or replace view pgscore_data.compared_entity as
 select p.segment_id, p.is_other, p.entity,

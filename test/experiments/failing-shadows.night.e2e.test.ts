@@ -98,7 +98,9 @@ test('a shadow that hangs is killed at its deadline and told of, and callers get
     await pause(5);
   }
   expect(asked).toBeGreaterThan(20);
-  expect((await told).error).toBe('hanging@2: it did not score some rows within 1 s, and its process was killed');
+  expect((await told).error).toBe(
+    'hanging@2: it did not score some rows within 1 s of processor time or 4 s by the clock, and its process was killed',
+  );
   const { skipped } = await shadowState(ada, 'hanging');
   expect(skipped).toBeGreaterThan(0);
   const rest = `select extract(epoch from calls_due_at - calls_error_at)::int as s from pgscore_data.experiment_arm

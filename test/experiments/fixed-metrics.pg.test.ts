@@ -62,7 +62,7 @@ test('RMSE counts the newest stage, as a hard week would count against the arm t
   expect(ours?.p_value).toBeCloseTo(1, 12);
 });
 
-test.each(['multi_target', 'quantiles'])(
+test.each(['multi_target', 'multilabel'])(
   'an experiment of a model whose task is %s says that it has no results',
   async (task) => {
     const model = await addMonitoredModel(superuser, task, 'regression');

@@ -161,7 +161,7 @@ const lookup = (): Uint8Array =>
     ],
   });
 
-test('a large model is stored in pieces, which go when it is dropped', async () => {
+test('a large model is stored in pieces, which go without a word when it is dropped', async () => {
   const stored = async () =>
     (
       await superuser.query(
@@ -180,7 +180,10 @@ test('a large model is stored in pieces, which go when it is dropped', async () 
   const { rows: other } = await alice.query('select x, score from places_scores where score is distinct from x');
   expect(other).toEqual([]);
   expect((await alice.query(`select score('lookup', '{"x": 4999999}') as y`)).rows).toEqual([{ y: 4_999_999 }]);
+  const notices: (string | undefined)[] = [];
+  ada.on('notice', ({ message }) => notices.push(message));
   await ada.query(`select pgscore.drop_model('lookup')`);
+  expect(notices).toEqual([]);
   expect(await stored()).toEqual([]);
 }, 60_000);
 

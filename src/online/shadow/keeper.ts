@@ -3,7 +3,7 @@ import type { ServiceConfig } from '../../config.ts';
 import { ChildProgram, RestartDelay } from '../../lib/child-process.ts';
 import { removeModelFolders } from '../../onnx/model-folder.ts';
 import { Wakeable } from '../../lib/wakeable.ts';
-import { workTimer } from '../../lib/work-time.ts';
+import { CLOCK_FACTOR, workTimer } from '../../lib/work-time.ts';
 import type { Logger } from '../../log.ts';
 import type { DatabaseConnection } from '../../postgres/connection.ts';
 import { failShadow, releaseShadow, shadowsDue, skipPastBacklog } from './queue.ts';
@@ -87,7 +87,7 @@ export class ShadowKeeper {
   }
 }
 
-/** How it ended, where it was not meant to, the arm that it was about then, and for how long that hung. */
+/** How it ended, where it was not meant to, the arm that it was about then, and how long that had worked where it hung. */
 type End = { readonly reason: string | undefined; readonly arm: ShadowArm | undefined; readonly hungMs: number };
 
 class ShadowProcess {
@@ -96,8 +96,9 @@ class ShadowProcess {
   readonly #log: Logger;
   readonly #watch: NodeJS.Timeout;
   #arm: ShadowArm | undefined;
-  /** How long it has worked since it was last heard of. */
+  /** How long it has worked since it was last heard of, as workTimer() counts. */
   #workedMs = (): number => 0;
+  /** What that was when it was taken to hang. */
   #hungMs = 0;
   #isEnding = false;
 
@@ -151,7 +152,8 @@ class ShadowProcess {
   #ended(how: string, batchTimeoutMs: number): End {
     clearInterval(this.#watch);
     if (this.#child.pid !== undefined) void removeModelFolders(this.#child.pid);
-    const hung = `it did not score some rows within ${batchTimeoutMs / 1000} s, and its process was killed`;
+    const seconds = batchTimeoutMs / 1000;
+    const hung = `it did not score some rows within ${seconds} s of processor time or ${CLOCK_FACTOR * seconds} s by the clock, and its process was killed`;
     const reason = this.#hungMs > 0 ? hung : `the process that scored by it crashed (${how})`;
     return { reason: this.#isEnding ? undefined : reason, arm: this.#arm, hungMs: this.#hungMs };
   }

@@ -80,7 +80,7 @@ export const finishShadow = statement<
   ]
 >('finish_shadow', 'select pgscore_data._finish_shadow($1, $2, $3, $4, $5, $6, $7, $8)');
 
-/** `hungMs`: for how long it hung; 0 where it failed otherwise. */
+/** `hungMs`: how long it had worked when it was taken to hang, as workTimer() counts; 0 where it failed otherwise. */
 export const failShadow = statement<[experimentId: number, versionId: number, reason: string, hungMs: number]>(
   'fail_shadow',
   `select pgscore_data._fail_shadow($1, $2, $3, $4 * interval '1 millisecond')`,
