@@ -27,11 +27,7 @@ export type GatewaySettings = {
   readonly authenticationMs: number;
   readonly deadlineMs: number;
   readonly mostDeadlineMs: number;
-  /** Versions that made gateways before this one die. */
-  readonly deadly: readonly number[];
 };
-
-export type VersionStep = 'try' | 'done';
 
 /** A version that calls may soon ask for, and the size of its file. */
 export type WantedVersion = { readonly versionId: number; readonly bytes: number };
@@ -55,8 +51,6 @@ export type FromGateway =
     }
   /** Sent again and again: a gateway that is silent hangs in a model. */
   | { readonly type: 'alive'; readonly statistics: GatewayStatistics }
-  /** A version is run for the first time on the gateway's thread, which ends a gateway if it never ends; then ready for use, or not. */
-  | { readonly type: 'version'; readonly versionId: number; readonly step: VersionStep }
   /** It is loaded, or can not be. */
   | { readonly type: 'prepared'; readonly versionId: number }
   | { readonly type: 'warning'; readonly message: string; readonly reason: string };
@@ -82,7 +76,6 @@ export class GatewayProcess {
   #started = false;
   #local: LocalSocket | undefined;
   #statistics: GatewayStatistics | undefined;
-  #trying: number | undefined;
   readonly #preparing = new Map<number, () => void>();
   #resolve: (address: GatewayAddress) => void = () => undefined;
   #reject: (error: PgscoreError) => void = () => undefined;
@@ -124,11 +117,6 @@ export class GatewayProcess {
     return this.#statistics;
   }
 
-  /** The version that was being tried when it was last heard of. */
-  get trying(): number | undefined {
-    return this.#trying;
-  }
-
   /** Has it load versions that calls may soon ask for. */
   warm(versions: readonly WantedVersion[]): void {
     this.#child.send({ type: 'warm', versions });
@@ -165,9 +153,6 @@ export class GatewayProcess {
             message.remedy === undefined ? {} : { remedy: message.remedy },
           ),
         );
-      case 'version':
-        this.#trying = message.step === 'done' ? undefined : message.versionId;
-        return;
       case 'prepared':
         return this.#preparing.get(message.versionId)?.();
       case 'warning':

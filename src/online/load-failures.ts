@@ -2,13 +2,6 @@ import { PgscoreError } from '../errors.ts';
 import { GraphLost } from '../inference/graph.ts';
 import { WireError } from './protocol/wire-error.ts';
 
-/** A version that made gateways die. */
-export function notTriedAgain(versionId: number): WireError {
-  return new WireError('55000', `version ${versionId} hung or crashed the service whenever it was loaded`, {
-    hint: 'Promote another version; a restart of the service tries it again.',
-  });
-}
-
 /** A version that made runners hang or crash. */
 export function refusedForAWhile(versionId: number, ms: number): WireError {
   const minutes = Math.ceil(ms / 60_000);

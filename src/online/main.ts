@@ -36,7 +36,6 @@ async function start(settings: GatewaySettings): Promise<void> {
     writeCalls: writeCalls(log, versions),
     versions,
     warn,
-    onStep: (versionId, step) => send({ type: 'version', versionId, step }),
   });
   try {
     send({ type: 'listening', ...(await gateway.listen()) });

@@ -10,8 +10,8 @@ import { stepOf, type Feature } from '../inference/signature.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
 import { saveVersion, type LoadedVersion } from '../models/load-version.ts';
 import { inModelFolder } from '../onnx/model-folder.ts';
-import { loadFailure, notTriedAgain, refusedForAWhile } from './load-failures.ts';
-import type { VersionStep, WantedVersion } from './gateway-process.ts';
+import { loadFailure, refusedForAWhile } from './load-failures.ts';
+import type { WantedVersion } from './gateway-process.ts';
 import { OneAtATime } from './fair-queue.ts';
 import { RemoteGraph, type Runner } from './runner.ts';
 import { Runners } from './runners.ts';
@@ -19,9 +19,6 @@ import { Runners } from './runners.ts';
 export type OnlineModelsOptions = {
   readonly connection: DatabaseConnection;
   readonly cache: ModelCache;
-  /** Versions that are not tried again. */
-  readonly deadly: readonly number[];
-  readonly onStep: (versionId: number, step: VersionStep) => void;
   readonly warn: (message: string, error: unknown) => void;
 };
 
@@ -79,8 +76,7 @@ export class OnlineModels {
   /** Loads a version, once for all who ask meanwhile. */
   load(versionId: number): Promise<ModelSession> {
     return this.#once(versionId, async () => {
-      const { connection, deadly } = this.#options;
-      if (deadly.includes(versionId)) throw notTriedAgain(versionId);
+      const { connection } = this.#options;
       const refusedMs = this.#runners.refusedMs(versionId);
       if (refusedMs !== undefined) throw refusedForAWhile(versionId, refusedMs);
       await this.#runners.roomFor(versionId);
@@ -170,10 +166,8 @@ export class OnlineModels {
   }
 
   async #runFirst(runner: Runner, versionId: number, session: ModelSession, walked: boolean): Promise<void> {
-    if (!walked) return this.#limited(runner, versionId, FIRST_RUN_MS, () => warmUp(session));
-    const { onStep } = this.#options;
-    onStep(versionId, 'try');
-    await warmUp(session).finally(() => onStep(versionId, 'done'));
+    if (walked) await warmUp(session);
+    else await this.#limited(runner, versionId, FIRST_RUN_MS, () => warmUp(session));
   }
 
   async #limited<T>(runner: Runner, versionId: number, limitMs: number, work: () => Promise<T>): Promise<T> {
