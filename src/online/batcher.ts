@@ -1,6 +1,5 @@
 import { BatchSize } from './batch-size.ts';
 import { setImmediate as afterInput } from 'node:timers/promises';
-import { GraphLost } from '../inference/graph.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import { NumberRows, type FeatureRows } from '../inference/number-rows.ts';
 import type { Predictions } from '../inference/predictions.ts';
@@ -9,7 +8,7 @@ import type { Part, Call } from './requests/call.ts';
 import { FairBatches, type Turn } from './fair-queue.ts';
 import type { OnlineModels } from './models.ts';
 import { rowRefusal } from './requests/row-refusal.ts';
-import { WireError } from './protocol/wire-error.ts';
+import { runFailure } from './version-faults.ts';
 
 type BatcherOptions = {
   readonly models: Pick<OnlineModels, 'loaded' | 'load' | 'inTurn'>;
@@ -89,14 +88,14 @@ export class Batcher {
     if (models.loaded(versionId) === undefined) await models.load(versionId);
     let taken: Call[] = [];
     let ended = Promise.resolve();
-    const work = (session: ModelSession): Promise<void> => {
+    const run = (session: ModelSession): Promise<void> => {
       for (const call of turns.calls) if (!call.waits) turns.delete(call);
       const next = turns.take(this.#size.of(versionId), (call) => groupOf(call, session));
       taken = next.map(({ call }) => call);
       ended = this.#runAll(runsOf(next), session, versionId);
       return ended;
     };
-    const goesOn = await models.inTurn(versionId, { work, waits: () => taken.some(({ waits }) => waits) });
+    const goesOn = await models.inTurn(versionId, { run, waits: () => taken.some(({ waits }) => waits) });
     if (goesOn) void this.#requeueAfter(versionId, turns, taken, ended);
   }
 
@@ -177,19 +176,4 @@ function answerPart(call: Call, part: Part, { signature }: ModelSession): void {
 function firstBad({ errors }: Predictions, from: number, rows: number): number {
   for (let row = 0; row < rows; row += 1) if (errors.has(from + row)) return row;
   return -1;
-}
-
-function runFailure(error: unknown): WireError {
-  if (error instanceof WireError) return error;
-  if (error instanceof GraphLost) {
-    return new WireError('XX000', error.message, {
-      hint: 'Call again; a new process takes over. If it happens repeatedly, the log of the service names the version.',
-      cause: error,
-    });
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  return new WireError('XX000', `the model could not be run: ${reason}`, {
-    hint: 'The log of the service says more.',
-    cause: error,
-  });
 }
