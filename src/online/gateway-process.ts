@@ -1,8 +1,7 @@
 import { tmpdir } from 'node:os';
 import { type ErrorCode, PgscoreError } from '../errors.ts';
-import type { GatewayAddress } from './gateway-address.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
-import { type LocalSocket, removeSocketFolder } from './protocol/local-socket.ts';
+import { type GatewayAddress, type LocalSocket, removeSocketFolder } from './gateway-address.ts';
 import type { GatewayStatistics } from './statistics.ts';
 import { ChildProgram } from '../lib/child-process.ts';
 import { within } from '../lib/retry.ts';

@@ -7,7 +7,7 @@ import { fastestGraph } from '../inference/load-model-session.ts';
 import type { Graph } from '../inference/graph.ts';
 import type { Signature } from '../inference/signature.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
-import { OneAtATime } from './fair-queue.ts';
+import { OneAtATime } from '../lib/one-at-a-time.ts';
 import type { FromRunner, LoadGraph, RunGraph, ToRunner } from './runner.ts';
 
 const THREADS = 1;

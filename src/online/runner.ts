@@ -5,7 +5,7 @@ import type { ModelSession } from '../inference/session.ts';
 import { stepOf, type Feature, type Signature } from '../inference/signature.ts';
 import { GraphLost, type RunInput, type RunOutput, type Graph } from '../inference/graph.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
-import { OneAtATime } from './fair-queue.ts';
+import { OneAtATime } from '../lib/one-at-a-time.ts';
 
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
 
