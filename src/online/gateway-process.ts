@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
-import { type ErrorCode, PgscoreError } from '../errors.ts';
+import { type ErrorParts, PgscoreError } from '../errors.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
 import { type GatewayAddress, type LocalSocket, removeSocketFolder } from './gateway-address.ts';
 import type { GatewayStatistics } from './statistics.ts';
-import { ChildProgram } from '../lib/child-process.ts';
+import { ChildProgram, type Warning } from '../lib/child-process.ts';
 import { within } from '../lib/retry.ts';
 import { workTimer } from '../lib/work-time.ts';
 import type { Logger } from '../log.ts';
@@ -42,17 +42,12 @@ export type ToGateway =
 
 export type FromGateway =
   | ({ readonly type: 'listening' } & GatewayAddress)
-  | {
-      readonly type: 'refused';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly remedy: string | undefined;
-    }
+  | ({ readonly type: 'refused' } & ErrorParts)
   /** Sent again and again: a gateway that is silent hangs in a model. */
   | { readonly type: 'alive'; readonly statistics: GatewayStatistics }
   /** It is loaded, or can not be. */
   | { readonly type: 'prepared'; readonly versionId: number }
-  | { readonly type: 'warning'; readonly message: string; readonly reason: string };
+  | Warning;
 
 /**
  * Rows live until they are logged, half a second later: in a small nursery many would be taken for long-lived.
@@ -145,13 +140,7 @@ export class GatewayProcess {
         this.#local = message.local;
         return this.#resolve(message);
       case 'refused':
-        return this.#reject(
-          new PgscoreError(
-            message.code,
-            message.message,
-            message.remedy === undefined ? {} : { remedy: message.remedy },
-          ),
-        );
+        return this.#reject(new PgscoreError(message.code, message.message, { remedy: message.remedy }));
       case 'prepared':
         return this.#preparing.get(message.versionId)?.();
       case 'warning':

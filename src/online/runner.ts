@@ -1,4 +1,4 @@
-import { type ErrorCode, PgscoreError } from '../errors.ts';
+import { type ErrorParts, PgscoreError } from '../errors.ts';
 import { ChildProgram } from '../lib/child-process.ts';
 import type { FeedData } from '../inference/feed.ts';
 import type { ModelSession } from '../inference/session.ts';
@@ -39,7 +39,7 @@ export type FromRunner = { readonly id: number } & (
   | { readonly outputs: RunOutput[] }
   /** What ONNX Runtime said of the rows. */
   | { readonly refused: string }
-  | { readonly failed: { readonly code: ErrorCode; readonly message: string; readonly remedy: string | undefined } }
+  | { readonly failed: ErrorParts }
 );
 
 type Unsent = Omit<LoadGraph, 'id'> | Omit<RunGraph, 'id'>;
@@ -95,9 +95,9 @@ export class Runner {
   async load(versionId: number, { path, signature }: LoadedVersion): Promise<Loaded> {
     const answer = await this.#ask({ type: 'load', versionId, path, signature });
     if ('loaded' in answer) return answer.loaded;
-    const { code, message, remedy } =
-      'failed' in answer ? answer.failed : { code: 'internal' as const, message: 'no answer', remedy: undefined };
-    throw new PgscoreError(code, message, remedy === undefined ? {} : { remedy });
+    if (!('failed' in answer)) throw new Error('no answer');
+    const { code, message, remedy } = answer.failed;
+    throw new PgscoreError(code, message, { remedy });
   }
 
   /** Throws what the model says of the rows; GraphLost. */
