@@ -150,7 +150,10 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
 }
 
-export type ErrorDetails = { remedy?: string; cause?: unknown };
+export type ErrorDetails = { remedy?: string | undefined; cause?: unknown };
+
+/** An error as it goes from one process to another. */
+export type ErrorParts = { readonly code: ErrorCode; readonly message: string; readonly remedy: string | undefined };
 
 /** An error that names the thing and the reason in its message, and the next step in `remedy`. */
 export class PgscoreError extends Error {
@@ -171,6 +174,12 @@ export class PgscoreError extends Error {
   get exit(): number {
     return ERRORS[this.code].exit;
   }
+}
+
+/** What of any thrown value goes to another process. */
+export function errorParts(error: unknown): ErrorParts {
+  const { code, message, remedy } = toPgscoreError(error);
+  return { code, message, remedy };
 }
 
 /** Any thrown value as a PgscoreError, so that one place decides what a stranger's error becomes. */

@@ -3,7 +3,7 @@
  * It reads the model from one file, and writes the graph to serve to another. Its argument is its parent's pid.
  */
 import { readFileSync } from 'node:fs';
-import { toPgscoreError } from '../errors.ts';
+import { errorParts } from '../errors.ts';
 import { endWithParent } from '../lib/child-process.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import { checkModel, type ProbeOptions, type CheckedModel } from './check-model.ts';
@@ -37,8 +37,7 @@ async function judge(request: ProbeOptions): Promise<Verdict> {
     const { signature: _, served: __, ...report } = await checkModel(readFileSync(MODEL_DESCRIPTOR), request, rowsFor);
     return { report };
   } catch (error) {
-    const { code, message, remedy } = toPgscoreError(error);
-    return { refusal: { code, message, remedy } };
+    return { refusal: errorParts(error) };
   }
 }
 

@@ -1,11 +1,12 @@
 import type { ModelSession } from './session.ts';
 
-type Entry = { readonly session: ModelSession; readonly bytes: number };
+/** A loaded model, and how much memory it takes. */
+export type CachedModel = { readonly session: ModelSession; readonly bytes: number };
 
 /** Loaded models of a process, the least recently used given up first. Memory is what loading one took, or its file's size if that is more. */
 export class ModelCache {
   readonly #limit: number;
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new Map<number, CachedModel>();
   #used = 0;
   /** The one that was used last. */
   #latest: number | undefined;
@@ -33,7 +34,7 @@ export class ModelCache {
   }
 
   /** Gives a session up without releasing it, with what it took. */
-  forget(versionId: number): { readonly session: ModelSession; readonly bytes: number } | undefined {
+  forget(versionId: number): CachedModel | undefined {
     const entry = this.#entries.get(versionId);
     if (!this.#entries.delete(versionId)) return undefined;
     this.#used -= entry?.bytes ?? 0;

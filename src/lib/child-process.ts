@@ -125,6 +125,27 @@ export function endWithParent(pid: number): void {
   new Worker(programFile('lib/parent-watch-main'), { workerData: pid }).unref();
 }
 
+/** Hears what the parent of a ChildProgram sends, and ends this process when the parent has. */
+export function listenToParent<Message>(onMessage: (message: Message) => void): void {
+  process.on('message', (message) => onMessage(message as Message));
+  process.on('disconnect', () => process.exit(0));
+  // A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the parent decides when this process ends.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
+}
+
+/** A parent that is gone hears nothing. */
+export function tellParent(message: Serializable, onSent: () => void = () => undefined): void {
+  process.send?.(message, undefined, undefined, onSent);
+}
+
+/** A message to the parent, which logs it. */
+export type Warning = { readonly type: 'warning'; readonly message: string; readonly reason: string };
+
+export function warningOf(message: string, error: unknown): Warning {
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { type: 'warning', message, reason };
+}
+
 const SHORT_LIFE_MS = 5000;
 
 /** How long to wait before a program is started again: the longer, the more often it ended as soon as it was started. */

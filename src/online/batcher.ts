@@ -1,15 +1,11 @@
-import { BatchSize } from './batch-size.ts';
 import { setImmediate as afterInput } from 'node:timers/promises';
-import { GraphLost } from '../inference/graph.ts';
-import type { JsonRow } from '../inference/json-rows.ts';
-import { NumberRows, type FeatureRows } from '../inference/number-rows.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import type { ModelSession } from '../inference/session.ts';
 import type { Part, Call } from './requests/call.ts';
-import { FairBatches, type Turn } from './fair-queue.ts';
+import { batchesOf, BatchSize, groupOf, WaitingCalls, type Batch, type Share } from './batches.ts';
 import type { OnlineModels } from './models.ts';
 import { rowRefusal } from './requests/row-refusal.ts';
-import { WireError } from './protocol/wire-error.ts';
+import { runFailure } from './version-faults.ts';
 
 type BatcherOptions = {
   readonly models: Pick<OnlineModels, 'loaded' | 'load' | 'inTurn'>;
@@ -28,7 +24,7 @@ const MOST_AT_ONCE_ROWS = 64;
  */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #waiting = new Map<number, FairBatches<FeatureRows, Call>>();
+  readonly #waiting = new Map<number, WaitingCalls>();
   readonly #size: BatchSize;
 
   constructor(options: BatcherOptions) {
@@ -50,12 +46,12 @@ export class Batcher {
   }
 
   #enqueue(versionId: number, call: Call): void {
-    const waiting = this.#waiting.get(versionId);
-    const turns = waiting ?? new FairBatches<FeatureRows, Call>();
-    turns.add(call);
-    if (waiting !== undefined) return;
-    this.#waiting.set(versionId, turns);
-    void this.#work(versionId, turns);
+    const before = this.#waiting.get(versionId);
+    const waiting = before ?? new WaitingCalls();
+    waiting.add(call);
+    if (before !== undefined) return;
+    this.#waiting.set(versionId, waiting);
+    void this.#work(versionId, waiting);
   }
 
   /** False where the model can't answer in this turn of the event loop. */
@@ -73,93 +69,67 @@ export class Batcher {
   }
 
   /** A run may block the thread; afterwards all that came in meanwhile is read before the next is put together. */
-  async #work(versionId: number, turns: FairBatches<FeatureRows, Call>): Promise<void> {
+  async #work(versionId: number, waiting: WaitingCalls): Promise<void> {
     await afterInput();
-    while (!turns.empty) {
-      await this.#runNext(versionId, turns).catch((error: unknown) => {
-        for (const call of turns.calls) call.fail(runFailure(error));
+    while (!waiting.empty) {
+      await this.#runNext(versionId, waiting).catch((error: unknown) => {
+        for (const call of waiting.calls) call.fail(runFailure(error));
       });
       await afterInput();
     }
     this.#waiting.delete(versionId);
   }
 
-  async #runNext(versionId: number, turns: FairBatches<FeatureRows, Call>): Promise<void> {
+  async #runNext(versionId: number, waiting: WaitingCalls): Promise<void> {
     const { models } = this.#options;
     if (models.loaded(versionId) === undefined) await models.load(versionId);
     let taken: Call[] = [];
     let ended = Promise.resolve();
-    const work = (session: ModelSession): Promise<void> => {
-      for (const call of turns.calls) if (!call.waits) turns.delete(call);
-      const next = turns.take(this.#size.of(versionId), (call) => groupOf(call, session));
-      taken = next.map(({ call }) => call);
-      ended = this.#runAll(runsOf(next), session, versionId);
+    const run = (session: ModelSession): Promise<void> => {
+      for (const call of waiting.calls) if (!call.waits) waiting.delete(call);
+      const shares = waiting.take(this.#size.of(versionId), (call) => groupOf(call, session));
+      taken = shares.map(({ call }) => call);
+      ended = this.#runAll(batchesOf(shares), session, versionId);
       return ended;
     };
-    const goesOn = await models.inTurn(versionId, { work, waits: () => taken.some(({ waits }) => waits) });
-    if (goesOn) void this.#requeueAfter(versionId, turns, taken, ended);
+    const goesOn = await models.inTurn(versionId, { run, waits: () => taken.some(({ waits }) => waits) });
+    if (goesOn) void this.#requeueAfter(versionId, waiting, taken, ended);
   }
 
   /** The rows of a call are answered in their order: what is left of those in a run that goes on waits for its end. */
   async #requeueAfter(
     versionId: number,
-    turns: FairBatches<FeatureRows, Call>,
+    waiting: WaitingCalls,
     taken: readonly Call[],
     ended: Promise<void>,
   ): Promise<void> {
-    for (const call of taken) turns.delete(call);
+    for (const call of taken) waiting.delete(call);
     await ended;
     for (const call of taken) if (call.waits && call.rowsLeft > 0) this.#enqueue(versionId, call);
   }
 
-  async #runAll(runs: readonly Batch[], session: ModelSession, versionId: number): Promise<void> {
-    for (const run of runs) {
+  async #runAll(batches: readonly Batch[], session: ModelSession, versionId: number): Promise<void> {
+    for (const batch of batches) {
       const began = performance.now();
-      await this.#run(run, session);
-      this.#size.ran(versionId, run.rows.length, performance.now() - began);
+      await this.#run(batch, session);
+      this.#size.ran(versionId, batch.rows.length, performance.now() - began);
     }
   }
 
-  async #run({ turns, rows }: Batch, session: ModelSession): Promise<void> {
+  async #run({ shares, rows }: Batch, session: ModelSession): Promise<void> {
     this.#options.onRun(rows.length);
     try {
-      deal(turns, await session.predictRows(rows), session);
+      deal(shares, await session.predictRows(rows), session);
     } catch (error) {
-      for (const { call } of turns) call.fail(runFailure(error));
+      for (const { call } of shares) call.fail(runFailure(error));
     }
   }
-}
-
-/**
- * Calls of one group may share a run: a model that is not row-wise could tell one role about the rows of another.
- * A call whose role nobody proved (`alone`) could name any, and shares with none.
- */
-function groupOf(call: Call, { isRowWise }: ModelSession): unknown {
-  const { alone, role } = call.request;
-  if (isRowWise) return undefined;
-  return alone ? call : role;
-}
-
-type Batch = { readonly turns: readonly Turn<Call, FeatureRows>[]; readonly rows: FeatureRows };
-
-/** One of all rows of numbers, and one of all rows of JSON. */
-function runsOf(turns: readonly Turn<Call, FeatureRows>[]): Batch[] {
-  const json: Turn<Call, readonly JsonRow[]>[] = [];
-  const numbers: Turn<Call, NumberRows>[] = [];
-  for (const { call, rows } of turns) {
-    if (rows instanceof NumberRows) numbers.push({ call, rows });
-    else json.push({ call, rows });
-  }
-  const runs: Batch[] = [];
-  if (json.length > 0) runs.push({ turns: json, rows: json.flatMap(({ rows }) => rows) });
-  if (numbers.length > 0) runs.push({ turns: numbers, rows: NumberRows.joined(numbers.map(({ rows }) => rows)) });
-  return runs;
 }
 
 /** Gives each call its part of a run. A call with a row that can't be scored fails, and no other with it. */
-function deal(batch: readonly Turn<Call, FeatureRows>[], predictions: Predictions, session: ModelSession): void {
+function deal(shares: readonly Share[], predictions: Predictions, session: ModelSession): void {
   let from = 0;
-  for (const { call, rows } of batch) {
+  for (const { call, rows } of shares) {
     answerPart(call, { predictions, from, rows: rows.length }, session);
     from += rows.length;
   }
@@ -177,19 +147,4 @@ function answerPart(call: Call, part: Part, { signature }: ModelSession): void {
 function firstBad({ errors }: Predictions, from: number, rows: number): number {
   for (let row = 0; row < rows; row += 1) if (errors.has(from + row)) return row;
   return -1;
-}
-
-function runFailure(error: unknown): WireError {
-  if (error instanceof WireError) return error;
-  if (error instanceof GraphLost) {
-    return new WireError('XX000', error.message, {
-      hint: 'Call again; a new process takes over. If it happens repeatedly, the log of the service names the version.',
-      cause: error,
-    });
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  return new WireError('XX000', `the model could not be run: ${reason}`, {
-    hint: 'The log of the service says more.',
-    cause: error,
-  });
 }

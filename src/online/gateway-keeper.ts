@@ -16,8 +16,6 @@ const PREPARING_MS = 10_000;
 const PREPARED_BYTES_A_MS = 50_000;
 /** A promotion wakes it at once. */
 const WARM_MS = 60_000;
-/** A version in whose first run so many gateways died is left alone, for the sake of all others. */
-const DEADLY = 2;
 
 /** Keeps one gateway: replaces it when it dies or hangs, on the same port, and tells each time where it listens. */
 export class GatewayKeeper {
@@ -29,7 +27,6 @@ export class GatewayKeeper {
   #address: GatewayAddress | undefined;
   #lastPort = 0;
   readonly #warming: Wakeable;
-  readonly #deaths = new Map<number, number>();
   #stopped = false;
   #wake: () => void = () => undefined;
 
@@ -91,7 +88,7 @@ export class GatewayKeeper {
 
   #begin(): GatewayProcess {
     const port = this.#lastPort === 0 ? this.#settings.port : this.#lastPort;
-    const gateway = new GatewayProcess({ ...this.#settings, port, deadly: this.#deadly() }, this.#silenceMs, this.#log);
+    const gateway = new GatewayProcess({ ...this.#settings, port }, this.#silenceMs, this.#log);
     this.#gateway = gateway;
     const { user, password } = this.#settings;
     gateway.listening.then(
@@ -117,7 +114,6 @@ export class GatewayKeeper {
       const how = await gateway.exited;
       this.#address = undefined;
       if (this.#stopped) return;
-      this.#blame(gateway.trying);
       await gateway.listening.catch((error: unknown) => this.#log.error({ err: error }, 'the gateway can not listen'));
       this.#log.warn({ pid: gateway.pid }, `the gateway is replaced: its process ended (${how})`);
       const delayMs = delay.ended();
@@ -125,16 +121,6 @@ export class GatewayKeeper {
       if (this.#stopped) return;
       gateway = this.#begin();
     }
-  }
-
-  #blame(version: number | undefined): void {
-    if (version === undefined) return;
-    this.#deaths.set(version, (this.#deaths.get(version) ?? 0) + 1);
-    this.#log.error({ versionId: version }, 'the gateway died in the first run of a version');
-  }
-
-  #deadly(): number[] {
-    return [...this.#deaths].filter(([, deaths]) => deaths >= DEADLY).map(([version]) => version);
   }
 
   #stopping(): Promise<void> {
@@ -163,6 +149,5 @@ export function gatewaySettings({
     password: gateway.password ?? randomBytes(24).toString('base64url'),
     iterations: gateway.password === undefined ? ITERATIONS_OF_KEY : ITERATIONS_OF_PASSWORD,
     authenticationMs: AUTHENTICATION_MS,
-    deadly: [],
   };
 }

@@ -1,10 +1,9 @@
 import { tmpdir } from 'node:os';
-import { type ErrorCode, PgscoreError } from '../errors.ts';
-import type { GatewayAddress } from './gateway-address.ts';
+import { type ErrorParts, PgscoreError } from '../errors.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
-import { type LocalSocket, removeSocketFolder } from './protocol/local-socket.ts';
+import { type GatewayAddress, type LocalSocket, removeSocketFolder } from './gateway-address.ts';
 import type { GatewayStatistics } from './statistics.ts';
-import { ChildProgram } from '../lib/child-process.ts';
+import { ChildProgram, type Warning } from '../lib/child-process.ts';
 import { within } from '../lib/retry.ts';
 import { workTimer } from '../lib/work-time.ts';
 import type { Logger } from '../log.ts';
@@ -27,11 +26,7 @@ export type GatewaySettings = {
   readonly authenticationMs: number;
   readonly deadlineMs: number;
   readonly mostDeadlineMs: number;
-  /** Versions that made gateways before this one die. */
-  readonly deadly: readonly number[];
 };
-
-export type VersionStep = 'try' | 'done';
 
 /** A version that calls may soon ask for, and the size of its file. */
 export type WantedVersion = { readonly versionId: number; readonly bytes: number };
@@ -47,19 +42,12 @@ export type ToGateway =
 
 export type FromGateway =
   | ({ readonly type: 'listening' } & GatewayAddress)
-  | {
-      readonly type: 'refused';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly remedy: string | undefined;
-    }
+  | ({ readonly type: 'refused' } & ErrorParts)
   /** Sent again and again: a gateway that is silent hangs in a model. */
   | { readonly type: 'alive'; readonly statistics: GatewayStatistics }
-  /** A version is run for the first time on the gateway's thread, which ends a gateway if it never ends; then ready for use, or not. */
-  | { readonly type: 'version'; readonly versionId: number; readonly step: VersionStep }
   /** It is loaded, or can not be. */
   | { readonly type: 'prepared'; readonly versionId: number }
-  | { readonly type: 'warning'; readonly message: string; readonly reason: string };
+  | Warning;
 
 /**
  * Rows live until they are logged, half a second later: in a small nursery many would be taken for long-lived.
@@ -82,7 +70,6 @@ export class GatewayProcess {
   #started = false;
   #local: LocalSocket | undefined;
   #statistics: GatewayStatistics | undefined;
-  #trying: number | undefined;
   readonly #preparing = new Map<number, () => void>();
   #resolve: (address: GatewayAddress) => void = () => undefined;
   #reject: (error: PgscoreError) => void = () => undefined;
@@ -124,11 +111,6 @@ export class GatewayProcess {
     return this.#statistics;
   }
 
-  /** The version that was being tried when it was last heard of. */
-  get trying(): number | undefined {
-    return this.#trying;
-  }
-
   /** Has it load versions that calls may soon ask for. */
   warm(versions: readonly WantedVersion[]): void {
     this.#child.send({ type: 'warm', versions });
@@ -158,16 +140,7 @@ export class GatewayProcess {
         this.#local = message.local;
         return this.#resolve(message);
       case 'refused':
-        return this.#reject(
-          new PgscoreError(
-            message.code,
-            message.message,
-            message.remedy === undefined ? {} : { remedy: message.remedy },
-          ),
-        );
-      case 'version':
-        this.#trying = message.step === 'done' ? undefined : message.versionId;
-        return;
+        return this.#reject(new PgscoreError(message.code, message.message, { remedy: message.remedy }));
       case 'prepared':
         return this.#preparing.get(message.versionId)?.();
       case 'warning':

@@ -7,10 +7,9 @@ import { Batcher } from './batcher.ts';
 import type { Call } from './requests/call.ts';
 import { GatewayServer } from './protocol/server.ts';
 import { permissionOf, Permissions } from './requests/authorise.ts';
-import type { GatewayAddress } from './gateway-address.ts';
-import type { GatewaySettings, VersionStep } from './gateway-process.ts';
+import type { GatewaySettings } from './gateway-process.ts';
 import { LogBudget } from './call-log/log-budget.ts';
-import { makeSocketFolder, socketPath, type LocalSocket } from './protocol/local-socket.ts';
+import { makeSocketFolder, socketPath, type GatewayAddress, type LocalSocket } from './gateway-address.ts';
 import { OnlineModels } from './models.ts';
 import { Recorder, type WriteCalls } from './call-log/recorder.ts';
 import { RequestHandler } from './requests/handler.ts';
@@ -35,7 +34,6 @@ const QUIET_MS = 1000;
 export type GatewayPorts = {
   readonly writeCalls: WriteCalls;
   readonly versions: WatchedVersions;
-  readonly onStep: (versionId: number, step: VersionStep) => void;
   readonly warn: (message: string, error: unknown) => void;
 };
 
@@ -53,7 +51,7 @@ export class Gateway {
   #server: GatewayServer | undefined;
   #quietUntil = 0;
 
-  constructor(settings: GatewaySettings, { writeCalls, versions, warn, onStep }: GatewayPorts) {
+  constructor(settings: GatewaySettings, { writeCalls, versions, warn }: GatewayPorts) {
     this.#settings = settings;
     this.#warn = warn;
     const connection = (applicationName: string): DatabaseConnection =>
@@ -77,8 +75,6 @@ export class Gateway {
     this.#models = new OnlineModels({
       connection: loading,
       cache: new ModelCache(settings.modelMemoryBytes),
-      deadly: settings.deadly,
-      onStep,
       warn,
     });
     const models = this.#models;

@@ -1,7 +1,7 @@
 /** The gateway process: answers score() on a port of its own, tells its parent that it lives, and ends with it. */
 import { DatabaseConnection } from '../postgres/connection.ts';
-import { toPgscoreError } from '../errors.ts';
-import { endWithParent } from '../lib/child-process.ts';
+import { errorParts } from '../errors.ts';
+import { endWithParent, listenToParent, tellParent, warningOf } from '../lib/child-process.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
 import { Gateway } from './gateway.ts';
 import { writeCalls } from './call-log/write.ts';
@@ -16,13 +16,12 @@ endWithParent(Number(process.argv[2]));
 
 let gateway: Gateway | undefined;
 
-/** A parent that is gone hears nothing; 'disconnect' ends this process. */
-function send(message: FromGateway): void {
-  process.send?.(message, undefined, undefined, () => undefined);
+function send(message: FromGateway, onSent?: () => void): void {
+  tellParent(message, onSent);
 }
 
 function warn(message: string, error: unknown): void {
-  send({ type: 'warning', message, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  send(warningOf(message, error));
 }
 
 async function start(settings: GatewaySettings): Promise<void> {
@@ -36,13 +35,11 @@ async function start(settings: GatewaySettings): Promise<void> {
     writeCalls: writeCalls(log, versions),
     versions,
     warn,
-    onStep: (versionId, step) => send({ type: 'version', versionId, step }),
   });
   try {
     send({ type: 'listening', ...(await gateway.listen()) });
   } catch (error) {
-    const { code, message, remedy } = toPgscoreError(error);
-    process.send?.({ type: 'refused', code, message, remedy } satisfies FromGateway, () => process.exit(1));
+    send({ type: 'refused', ...errorParts(error) }, () => process.exit(1));
   }
   setInterval(tellAlive, ALIVE_EVERY_MS);
 }
@@ -66,7 +63,7 @@ async function prepare(versionId: number, version: LoadedVersion): Promise<void>
   send({ type: 'prepared', versionId });
 }
 
-process.on('message', (message: ToGateway) => {
+listenToParent((message: ToGateway) => {
   switch (message.type) {
     case 'start':
       return void start(message.settings);
@@ -78,8 +75,5 @@ process.on('message', (message: ToGateway) => {
       return void drain();
   }
 });
-process.on('disconnect', () => process.exit(0));
 // One client's trouble must not cost the others their connections.
 process.on('unhandledRejection', (error) => warn('a stray rejection in the gateway', error));
-// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the service decides when a gateway ends.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

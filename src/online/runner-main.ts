@@ -1,13 +1,13 @@
 /** A runner: computes models for the gateway, one run after the other, and ends with it. It knows no database. */
 import { stat } from 'node:fs/promises';
-import { toPgscoreError } from '../errors.ts';
-import { endWithParent } from '../lib/child-process.ts';
+import { errorParts } from '../errors.ts';
+import { endWithParent, listenToParent, tellParent } from '../lib/child-process.ts';
 import { sizedInput } from '../inference/arrays.ts';
 import { fastestGraph } from '../inference/load-model-session.ts';
 import type { Graph } from '../inference/graph.ts';
 import type { Signature } from '../inference/signature.ts';
 import { TreeGraph } from '../inference/trees/tree-graph.ts';
-import { OneAtATime } from './fair-queue.ts';
+import { OneAtATime } from '../lib/one-at-a-time.ts';
 import type { FromRunner, LoadGraph, RunGraph, ToRunner } from './runner.ts';
 
 const THREADS = 1;
@@ -27,8 +27,7 @@ async function load({ id, versionId, path, signature }: LoadGraph): Promise<From
     if (!walked) graphs.set(versionId, { graph, signature });
     return { id, loaded: { walked, bytes: Math.max(process.memoryUsage.rss() - before, size) } };
   } catch (error) {
-    const { code, message, remedy } = toPgscoreError(error);
-    return { id, failed: { code, message, remedy } };
+    return { id, failed: errorParts(error) };
   }
 }
 
@@ -59,11 +58,7 @@ async function release(versionId: number): Promise<void> {
 
 async function obey(message: ToRunner): Promise<void> {
   if (message.type === 'release') return release(message.versionId);
-  const answer = message.type === 'load' ? await load(message) : await run(message);
-  process.send?.(answer, undefined, undefined, () => undefined);
+  tellParent(message.type === 'load' ? await load(message) : await run(message));
 }
 
-process.on('message', (message: ToRunner) => void thread.run(() => obey(message)));
-process.on('disconnect', () => process.exit(0));
-// The service decides when a gateway ends, and its runners end with it.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
+listenToParent((message: ToRunner) => void thread.run(() => obey(message)));

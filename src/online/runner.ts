@@ -1,10 +1,11 @@
-import { type ErrorCode, PgscoreError } from '../errors.ts';
+import { type ErrorParts, PgscoreError } from '../errors.ts';
 import { ChildProgram } from '../lib/child-process.ts';
 import type { FeedData } from '../inference/feed.ts';
-import type { Signature } from '../inference/signature.ts';
+import type { ModelSession } from '../inference/session.ts';
+import { stepOf, type Feature, type Signature } from '../inference/signature.ts';
 import { GraphLost, type RunInput, type RunOutput, type Graph } from '../inference/graph.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
-import { OneAtATime } from './fair-queue.ts';
+import { OneAtATime } from '../lib/one-at-a-time.ts';
 
 const V8_FLAGS = ['--max-semi-space-size=32', '--single-threaded-gc'];
 
@@ -38,7 +39,7 @@ export type FromRunner = { readonly id: number } & (
   | { readonly outputs: RunOutput[] }
   /** What ONNX Runtime said of the rows. */
   | { readonly refused: string }
-  | { readonly failed: { readonly code: ErrorCode; readonly message: string; readonly remedy: string | undefined } }
+  | { readonly failed: ErrorParts }
 );
 
 type Unsent = Omit<LoadGraph, 'id'> | Omit<RunGraph, 'id'>;
@@ -48,26 +49,29 @@ type Waiting = {
   readonly reject: (error: GraphLost) => void;
 };
 
+/** What a runner is for: all small models, large ones, or those that held up others. */
+export type RunnerKind = 'small' | 'large' | 'slow';
+
 /** A child process that computes models, in an environment that is empty. Nothing but SIGKILL ends one that hangs in a model. */
 export class Runner {
-  /** Who has its turn is the only one to load or run. */
+  kind: RunnerKind;
+  /** Loads and runs take turns. */
   readonly turn = new OneAtATime();
-  /** Resolves when it has, with the versions that it was loading or running if it was not killed from here. */
+  /** Resolves when it has ended; if it crashed, with the versions that it was loading or running. */
   readonly ended: Promise<readonly number[]>;
   readonly #child: ChildProgram<ToRunner, FromRunner>;
   readonly #waiting = new Map<number, Waiting>();
   #asked = 0;
   #end: string | undefined;
-  #yields = false;
   #killedFor: string | undefined;
 
-  constructor() {
+  constructor(kind: RunnerKind) {
+    this.kind = kind;
     this.#child = new ChildProgram('online/runner-main', {
       env: {},
       arguments: [String(process.pid)],
       v8Flags: V8_FLAGS,
       binary: true,
-      ownSession: true,
       onMessage: (message) => this.#receive(message),
     });
     this.ended = this.#child.exited.then((how) => this.#ended(how));
@@ -91,9 +95,9 @@ export class Runner {
   async load(versionId: number, { path, signature }: LoadedVersion): Promise<Loaded> {
     const answer = await this.#ask({ type: 'load', versionId, path, signature });
     if ('loaded' in answer) return answer.loaded;
-    const { code, message, remedy } =
-      'failed' in answer ? answer.failed : { code: 'internal' as const, message: 'no answer', remedy: undefined };
-    throw new PgscoreError(code, message, remedy === undefined ? {} : { remedy });
+    if (!('failed' in answer)) throw new Error('no answer');
+    const { code, message, remedy } = answer.failed;
+    throw new PgscoreError(code, message, { remedy });
   }
 
   /** Throws what the model says of the rows; GraphLost. */
@@ -109,19 +113,9 @@ export class Runner {
     throw new Error('refused' in answer ? answer.refused : 'no answer');
   }
 
-  /** To be called in turn. */
+  /** The process does so after the run that it is about. */
   release(versionId: number): void {
     this.#child.send({ type: 'release', versionId });
-  }
-
-  yieldToOthers(): void {
-    if (this.#yields) return;
-    this.#yields = true;
-    this.#child.yieldToOthers();
-  }
-
-  get yields(): boolean {
-    return this.#yields;
   }
 
   kill(reason: string): void {
@@ -158,24 +152,41 @@ export class Runner {
 export class RemoteGraph implements Graph {
   readonly #runner: Runner;
   readonly #versionId: number;
-  readonly #onReleased: () => void;
+  readonly #onRelease: () => void;
 
-  constructor(runner: Runner, versionId: number, onReleased: () => void) {
+  constructor(runner: Runner, versionId: number, onRelease: () => void) {
     this.#runner = runner;
     this.#versionId = versionId;
-    this.#onReleased = onReleased;
+    this.#onRelease = onRelease;
   }
 
   run(inputs: readonly RunInput[], rows: number, outputs: readonly string[]): Promise<RunOutput[]> {
     return this.#runner.run(this.#versionId, inputs, rows, outputs);
   }
 
-  /** Not in the middle of its run; nobody waits for it. */
   release(): Promise<void> {
-    void this.#runner.turn.run(async () => {
-      this.#runner.release(this.#versionId);
-      await Promise.resolve(this.#onReleased());
-    });
+    this.#onRelease();
     return Promise.resolve();
   }
+}
+
+/**
+ * The first run allocates what later ones use. What the model says of such a row is nothing to us.
+ * @throws GraphLost
+ */
+export async function firstRun(session: ModelSession): Promise<void> {
+  const { features } = session.signature;
+  const row = Object.fromEntries(features.map((feature) => [feature.name, sample(feature)]));
+  try {
+    await session.predictRows([row]);
+  } catch (error) {
+    if (error instanceof GraphLost) throw error;
+  }
+}
+
+function sample({ type, width, shape = [width || null] }: Feature): unknown {
+  const filling = type === 'string' ? '' : 0;
+  if (width !== 1) return Array.from({ length: width === 0 ? stepOf(shape) : width }, () => filling);
+  if (type === 'bool') return false;
+  return filling;
 }

@@ -1,224 +1,290 @@
+import type { CachedModel, ModelCache } from '../inference/cache.ts';
+import { GraphLost } from '../inference/graph.ts';
+import { ModelSession } from '../inference/session.ts';
 import { within } from '../lib/retry.ts';
-import { workTimer } from '../lib/work-time.ts';
-import { Runner } from './runner.ts';
+import { limitWork, workTimer } from '../lib/work-time.ts';
+import type { LoadedVersion } from '../models/load-version.ts';
+import { firstRun, RemoteGraph, Runner, type RunnerKind } from './runner.ts';
+import { VersionFaults } from './version-faults.ts';
 
-/** A runner that works so long at a time is detached: others no longer wait for it. */
+/** All times of runs are CPU times of the runner, see lib/work-time.ts. */
 const DETACH_AFTER_MS = 500;
-/** What nobody waits for any more may be slow, up to here; from then on it hangs. */
+/** A run that nobody waits for hangs from here on. */
 const HUNG_MS = 5000;
 const LOOK_EVERY_MS = 100;
-/** One slow run may be the machine's: so long a version is kept from others. */
+const LOADING_MS = 120_000;
+const FIRST_RUN_MS = 10_000;
+/** One slow run may be the machine's, so a version counts as slow for so long only. */
 const SLOW_MS = 600_000;
-/** Runners of 90 MB, beside the common one, before the large share them, and before the slow do. */
-const MOST_LARGE = 4;
-const MOST_SLOW = 2;
+
+/** A larger model takes too long to load for others to wait. */
+const SMALL_BYTES = 1024 ** 2;
+/** What a runner takes before it has a model. */
+const RUNNER_BYTES = 50 * 1024 ** 2;
+/** With a model, a runner takes 90 MB or more. */
+const MOST_SERVING: Readonly<Record<RunnerKind, number>> = { small: 1, large: 4, slow: 2 };
 const MOST_DETACHED = 4;
 const MOST_DETACHED_OF_ONE = 2;
 
-/** What a runner is about, for one version. */
-type Attended = {
+/** What is to be done in a runner for one version. */
+export type RunnerWork<T> = {
+  readonly versionId: number;
+  readonly begin: () => Promise<T>;
+  /** Whether anybody waits for it. */
+  readonly waits: () => boolean;
+  /** False: the runner is never detached for it. */
+  readonly mayDetach: boolean;
+};
+
+/** A turn that is over: its work has ended, or goes on in a runner that was detached. */
+export type Turn<T> = { readonly result: Promise<T>; readonly goesOn: boolean };
+
+type Detached = {
+  readonly runner: Runner;
   readonly versionId: number;
   readonly ended: Promise<unknown>;
   readonly waits: () => boolean;
+  readonly workedMs: () => number;
+  /** The model that it computes with; undefined where it still loads it. */
+  readonly model: CachedModel | undefined;
 };
 
-type Detached = Attended & { readonly runner: Runner; readonly worked: () => number };
-
-type RunnersPorts = {
-  /** Nothing more is to be asked of it: it is about something that takes long, or gone. */
-  readonly onLeft: (runner: Runner, gone: boolean) => void;
-  /** It has done what took long for a version. False where that version has been loaded elsewhere. */
-  readonly onBack: (runner: Runner, versionId: number) => boolean;
-  /** A version is left alone from now on. */
-  readonly onRefused: (versionId: number) => void;
-  readonly warn: (message: string, error: unknown) => void;
-};
+/** A version as a runner has loaded it; of trees that the gateway can walk itself, only how much memory they took. */
+export type RunnerModel = { readonly session: ModelSession | undefined; readonly bytes: number };
 
 /**
- * The runners: one for all small models, and some for the large and the slow, one each as long as there are few.
+ * The runners, and which versions each has loaded. A runner is in one of three states:
  *
- * A runner serves: versions are loaded and run in it. After half a second of one run it is detached: it does that run and no other,
- * and its versions are loaded in other runners when they are called. The version that took so long counts as slow for ten minutes.
- * When the run ends, the runner serves again, for slow versions only that were not loaded elsewhere meanwhile; without one it is killed.
- * It is also killed when nobody waits for its run any more and that has taken five seconds. A version that has runners killed twice
- * in ten minutes is refused until they are over.
+ * - It serves: it loads versions and runs them, one thing at a time. One serves all small models; large and slow ones have a runner
+ *   each, while there are few.
+ * - It is detached, when one run has taken half a second: it goes on with that run, and its versions are loaded in other runners when
+ *   they are called. The version of that run counts as slow for ten minutes. When the run ends, the runner serves that version again;
+ *   it is killed if the version was loaded elsewhere meanwhile. It is also killed if nobody waits for its run and that has taken five
+ *   seconds: then it hangs.
+ * - It is gone: it was killed, crashed, or had nothing to do.
+ *
+ * A version that hung or crashed its runner twice in ten minutes is refused for a while.
  */
 export class Runners {
-  readonly #ports: RunnersPorts;
-  readonly #blame = new FailureIsolation();
+  readonly #cache: ModelCache;
+  readonly #warn: (message: string, error: unknown) => void;
   readonly #serving = new Set<Runner>();
   readonly #detached = new Set<Detached>();
-  /** Slow versions, with the time until which they count as slow. */
+  /** The runner in which a version is loaded, or being loaded. */
+  readonly #home = new Map<number, Runner>();
+  /** Until when a version counts as slow. */
   readonly #slow = new Map<number, number>();
-  readonly #ofSlow = new WeakSet<Runner>();
-  #common: Runner | undefined;
+  readonly #faults = new VersionFaults();
 
-  constructor(ports: RunnersPorts) {
-    this.#ports = ports;
+  constructor(cache: ModelCache, warn: (message: string, error: unknown) => void) {
+    this.#cache = cache;
+    this.#warn = warn;
   }
 
-  get common(): Runner {
-    this.#common ??= this.#start();
-    return this.#common;
+  /** Has a runner at hand for the first call. */
+  start(): void {
+    this.#start('small');
   }
 
-  begin(): void {
-    this.#common ??= this.#start();
+  /** The runner that has a version. */
+  of(versionId: number): Runner | undefined {
+    return this.#home.get(versionId);
   }
 
   /**
-   * One for a large or slow model: a new one, or that with the fewest models, which share it. A slow model shares none with
-   * large ones: it would take them along when it is detached.
+   * Resolves when a version may be loaded in one more runner.
+   * @throws WireError where it is refused for a while
    */
-  own(versionId: number, modelsOf: (runner: Runner) => number): Runner {
-    const slow = this.isSlow(versionId);
-    const alike = this.#ownOf(slow);
-    if (alike.length < (slow ? MOST_SLOW : MOST_LARGE)) {
-      const runner = this.#start();
-      if (slow) this.#ofSlow.add(runner);
-      return runner;
-    }
-    return alike.reduce((least, runner) => (modelsOf(runner) < modelsOf(least) ? runner : least));
-  }
-
-  isCommon(runner: Runner): boolean {
-    return runner === this.#common;
-  }
-
-  serves(runner: Runner): boolean {
-    return this.#serving.has(runner);
-  }
-
-  /** Whether a version held up others in the last ten minutes. */
-  isSlow(versionId: number): boolean {
-    return performance.now() < (this.#slow.get(versionId) ?? 0);
-  }
-
-  refusedMs(versionId: number): number | undefined {
-    return this.#blame.refusedMs(versionId, performance.now());
-  }
-
-  /** Resolves when a version has few enough runners detached to have another. */
-  async roomFor(versionId: number): Promise<void> {
+  async admit(versionId: number): Promise<void> {
     for (;;) {
+      this.#faults.check(versionId, performance.now());
       const own = [...this.#detached].filter((detached) => detached.versionId === versionId);
       if (own.length < MOST_DETACHED_OF_ONE) return;
       await Promise.race(own.map(({ ended }) => ended)).catch(() => undefined);
     }
   }
 
-  /** Resolves when the work of a runner has ended, or with true when it is detached. */
-  async attend(runner: Runner, attended: Attended): Promise<boolean> {
-    const worked = workTimer(runner.pid ?? 0);
-    let ended = false;
-    const end = (): void => {
-      ended = true;
-    };
-    const ending = attended.ended.then(end, end);
-    for (let left = DETACH_AFTER_MS; !ended && left > 0; left = DETACH_AFTER_MS - worked()) await within(ending, left);
-    if (!ended) this.#detach({ ...attended, runner, worked });
-    return !ended;
+  /** Loads a version in a runner and runs it once; then it is in the cache, unless the gateway can walk it. */
+  async load(versionId: number, version: LoadedVersion): Promise<RunnerModel> {
+    for (;;) {
+      const runner = this.#choose(versionId, version.size);
+      this.#home.set(versionId, runner);
+      const turn = await this.inTurn(runner, {
+        versionId,
+        begin: () => this.#loadIn(runner, versionId, version),
+        waits: () => true,
+        // Any large model takes long to load.
+        mayDetach: runner.kind === 'small',
+      });
+      if (turn !== undefined) return turn.result;
+    }
   }
 
-  /** Ends a runner that hangs in a version, and remembers that of the version. */
-  giveUp(runner: Runner, versionId: number, reason: string): void {
-    this.#accuse(versionId, `version ${versionId} hung, and the process that ran it is killed`, reason);
-    this.#kill(runner, reason);
+  /** Does work when it is its turn in a runner; undefined where the runner serves no more, and nothing was done. */
+  inTurn<T>(runner: Runner, work: RunnerWork<T>): Promise<Turn<T> | undefined> {
+    return runner.turn.run(async () => {
+      if (!this.#serving.has(runner)) return undefined;
+      const result = work.begin();
+      return { result, goesOn: await this.#detachIfLong(runner, work, result) };
+    });
   }
 
-  #ownOf(slow: boolean): Runner[] {
-    return [...this.#serving].filter((runner) => runner !== this.#common && this.#ofSlow.has(runner) === slow);
+  /** A new runner while there are few of its kind, else the one that has the fewest versions. */
+  #choose(versionId: number, bytes: number): Runner {
+    const isSlow = performance.now() < (this.#slow.get(versionId) ?? 0);
+    const kind = isSlow ? 'slow' : bytes <= SMALL_BYTES ? 'small' : 'large';
+    const alike = this.#servingOf(kind);
+    if (alike.length < MOST_SERVING[kind]) return this.#start(kind);
+    return alike.reduce((least, runner) => (this.#countOf(runner) < this.#countOf(least) ? runner : least));
   }
 
-  #start(): Runner {
-    const runner = new Runner();
+  #servingOf(kind: RunnerKind): Runner[] {
+    return [...this.#serving].filter((runner) => runner.kind === kind);
+  }
+
+  #countOf(runner: Runner): number {
+    return [...this.#home.values()].filter((home) => home === runner).length;
+  }
+
+  #start(kind: RunnerKind): Runner {
+    const runner = new Runner(kind);
     this.#serving.add(runner);
-    void runner.ended.then((running) => {
-      for (const versionId of running)
-        this.#accuse(versionId, `version ${versionId} was run when its process crashed`, runner.end ?? '');
-      this.#leave(runner, true);
+    void runner.ended.then((crashedIn) => {
+      for (const versionId of crashedIn)
+        this.#noteFault(versionId, `version ${versionId} was run when its process crashed`, runner.end ?? '');
+      this.#withdraw(runner);
     });
     return runner;
   }
 
-  #accuse(versionId: number, message: string, reason: string): void {
-    this.#blame.add(versionId, performance.now());
-    const minutes = Math.ceil((this.refusedMs(versionId) ?? 0) / 60_000);
-    const refused = minutes === 0 ? '' : `; as the second time, it is refused for ${minutes} minutes`;
-    this.#ports.warn(`${message}${refused}`, reason);
-    if (minutes > 0) this.#ports.onRefused(versionId);
+  async #loadIn(runner: Runner, versionId: number, version: LoadedVersion): Promise<RunnerModel> {
+    try {
+      const load = (): ReturnType<Runner['load']> => runner.load(versionId, version);
+      const { walked, bytes } = await this.#limited(runner, versionId, LOADING_MS, load);
+      if (walked) return { session: undefined, bytes };
+      const session = this.#sessionIn(runner, versionId, version);
+      await this.#limited(runner, versionId, FIRST_RUN_MS, () => firstRun(session));
+      if (runner.gone) throw new GraphLost('the process that loaded the model ended');
+      await this.#cache.put(versionId, session, runner.kind === 'small' ? bytes : bytes + RUNNER_BYTES);
+      this.#home.set(versionId, runner);
+      return { session, bytes };
+    } finally {
+      if (this.#cache.known(versionId) === undefined) this.#unload(runner, versionId);
+    }
   }
 
-  #leave(runner: Runner, gone: boolean): void {
-    this.#serving.delete(runner);
-    if (this.#common === runner) this.#common = undefined;
-    this.#ports.onLeft(runner, gone);
+  #sessionIn(runner: Runner, versionId: number, { signature }: LoadedVersion): ModelSession {
+    return new ModelSession(new RemoteGraph(runner, versionId, () => this.#unload(runner, versionId)), signature);
   }
 
-  /** Left before it is killed: a call that comes until it has ended must not meet it. */
-  #kill(runner: Runner, reason: string): void {
-    this.#leave(runner, true);
-    runner.kill(reason);
+  async #limited<T>(runner: Runner, versionId: number, limitMs: number, work: () => Promise<T>): Promise<T> {
+    const reason = `loading it, or its first run, took longer than ${limitMs / 1000} s of CPU time`;
+    const lift = limitWork(runner.pid ?? 0, limitMs, () => this.#killHung(runner, versionId, reason));
+    return work().finally(lift);
   }
 
-  #detach(detached: Detached): void {
-    this.#leave(detached.runner, false);
-    this.#slow.set(detached.versionId, performance.now() + SLOW_MS);
+  /** Has a runner give up a version, and ends one that has no other. */
+  #unload(runner: Runner, versionId: number): void {
+    if (this.#home.get(versionId) === runner) this.#home.delete(versionId);
+    void runner.turn.run(async () => {
+      await Promise.resolve(runner.release(versionId));
+      const isIdle = runner.kind !== 'small' && this.#serving.has(runner) && this.#countOf(runner) === 0;
+      if (isIdle) this.#kill(runner, 'it had nothing to do');
+    });
+  }
+
+  /** Resolves when work has ended, or with true when its runner is detached. */
+  async #detachIfLong<T>(runner: Runner, work: RunnerWork<T>, result: Promise<T>): Promise<boolean> {
+    const workedMs = workTimer(runner.pid ?? 0);
+    let hasEnded = false;
+    const end = (): void => {
+      hasEnded = true;
+    };
+    const ended = result.then(end, end);
+    if (!work.mayDetach) await ended;
+    for (let left = DETACH_AFTER_MS; !hasEnded && left > 0; left = DETACH_AFTER_MS - workedMs())
+      await within(ended, left);
+    if (!hasEnded) this.#detach(runner, work, ended, workedMs);
+    return !hasEnded;
+  }
+
+  #detach(
+    runner: Runner,
+    { versionId, waits }: RunnerWork<unknown>,
+    ended: Promise<void>,
+    workedMs: () => number,
+  ): void {
+    const models = this.#withdraw(runner);
+    for (const other of models.keys()) if (other !== versionId) runner.release(other);
+    this.#slow.set(versionId, performance.now() + SLOW_MS);
+    const detached = { runner, versionId, ended, waits, workedMs, model: models.get(versionId) };
     this.#detached.add(detached);
     const [oldest] = this.#detached;
-    if (this.#detached.size > MOST_DETACHED && oldest !== undefined) this.#end(oldest);
+    if (this.#detached.size > MOST_DETACHED && oldest !== undefined) this.#killDetached(oldest);
     const look = setInterval(() => {
-      if (detached.waits()) return;
-      detached.runner.yieldToOthers();
-      if (detached.worked() >= HUNG_MS) this.#end(detached);
+      if (!waits() && workedMs() >= HUNG_MS) this.#killDetached(detached);
     }, LOOK_EVERY_MS);
-    const back = (): void => {
+    void ended.then(() => {
       clearInterval(look);
       this.#detached.delete(detached);
-      this.#return(detached);
-    };
-    detached.ended.then(back, back);
+      this.#takeBack(detached);
+    });
   }
 
-  #end({ runner, versionId, worked }: Detached): void {
+  /** Lets a runner serve again the version whose run has ended, if that has no other runner meanwhile. */
+  #takeBack({ runner, versionId, model }: Detached): void {
     if (runner.gone) return;
-    const ms = worked();
-    const reason = `it had computed for ${Math.round(ms / 1000)} s`;
-    if (ms >= HUNG_MS) this.giveUp(runner, versionId, reason);
-    else this.#kill(runner, reason);
-  }
-
-  #return({ runner, versionId }: Detached): void {
-    if (runner.gone) return;
-    const hasRoom = this.#ownOf(true).length < MOST_SLOW;
-    if (hasRoom && !runner.yields && this.#ports.onBack(runner, versionId)) {
-      this.#ofSlow.add(runner);
+    const isRefused = this.#faults.refusedMs(versionId, performance.now()) !== undefined;
+    if (model !== undefined && !this.#home.has(versionId) && !isRefused) {
+      this.#home.set(versionId, runner);
+      void this.#cache.put(versionId, model.session, model.bytes);
+    }
+    if (this.#countOf(runner) > 0 && this.#servingOf('slow').length < MOST_SERVING.slow) {
+      runner.kind = 'slow';
       this.#serving.add(runner);
     } else {
       this.#kill(runner, 'it had nothing to do');
     }
   }
-}
 
-const MEMORY_MS = 600_000;
-/** One may be an accident. */
-const TOO_MANY = 2;
-
-/** Versions in whose runs runners hung or crashed: one that did so twice within ten minutes is left alone until that is past. */
-export class FailureIsolation {
-  readonly #faults = new Map<number, number[]>();
-
-  add(versionId: number, now: number): void {
-    this.#faults.set(versionId, [...this.#recent(versionId, now), now]);
+  #killDetached({ runner, versionId, workedMs }: Detached): void {
+    if (runner.gone) return;
+    const ms = workedMs();
+    const reason = `it had computed for ${Math.round(ms / 1000)} s`;
+    if (ms >= HUNG_MS) this.#killHung(runner, versionId, reason);
+    else this.#kill(runner, reason);
   }
 
-  /** For how long a version is left alone; undefined where it is not. */
-  refusedMs(versionId: number, now: number): number | undefined {
-    const deciding = this.#recent(versionId, now).at(-TOO_MANY);
-    return deciding === undefined ? undefined : deciding + MEMORY_MS - now;
+  #killHung(runner: Runner, versionId: number, reason: string): void {
+    this.#noteFault(versionId, `version ${versionId} hung, and the process that ran it is killed`, reason);
+    this.#kill(runner, reason);
   }
 
-  #recent(versionId: number, now: number): number[] {
-    return (this.#faults.get(versionId) ?? []).filter((at) => now - at < MEMORY_MS);
+  #kill(runner: Runner, reason: string): void {
+    // Before it has ended: no call is to meet it.
+    this.#withdraw(runner);
+    runner.kill(reason);
+  }
+
+  /** From now on nothing more is asked of a runner. Returns the versions that it had loaded. */
+  #withdraw(runner: Runner): Map<number, CachedModel> {
+    this.#serving.delete(runner);
+    const models = new Map<number, CachedModel>();
+    for (const [versionId, home] of this.#home) {
+      if (home !== runner) continue;
+      this.#home.delete(versionId);
+      const model = this.#cache.forget(versionId);
+      if (model !== undefined) models.set(versionId, model);
+    }
+    return models;
+  }
+
+  #noteFault(versionId: number, message: string, reason: string): void {
+    const now = performance.now();
+    this.#faults.add(versionId, now);
+    const minutes = Math.ceil((this.#faults.refusedMs(versionId, now) ?? 0) / 60_000);
+    const refused = minutes === 0 ? '' : `; as the second time, it is refused for ${minutes} minutes`;
+    this.#warn(`${message}${refused}`, reason);
+    if (minutes > 0) void this.#cache.forget(versionId)?.session.release();
   }
 }

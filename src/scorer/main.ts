@@ -1,4 +1,5 @@
 import { PgscoreError } from '../errors.ts';
+import { listenToParent, tellParent } from '../lib/child-process.ts';
 import { DatabaseConnection, LOOKING_UP } from '../postgres/connection.ts';
 import { isConnectionLoss } from '../postgres/sqlstate.ts';
 import { failureOf } from '../runs/describe-failure.ts';
@@ -132,9 +133,8 @@ function outcomeOf(error: unknown, job: Job, counts: Counted): Outcome {
   return { kind: 'failed', ...failureOf(error, job.run), ...counts };
 }
 
-/** If the parent is gone, sending fails in silence; 'disconnect' ends this process. */
 function send(message: FromScorer): void {
-  process.send?.(message, undefined, undefined, () => undefined);
+  tellParent(message);
 }
 
 /**
@@ -169,7 +169,4 @@ async function handle(message: Extract<ToScorer, { type: 'score' | 'release' }>)
   }, IDLE_MS);
 }
 
-process.on('message', receive);
-process.on('disconnect', () => process.exit(0));
-// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the service decides when a scorer ends.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
+listenToParent(receive);

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeOwnFolders, isLeftModelFolder } from '../onnx/model-folder.ts';
-import { SOCKET_FOLDER, socketsIn } from '../online/protocol/local-socket.ts';
+import { SOCKET_FOLDER, socketsIn } from '../online/gateway-address.ts';
 
 /** Removes the temporary folders that services left behind when they were killed with all of their children. */
 export async function clearFolders(temporary = tmpdir()): Promise<void> {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { serviceConfig } from '../../src/config.ts';
 import { isLoopback } from '../../src/lib/loopback.ts';
+import { gatewaySettings } from '../../src/online/gateway-keeper.ts';
 
 describe('settings of the gateway', () => {
   test('are this machine only, without TLS, unless said otherwise', () => {
@@ -52,4 +53,16 @@ test.each([
   ['128.0.0.1', false],
 ])('that %s can be reached from this machine only is %s', (host, only) => {
   expect(isLoopback(host)).toBe(only);
+});
+
+test('a gateway is logged in to by a key that is another for each service, and hashed less often', () => {
+  const [one, other] = [gatewaySettings(serviceConfig({}, 1)), gatewaySettings(serviceConfig({}, 1))];
+  expect(one.password).toMatch(/^[\w-]{32}$/);
+  expect(one.password).not.toBe(other.password);
+  expect(one.iterations).toBe(1000);
+});
+
+test('by a password that it was given, hashed as often as PostgreSQL does', () => {
+  const given = serviceConfig({ gatewayPassword: 'a phrase that somebody may guess' }, 1);
+  expect(gatewaySettings(given)).toMatchObject({ password: 'a phrase that somebody may guess', iterations: 4096 });
 });

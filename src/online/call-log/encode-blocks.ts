@@ -15,8 +15,8 @@ const FIELDS = BLOCK_COLUMNS.split(',').length;
 /** Of a call that failed: all between n_predictions and error. */
 const MISSING_FIELDS = 10;
 
-/** Predictions whose numbers a block may take, see online_block in migrations/0004_online.sql. */
-const MOST_PREDICTIONS = 1000;
+/** Of a block, see online_block in migrations/0004_online.sql. No call has more. */
+export const MOST_PREDICTIONS = 1000;
 /** Bytes of a tuple without its texts and numbers: fields, lengths, when, how long and how many there are, heads of arrays. */
 const FIXED_BYTES = 2 + 4 * FIELDS + 8 + 4 + 4 + 4 + 1 + 10 * 28;
 /** Bytes of a row's features; what is longer, or no jsonb, is logged without them. */
@@ -36,43 +36,24 @@ export function areStored(width: number): boolean {
   return NUMBER_BYTES * width <= MOST_INPUT_BYTES;
 }
 
-/** Calls as tuples of binary COPY: a block for up to 1000 predictions, or for a call that failed. */
+/** Calls as tuples of binary COPY, a block each. */
 export function encodeBlocks(calls: readonly Keyed<FinishedCall>[]): EncodedCalls {
-  const blocks = calls.map(blocksOf);
-  const writer = new FieldWriter(blocks.flat().reduce((sum, block) => sum + mostBytesOf(block), 0));
-  const ends = blocks.map((some) => {
-    for (const block of some) writeBlock(writer, block);
+  const blocks = calls.map((keyed): Block => ({ ...keyed, inputs: inputsOf(keyed.call) }));
+  const writer = new FieldWriter(blocks.reduce((sum, block) => sum + mostBytesOf(block), 0));
+  const ends = blocks.map((block) => {
+    writeBlock(writer, block);
     return writer.length;
   });
   return { bytes: writer.written(), ends };
 }
 
-/** Rows of a call from `from` to `to`, end excluded; none of a call that failed. `inputs`: as they are logged. */
-type Block = {
-  readonly keyed: Keyed<FinishedCall>;
-  readonly from: number;
-  readonly to: number;
-  readonly inputs: NumberRows | string | undefined;
-};
+/** A call, and its rows as they are logged; none of one that failed. */
+type Block = Keyed<FinishedCall> & { readonly inputs: NumberRows | string | undefined };
 
-function blocksOf(keyed: Keyed<FinishedCall>): Block[] {
-  const { rows, answered } = keyed.call;
-  if (answered === undefined) return [{ keyed, from: 0, to: 0, inputs: undefined }];
-  const blocks: Block[] = [];
-  for (let from = 0; from < rows.length; from += MOST_PREDICTIONS) {
-    const to = Math.min(from + MOST_PREDICTIONS, rows.length);
-    blocks.push({ keyed, from, to, inputs: inputsOf(keyed.call, answered, from, to) });
-  }
-  return blocks;
-}
-
-function inputsOf({ request, rows }: FinishedCall, { signature }: Answer, from: number, to: number): Block['inputs'] {
-  if (!request.inputs) return undefined;
+function inputsOf({ request, rows, answered }: FinishedCall): Block['inputs'] {
+  if (!request.inputs || answered === undefined) return undefined;
   if (rows instanceof NumberRows) return areStored(rows.width) ? rows : undefined;
-  return `[${rows
-    .slice(from, to)
-    .map((row) => textOf(row, signature.features))
-    .join()}]`;
+  return `[${rows.map((row) => textOf(row, answered.signature.features)).join()}]`;
 }
 
 function textOf(row: JsonRow, features: readonly Feature[]): string {
@@ -80,7 +61,7 @@ function textOf(row: JsonRow, features: readonly Feature[]): string {
   return text.length > MOST_INPUT_BYTES || !isStorableJson(text) ? 'null' : text;
 }
 
-function mostBytesOf({ keyed: { call, keys, eventTimes }, from, to, inputs }: Block): number {
+function mostBytesOf({ call, keys, eventTimes, inputs }: Block): number {
   const { request, answered, each } = call;
   const texts = bytesOf(request.role) + bytesOf(request.id) + bytesOf(errorOf(call));
   if (answered === undefined) return FIXED_BYTES + texts;
@@ -90,28 +71,28 @@ function mostBytesOf({ keyed: { call, keys, eventTimes }, from, to, inputs }: Bl
   // What is reserved for them counts until they are written, and makes the collector come sooner.
   const bytesOfRow = (areReals ? REAL_BYTES : NUMBER_BYTES) * width + NUMBER_BYTES * others;
   const json = typeof inputs === 'string' ? bytesOf(inputs) : 0;
-  return FIXED_BYTES + texts + (to - from) * bytesOfRow + json + mostBytesOfKeys(keys.slice(from, to));
+  return FIXED_BYTES + texts + call.rows.length * bytesOfRow + json + mostBytesOfKeys(keys);
 }
 
 function bytesOf(text: string | null): number {
   return MOST_BYTES_A_CHARACTER * (text?.length ?? 0);
 }
 
-function writeBlock(writer: FieldWriter, { keyed: { call, keys, eventTimes }, from, to, inputs }: Block): void {
+function writeBlock(writer: FieldWriter, { call, keys, eventTimes, inputs }: Block): void {
   const { isShadow = false } = call.request;
   writer.beginTuple(FIELDS);
   writeCall(writer, call);
-  writer.int4Field(to - from);
+  writer.int4Field(call.answered === undefined ? 0 : call.rows.length);
   if (call.answered === undefined) {
     for (let field = 0; field < MISSING_FIELDS; field += 1) writer.null();
     writer.text(storable(errorOf(call) ?? ''));
     return writer.bool(isShadow);
   }
-  writeInputs(writer, inputs, from, to);
-  writePredictions(writer, call.answered, from, to);
-  writeTimes(writer, call, from, to);
-  writeKeys(writer, keys.slice(from, to));
-  writeEventTimes(writer, eventTimes?.subarray(from, to) ?? null);
+  writeInputs(writer, inputs);
+  writePredictions(writer, call.answered);
+  writeTimes(writer, call);
+  writeKeys(writer, keys);
+  writeEventTimes(writer, eventTimes);
   writer.null();
   writer.bool(isShadow);
 }
@@ -129,18 +110,18 @@ function errorOf({ outcome }: FinishedCall): string | null {
   return outcome instanceof WireError ? outcome.message : null;
 }
 
-function writeInputs(writer: FieldWriter, inputs: Block['inputs'], from: number, to: number): void {
+function writeInputs(writer: FieldWriter, inputs: Block['inputs']): void {
   if (!(inputs instanceof NumberRows) || inputs.areReals) writer.null();
-  else writeFeatures(writer, inputs, from, to);
-  if (inputs instanceof NumberRows && inputs.areReals) writeReals(writer, inputs, from, to);
+  else writeFeatures(writer, inputs);
+  if (inputs instanceof NumberRows && inputs.areReals) writeReals(writer, inputs);
   else writer.null();
   if (typeof inputs === 'string') writer.jsonb(inputs);
   else writer.null();
 }
 
-function writeFeatures(writer: FieldWriter, rows: NumberRows, from: number, to: number): void {
-  const field = writer.beginArray('float8', to - from, rows.width);
-  for (let row = from; row < to; row += 1) {
+function writeFeatures(writer: FieldWriter, rows: NumberRows): void {
+  const field = writer.beginArray('float8', rows.length, rows.width);
+  for (let row = 0; row < rows.length; row += 1) {
     for (let index = 0; index < rows.width; index += 1) {
       const value = rows.written(row, index);
       if (value === null) writer.null();
@@ -150,9 +131,9 @@ function writeFeatures(writer: FieldWriter, rows: NumberRows, from: number, to: 
   writer.endField(field);
 }
 
-function writeReals(writer: FieldWriter, rows: NumberRows, from: number, to: number): void {
-  const field = writer.beginArray('float4', to - from, rows.width);
-  for (let row = from; row < to; row += 1) {
+function writeReals(writer: FieldWriter, rows: NumberRows): void {
+  const field = writer.beginArray('float4', rows.length, rows.width);
+  for (let row = 0; row < rows.length; row += 1) {
     for (let index = 0; index < rows.width; index += 1) {
       const value = rows.get(row, index);
       if (value === null) writer.null();
@@ -166,34 +147,35 @@ function numbersARow({ parts: [part] }: Answer): number {
   return part === undefined ? 0 : numbersOf(part.predictions).width;
 }
 
-function writePredictions(writer: FieldWriter, answer: Answer, from: number, to: number): void {
-  const some = partsBetween(answer.parts, from, to);
-  const scores = writer.beginArray('float8', to - from);
-  for (const part of some) writeScores(writer, part);
+function writePredictions(writer: FieldWriter, answer: Answer): void {
+  const { parts } = answer;
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  const scores = writer.beginArray('float8', rows);
+  for (const part of parts) writeScores(writer, part);
   writer.endField(scores);
-  if (some.some(({ predictions: { label } }) => label === null)) writer.null();
+  if (parts.some(({ predictions: { label } }) => label === null)) writer.null();
   else {
-    const labels = writer.beginArray('int4', to - from);
-    for (const part of some) writeLabels(writer, part);
+    const labels = writer.beginArray('int4', rows);
+    for (const part of parts) writeLabels(writer, part);
     writer.endField(labels);
   }
-  if (some.some(({ predictions }) => numbersOf(predictions).numbers === null)) return writer.null();
-  const field = writer.beginArray('float8', to - from, numbersARow(answer));
-  for (const part of some) writeNumbers(writer, part);
+  if (parts.some(({ predictions }) => numbersOf(predictions).numbers === null)) return writer.null();
+  const field = writer.beginArray('float8', rows, numbersARow(answer));
+  for (const part of parts) writeNumbers(writer, part);
   writer.endField(field);
 }
 
 /** Of several calls, how long each took, and how much later it was asked. */
-function writeTimes(writer: FieldWriter, { each }: FinishedCall, from: number, to: number): void {
+function writeTimes(writer: FieldWriter, { each }: FinishedCall): void {
   if (each === undefined) {
     writer.null();
     return writer.null();
   }
-  const durations = writer.beginArray('float4', to - from);
-  for (const ms of each.elapsedMs.subarray(from, to)) writer.float4(ms);
+  const durations = writer.beginArray('float4', each.elapsedMs.length);
+  for (const ms of each.elapsedMs) writer.float4(ms);
   writer.endField(durations);
-  const later = writer.beginArray('int4', to - from);
-  for (const ms of each.laterMs.subarray(from, to)) writer.int4Field(ms);
+  const later = writer.beginArray('int4', each.laterMs.length);
+  for (const ms of each.laterMs) writer.int4Field(ms);
   writer.endField(later);
 }
 
@@ -230,20 +212,6 @@ function writeEventTimes(writer: FieldWriter, times: Keyed<FinishedCall>['eventT
     else writer.int8Field(time);
   }
   writer.endField(field);
-}
-
-/** What parts say of the rows of a call from `from` to `to`, end excluded. */
-function partsBetween(parts: readonly Part[], from: number, to: number): readonly Part[] {
-  const [only] = parts;
-  if (parts.length === 1 && from === 0 && only?.rows === to) return parts;
-  let first = 0;
-  return parts.flatMap(({ predictions, from: at, rows }) => {
-    const begin = Math.max(from, first);
-    const end = Math.min(to, first + rows);
-    const part = { predictions, from: at + begin - first, rows: end - begin };
-    first += rows;
-    return part.rows > 0 ? [part] : [];
-  });
 }
 
 function writeScores(writer: FieldWriter, { predictions, from, rows }: Part): void {

@@ -2,7 +2,7 @@ import { featuresOf, watchedOf, type CallFeatures, type WatchedFeatures } from '
 import { EventTimeReader, type EventTimes } from './event-time.ts';
 import { keysOf, type CountedCall, type FinishedCall, type Keyed } from './logged-call.ts';
 import type { Call } from '../requests/call.ts';
-import { areStored, encodeBlocks, type EncodedCalls } from './encode-blocks.ts';
+import { areStored, encodeBlocks, MOST_PREDICTIONS, type EncodedCalls } from './encode-blocks.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
 import type { PipelinedStatement } from '../../postgres/pipeline.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
@@ -68,16 +68,16 @@ function countedCall({ call, eventTimes }: Keyed<FinishedCall>): CountedCall {
 }
 
 /** In parts of at most so many rows, or of one that has more. */
-export function parted(some: readonly Encoded[], mostRows: number): Encoded[][] {
-  const parts: Encoded[][] = [];
+export function inParts<T>(some: readonly T[], mostRows: number, rowsOf: (one: T) => number): T[][] {
+  const parts: T[][] = [];
   let rows = Number.POSITIVE_INFINITY;
-  for (const each of some) {
-    if (rows + each.rows > mostRows) {
+  for (const one of some) {
+    rows += rowsOf(one);
+    if (rows > mostRows) {
       parts.push([]);
-      rows = 0;
+      rows = rowsOf(one);
     }
-    parts.at(-1)?.push(each);
-    rows += each.rows;
+    parts.at(-1)?.push(one);
   }
   return parts;
 }
@@ -117,7 +117,9 @@ const MICROSECONDS_A_MS = 1000;
 function merged(calls: readonly Keyed<Call>[]): Keyed<FinishedCall>[] {
   const groups = groupedBy(calls, ({ call }) => (isPlain(call) ? likenessOf(call) : null));
   return [...groups].flatMap(([likeness, group]): readonly Keyed<FinishedCall>[] =>
-    likeness === null || group.length === 1 ? group : [joinedCall(group)],
+    likeness === null
+      ? group
+      : inParts(group, MOST_PREDICTIONS, ({ call }) => call.rows.length).map((part) => joinedCall(part)),
   );
 }
 
@@ -133,6 +135,8 @@ function likenessOf({ request: { versionId, role, id, inputs }, instant }: Call)
 }
 
 function joinedCall(group: readonly Keyed<Call>[]): Keyed<FinishedCall> {
+  const [first] = group;
+  if (first !== undefined && group.length === 1) return first;
   const call = asOne(group.map((each) => each.call));
   return { call, keys: group.flatMap(({ keys }) => keys), eventTimes: joinedTimes(group, call.rows.length) };
 }

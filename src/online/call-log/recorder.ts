@@ -5,7 +5,7 @@ import {
   countOf,
   encoded,
   writableCalls,
-  parted,
+  inParts,
   together,
   type Encoded,
   type EncodedCall,
@@ -41,9 +41,8 @@ export class Recorder {
   #callRows = 0;
   #encoded: Encoded[] = [];
   #dropped = 0;
-  #encoding: NodeJS.Immediate | undefined;
-  /** True while the versions of the waiting calls are looked up, and after that failed: then `#write()` encodes them. */
-  #doWait = false;
+  #soon: NodeJS.Immediate | undefined;
+  #encoding: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
   #hurried = false;
@@ -70,7 +69,7 @@ export class Recorder {
     this.#calls.push(call);
     this.#callRows += rows;
     // By then its caller has the answer.
-    if (this.#callRows >= ENCODE_ROWS || call.isLong) this.#encoding ??= setImmediate(() => this.#encodeEarly());
+    if (this.#callRows >= ENCODE_ROWS || call.isLong) this.#soon ??= setImmediate(() => void this.#encode());
     this.#writing ??= this.#write();
     if (this.#budget.rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
   }
@@ -83,47 +82,31 @@ export class Recorder {
     this.#hurried = false;
   }
 
-  #encodeEarly(): void {
-    this.#encoding = undefined;
-    if (this.#doWait) return;
-    const stale = this.#staleVersions();
-    if (stale.size === 0) this.#encode();
-    else void this.#renew(stale);
-  }
-
-  async #renew(stale: ReadonlySet<number>): Promise<void> {
-    this.#doWait = true;
-    await this.#versions.renew(stale).then(
-      () => {
-        if (this.#staleVersions().size === 0) this.#encode();
-      },
-      () => undefined,
-    );
-  }
-
-  #staleVersions(): Set<number> {
-    const versionIds = new Set(this.#calls.map(({ request }) => request.versionId));
-    for (const versionId of versionIds) if (this.#versions.isFresh(versionId)) versionIds.delete(versionId);
-    return versionIds;
-  }
-
-  #encode(): void {
-    clearImmediate(this.#encoding);
-    this.#encoding = undefined;
-    this.#take((calls, rows) => {
-      this.#encoded.push(encoded(calls, rows, this.#versions));
+  /** Encodes the calls that wait, by what is known of their versions. What can not be encoded is lost. */
+  #encode(): Promise<void> {
+    clearImmediate(this.#soon);
+    this.#soon = undefined;
+    this.#encoding ??= this.#lookUpAndEncode().finally(() => {
+      this.#encoding = undefined;
     });
+    return this.#encoding;
   }
 
-  /** Has work done with the calls that wait; where it raises, they are lost. */
-  #take(work: (calls: readonly Call[], rows: number) => void): void {
+  async #lookUpAndEncode(): Promise<void> {
+    let failure: unknown;
+    try {
+      // All of them each time: else two that come in turns, on a slow database, would be looked up for ever.
+      for (let ids = this.#versionIds(); !this.#areFresh(ids); ids = this.#versionIds())
+        await this.#versions.renew(ids);
+    } catch (error) {
+      failure = error;
+    }
     const [calls, rows] = [this.#calls, this.#callRows];
-    this.#doWait = false;
     this.#calls = [];
     this.#callRows = 0;
-    if (calls.length === 0) return;
     try {
-      work(calls, rows);
+      if (failure !== undefined) throw failure;
+      if (calls.length > 0) this.#encoded.push(encoded(calls, rows, this.#versions));
     } catch (error) {
       this.#dropped += calls.length;
       this.#budget.lost(rows);
@@ -131,50 +114,42 @@ export class Recorder {
     }
   }
 
+  #versionIds(): Set<number> {
+    return new Set(this.#calls.map(({ request }) => request.versionId));
+  }
+
+  #areFresh(versionIds: ReadonlySet<number>): boolean {
+    for (const versionId of versionIds) if (!this.#versions.isFresh(versionId)) return false;
+    return true;
+  }
+
   /** What comes meanwhile waits for the next time: small batches one behind the other took more time to count than to write. */
   async #write(): Promise<void> {
     do {
       await this.#gathered();
-      await this.#encodeAll();
-      for (const some of parted(this.#encoded.splice(0), MOST_AT_A_TIME_ROWS)) {
+      await this.#encode();
+      for (const some of inParts(this.#encoded.splice(0), MOST_AT_A_TIME_ROWS, ({ rows }) => rows))
         await this.#writeTogether(some);
-      }
     } while (this.#calls.length + this.#encoded.length > 0);
     this.#writing = undefined;
   }
 
   async #writeTogether(some: readonly Encoded[]): Promise<void> {
-    try {
-      await this.#writeCalls(together(some));
-      this.#budget.written(rowsOf(some));
-    } catch (error) {
-      this.#onError(error);
-      const areSomeWritten = await this.#writeHalves(some.flatMap(callsOf), error);
-      if (areSomeWritten) this.#budget.written(rowsOf(some));
-      else this.#budget.lost(rowsOf(some));
-    }
-  }
-
-  /** By what is known of their versions now. One of another version, that comes while they are looked up, is not passed by. */
-  async #encodeAll(): Promise<void> {
-    const known = new Set<number>();
-    for (;;) {
-      const versionIds = new Set(this.#calls.map(({ request }) => request.versionId).filter((id) => !known.has(id)));
-      if (versionIds.size === 0) return this.#encode();
-      try {
-        await this.#versions.renew(versionIds);
-      } catch (error) {
-        return this.#take(() => {
-          throw error;
-        });
-      }
-      for (const versionId of versionIds) known.add(versionId);
-    }
+    const rows = some.reduce((sum, each) => sum + each.rows, 0);
+    const areSomeWritten = await this.#writeCalls(together(some)).then(
+      () => true,
+      (error: unknown) => {
+        this.#onError(error);
+        return this.#writeHalves(some.flatMap(callsOf), error);
+      },
+    );
+    if (areSomeWritten) this.#budget.written(rows);
+    else this.#budget.lost(rows);
   }
 
   /**
-   * Of calls that failed together those that can be written, where the values of one may be to blame; whether any was. Their features,
-   * which are columns of all of them, are not counted.
+   * Writes those of some calls that can be written, where the values of one may be to blame that all were refused; whether any was.
+   * Their features, which are columns of all of them, are not counted.
    */
   async #writeHalves(calls: readonly EncodedCall[], error: unknown): Promise<boolean> {
     if (calls.length === 1 || !isRefusedValue(error)) {
@@ -203,8 +178,4 @@ export class Recorder {
       };
     });
   }
-}
-
-function rowsOf(encoded: readonly Encoded[]): number {
-  return encoded.reduce((sum, { rows }) => sum + rows, 0);
 }

@@ -1,7 +1,7 @@
 import { randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from 'node:net';
 import { isLoopback } from '../../lib/loopback.ts';
-import { FairQueue } from '../fair-queue.ts';
+import { FairQueue } from './fair-queue.ts';
 import { Connection, Gone } from './connection.ts';
 import { greeting, shakeHands, type CancelKey, type HandshakeOptions, type Login } from './handshake.ts';
 import { errorResponse, int32 } from './replies.ts';

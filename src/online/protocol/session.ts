@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { Call, Deadline, type Arrival } from '../requests/call.ts';
 import { Gone, type Connection } from './connection.ts';
 import type { Message } from './frames.ts';
-import type { FairQueue } from '../fair-queue.ts';
+import type { FairQueue } from './fair-queue.ts';
 import {
   commandComplete,
   dataRow,

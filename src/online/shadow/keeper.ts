@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import type { ServiceConfig } from '../../config.ts';
-import { ChildProgram, RestartDelay } from '../../lib/child-process.ts';
+import { ChildProgram, RestartDelay, type Warning } from '../../lib/child-process.ts';
 import { removeModelFolders } from '../../onnx/model-folder.ts';
 import { Wakeable } from '../../lib/wakeable.ts';
 import { CLOCK_FACTOR, workTimer } from '../../lib/work-time.ts';
@@ -177,4 +177,4 @@ export type FromShadow =
   | { readonly type: 'progress' }
   /** Nothing that happens from now on is the arm's fault. */
   | { readonly type: 'scored' }
-  | { readonly type: 'warning'; readonly message: string; readonly reason: string };
+  | Warning;

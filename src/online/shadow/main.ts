@@ -1,5 +1,5 @@
 /** The process of shadows: scores logged calls again by the arms of experiments, in nobody's way, and ends with its parent. */
-import { endWithParent } from '../../lib/child-process.ts';
+import { endWithParent, listenToParent, tellParent, warningOf } from '../../lib/child-process.ts';
 import { ModelCache } from '../../inference/cache.ts';
 import type { ModelSession } from '../../inference/session.ts';
 import { loadSession } from '../../models/load-session.ts';
@@ -136,9 +136,8 @@ function reasonOf({ failed, withoutInputs }: ScoredCalls, { champion }: ShadowCl
   return failed > 0 ? 'it could not score some calls: pgscore.online_predictions has the reasons' : null;
 }
 
-/** A parent that is gone hears nothing; 'disconnect' ends this process. */
-function send(message: FromShadow): void {
-  process.send?.(message, undefined, undefined, () => undefined);
+function send(message: FromShadow, onSent?: () => void): void {
+  tellParent(message, onSent);
 }
 
 let toldAt = 0;
@@ -152,12 +151,12 @@ function tellProgress(): void {
 /** Before a model may block this thread. */
 function sendAndWait(message: FromShadow): Promise<void> {
   return new Promise((resolve) => {
-    process.send?.(message, undefined, undefined, () => resolve());
+    send(message, resolve);
   });
 }
 
 function warn(message: string, error: unknown): void {
-  send({ type: 'warning', message, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  send(warningOf(message, error));
 }
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard.
@@ -178,10 +177,7 @@ async function look(): Promise<void> {
   }
 }
 
-process.on('message', (message: ToShadow) => {
+listenToParent((message: ToShadow) => {
   if (message.type === 'start') scorer = new ShadowScorer(message.settings);
   else void look();
 });
-process.on('disconnect', () => process.exit(0));
-// A terminal sends Ctrl-C, and systemd SIGTERM, to the whole group; the service decides when it ends.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);

@@ -24,7 +24,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-test('rows are written as blocks of a thousand', async () => {
+test('each call is written as a block, of which the rows say what they are about', async () => {
   const kept: EncodedBatch[] = [];
   const keys: KeyColumn[] = [{ name: 'x', family: 'bigint' }];
   const recorder = new Recorder(
@@ -39,13 +39,13 @@ test('rows are written as blocks of a thousand', async () => {
     () => undefined,
   );
   recorder.record(settledNumbers(1000));
-  recorder.record(settledNumbers(2001));
+  recorder.record(settledNumbers(201));
   recorder.record(settledNumbers(3, 'keyless', [null, null, null]));
   recorder.record(settledNumbers(3, 'keyed', [null, 7, null]));
-  recorder.record(settledCall(1001));
+  recorder.record(settledCall(1000));
   await recorder.drained();
   expect(kept.map((encoded) => [sumOf(blocksIn(encoded)), rowsIn(encoded), encoded.calls.length])).toEqual([
-    [8, 4008, 5],
+    [5, 2207, 5],
   ]);
   expect(kept.map(({ blocks }) => keysIn(Buffer.concat(blocks)))).toEqual([[[null, '7', null]]]);
 });
@@ -153,7 +153,8 @@ test('calls of plain rows that are alike but for their time are written as one, 
     [50, 50],
     [1, undefined],
     [6, 3],
-    [1200, 20],
+    [960, 16],
+    [240, 4],
   ]);
 });
 

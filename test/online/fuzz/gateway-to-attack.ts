@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { Batcher } from '../../../src/online/batcher.ts';
 import type { OnlineModels } from '../../../src/online/models.ts';
 import { GatewayServer } from '../../../src/online/protocol/server.ts';
-import { OneAtATime } from '../../../src/online/fair-queue.ts';
 import { Permissions } from '../../../src/online/requests/authorise.ts';
 import { LogBudget } from '../../../src/online/call-log/log-budget.ts';
 import { Recorder, type Watching } from '../../../src/online/call-log/recorder.ts';
@@ -47,11 +46,10 @@ export async function startGatewayToAttack(
   onDefect: (error: unknown) => void,
 ): Promise<{ server: GatewayServer; port: number; handler: RequestHandler }> {
   const session = new ModelSession(GRAPH as unknown as Graph, SIGNATURE);
-  const thread = new OneAtATime();
   const models: Pick<OnlineModels, 'loaded' | 'load' | 'inTurn'> = {
     loaded: () => session,
     load: () => Promise.resolve(session),
-    inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
+    inTurn: (_versionId, { run }) => run(session).then(() => false),
   };
   const budget = new LogBudget();
   const recorder = new Recorder(() => Promise.resolve(), WATCHING, onDefect, budget);

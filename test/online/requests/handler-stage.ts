@@ -2,7 +2,6 @@ import { Batcher } from '../../../src/online/batcher.ts';
 import type { OnlineModels } from '../../../src/online/models.ts';
 import type { Call } from '../../../src/online/requests/call.ts';
 import { LogBudget } from '../../../src/online/call-log/log-budget.ts';
-import { OneAtATime } from '../../../src/online/fair-queue.ts';
 import { Permissions } from '../../../src/online/requests/authorise.ts';
 import { RequestHandler } from '../../../src/online/requests/handler.ts';
 import type { WireError } from '../../../src/online/protocol/wire-error.ts';
@@ -47,14 +46,13 @@ export function stage({
 } = {}) {
   const { runs, session } = model;
   const loaded = new Set<number>();
-  const thread = new OneAtATime();
   const models: Pick<OnlineModels, 'loaded' | 'load' | 'inTurn'> = {
     loaded: (versionId) => (loaded.has(versionId) ? session : undefined),
     load: (versionId) => {
       loaded.add(versionId);
       return Promise.resolve(session);
     },
-    inTurn: (_versionId, { work }) => thread.run(() => work(session).then(() => false)),
+    inTurn: (_versionId, { run }) => run(session).then(() => false),
   };
   const batches: number[] = [];
   const settled: Call[] = [];

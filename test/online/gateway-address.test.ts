@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 
 import { afterAll, expect, test } from '@jest/globals';
 
-import { makeSocketFolder } from '../../../src/online/protocol/local-socket.ts';
+import { makeSocketFolder } from '../../src/online/gateway-address.ts';
 
 const here = await mkdtemp(join(tmpdir(), 'sockets-'));
 afterAll(() => rm(here, { recursive: true }));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { FairQueue } from '../../src/online/fair-queue.ts';
-import { Deadline } from '../../src/online/requests/call.ts';
-import { WireError } from '../../src/online/protocol/wire-error.ts';
+import { FairQueue } from '../../../src/online/protocol/fair-queue.ts';
+import { Deadline } from '../../../src/online/requests/call.ts';
+import { WireError } from '../../../src/online/protocol/wire-error.ts';
 
 const GIVEN_UP = new WireError('57014', 'given up');
 

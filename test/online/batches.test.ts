@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { BatchSize } from '../../src/online/batch-size.ts';
+import { BatchSize, WaitingCalls } from '../../src/online/batches.ts';
+import type { Call } from '../../src/online/requests/call.ts';
 
 const MOST = 1024;
 const SLOW = 1;
@@ -56,5 +57,43 @@ describe('a run takes', () => {
     const size = fallen();
     size.ran(SLOW, rows, ms);
     expect(size.of(SLOW)).toBe(256);
+  });
+});
+
+describe('calls that wait', () => {
+  const taker = (rows: number): Call => {
+    let left = rows;
+    return {
+      get rowsLeft() {
+        return left;
+      },
+      take(most: number) {
+        const taken = Math.min(most, left);
+        left -= taken;
+        return Array.from({ length: taken }, () => ({}));
+      },
+    } as unknown as Call;
+  };
+
+  test('share the room evenly, and give what one does not need to the others', () => {
+    const waiting = new WaitingCalls();
+    const calls = [taker(1000), taker(1), taker(1000)];
+    for (const call of calls) waiting.add(call);
+    expect(waiting.take(0)).toEqual([]);
+    const shares = waiting.take(30);
+    const of = (asked: Call): number =>
+      shares.reduce((sum, { call, rows }) => sum + (call === asked ? rows.length : 0), 0);
+    expect(of(calls[1]!)).toBe(1);
+    expect(of(calls[0]!) + of(calls[2]!)).toBe(29);
+    expect(Math.abs(of(calls[0]!) - of(calls[2]!))).toBeLessThanOrEqual(1);
+  });
+
+  test('serve more calls than there is room for one after the other', () => {
+    const waiting = new WaitingCalls();
+    const calls = Array.from({ length: 7 }, () => taker(2));
+    for (const call of calls) waiting.add(call);
+    const order = Array.from({ length: 5 }, () => waiting.take(3).map(({ call }) => calls.indexOf(call))).flat();
+    expect(order.slice(0, 7)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(waiting.empty).toBe(true);
   });
 });
