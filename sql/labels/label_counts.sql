@@ -33,9 +33,12 @@ begin
        where case when j.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(j.version_id, u.label) is not null
                else pgscore_data._is_truth(j.task, j.class_labels, j.score_unit, u.label) end)
   ), late as (
-    select avg((e.received_at > e.known_at + s.label_delay)::int) as share from pgscore_data.evaluation e
-     -- Labels older than set_labels() arrived with it: they are left out.
-     where s.is_timed and e.model_id = s.model_id and e.known_at > greatest(s.set_at, clock_timestamp() - interval '90 days')
+    select avg((l.received_at > l.known_at + s.label_delay)::int) as share
+      -- A label has a row for each prediction that it judges. Hashes are grouped in half the time of keys.
+      from (select e.known_at, min(e.received_at) as received_at from pgscore_data.evaluation e
+             -- Labels older than set_labels() arrived with it: they are left out.
+             where s.is_timed and e.model_id = s.model_id and e.known_at > greatest(s.set_at, clock_timestamp() - interval '90 days')
+             group by hash_array_extended(e.key, 0), e.known_at) l
   )
   update pgscore_data.label_source x set
     n_unmatched = (select count(*) from checked p where not p.is_known and not p.is_old),

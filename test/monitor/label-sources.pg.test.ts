@@ -75,11 +75,15 @@ test('label_sources says which labels judge nothing, and how many came late', as
   );
   const { rows } = await superuser.query<{ at: string }>(`select (now() - interval '10 days')::text as at`);
   const at = rows[0]?.at ?? '';
-  await addRun(
-    superuser,
-    model,
-    [1, 2, 3].map((id) => ({ id, at, score: 0.75, label: 'yes' })),
-  );
+  for (const [ids, time] of [
+    [[1, 2, 3], at],
+    [[1], new Date(Date.now() - 777_600_000).toISOString()],
+  ] as const)
+    await addRun(
+      superuser,
+      model,
+      ids.map((id) => ({ id, at: time, score: 0.75, label: 'yes' })),
+    );
   await alice.query(
     `insert into truths values
        -- Judges, on time; judges, five days late; overruled by the one after it.
@@ -94,6 +98,11 @@ test('label_sources says which labels judge nothing, and how many came late', as
   expect((await alice.query(COUNTS)).rows).toEqual([
     { unmatched: 1, before: 1, too_old: 0, late_share: 0.6, is_often_late: true },
   ]);
+  // Label 1 judges two predictions by this rule, and is one label.
+  await superuser.query(`select pgscore.monitor('counted', pairing => 'all')`);
+  await superuser.query('select pgscore_data._count_all_labels(false)');
+  expect((await alice.query(COUNTS)).rows).toMatchObject([{ late_share: 0.6 }]);
+  await superuser.query(`select pgscore.monitor('counted', pairing => 'latest_before_label')`);
   // One that came in time is not late when it is corrected.
   await superuser.query(`select pgscore.monitor('counted', label_delay => '0')`);
   await superuser.query(`update pgscore_data.evaluation set received_at = known_at where key in ('{1}', '{2}')`);
