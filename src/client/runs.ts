@@ -146,7 +146,7 @@ const RUN = `select run::float8 as run, state, phase, model, source::text as sou
          rows_per_second::float8 as rows_per_second, cpu_seconds::float8 as cpu_seconds, published, error, error_code, remedy
     from pgscore.runs where run = $1`;
 
-type RunRow = Pick<Run, 'run' | 'state' | 'phase' | 'model' | 'source' | 'target' | 'published'> & {
+type RunState = Pick<Run, 'run' | 'state' | 'phase' | 'model' | 'source' | 'target' | 'published'> & {
   readonly rows_done: number;
   readonly rows_failed: number;
   readonly rows_total: number | null;
@@ -158,15 +158,15 @@ type RunRow = Pick<Run, 'run' | 'state' | 'phase' | 'model' | 'source' | 'target
   readonly remedy: string | null;
 };
 
-async function readRow(connection: Connection, number: number): Promise<RunRow> {
-  const [row] = await rowsOf<RunRow>(connection, RUN, [number]);
+async function readRow(connection: Connection, number: number): Promise<RunState> {
+  const [row] = await rowsOf<RunState>(connection, RUN, [number]);
   if (row !== undefined) return row;
   throw new PgscoreError('usage', `run ${number} does not exist, or is not yours`, {
     remedy: 'pgscore runs lists your runs.',
   });
 }
 
-function runOf(row: RunRow): Run {
+function runOf(row: RunState): Run {
   const { run, state, phase, model, source, target, published } = row;
   return {
     run,
@@ -185,7 +185,7 @@ function runOf(row: RunRow): Run {
   };
 }
 
-function failed({ run, error, error_code: code, remedy }: RunRow): PgscoreError {
+function failed({ run, error, error_code: code, remedy }: RunState): PgscoreError {
   return new PgscoreError(codeOr('run_failed', code), `run ${run} failed: ${error}`, remedy === null ? {} : { remedy });
 }
 

@@ -66,30 +66,35 @@ function scheduleArguments(name: string, cron: string, options: AddOptions): Arg
   ];
 }
 
-type Control = { verb: string; called: string; summary: string; message: (name: string, value: unknown) => string };
+type Control = {
+  subcommand: string;
+  called: string;
+  summary: string;
+  message: (name: string, value: unknown) => string;
+};
 
 const CONTROLS: readonly Control[] = [
   {
-    verb: 'pause',
+    subcommand: 'pause',
     called: 'pgscore.pause_schedule',
     summary: 'stop a schedule from firing; times in between are not caught up',
     message: (name) => `Schedule "${name}" is paused.`,
   },
   {
-    verb: 'resume',
+    subcommand: 'resume',
     called: 'pgscore.resume_schedule',
     summary: 'let a paused schedule fire again from now on',
     message: (name) => `Schedule "${name}" is active.`,
   },
   {
-    verb: 'run',
+    subcommand: 'run',
     called: 'pgscore.run_schedule',
     summary: 'fire a schedule now',
     message: (name, run) =>
       run === null ? `The last run of "${name}" still goes on.` : `Run ${Number(run)} is queued.`,
   },
   {
-    verb: 'drop',
+    subcommand: 'drop',
     called: 'pgscore.unschedule',
     summary: 'drop a schedule and its history; its runs stay',
     message: (name) => `Schedule "${name}" is dropped.`,
@@ -97,14 +102,14 @@ const CONTROLS: readonly Control[] = [
 ];
 
 function addControls(schedule: Command): void {
-  for (const { verb, called, summary, message } of CONTROLS) {
-    databaseCommand(schedule, verb)
+  for (const { subcommand, called, summary, message } of CONTROLS) {
+    databaseCommand(schedule, subcommand)
       .summary(summary)
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
       .argument('<name>', 'name of the schedule')
       .action((name: string, _options, command: Command) =>
         printCall(command, called, [['name', 'text', name]], (value) => [
-          { name, ...(verb === 'run' ? { run: value } : {}) },
+          { name, ...(subcommand === 'run' ? { run: value } : {}) },
           message(name, value),
         ]),
       );

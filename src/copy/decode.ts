@@ -45,14 +45,14 @@ export class CopyDecoder {
 
   /** Reads the bytes of `chunk` from `start` to `end`; they may be overwritten afterwards. */
   push(chunk: ViewedBytes, start = 0, end = chunk.bytes.length): void {
-    const carry = this.#partial;
-    if (carry.length === 0) {
+    const partial = this.#partial;
+    if (partial.length === 0) {
       const at = this.#read(chunk, start, end);
-      if (at < end) carry.append(chunk.bytes, at, end);
+      if (at < end) partial.append(chunk.bytes, at, end);
       return;
     }
-    carry.append(chunk.bytes, start, end);
-    if (carry.length >= this.#needed) carry.drop(this.#read(carry.chunk, 0, carry.length));
+    partial.append(chunk.bytes, start, end);
+    if (partial.length >= this.#needed) partial.drop(this.#read(partial.chunk, 0, partial.length));
   }
 
   /** Ends the stream; the last rows become ready. */

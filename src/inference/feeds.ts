@@ -106,7 +106,7 @@ function cellOf({ type, default: value = 0 }: Feature): number | bigint | string
   return type === 'int64' ? BigInt(value) : Number(value);
 }
 
-/** Casts a number column into the tensor of its feature, and settles its NULLs, NaNs and what does not fit. */
+/** Casts a number column into the tensor of its feature, and decides on its NULLs, NaNs and what does not fit. */
 function fillNumbers(column: NumberColumn, slot: FeatureSlot): void {
   const misfits: number[] = [];
   scatter(

@@ -19,7 +19,7 @@ export class GraphSession implements Graph {
    * @throws PgscoreError model_load_failed
    */
   static async load(model: Uint8Array | string, threads: number): Promise<GraphSession> {
-    // Its warnings would go to stderr of the process, past the log. The first session settles this for all.
+    // Its warnings would go to stderr of the process, past the log. The first session decides this for all.
     env.logLevel = 'fatal';
     try {
       const options = {

@@ -18,7 +18,7 @@ export function neededOutputs(signature: Signature): string[] {
   ];
 }
 
-/** How the output of a version is read, settled once. `shareOf` is what becomes of a probability as the model returned it. */
+/** How the output of a version is read, found once. `shareOf` is what becomes of a probability as the model returned it. */
 export function outputReader(signature: Signature, shareOf = clamped): OutputReader {
   if (signature.task === 'multilabel') return multilabelReader(signature, shareOf);
   if (signature.valueNames !== undefined) return valuesReader(signature);

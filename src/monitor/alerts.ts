@@ -77,7 +77,7 @@ const claimAlerts = statement<[], AlertEvent>('claim_alerts', 'select * from pgs
 
 /** Ends their claim; with a failure they are tried again later. */
 const recordDeliveries = statement<[events: string[], failure: string | null]>(
-  'settle_alerts',
+  'record_deliveries',
   'select pgscore_data._note_delivery($1, $2)',
 );
 

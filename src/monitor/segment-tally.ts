@@ -139,7 +139,7 @@ export function roomForValues(known: number, columns: number): number {
 
 /**
  * The values of a segment's column that a job distinguishes: those that have a name, and others as they come, up to `room`. Which
- * of these get a name is settled when the whole run is counted.
+ * of these get a name is decided when the whole run is counted.
  */
 export class SegmentValues {
   /** By index. */

@@ -33,9 +33,9 @@ export async function ask(question: string, values: Readonly<Record<string, stri
 
 async function answerTo(question: string, values: Readonly<Record<string, string>>): Promise<Row[]> {
   const search = new URLSearchParams(values).toString();
-  const patience = AbortSignal.timeout(TIMEOUT_MS);
-  const [response, answer] = await fetched(`/page/api/${question}${search === '' ? '' : `?${search}`}`, patience);
-  if (answer === undefined && patience.aborted)
+  const deadline = AbortSignal.timeout(TIMEOUT_MS);
+  const [response, answer] = await fetched(`/page/api/${question}${search === '' ? '' : `?${search}`}`, deadline);
+  if (answer === undefined && deadline.aborted)
     throw new Refusal('service_slow', 'The service took too long to answer.');
   if (response?.ok === false) throw refusalOf(answer);
   if (answer === undefined) throw new Refusal('service_unreachable', 'The service does not answer.');

@@ -6,7 +6,7 @@ import type { DueSchedule } from './due.ts';
 type Verdict =
   | { readonly kind: 'submitted'; readonly run: string }
   /** The overlap rule left it out, or another service was first. */
-  | { readonly kind: 'settled' }
+  | { readonly kind: 'skipped' }
   | { readonly kind: 'failed'; readonly error: string }
   /** A lock, a full disk or a server that stops is in the way: to be tried again at the next look. */
   | { readonly kind: 'postponed'; readonly error: string };
@@ -37,7 +37,7 @@ export async function submitFire(
   };
   try {
     const run = await session.submit(schedule, at, confirm);
-    return run === null ? { kind: 'settled' } : { kind: 'submitted', run };
+    return run === null ? { kind: 'skipped' } : { kind: 'submitted', run };
   } catch (error) {
     return refused(error);
   }
@@ -50,7 +50,7 @@ class FunctionChanged extends Error {
 }
 
 function refused(error: unknown): Verdict {
-  if (isClaimed(error)) return { kind: 'settled' };
+  if (isClaimed(error)) return { kind: 'skipped' };
   // An internal error passes only by chance, and the owner should see it.
   const passing = error instanceof FunctionChanged || (isPassing(error) && sqlState(error) !== 'XX000');
   return { kind: passing ? 'postponed' : 'failed', error: reason(error) };

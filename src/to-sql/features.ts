@@ -16,7 +16,7 @@ export function kindOf(type: Feature['type']): Kind {
   return KINDS[type] as Kind;
 }
 
-/** The values of one feature as the model gets them, its missing ones settled. */
+/** The values of one feature as the model gets them, with values for missing ones. */
 export function featureTerms(feature: Feature, index: number): Term[] {
   if (feature.element !== undefined) throw new NativeRefusal(`a feature of ${feature.element} is not compiled`);
   if (feature.width !== 1 && (!isFloat(feature.type) || feature.shape !== undefined)) {

@@ -24,13 +24,13 @@ const trees = (from: string, tracks: number[]) =>
 const columns = integers('columns', [2], [0, 2]);
 const rest = integers('rest', [1], [1]);
 
-function settle(parts: ModelParts, names: string[] | null = ['a', 'b', 'c'], options: CheckOptions = {}) {
+function decided(parts: ModelParts, names: string[] | null = ['a', 'b', 'c'], options: CheckOptions = {}) {
   const outline = readOutline(onnxModel(parts));
   const { features } = mapFeatures(declaredInputs(outline.inputs), names ?? undefined);
   return decideNulls(outline, features, options);
 }
 
-const rules = (parts: ModelParts, names?: string[]) => settle(parts, names).map(({ nulls }) => nulls);
+const rules = (parts: ModelParts, names?: string[]) => decided(parts, names).map(({ nulls }) => nulls);
 
 describe('a NULL becomes NaN by itself', () => {
   test('where an imputer replaces NaN', () => {
@@ -77,7 +77,7 @@ describe('a NULL becomes NaN by itself', () => {
       node('Concat', ['i', 'c'], ['all'], { axis: -1 }),
       linear('all'),
     ];
-    expect(settle({ nodes, inputs }, null).map(({ nulls }) => nulls)).toEqual(['nan', 'nan', 'error']);
+    expect(decided({ nodes, inputs }, null).map(({ nulls }) => nulls)).toEqual(['nan', 'nan', 'error']);
   });
 
   test('although the graph asks for the shape of the input', () => {
@@ -139,11 +139,11 @@ describe('a NULL makes a bad row', () => {
       tensorValue('abc'.charAt(index), [null, 1], type),
     );
     const parts = { nodes: [node('Shape', ['a'], ['n'])], inputs };
-    expect(settle(parts, null, { nulls: 'nan' }).map(({ nulls }) => nulls)).toEqual(['error', 'error', 'error']);
+    expect(decided(parts, null, { nulls: 'nan' }).map(({ nulls }) => nulls)).toEqual(['error', 'error', 'error']);
   });
 
   test('where the deployer wants it so', () => {
-    const [a] = settle({ nodes: [imputer('X', 'i'), linear('i')] }, ['a', 'b', 'c'], { nulls: 'error' });
+    const [a] = decided({ nodes: [imputer('X', 'i'), linear('i')] }, ['a', 'b', 'c'], { nulls: 'error' });
     expect(a?.nulls).toBe('error');
   });
 });
@@ -152,11 +152,11 @@ describe('the deployer', () => {
   const parts = { nodes: [linear('X')] };
 
   test('may send NaN on', () => {
-    expect(settle(parts, ['a', 'b', 'c'], { nulls: 'nan' }).map(({ nulls }) => nulls)).toEqual(['nan', 'nan', 'nan']);
+    expect(decided(parts, ['a', 'b', 'c'], { nulls: 'nan' }).map(({ nulls }) => nulls)).toEqual(['nan', 'nan', 'nan']);
   });
 
   test('may give a default for a feature', () => {
-    expect(settle(parts, ['a', 'b', 'c'], { nullValues: { b: 7 } })).toMatchObject([
+    expect(decided(parts, ['a', 'b', 'c'], { nullValues: { b: 7 } })).toMatchObject([
       { nulls: 'error' },
       { nulls: 'default', default: 7 },
       { nulls: 'error' },
@@ -166,15 +166,15 @@ describe('the deployer', () => {
   test.each([[{ d: 1 }], [{ a: 'one' }], [{ a: true }], [{ a: 1e300 }], [{ a: Number.NaN }]])(
     'may not give %j',
     (nullValues) => {
-      expect(caught(() => settle(parts, ['a', 'b', 'c'], { nullValues })).code).toBe('model_null_values_wrong');
+      expect(caught(() => decided(parts, ['a', 'b', 'c'], { nullValues })).code).toBe('model_null_values_wrong');
     },
   );
 
   test('must give defaults of the type of the feature', () => {
     const inputs = [tensorValue('n', [null, 1], DataType.INT64), tensorValue('t', [null, 1], DataType.STRING)];
     const typed = { nodes: [node('Shape', ['n'], ['s'])], inputs };
-    expect(settle(typed, null, { nullValues: { n: 3, t: '' } })).toMatchObject([{ default: 3 }, { default: '' }]);
-    expect(caught(() => settle(typed, null, { nullValues: { n: 0.5 } })).code).toBe('model_null_values_wrong');
-    expect(caught(() => settle(typed, null, { nullValues: { t: 1 } })).code).toBe('model_null_values_wrong');
+    expect(decided(typed, null, { nullValues: { n: 3, t: '' } })).toMatchObject([{ default: 3 }, { default: '' }]);
+    expect(caught(() => decided(typed, null, { nullValues: { n: 0.5 } })).code).toBe('model_null_values_wrong');
+    expect(caught(() => decided(typed, null, { nullValues: { t: 1 } })).code).toBe('model_null_values_wrong');
   });
 });

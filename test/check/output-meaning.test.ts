@@ -21,17 +21,17 @@ type Case = {
   values?: SampleValues;
 };
 
-function settle({ model = plain, observed, classLabels = [], options = {}, values = new Map() }: Case) {
+function found({ model = plain, observed, classLabels = [], options = {}, values = new Map() }: Case) {
   const warnings: string[] = [];
   const { outline } = normalise(model);
   return { ...outputMeaning({ outline, observed, classLabels, options, values }, warnings), warnings };
 }
 
-const refused = (evidence: Case) => caught(() => settle(evidence)).code;
+const refused = (evidence: Case) => caught(() => found(evidence)).code;
 
 describe('a model is', () => {
   test('a regression where it returns one number and names no classes', () => {
-    expect(settle({ observed: [output('y', 'float32', 1)] })).toEqual({
+    expect(found({ observed: [output('y', 'float32', 1)] })).toEqual({
       task: 'regression',
       classLabels: [],
       outputs: { value: { name: 'y' } },
@@ -41,7 +41,7 @@ describe('a model is', () => {
 
   test('binary with two classes, the last of which is positive', () => {
     const observed = [label, output('probabilities', 'float32', 2)];
-    expect(settle({ observed, classLabels: ['0', '1'] })).toEqual({
+    expect(found({ observed, classLabels: ['0', '1'] })).toEqual({
       task: 'binary',
       classLabels: ['0', '1'],
       outputs: { label: { name: 'label', type: 'int64' }, probabilities: { name: 'probabilities', width: 2 } },
@@ -52,16 +52,16 @@ describe('a model is', () => {
 
   test('multiclass with three', () => {
     const observed = [label, output('p', 'float32', 3)];
-    expect(settle({ observed, classLabels: ['a', 'b', 'c'] }).task).toBe('multiclass');
+    expect(found({ observed, classLabels: ['a', 'b', 'c'] }).task).toBe('multiclass');
   });
 
   test('what the deployer says', () => {
     const observed = [label, output('score', 'float32', 1)];
-    expect(settle({ observed, classLabels: ['0', '1'], options: { task: 'regression' } }).outputs).toEqual({
+    expect(found({ observed, classLabels: ['0', '1'], options: { task: 'regression' } }).outputs).toEqual({
       value: { name: 'score' },
     });
     const options = { positiveClass: 'no', threshold: 0.3 };
-    expect(settle({ observed, classLabels: ['no', 'yes'], options })).toMatchObject(options);
+    expect(found({ observed, classLabels: ['no', 'yes'], options })).toMatchObject(options);
   });
 
   test.each([
@@ -70,7 +70,7 @@ describe('a model is', () => {
     ['Softmax', 3, 'multiclass', ['0', '1', '2']],
   ])('a network that ends in %s of %i, with a warning about its labels', (op, width, task, classLabels) => {
     const model = onnxModel({ nodes: [node(op, ['X'], ['s']), node('Identity', ['s'], ['y'])] });
-    const checked = settle({ model, observed: [output('y', 'float32', width)] });
+    const checked = found({ model, observed: [output('y', 'float32', width)] });
     expect(checked).toMatchObject({ task, classLabels, warnings: [expect.stringContaining('no class labels')] });
   });
 });
@@ -110,11 +110,11 @@ describe('outputs that nobody needs are no reason to refuse:', () => {
 describe('the probabilities are', () => {
   test('those so named where several would fit', () => {
     const observed = [label, output('scores', 'float32', 2), output('probabilities', 'float32', 2)];
-    expect(settle({ observed, classLabels: ['0', '1'] }).outputs.probabilities?.name).toBe('probabilities');
+    expect(found({ observed, classLabels: ['0', '1'] }).outputs.probabilities?.name).toBe('probabilities');
   });
 
   test('not needed where the model returns labels alone', () => {
-    expect(settle({ observed: [label], classLabels: ['0', '1'] }).outputs).toEqual({
+    expect(found({ observed: [label], classLabels: ['0', '1'] }).outputs).toEqual({
       label: { name: 'label', type: 'int64' },
     });
   });
@@ -230,21 +230,21 @@ describe('margins beside labels', () => {
   test('are those of an SVM, too, whose votes tie on the samples: its label is the first class', () => {
     const model = onnxModel({ nodes: [classic('SVMClassifier', ['X'], ['label', 'y'])] });
     const tied = { observed, classLabels, values: values('0', [0.978, 0.992, 1.028]) };
-    expect(settle({ ...tied, model }).outputs.margins).toEqual({ name: 'margins', width: 3, unit: 'margin' });
+    expect(found({ ...tied, model }).outputs.margins).toEqual({ name: 'margins', width: 3, unit: 'margin' });
     expect(refused(tied)).toBe('model_outputs_unclear');
     expect(refused({ ...tied, model, values: values('0', [0.9, 1.9, 0.2]) })).toBe('model_outputs_unclear');
   });
 
   test('are refused where the classes have other names than the labels', () => {
     const named = { observed, classLabels: ['a', 'b', 'c'], values: values(3n, [2.1, 0.9, -0.1]) };
-    const { code, message } = caught(() => settle(named));
+    const { code, message } = caught(() => found(named));
     expect([code, message]).toEqual(['model_class_labels_wrong', expect.stringContaining("'3'")]);
   });
 
   test('name a class by its position, where its margin is the largest', () => {
     const named = { observed, classLabels: ['a', 'b', 'c'] };
     const margins = { name: 'margins', width: 3, unit: 'margin' };
-    expect(settle({ ...named, values: values(0n, [2.1, 0.9, -0.1]) }).outputs.margins).toEqual(margins);
+    expect(found({ ...named, values: values(0n, [2.1, 0.9, -0.1]) }).outputs.margins).toEqual(margins);
     expect(refused({ ...named, values: values(1n, [2.1, 0.9, -0.1]) })).toBe('model_outputs_unclear');
     const numbered = { observed, classLabels: ['5', '6', '7'], values: values(0n, [2.1, 0.9, -0.1]) };
     expect(refused(numbered)).toBe('model_class_labels_wrong');

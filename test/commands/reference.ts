@@ -46,6 +46,6 @@ function exits(): string {
   const head = '| status | codes |\n|---|---|\n| 0 | none: it is done |';
   const intro =
     '[The errors](errors.md) says what each code means. What a function of SQL refuses ends a command with `statement_failed` and 1,\n' +
-    'whatever it is about; its SQLSTATE tells more. 65 and 77 are for what the service found: in a model, or while a run went on.';
+    'whatever it is about. Its SQLSTATE tells more. 65 and 77 are for what the service found: in a model, or while a run went on.';
   return `## Exit statuses\n\n${intro}\n\n${head}\n${rows.join('\n')}`;
 }

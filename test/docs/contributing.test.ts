@@ -43,3 +43,11 @@ test('a name that CONTRIBUTING puts in a file is in it', () => {
   expect(places.length).toBeGreaterThan(20);
   expect(absent.map(([whole]) => whole)).toEqual([]);
 });
+
+test.each(['one request', 'one score()', 'one label'])('one row a step, one file a row: %s', (flow) => {
+  const section = TEXT.split(`## Follow ${flow}\n`)[1] ?? '';
+  const [, , ...rows] = /(?:^\|.*\|\n)+/m.exec(section)?.[0].trimEnd().split('\n') ?? [];
+  expect(rows.filter((row) => !/ \| `[^`]+` \|$/.test(row))).toEqual([]);
+  expect(rows.length).toBeGreaterThan(0);
+  expect(rows.length).toBeLessThanOrEqual(12);
+});

@@ -43,3 +43,11 @@ function brokenLinks(page: string): string[] {
 test.each(PAGES)('every link of %s leads to a file or a heading', (page) => {
   expect(brokenLinks(page)).toEqual([]);
 });
+
+test('every test that a page of docs/ names exists', () => {
+  const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).map((file) => `test/${file}`);
+  const pages = PAGES.filter((page) => page.startsWith('docs/'));
+  const named = pages.flatMap((page) => readFileSync(join(ROOT, page), 'utf8').match(/\btest\/[\w./-]*\w/g) ?? []);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !files.some((file) => file.startsWith(name)))).toEqual([]);
+});

@@ -57,7 +57,7 @@ test('a half-open LISTEN connection is noticed and replaced; polling goes on mea
 });
 
 test('a service stops though no connection answers any more', async () => {
-  for (const part of ['listen', 'claim', 'settle', 'check', 'heartbeat', 'sweep', 'schedule', 'reader', 'scorer'])
+  for (const part of ['listen', 'claim', 'failures', 'check', 'heartbeat', 'sweep', 'schedule', 'reader', 'scorer'])
     proxy.blackhole(`pgscore ${part}`);
   proxy.refuse(true);
   expect(await service.stop()).toBe(0);

@@ -9,7 +9,7 @@ export const CONNECTIONS_OF_A_RUN = [
 ] as const;
 
 /** Those that a service has beside, and that a run needs. */
-export const CONTROL_CONNECTIONS = ['heartbeat', 'claim', 'settle', 'sweep', 'listen', 'check'] as const;
+export const CONTROL_CONNECTIONS = ['heartbeat', 'claim', 'failures', 'sweep', 'listen', 'check'] as const;
 
 /** Ends the sessions of a part of the service, all or those that wait for a lock; gives how many there were. */
 export async function terminate(superuser: Client, part: string, which: 'all' | 'waiting' = 'all'): Promise<number> {

@@ -1,4 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,8 +9,10 @@ import { promisify } from 'node:util';
 
 import { beforeAll, expect, test } from '@jest/globals';
 
+import { loadFlights } from '../../src/commands/demo/flights.ts';
+import { ident } from '../../src/lib/text.ts';
 import { atEnd } from '../support/at-end.ts';
-import { cloneDatabase } from '../support/database.ts';
+import { cloneDatabase, emptyDatabase, type TestDatabase } from '../support/database.ts';
 import { READER_PASSWORD, SERVICE_PASSWORD } from '../support/service-passwords.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
@@ -24,6 +27,10 @@ const app = join(folder, 'app');
 const cli = join(app, 'node_modules', '.bin', 'pgscore');
 atEnd(() => rm(folder, { recursive: true }));
 const database = await cloneDatabase();
+const empty = await emptyDatabase();
+
+/** The role `you` of the README. */
+const you = { user: `${empty.name}_you`, password: randomBytes(12).toString('hex') };
 
 /** As in a shell of somebody else: nothing of the npm that runs the tests, and so nothing of this project's .npmrc. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|PG|ONNX)/i.test(name)));
@@ -47,6 +54,18 @@ beforeAll(async () => {
     weightedModel({ tenure: 'int64', monthly_charges: 'float64', contract: 'string' }),
   );
 });
+
+/** What the installed command line prints. */
+async function pgscore(words: readonly string[], url: string, more: Record<string, string> = {}): Promise<string> {
+  const env = { ...ENV, ...more, PGSCORE_DATABASE_URL: url };
+  return (await run(cli, words, { cwd: app, env })).stdout;
+}
+
+/** The SQL of the README after a line, for the role of this test. */
+async function sqlOfReadme(begin: RegExp, end: string): Promise<string> {
+  const text = (await readFile(join(ROOT, 'README.md'), 'utf8')).split(begin)[1]?.split(end)[0] ?? '';
+  return text.replaceAll(/\byou\b/g, ident(you.user)).replace("'…'", `'${you.password}'`);
+}
 
 /** What docs/guides/node.md shows, one block after the other: the second is about what fails, here as the first has closed the connection. */
 async function programOfPage(): Promise<string> {
@@ -96,7 +115,7 @@ test('it is as large as docs/guides/install.md says', async () => {
   expect(Number.parseInt(stdout, 10)).toBeLessThan(MOST_INSTALLED);
 });
 
-test('the installed service scores with ONNX Runtime', async () => {
+function serve(database: TestDatabase): ChildProcess {
   const env = {
     ...ENV,
     PGSCORE_DATABASE_URL: database.url({ user: 'pgscore_service', password: SERVICE_PASSWORD }),
@@ -107,10 +126,30 @@ test('the installed service scores with ONNX Runtime', async () => {
   };
   const service = spawn(cli, ['serve'], { cwd: app, env, stdio: 'ignore' });
   atEnd(() => void service.kill('SIGKILL'));
-  const ada = (words: string[]) =>
-    run(cli, words, { cwd: app, env: { ...ENV, PGSCORE_DATABASE_URL: database.url('ada') } });
-  const { stdout } = await ada(['deploy', join(ROOT, 'demo/models/arrival_delay.onnx'), '--model', 'delay', '--json']);
-  expect(JSON.parse(stdout)).toMatchObject({ state: 'ready' });
+  return service;
+}
+
+test('the statements of the README run from an empty folder and an empty database', async () => {
+  const passwords = { PGSCORE_SERVICE_PASSWORD: SERVICE_PASSWORD, PGSCORE_READER_PASSWORD: READER_PASSWORD };
+  expect(await pgscore(['migrate'], empty.url(), passwords)).toMatch(/is installed in database/);
+  await pgscore(['sql', '-c', await sqlOfReadme(/<<'END'\n/, 'END')], empty.url());
+  const superuser = await empty.client();
+  const drop = `drop owned by ${ident(you.user)} cascade; drop role ${ident(you.user)}`;
+  atEnd(async () => void (await superuser.query(drop)));
+  serve(empty);
+  await loadFlights(await empty.client(you));
+  await pgscore(['deploy', join(ROOT, 'demo/models/arrival_delay.onnx'), '--model', 'arrival_delay'], empty.url(you));
+  const sql = await sqlOfReadme(/(?=select pgscore\.score_table)/, '```');
+  expect(await pgscore(['sql', '-c', sql], empty.url(you))).toMatch(
+    /^ +1 \| 0\.12017\d+ \| 0 +\| arrival_delay@1 +\| 2013-01-01.*\n +2 .*\n +3 /m,
+  );
+});
+
+test('the installed service scores with ONNX Runtime', async () => {
+  const service = serve(database);
+  const ada = (words: readonly string[]) => pgscore(words, database.url('ada'));
+  const model = join(ROOT, 'demo/models/arrival_delay.onnx');
+  expect(JSON.parse(await ada(['deploy', model, '--model', 'delay', '--json']))).toMatchObject({ state: 'ready' });
   const said = await run(process.execPath, ['program.mjs', database.url('ada')], { cwd: app, env: ENV });
   expect(JSON.parse(said.stdout)).toEqual({
     version: 'flat@1',
@@ -129,8 +168,8 @@ test('the installed service scores with ONNX Runtime', async () => {
   expect(shown.stdout).toMatch(/^churn@1\n(\d+ of (10|\?)\n)*10 ada\.customers_scores\n707 null\n$/);
   expect(shown.stderr).toMatch(/^database_unreachable /);
   // It fails where this machine lacks a locale, or for the passwords that ada does not have.
-  const doctor = await ada(['doctor']).catch((error: unknown) => error);
-  expect(doctor).toMatchObject({ stdout: expect.stringMatching(/ONNX Runtime +1\.\d+\.\d+, in a child/) });
+  const doctor = await ada(['doctor']).catch((error: { stdout?: string }) => error.stdout);
+  expect(doctor).toMatch(/ONNX Runtime +1\.\d+\.\d+, in a child/);
   const ended = once(service, 'exit');
   service.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
