@@ -163,7 +163,7 @@ test('columns may have the names that the function uses', async () => {
 
 test('of a table with values that nothing compares, rows are compared as bytes', async () => {
   await alice.query(`create table below (id bigint primary key, doc json, at point, n numeric)`);
-  await alice.query(`create or replace view over as select id, n::real as x from below`);
+  await alice.query(`create or replace view over as select id, n::real as x, doc, at from below`);
   await alice.query(
     `select pgscore.watch('line', 'over', key => 'id', target => 'over_live', on_change_of => '{"below": "id"}')`,
   );
