@@ -40,31 +40,6 @@ $$;
 comment on function pgscore_data._check_watch_capture(int, name, regclass, text[]) is
   'Refuses triggers that the watch does not need, or that could not read its key; else returns the columns of the key.';
 
-create or replace function pgscore_data._compared_columns(this_watch int, relation regclass, key_columns text[]) returns text[]
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  -- Of a table under a view all: what the view makes of a row, no catalogue says. Of the source, what its plan reads.
-  with recursive tree (relid) as (
-    select relation::oid union select i.inhparent from tree join pg_inherits i on i.inhrelid = tree.relid
-  ), read as (
-    select c ->> 'name' as name
-      from pgscore_data.watch w
-      join pgscore_data.known_plan p using (plan_id) cross join jsonb_array_elements(p.plan -> 'columns') c
-     where w.watch_id = this_watch and pgscore._relation_named(w.source) in (select t.relid from tree t)
-  )
-  select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
-    from pg_attribute a
-   where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
-     -- What is computed as it is read stands in no changed row: whatever it may be computed from is compared.
-     and a.attgenerated <> 'v' and a.attname <> all (key_columns)
-     and (not exists (select from read)
-          or exists (select from read r join pg_attribute v on v.attrelid = relation and v.attname = r.name and v.attgenerated = 'v')
-          or a.attname in (select r.name from read r));
-end;
-comment on function pgscore_data._compared_columns(int, regclass, text[]) is
-  'The columns of a table, beside the key, whose change is a change of a row that is watched.';
-
 create or replace function pgscore_data._watched_rows(transition text, key_columns text[], compared text[]) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -77,18 +52,6 @@ as $$
 $$;
 comment on function pgscore_data._watched_rows(text, text[], text[]) is
   'The rows of a transition table as k1, k2 and so on for the key, then c1, c2 and so on.';
-
-create or replace function pgscore_data._is_compared_whole(relation regclass, columns text[]) returns boolean
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select not exists (
-    select from pg_attribute a
-     where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
-       and (a.attgenerated <> 'v' and a.attname <> all (columns) or a.attname = 'pgscore_row'));
-end;
-comment on function pgscore_data._is_compared_whole(regclass, text[]) is
-  'Whether these are all columns of a table that a changed row holds, so that rows are compared whole, in a third of the time.';
 
 create or replace function pgscore_data._changed_key(prefix text, n_columns int) returns text
 language sql immutable

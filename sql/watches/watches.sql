@@ -201,14 +201,22 @@ create or replace function pgscore._clock_expression(source regclass) returns te
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select (regexp_match(regexp_replace(pg_get_viewdef(c.oid), '''[^'']*''', '''''', 'g'),
-            '\m(now\(\)|(?:clock|statement|transaction)_timestamp\(\)|timeofday\(\)|'
-            || 'current_(?:date|time|timestamp)|local(?:time|timestamp)|age\([^,()]*\)|random\(\))', 'i'))[1]
-    from pgscore._relations_below(source) r join pg_class c on c.oid = r
-   where c.relkind = 'v' order by 1 nulls last limit 1
+  select concat(x.called || ', which uses ', m[1])
+    from (
+      select pg_get_viewdef(c.oid) as text, null as called
+        from pgscore._relations_below(source) b join pg_class c on c.oid = b and c.relkind = 'v'
+      union all
+      select pg_get_functiondef(p.oid), p.oid::regprocedure::text
+        from pgscore._relations_below(source) b join pg_rewrite r on r.ev_class = b
+        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass
+        join pg_proc p on p.oid = d.refobjid and p.prokind = 'f') x
+   cross join lateral regexp_match(regexp_replace(x.text, '--[^\n]*|''[^'']*''|"[^"]*"', '''''', 'g'),
+     '\m(now\(\)|(?:clock|statement|transaction)_timestamp\(\)|timeofday\(\)|current_(?:date|time|timestamp)|local(?:time|timestamp)|'
+     || 'age\((?:[^,()]|\((?:[^()]|\([^()]*\))*\))*\)|random\(\))', 'i') m
+   where m is not null order by x.called nulls first, 1 limit 1
 $$;
 comment on function pgscore._clock_expression(regclass) is
-  'An expression in a view, or in one below it, whose value changes without a change of a table; else NULL.';
+  'An expression in a view, in one below it, or in a function that these call, whose value changes without a change of a table; else NULL.';
 
 create or replace function pgscore._table_below(source regclass, name text) returns regclass
 language sql stable security invoker

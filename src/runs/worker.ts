@@ -28,6 +28,11 @@ type RunWorkerOptions = {
 const LEAST_REST_MS = 20;
 const MOST_REST_MS = 1000;
 
+/** How long to rest after a look for changed rows that claimed so many. */
+export function restAfter(claimed: number, restMs: number): number {
+  return claimed > 0 ? LEAST_REST_MS : Math.min(MOST_REST_MS, 1.25 * restMs);
+}
+
 /**
  * After these failures nobody can read a shard of the attempt any more: its snapshot is gone, or a node is away or
  * lacks the handle.
@@ -73,7 +78,7 @@ export class RunWorker {
     this.#claiming = new Wakeable('claiming work', pollMs, claim, log);
     const follow = async (): Promise<void> => {
       const claimed = mayClaim() && mayFollow() ? await this.#dispatcher.dispatchChanges() : 0;
-      this.#restMs = claimed > 0 ? LEAST_REST_MS : Math.min(MOST_REST_MS, 1.25 * this.#restMs);
+      this.#restMs = restAfter(claimed, this.#restMs);
     };
     this.#following = new Wakeable('claiming changed rows', () => this.#restMs, follow, log);
   }

@@ -154,6 +154,15 @@ test.each([
   }
 });
 
+test('the function of the triggers runs no text, sends no NOTIFY and holds no error back', async () => {
+  await watched();
+  const { rows } = await superuser.query<{ prosrc: string }>(
+    `select prosrc from pg_proc where proname ~ '^capture_watch_' and pronamespace = 'pgscore_sources'::regnamespace`,
+  );
+  expect(rows.length).toBeGreaterThan(0);
+  for (const { prosrc } of rows) expect(prosrc).not.toMatch(/\b(exception|execute|notify|pg_notify)\b/i);
+});
+
 test('columns may have the names that the function uses', async () => {
   await watched(', queued int, is_full int, t int, pgscore_row int, image int, k1 int, found int, "a""b$body$%s" int');
   await alice.query('insert into rows (id, x) values (1, 1), (2, 2)');
@@ -163,7 +172,7 @@ test('columns may have the names that the function uses', async () => {
 
 test('of a table with values that nothing compares, rows are compared as bytes', async () => {
   await alice.query(`create table below (id bigint primary key, doc json, at point, n numeric)`);
-  await alice.query(`create or replace view over as select id, n::real as x from below`);
+  await alice.query(`create or replace view over as select id, n::real as x, doc, at from below`);
   await alice.query(
     `select pgscore.watch('line', 'over', key => 'id', target => 'over_live', on_change_of => '{"below": "id"}')`,
   );

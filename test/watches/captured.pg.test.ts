@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
@@ -47,6 +47,63 @@ describe('an update queues its row where it changes', () => {
     await alice.query('begin');
     expect(await queuedBy(`update seen set ${set} where id = 1; commit`)).toEqual(keys);
     await alice.query('update seen set id = 1 where id = 100');
+  });
+});
+
+describe('an update of a table below a view queues its row', () => {
+  const NOTE = `note = 'b'`;
+
+  beforeAll(async () => {
+    await alice.query(`create table base (id bigint primary key, x real, factor real, note text) partition by range (id);
+      create table base_part (note text, gone int, factor real, x real, id bigint not null);
+      alter table base_part drop gone;
+      alter table base attach partition base_part for values from (1) to (100);
+      insert into base select i, i, 2, 'a' from generate_series(1, 5) i;
+      create function same(x real) returns real language sql immutable as 'select x';
+      create operator === (function = float4eq, leftarg = real, rightarg = real);
+      create view read as select id, x from base where factor > 0;
+      create view above_read as select r.id, r.x + 1 as x from read r join base b using (id) order by b.factor;
+      create view whole as select id, x, to_json(b) as doc from base b;
+      create view above_whole as select id, x from whole;
+      create view calling as select id, same(x) as x from base;
+      create view operating as select id, x from base where x === x;
+      create view placed as select id, x, tableoid from base;
+      create view counting as select id, count(*)::real as x from base group by id`);
+  });
+
+  beforeEach(() => alice.query(`update base set x = 1, factor = 2, note = 'a' where id = 1`));
+
+  test.each([
+    ['where the view reads what changed', 'read', 'x = 2', ['1']],
+    ['where a condition reads it', 'read', 'factor = 3', ['1']],
+    ['not where it reads other columns', 'read', NOTE, []],
+    ['where a view below reads it', 'above_read', 'x = 2', ['1']],
+    ['where it is sorted by it', 'above_read', 'factor = 3', ['1']],
+    ['not where both views read other columns', 'above_read', NOTE, []],
+    ['where whole rows are read', 'whole', NOTE, ['1']],
+    ['where a view below reads whole rows', 'above_whole', NOTE, ['1']],
+    ['where a function may read more', 'calling', NOTE, ['1']],
+    ['where the function of an operator may', 'operating', NOTE, ['1']],
+    ['where a system column is read', 'placed', NOTE, ['1']],
+    ['not where its rows are counted', 'counting', NOTE, []],
+    ['where its key changes', 'counting', 'id = 50', ['1', '50']],
+  ])('%s', async (_what, view, set, keys) => {
+    const watch = `select pgscore.watch('line', '${view}', key => 'id', target => 'base_live', on_change_of => '{"base": "id"}')`;
+    await alice.query(watch);
+    for (const table of ['base', 'base_part']) {
+      await alice.query('begin');
+      expect(await queuedBy(`update ${table} set ${set} where id = 1; commit`)).toEqual(keys);
+      await alice.query('update base set id = 1 where id = 50');
+      await alice.query(`update base set x = 1, factor = 2, note = 'a' where id = 1`);
+    }
+    await alice.query(`select pgscore.unwatch('base_live')`);
+  });
+
+  test('whatever changed, where a policy may hide it', async () => {
+    await alice.query(`select pgscore.watch('line', 'read', key => 'id', target => 'base_live', rls => 'filter',
+      on_change_of => '{"base": "id"}')`);
+    expect(await queuedBy(`update base set ${NOTE} where id = 1`)).toEqual(['1']);
+    await alice.query(`select pgscore.unwatch('base_live')`);
   });
 });
 

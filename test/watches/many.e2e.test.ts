@@ -7,7 +7,7 @@ import { deployModel } from '../support/deploy.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const MANY = 40;
+const MANY = 100;
 /** Of the service and its readers, whatever it has to follow. */
 const MOST_SESSIONS = 30;
 

@@ -23,6 +23,14 @@ beforeAll(async () => {
     create type color as enum ('red', 'blue');
     create table colors (id color primary key, x real);
     create table taken (id bigint primary key, x real);
+    create table dates (id bigint primary key, d date, at timestamptz, "localtime" real);
+    create function days_since(d date) returns int language sql stable return current_date - d;
+    create function hour_now() returns int language plpgsql stable as $$ begin
+      return extract(hour from now()); -- don't say 'it
+    end $$;
+    create function steady(x real) returns real language plpgsql stable as $$ begin
+      return x; -- now() isn't called
+    end $$;
     grant usage on schema alice to bob, pgscore_owner, pgscore_service;
     grant select on rows to bob`);
   await alice.query(`select pgscore.watch('line', 'rows', target => 'live')`);
@@ -165,9 +173,33 @@ describe('watch() refuses', () => {
       code: '22023',
       hint: expect.stringMatching(/rescore_every/),
     });
-    await alice.query(`create view spelled as select id, x, 'asked now()' as note from rows`);
+    await alice.query(`create view spelled as select r.id, steady(x) as x, 'asked now()' as note, extract(year from age(at, d)) as years
+      from rows r join dates using (id) where "localtime" > 0`);
     expect((await alice.query(call('spelled'))).rows).toEqual([{ capture: 'triggers' }]);
     await alice.query(`select pgscore.unwatch('clocked')`);
+  });
+
+  test.each([
+    ['current_date', 'current_date - d'],
+    ['localtime', 'extract(hour from localtime)'],
+    ['current_timestamp', 'extract(hour from current_timestamp)'],
+    ['clock_timestamp()', 'extract(hour from clock_timestamp())'],
+    ['random()', 'random()'],
+    ['age((d)::timestamp with time zone)', 'extract(year from age(d))'],
+    ['age(at)', 'extract(year from age(at))'],
+    ['alice.days_since(date), which uses CURRENT_DATE', 'alice.days_since(d)'],
+    ['alice.hour_now(), which uses now()', 'alice.hour_now()'],
+  ])('a view that uses %s', async (found, expression) => {
+    const create = `create or replace view ticking as select id, (${expression})::real as x from dates`;
+    await alice.query(create);
+    const refused = await refusal(
+      alice,
+      `select pgscore.watch('line', 'ticking', key => 'id', target => 'ticks', on_change_of => '{"dates": "id"}')`,
+    );
+    expect(refused.message.toLowerCase()).toBe(
+      `source alice.ticking changes with the clock: it uses ${found}`.toLowerCase(),
+    );
+    expect(refused.hint).toContain('rescore_every =>');
   });
 
   test('a model that is not there', async () => {

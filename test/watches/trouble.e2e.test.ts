@@ -44,7 +44,7 @@ async function failing(source: string, code: RegExp, error: RegExp): Promise<voi
       const now = await seen(source);
       return now?.state === 'failing' ? now : undefined;
     },
-    { timeout: 60_000, message: `the watch of ${source} to say what is wrong` },
+    { timeout: 15_000, message: `the watch of ${source} to say what is wrong` },
   );
   expect(state).toMatchObject({
     error_code: expect.stringMatching(code),

@@ -28,6 +28,18 @@ const WRONG = [
       where n.snapshot_at > o.snapshot_at and o.is_current`,
   ],
   [
+    'a run that had more rows than it claimed keys',
+    `select r.run_id, r.rows_done, r.rows_unchanged, c.keys
+       from pgscore_data.run r join (select run_id, count(*) as keys from public.claimed group by 1) c using (run_id)
+      where r.target_id = TARGET and r.state = 'done' and c.keys < r.rows_done + r.rows_unchanged`,
+  ],
+  [
+    'a run that left older predictions of keys that it claimed, without having found their rows unchanged',
+    `select r.run_id, r.rows_unchanged, count(*) from pgscore_data.run r join public.claimed c using (run_id)
+       join STORED p on p.id::text = c.key and p.is_current and p.snapshot_at < r.snapshot_at
+      where r.target_id = TARGET and r.state = 'done' group by 1, 2 having count(*) > r.rows_unchanged`,
+  ],
+  [
     'a run that counted others',
     `select r.run_id, r.rows_done, count(p.run_id) from pgscore_data.run r left join STORED p using (run_id)
       where r.target_id = TARGET and r.state = 'done' group by 1, 2 having r.rows_done <> count(p.run_id)`,
