@@ -79,9 +79,14 @@ function valueTaskOf(evidence: Evidence): ValueTask | undefined {
   const endings = floats.map(({ name }) => endingOf(outline, name));
   if (endings.every((op) => op === 'Sigmoid')) return 'multilabel';
   if (namesOf(evidence, TARGETS_KEY, options.targets) !== undefined) return 'multi_target';
-  if (besideStates(outline, floats) !== undefined) return undefined;
-  if (numbers > MOST_ASSUMED || endings.some((op) => op === 'Softmax' || op === 'LogSoftmax')) return undefined;
-  return classLabels().length > 0 ? undefined : 'multi_target';
+  return mayBeTargets(outline, floats) && classLabels().length === 0 ? 'multi_target' : undefined;
+}
+
+/** Whether floats are taken for targets without being asked for: neither a long vector, nor classes, nor states of a network. */
+function mayBeTargets(outline: Evidence['outline'], floats: readonly ObservedOutput[]): boolean {
+  const numbers = floats.reduce((sum, { width }) => sum + width, 0);
+  const areClasses = floats.some(({ name }) => endingOf(outline, name)?.endsWith('Softmax'));
+  return numbers <= MOST_ASSUMED && !areClasses && besideStates(outline, floats) === undefined;
 }
 
 /** Whole numbers, several a row: the labels of a multilabel model. */

@@ -66,7 +66,7 @@ export function numberOutputs(observed: readonly ObservedOutput[]): ObservedOutp
 export function besideStates(outline: Outline, numbers: readonly ObservedOutput[]): ObservedOutput | undefined {
   const [value, second] = numbers.filter(({ width }) => width === 1);
   const mayBeClasses = ({ name, width, rank }: ObservedOutput): boolean =>
-    width > 1 && rank <= 1 && /Softmax$/.test(endingOf(outline, name) ?? '');
+    width > 1 && rank <= 1 && endingOf(outline, name)?.endsWith('Softmax') === true;
   return numbers.length > 1 && second === undefined && !numbers.some(mayBeClasses) ? value : undefined;
 }
 

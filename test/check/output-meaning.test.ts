@@ -93,12 +93,12 @@ describe('outputs that nobody needs are no reason to refuse:', () => {
     ['of a regression', [hidden, output('y', 'float32', 1)], { task: 'regression' }, { task: 'regression' }],
     ['hidden states beside a probability', [hidden, output('p', 'float32', 1)], {}, { task: 'binary' }],
   ])('%s', (_, observed, options, expected) => {
-    const found = settle({ model: network, observed, options });
-    expect(found).toMatchObject({
+    const meaning = found({ model: network, observed, options });
+    expect(meaning).toMatchObject({
       ...expected,
-      warnings: [expect.stringMatching(/is not read$/), ...found.warnings.slice(1)],
+      warnings: [expect.stringMatching(/is not read$/), ...meaning.warnings.slice(1)],
     });
-    expect(JSON.stringify(found.outputs)).not.toMatch(/hidden|attention/);
+    expect(JSON.stringify(meaning.outputs)).not.toMatch(/hidden|attention/);
   });
 
   test('a value beside what may be the classes is asked about', () => {

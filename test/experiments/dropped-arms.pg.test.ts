@@ -29,7 +29,8 @@ test.each([
     await staged.label(name, ago, here);
   }
   const before = await staged.results(name);
-  await ada.query(`select pgscore.stop_experiment($1${kept === 'arm' ? `, promote => $1 || '@2'` : ''})`, [name]);
+  const promoted = kept === 'arm' ? `${name}@2` : null;
+  await ada.query('select pgscore.stop_experiment($1, promote => $2)', [name, promoted]);
   await ada.query('select pgscore.drop_version($1)', [version]);
   for (const one of said.slice(0, 3)) {
     await staged.label(name, (said.indexOf(one) % 3) + 2, [{ ...one, truth: !one.truth }]);

@@ -170,8 +170,7 @@ test('failed rows and failed runs weigh more than a month to be watched, and bot
   expect(await verdictOf('runs')).toMatchObject({ verdict: 'act', cause: 'rows_failed' });
 });
 
-// The 90 days until 10 May leave out 10 February.
-test('labels that are due and not there are told, with the share that is', async () => {
+test('labels of 90 days that are due and not there are told, with the share that is', async () => {
   await modelWith('late', [...AS_BEFORE, { right: 160, labelled: 200 }]);
   expect(await verdictOf('late')).toMatchObject({
     verdict: 'watch',
