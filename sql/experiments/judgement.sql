@@ -163,7 +163,7 @@ begin atomic
          case when not o.is_other then pgscore_data._within_shares(o.metric, m.difference + m.margin) end,
          case when not o.is_other then m.level end,
          coalesce(case when o.is_other then m.other_entities else m.entities end, d.n_effective::bigint)
-    from own o join arm w using (is_other) left join mean m using (metric) left join no_mean d using (metric);
+    from own o left join arm w using (is_other) left join mean m using (metric) left join no_mean d using (metric);
 end;
 comment on function pgscore_data._compared_arms(boolean) is
 'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart, with the interval for one look '
@@ -191,7 +191,8 @@ begin
     continue when this_day < judged;
     -- What was judged may have been forgotten since. Where keys differ, rows stay: their reason says so.
     delete from pgscore_data.experiment_result r
-     where r.experiment_id = this.experiment_id and r.version_id = arm and r.day = this_day and other_key is null;
+     where r.experiment_id = this.experiment_id and r.version_id in (arm, this.champion_version_id) and r.day = this_day
+       and other_key is null;
     insert into pgscore_data.experiment_result as r
       (experiment_id, version_id, metric, day, n, entities, value, value_low, value_high, difference, difference_low, difference_high,
        p_value, always_valid_low, always_valid_high, always_valid_p_value, agreement, verdict, reason)
