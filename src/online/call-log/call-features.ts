@@ -5,7 +5,7 @@ import type { JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
 import { type Feature, watchedFeatures } from '../../inference/signature.ts';
 import { timeOf, type EventTimes } from './event-time.ts';
-import type { FinishedCall, Keyed } from './logged-call.ts';
+import type { FinishedCall, KeyedCall } from './logged-call.ts';
 
 /** The features that rows of one version were scored by, those that are watched, as columns; and what time each row is for. */
 export type CallFeatures = {
@@ -24,22 +24,19 @@ type WatchedNumbers = {
   readonly eventTimes: EventTimes;
 };
 
-/** So many are columns at once: of reals these take half the memory. */
+/** So many rows become columns at once: of reals these take half the memory. */
 const MANY_ROWS = 1000;
 
-/** What is to be counted of calls: few rows of numbers become columns when they are logged, with those of other calls: columns make as much garbage of few. */
+/** Features that are to be counted. Few rows of numbers become columns only when they are logged, with those of other calls: columns of few rows make as much garbage as of many. */
 export type WatchedFeatures = {
   readonly columns: readonly CallFeatures[];
   readonly numbers: readonly WatchedNumbers[];
 };
 
 /** The features of calls that were answered. */
-export function watchedOf(
-  calls: readonly Keyed<FinishedCall>[],
-  isWatched: (versionId: number) => boolean,
-): WatchedFeatures {
+export function watchedOf(calls: readonly KeyedCall[], isWatched: (versionId: number) => boolean): WatchedFeatures {
   const numbers: WatchedNumbers[] = [];
-  const others: Keyed<FinishedCall>[] = [];
+  const others: KeyedCall[] = [];
   for (const keyed of calls) {
     const { answered, rows, instant, request } = keyed.call;
     const { eventTimes } = keyed;

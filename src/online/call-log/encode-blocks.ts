@@ -6,7 +6,7 @@ import type { Feature } from '../../inference/signature.ts';
 import { isStorableJson, storable } from '../../lib/text.ts';
 import { WireError } from '../protocol/wire-error.ts';
 import { scoreOf, type Answer, type Part } from '../requests/call.ts';
-import type { Keyed, FinishedCall } from './logged-call.ts';
+import type { KeyedCall, FinishedCall } from './logged-call.ts';
 
 /** The columns of pgscore_data.online_block that encodeBlocks() writes. */
 export const BLOCK_COLUMNS =
@@ -29,7 +29,7 @@ const NUMBER_BYTES = 12;
 const REAL_BYTES = 8;
 
 /** Tuples of calls one behind the other, and where those of each call end. */
-export type EncodedCalls = { readonly bytes: Buffer; readonly ends: readonly number[] };
+export type EncodedBlocks = { readonly bytes: Buffer; readonly ends: readonly number[] };
 
 /** Whether a row of so many numbers is logged with them. */
 export function areStored(width: number): boolean {
@@ -37,7 +37,7 @@ export function areStored(width: number): boolean {
 }
 
 /** Calls as tuples of binary COPY, a block each. */
-export function encodeBlocks(calls: readonly Keyed<FinishedCall>[]): EncodedCalls {
+export function encodeBlocks(calls: readonly KeyedCall[]): EncodedBlocks {
   const blocks = calls.map((keyed): Block => ({ ...keyed, inputs: inputsOf(keyed.call) }));
   const writer = new FieldWriter(blocks.reduce((sum, block) => sum + mostBytesOf(block), 0));
   const ends = blocks.map((block) => {
@@ -48,7 +48,7 @@ export function encodeBlocks(calls: readonly Keyed<FinishedCall>[]): EncodedCall
 }
 
 /** A call, and its rows as they are logged; none of one that failed. */
-type Block = Keyed<FinishedCall> & { readonly inputs: NumberRows | string | undefined };
+type Block = KeyedCall & { readonly inputs: NumberRows | string | undefined };
 
 function inputsOf({ request, rows, answered }: FinishedCall): Block['inputs'] {
   if (!request.inputs || answered === undefined) return undefined;
@@ -62,12 +62,12 @@ function textOf(row: JsonRow, features: readonly Feature[]): string {
 }
 
 function mostBytesOf({ call, keys, eventTimes, inputs }: Block): number {
-  const { request, answered, each } = call;
+  const { request, answered, joined } = call;
   const texts = bytesOf(request.role) + bytesOf(request.id) + bytesOf(errorOf(call));
   if (answered === undefined) return FIXED_BYTES + texts;
   const areReals = inputs instanceof NumberRows && inputs.areReals;
   const width = inputs instanceof NumberRows ? inputs.width : 0;
-  const others = 2 + numbersARow(answered) + (each === undefined ? 0 : 2) + (eventTimes === null ? 0 : 1);
+  const others = 2 + numbersARow(answered) + (joined === undefined ? 0 : 2) + (eventTimes === null ? 0 : 1);
   // What is reserved for them counts until they are written, and makes the collector come sooner.
   const bytesOfRow = (areReals ? REAL_BYTES : NUMBER_BYTES) * width + NUMBER_BYTES * others;
   const json = typeof inputs === 'string' ? bytesOf(inputs) : 0;
@@ -166,31 +166,31 @@ function writePredictions(writer: FieldWriter, answer: Answer): void {
 }
 
 /** Of several calls, how long each took, and how much later it was asked. */
-function writeTimes(writer: FieldWriter, { each }: FinishedCall): void {
-  if (each === undefined) {
+function writeTimes(writer: FieldWriter, { joined }: FinishedCall): void {
+  if (joined === undefined) {
     writer.null();
     return writer.null();
   }
-  const durations = writer.beginArray('float4', each.elapsedMs.length);
-  for (const ms of each.elapsedMs) writer.float4(ms);
+  const durations = writer.beginArray('float4', joined.elapsedMs.length);
+  for (const ms of joined.elapsedMs) writer.float4(ms);
   writer.endField(durations);
-  const later = writer.beginArray('int4', each.laterMs.length);
-  for (const ms of each.laterMs) writer.int4Field(ms);
+  const later = writer.beginArray('int4', joined.laterMs.length);
+  for (const ms of joined.laterMs) writer.int4Field(ms);
   writer.endField(later);
 }
 
-function mostBytesOfKeys(keys: Keyed<FinishedCall>['keys']): number {
+function mostBytesOfKeys(keys: KeyedCall['keys']): number {
   const width = widthOf(keys);
   const texts = keys.reduce((sum, key) => (key ?? []).reduce((more, part) => more + bytesOf(part), sum), 0);
   return LENGTH_BYTES * width * keys.length + texts;
 }
 
 /** Of how many columns a key is; 0 where there is none. */
-function widthOf(keys: Keyed<FinishedCall>['keys']): number {
+function widthOf(keys: KeyedCall['keys']): number {
   return keys.find((key) => key !== null)?.length ?? 0;
 }
 
-function writeKeys(writer: FieldWriter, keys: Keyed<FinishedCall>['keys']): void {
+function writeKeys(writer: FieldWriter, keys: KeyedCall['keys']): void {
   const width = widthOf(keys);
   if (width === 0) return writer.null();
   const field = writer.beginArray('text', keys.length, width);
@@ -204,7 +204,7 @@ function writeKeys(writer: FieldWriter, keys: Keyed<FinishedCall>['keys']): void
   writer.endField(field);
 }
 
-function writeEventTimes(writer: FieldWriter, times: Keyed<FinishedCall>['eventTimes']): void {
+function writeEventTimes(writer: FieldWriter, times: KeyedCall['eventTimes']): void {
   if (times === null || times.every(Number.isNaN)) return writer.null();
   const field = writer.beginArray('timestamptz', times.length);
   for (const time of times) {

@@ -14,9 +14,9 @@ type Limits = { readonly mostRows: number; readonly reservedRows: number; readon
 const LIMITS: Limits = { mostRows: MOST_ROWS, reservedRows: RESERVED_ROWS, standstillMs: STANDSTILL_MS };
 
 /**
- * The rows between their answer and the log. Where the database takes them more slowly than they come, large calls wait before they
- * are scored, until the log has caught up or half of their time is over: so what is answered is logged. Where it takes none at
- * all nobody waits, and what there is no room for is dropped.
+ * Bounds the rows that are answered and not logged yet. If the database logs them more slowly than they come, large calls wait before
+ * they are scored, until the log has caught up or half of their time is over: so what is answered is logged. If it logs none at all,
+ * nobody waits, and calls for which there is no room are dropped.
  */
 export class LogBudget {
   readonly #limits: Limits;
@@ -49,9 +49,9 @@ export class LogBudget {
     let timer: NodeJS.Timeout | undefined;
     const caughtUp = await new Promise<boolean>((resolve) => {
       this.#waiting.add(resolve);
-      this.#watch ??= setTimeout(() => this.#stand(), this.#limits.standstillMs);
-      timer = setTimeout(() => this.#letIn(resolve, false), until);
-      call.onFinished(() => this.#letIn(resolve, false));
+      this.#watch ??= setTimeout(() => this.#startStandstill(), this.#limits.standstillMs);
+      timer = setTimeout(() => this.#admit(resolve, false), until);
+      call.onFinished(() => this.#admit(resolve, false));
     });
     clearTimeout(timer);
     return caughtUp;
@@ -69,38 +69,38 @@ export class LogBudget {
   written(rows: number): void {
     this.#standsStill = false;
     this.#unwatch();
-    this.#give(rows);
-    if (this.#waiting.size > 0) this.#watch = setTimeout(() => this.#stand(), this.#limits.standstillMs);
+    this.#giveBack(rows);
+    if (this.#waiting.size > 0) this.#watch = setTimeout(() => this.#startStandstill(), this.#limits.standstillMs);
   }
 
   /** Rows that it did not take. */
   lost(rows: number): void {
-    this.#give(rows);
-    this.#stand();
+    this.#giveBack(rows);
+    this.#startStandstill();
   }
 
   /** From now on nobody waits. */
   end(): void {
     this.#ended = true;
-    this.#letAllIn(false);
+    this.#admitAll(false);
   }
 
-  #give(rows: number): void {
+  #giveBack(rows: number): void {
     this.#rows -= rows;
-    if (!this.isBehind) this.#letAllIn(true);
+    if (!this.isBehind) this.#admitAll(true);
   }
 
-  #stand(): void {
+  #startStandstill(): void {
     this.#standsStill = true;
     this.#unwatch();
-    this.#letAllIn(false);
+    this.#admitAll(false);
   }
 
-  #letAllIn(caughtUp: boolean): void {
-    for (const resolve of this.#waiting) this.#letIn(resolve, caughtUp);
+  #admitAll(caughtUp: boolean): void {
+    for (const resolve of this.#waiting) this.#admit(resolve, caughtUp);
   }
 
-  #letIn(resolve: (caughtUp: boolean) => void, caughtUp: boolean): void {
+  #admit(resolve: (caughtUp: boolean) => void, caughtUp: boolean): void {
     this.#waiting.delete(resolve);
     resolve(caughtUp);
     if (this.#waiting.size === 0) this.#unwatch();

@@ -4,35 +4,35 @@ import type { ScoreRequest } from '../requests/parse.ts';
 import type { WireError } from '../protocol/wire-error.ts';
 import type { EventTimes } from './event-time.ts';
 
-/** A call that was answered, or several as one, as it is logged and counted. */
+/** A call that was answered or failed, as it is logged and counted; or several calls that are logged as one. */
 export type FinishedCall = {
   readonly request: Pick<ScoreRequest, 'versionId' | 'role' | 'id' | 'inputs'> & { readonly isShadow?: boolean };
   readonly rows: FeatureRows;
   readonly outcome: Answer | WireError | undefined;
   /** Undefined where it failed. */
   readonly answered: Answer | undefined;
-  /** When it was asked, in microseconds since 2000; of several the first. */
+  /** When it was asked, or the first of several, in microseconds since 2000. */
   readonly instant: number;
-  /** Of several the longest. */
+  /** Of several calls the longest. */
   readonly elapsedMs: number;
-  /** Of several, how many, and for each row how long its call took, and how much later than the first it was asked. */
-  readonly each?: { readonly calls: number; readonly elapsedMs: Float32Array; readonly laterMs: Int32Array };
+  /** Of several calls: how many; for each row, how long its call took, and how much later than the first it was asked. */
+  readonly joined?: { readonly calls: number; readonly elapsedMs: Float32Array; readonly laterMs: Int32Array };
 };
 
 /** A finished call without its rows. */
-export type CountedCall = Pick<FinishedCall, 'answered' | 'instant' | 'each'> & {
+export type CountedCall = Pick<FinishedCall, 'answered' | 'instant' | 'joined'> & {
   readonly versionId: number;
   readonly eventTimes: EventTimes;
 };
 
-/** A call, and what each of its rows is about, null where it does not say; of none, where no column says it. */
-export type Keyed<Call> = {
-  readonly call: Call;
+/** A call with the key and the event time of each row. A key is null if the row lacks it; there are none if the model has no key columns. */
+export type KeyedCall = {
+  readonly call: FinishedCall;
   readonly keys: readonly (readonly string[] | null)[];
   readonly eventTimes: EventTimes;
 };
 
-/** A column of rows that identifies what they are about, and the type that labels compare it in; null where none has said. */
+/** A column of the key by which labels find a row, and the type that they compare it in; null if that is not known. */
 export type KeyColumn = { readonly name: string; readonly family: string | null };
 
 /** Characters of a key, which an index has to hold. */

@@ -3,34 +3,31 @@ import type { Call } from '../requests/call.ts';
 import {
   callsOf,
   countOf,
-  encoded,
-  writableCalls,
-  inParts,
-  together,
-  type Encoded,
+  encodeCalls,
+  batchOfCalls,
+  batchOf,
+  type EncodedCalls,
   type EncodedCall,
-  type EncodedBatch,
+  type LogBatch,
 } from './encode.ts';
+import { inParts } from './join-calls.ts';
 import { LogBudget } from './log-budget.ts';
 import type { WatchedVersions } from './watched-versions.ts';
 
 /** Writes encoded calls to the log; where it raises, they are lost. */
-export type WriteCalls = (encoded: EncodedBatch) => Promise<void>;
+export type WriteCalls = (encoded: LogBatch) => Promise<void>;
 
 export type Watching = Pick<WatchedVersions, 'get' | 'isFresh' | 'renew'>;
 
 const MOST_AT_A_TIME_ROWS = 10_000;
-/**
- * To write each call by itself took as much time of the process as to answer it; and what is written together is counted
- * together. Once there are as many rows as are written at a time, more only wait in memory, which takes no more than some.
- */
+/** To write each call by itself took as much time of the process as to answer it. */
 const GATHER_MS = 500;
-/** Calls that wait as they are, with their rows, are a fifth of the process's time for the garbage collector; columns of 32 rows of more than numbers take five times as long a row. */
+/** Calls that wait with their rows take a fifth of the process's time for the garbage collector; columns of only 32 rows take five times as long a row. */
 const ENCODE_ROWS = 128;
 
 /**
- * Finished calls on their way to the log, off the path of the callers. In memory, for as many rows as there is room;
- * past it calls are dropped and counted.
+ * Writes finished calls to the log, after their callers were answered: a call is recorded, encoded once many rows wait, and written
+ * with all others after half a second. Calls for which the budget has no room are dropped and counted.
  */
 export class Recorder {
   readonly #writeCalls: WriteCalls;
@@ -39,13 +36,13 @@ export class Recorder {
   readonly #onError: (error: unknown) => void;
   #calls: Call[] = [];
   #callRows = 0;
-  #encoded: Encoded[] = [];
+  #encoded: EncodedCalls[] = [];
   #dropped = 0;
   #soon: NodeJS.Immediate | undefined;
   #encoding: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
-  #hurry: () => void = () => undefined;
-  #hurried = false;
+  #endGathering: () => void = () => undefined;
+  #isDraining = false;
 
   constructor(writeCalls: WriteCalls, versions: Watching, onError: (error: unknown) => void, budget = new LogBudget()) {
     this.#writeCalls = writeCalls;
@@ -71,15 +68,15 @@ export class Recorder {
     // By then its caller has the answer.
     if (this.#callRows >= ENCODE_ROWS || call.isLong) this.#soon ??= setImmediate(() => void this.#encode());
     this.#writing ??= this.#write();
-    if (this.#budget.rows >= MOST_AT_A_TIME_ROWS) this.#hurry();
+    if (this.#budget.rows >= MOST_AT_A_TIME_ROWS) this.#endGathering();
   }
 
   /** Resolves when all that was recorded is written. */
   async drained(): Promise<void> {
-    this.#hurried = true;
-    this.#hurry();
+    this.#isDraining = true;
+    this.#endGathering();
     await this.#writing;
-    this.#hurried = false;
+    this.#isDraining = false;
   }
 
   /** Encodes the calls that wait, by what is known of their versions. What can not be encoded is lost. */
@@ -106,7 +103,7 @@ export class Recorder {
     this.#callRows = 0;
     try {
       if (failure !== undefined) throw failure;
-      if (calls.length > 0) this.#encoded.push(encoded(calls, rows, this.#versions));
+      if (calls.length > 0) this.#encoded.push(encodeCalls(calls, rows, this.#versions));
     } catch (error) {
       this.#dropped += calls.length;
       this.#budget.lost(rows);
@@ -134,9 +131,9 @@ export class Recorder {
     this.#writing = undefined;
   }
 
-  async #writeTogether(some: readonly Encoded[]): Promise<void> {
+  async #writeTogether(some: readonly EncodedCalls[]): Promise<void> {
     const rows = some.reduce((sum, each) => sum + each.rows, 0);
-    const areSomeWritten = await this.#writeCalls(together(some)).then(
+    const areSomeWritten = await this.#writeCalls(batchOf(some)).then(
       () => true,
       (error: unknown) => {
         this.#onError(error);
@@ -159,7 +156,7 @@ export class Recorder {
     const middle = calls.length >> 1;
     let areSomeWritten = false;
     for (const half of [calls.slice(0, middle), calls.slice(middle)]) {
-      const isWritten = await this.#writeCalls(writableCalls(half)).then(
+      const isWritten = await this.#writeCalls(batchOfCalls(half)).then(
         () => true,
         (reason: unknown) => this.#writeHalves(half, reason),
       );
@@ -170,9 +167,9 @@ export class Recorder {
 
   #gathered(): Promise<void> {
     return new Promise((resolve) => {
-      const isEnough = this.#hurried || this.#budget.rows >= MOST_AT_A_TIME_ROWS;
+      const isEnough = this.#isDraining || this.#budget.rows >= MOST_AT_A_TIME_ROWS;
       const timer = setTimeout(resolve, isEnough ? 0 : GATHER_MS);
-      this.#hurry = () => {
+      this.#endGathering = () => {
         clearTimeout(timer);
         resolve();
       };

@@ -7,7 +7,7 @@ import { transaction } from '../../postgres/statement.ts';
 import { FeatureBinsCache, type FeatureBins } from '../../monitor/feature-bins.ts';
 import { freezeBins, LEAST_ROWS, rowsOf } from '../../monitor/feature-sample.ts';
 import { ScoreBins } from '../../monitor/score-bins.ts';
-import type { EncodedBatch } from './encode.ts';
+import type { LogBatch } from './encode.ts';
 import { BLOCK_COLUMNS } from './encode-blocks.ts';
 import type { WriteCalls } from './recorder.ts';
 import type { WatchedVersion, WatchedVersions } from './watched-versions.ts';
@@ -26,7 +26,7 @@ export function writeCalls(connection: DatabaseConnection, versions: WatchedVers
   const write = async (
     client: pg.Client,
     batches: readonly CallBatch[],
-    { blocks, also = [] }: Pick<EncodedBatch, 'blocks' | 'also'>,
+    { blocks, also = [] }: Pick<LogBatch, 'blocks' | 'also'>,
   ): Promise<void> => {
     const bins = (scoreBins ??= await ScoreBins.load(client));
     const ends: PipelinedStatement[] = [];

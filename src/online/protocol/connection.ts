@@ -9,10 +9,10 @@ const TAKE_MS = 30_000;
 const LINGER_MS = 1000;
 
 /** The client is gone, or was sent away: nobody is left to answer. */
-export class Gone extends Error {
+export class ClientGone extends Error {
   constructor() {
     super('the client is gone');
-    this.name = 'Gone';
+    this.name = 'ClientGone';
   }
 }
 
@@ -89,7 +89,7 @@ export class Connection {
 
   /** Sends, a string as Latin-1; false where the client has no room for more: then drained() is to be awaited. */
   writeAtOnce(bytes: Uint8Array | string): boolean {
-    if (this.#gone) throw new Gone();
+    if (this.#gone) throw new ClientGone();
     return typeof bytes === 'string' ? this.#socket.write(bytes, 'latin1') : this.#socket.write(bytes);
   }
 
@@ -106,7 +106,7 @@ export class Connection {
       this.#listenTo(socket);
     });
     this.#wake = undefined;
-    if (this.#gone) throw new Gone();
+    if (this.#gone) throw new ClientGone();
     this.#secured = true;
   }
 
@@ -128,7 +128,7 @@ export class Connection {
       const look = (): void => {
         this.#wake = undefined;
         try {
-          if (this.#gone) throw new Gone();
+          if (this.#gone) throw new ClientGone();
           const found = read();
           if (found !== undefined) return resolve(found);
         } catch (error) {
@@ -169,7 +169,7 @@ export class Connection {
       const drained = (): void => {
         clearTimeout(late);
         socket.off('drain', drained).off('close', drained);
-        if (this.#gone) reject(new Gone());
+        if (this.#gone) reject(new ClientGone());
         else resolve();
       };
       socket.once('drain', drained).once('close', drained);

@@ -32,9 +32,9 @@ const STATUS = {
   integer_datetimes: 'on',
 };
 
-/** From the first packet until the client has proven who it is: a login, or a wish to cancel another session's call. */
+/** From the first packet until the client has proven who it is: a login, or a request to cancel another session's call. */
 export async function shakeHands(connection: Connection, options: HandshakeOptions): Promise<Login | CancelKey> {
-  const packet = await firstWish(connection, options.tls);
+  const packet = await firstPacket(connection, options.tls);
   if (packet.kind === 'cancel') return { pid: packet.pid, secret: packet.secret };
   if (options.tls !== undefined && !connection.secured && !connection.isLocal) {
     throw WireError.fatal('28000', 'this port asks for TLS', { hint: 'Connect with sslmode=verify-full.' });
@@ -53,10 +53,10 @@ export function greeting({ pid, secret }: CancelKey): Buffer {
   return Buffer.concat([replies.AUTHENTICATION_OK, ...status, replies.backendKey(pid, secret), replies.READY]);
 }
 
-type Wish = Extract<StartPacket, { kind: 'start' | 'cancel' }>;
+type FirstPacket = Extract<StartPacket, { kind: 'start' | 'cancel' }>;
 
 /** Either kind of encryption may be asked for once. */
-async function firstWish(connection: Connection, tls: SecureContext | undefined): Promise<Wish> {
+async function firstPacket(connection: Connection, tls: SecureContext | undefined): Promise<FirstPacket> {
   const asked = new Set<string>();
   for (;;) {
     const packet = readStartPacket(await connection.packet(START_PACKET_BYTES));

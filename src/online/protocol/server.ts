@@ -2,7 +2,7 @@ import { randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from 'node:net';
 import { isLoopback } from '../../lib/loopback.ts';
 import { FairQueue } from './fair-queue.ts';
-import { Connection, Gone } from './connection.ts';
+import { Connection, ClientGone } from './connection.ts';
 import { greeting, shakeHands, type CancelKey, type HandshakeOptions, type Login } from './handshake.ts';
 import { errorResponse, int32 } from './replies.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -26,8 +26,9 @@ const LONG_MESSAGES = 8;
 export class GatewayServer {
   readonly #options: ServerOptions;
   readonly #servers: Server[] = [];
-  readonly #byPort = new Set<Connection>();
-  readonly #bySocket = new Set<Connection>();
+  /** Connections that have not logged in, by way of the port and of the socket on this machine. */
+  readonly #viaPort = new Set<Connection>();
+  readonly #viaSocket = new Set<Connection>();
   readonly #sessions = new Map<number, { readonly secret: number; readonly session: Session }>();
   readonly #queue: FairQueue;
   #lastPid = 0;
@@ -40,27 +41,29 @@ export class GatewayServer {
 
   /** Connections, logged in or not. */
   get connections(): number {
-    return this.#byPort.size + this.#bySocket.size + this.#sessions.size;
+    return this.#viaPort.size + this.#viaSocket.size + this.#sessions.size;
   }
 
   async listen(): Promise<AddressInfo> {
     const { host, port } = this.#options;
     const isLocal = (socket: Socket): boolean => isLoopback(socket.remoteAddress ?? '');
-    const server = await this.#listenAt({ host, port }, isLocal, this.#byPort);
+    const server = await this.#listenAt({ host, port }, isLocal, this.#viaPort);
     return server.address() as AddressInfo;
   }
 
   /** For clients on this machine, beside the other: whoever may pass its folder may connect, and has to log in as there. */
   async listenLocally(path: string): Promise<void> {
-    await this.#listenAt({ path, readableAll: true, writableAll: true }, () => true, this.#bySocket);
+    await this.#listenAt({ path, readableAll: true, writableAll: true }, () => true, this.#viaSocket);
   }
 
   async #listenAt(
     where: ListenOptions,
     isLocal: (socket: Socket) => boolean,
-    strangers: Set<Connection>,
+    unauthenticated: Set<Connection>,
   ): Promise<Server> {
-    const server = createServer((socket) => void this.#accept(new Connection(socket, isLocal(socket)), strangers));
+    const server = createServer(
+      (socket) => void this.#accept(new Connection(socket, isLocal(socket)), unauthenticated),
+    );
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ ...where, backlog: BACKLOG }, resolve);
@@ -73,7 +76,7 @@ export class GatewayServer {
   /** Takes no more connections, and resolves when every session has had its answer. */
   async drain(): Promise<void> {
     for (const server of this.#servers) server.close();
-    for (const connection of [...this.#byPort, ...this.#bySocket]) connection.close();
+    for (const connection of [...this.#viaPort, ...this.#viaSocket]) connection.close();
     for (const { session } of this.#sessions.values()) session.drain();
     await new Promise<void>((resolve) => {
       this.#idle = resolve;
@@ -81,12 +84,12 @@ export class GatewayServer {
     });
   }
 
-  async #accept(connection: Connection, strangers: Set<Connection>): Promise<void> {
+  async #accept(connection: Connection, unauthenticated: Set<Connection>): Promise<void> {
     try {
-      await this.#serve(connection, strangers);
+      await this.#serve(connection, unauthenticated);
       connection.close();
     } catch (error) {
-      if (error instanceof Gone) return;
+      if (error instanceof ClientGone) return;
       const wireError = asWireError(error);
       if (!(error instanceof WireError)) this.#options.onDefect(error);
       this.#options.session.onError(wireError);
@@ -94,38 +97,38 @@ export class GatewayServer {
     }
   }
 
-  async #serve(connection: Connection, strangers: Set<Connection>): Promise<void> {
-    this.#makeRoom(strangers);
-    const wish = await this.#authenticated(connection, strangers);
-    if ('pid' in wish) this.#cancel(wish);
-    else await this.#logIn(connection, wish);
+  async #serve(connection: Connection, unauthenticated: Set<Connection>): Promise<void> {
+    this.#closeOldestIfFull(unauthenticated);
+    const client = await this.#authenticated(connection, unauthenticated);
+    if ('pid' in client) this.#cancel(client);
+    else await this.#logIn(connection, client);
   }
 
   /**
-   * Clients that never log in must leave room for those that do: who has been a stranger for longest goes first, and
+   * Clients that never log in must leave room for those that do: the oldest connection that has not logged in is closed first, and
    * whoever comes by the port goes before whoever comes by the socket of this machine.
    */
-  #makeRoom(strangers: Set<Connection>): void {
+  #closeOldestIfFull(unauthenticated: Set<Connection>): void {
     const { mostConnections, session } = this.#options;
     const isFull = this.connections >= mostConnections;
-    if (!isFull && strangers.size < Math.ceil(mostConnections / 2)) return;
-    const [oldest] = isFull && this.#byPort.size > 0 ? this.#byPort : strangers;
+    if (!isFull && unauthenticated.size < Math.ceil(mostConnections / 2)) return;
+    const [oldest] = isFull && this.#viaPort.size > 0 ? this.#viaPort : unauthenticated;
     if (oldest === undefined) throw tooMany();
     session.onError(tooMany());
     oldest.close(errorResponse(tooMany()));
-    this.#byPort.delete(oldest);
-    this.#bySocket.delete(oldest);
+    this.#viaPort.delete(oldest);
+    this.#viaSocket.delete(oldest);
   }
 
-  async #authenticated(connection: Connection, strangers: Set<Connection>): Promise<Login | CancelKey> {
+  async #authenticated(connection: Connection, unauthenticated: Set<Connection>): Promise<Login | CancelKey> {
     const tooSlow = WireError.fatal('08P01', 'canceling authentication due to timeout');
     const late = setTimeout(() => connection.close(errorResponse(tooSlow)), this.#options.authenticationMs);
-    strangers.add(connection);
+    unauthenticated.add(connection);
     try {
       return await shakeHands(connection, this.#options);
     } finally {
       clearTimeout(late);
-      strangers.delete(connection);
+      unauthenticated.delete(connection);
     }
   }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { Call, Deadline, type Arrival } from '../requests/call.ts';
-import { Gone, type Connection } from './connection.ts';
+import { ClientGone, type Connection } from './connection.ts';
 import type { Message } from './frames.ts';
 import type { FairQueue } from './fair-queue.ts';
 import {
@@ -103,7 +103,7 @@ export class Session {
       const reply = this.#reply(this.#commandOf(message.body));
       return reply instanceof Call && reply.outcome === undefined ? () => this.#answerLater(reply) : this.#send(reply);
     } catch (error) {
-      if (error instanceof Gone) throw error;
+      if (error instanceof ClientGone) throw error;
       return () => this.#refuse(asWireError(error));
     }
   }
@@ -207,7 +207,7 @@ export class Session {
   }
 
   #failed(error: unknown): Promise<boolean> {
-    if (this.#connection.gone) throw new Gone();
+    if (this.#connection.gone) throw new ClientGone();
     return this.#refuse(asWireError(error));
   }
 

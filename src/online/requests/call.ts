@@ -101,7 +101,7 @@ export class Call {
   fail(error: WireError): void {
     if (this.#outcome !== undefined) return;
     const { range } = this.request;
-    this.#finish(error instanceof RowRefusal && range !== undefined ? error.among(range) : error);
+    this.#finish(error instanceof RowRefusal && range !== undefined ? error.renumbered(range) : error);
   }
 
   #await(): Promise<Answer> {

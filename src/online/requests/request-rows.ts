@@ -23,7 +23,7 @@ export function readBody(text: string, mostRows: number): Body {
   // One row, most of all, without what it takes to say which of several they are.
   if (!text.startsWith(WITH_RANGE)) return readRows(text, mostRows);
   const { range, rows } = splitRange(text);
-  return among(range, () => ({ ...readRows(rows, mostRows), range }));
+  return renumbering(range, () => ({ ...readRows(rows, mostRows), range }));
 }
 
 export function parse(text: string): unknown {
@@ -46,11 +46,11 @@ function splitRange(text: string): { range: RowRange | undefined; rows: string }
   return { range, rows: text.slice(found[0].length) };
 }
 
-function among<T>(range: RowRange | undefined, read: () => T): T {
+function renumbering<T>(range: RowRange | undefined, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw range !== undefined && error instanceof RowRefusal ? error.among(range) : error;
+    throw range !== undefined && error instanceof RowRefusal ? error.renumbered(range) : error;
   }
 }
 

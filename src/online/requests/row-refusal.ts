@@ -35,8 +35,8 @@ export class RowRefusal extends WireError {
     this.#index = index;
   }
 
-  /** The same, said of all the rows. */
-  among({ first, of }: RowRange): RowRefusal {
+  /** The same, numbered among all the rows that the caller gave. */
+  renumbered({ first, of }: RowRange): RowRefusal {
     return new RowRefusal(this.sqlstate, this.message, this.#parts, this.#index + first - 1, of);
   }
 }

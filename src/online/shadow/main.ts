@@ -5,7 +5,7 @@ import type { ModelSession } from '../../inference/session.ts';
 import { loadSession } from '../../models/load-session.ts';
 import { DatabaseConnection, LOOKING_UP } from '../../postgres/connection.ts';
 import { isConnectionLoss, sqlState } from '../../postgres/sqlstate.ts';
-import { encodedCalls, together } from '../call-log/encode.ts';
+import { encodeKeyedCalls, batchOf } from '../call-log/encode.ts';
 import { CLOCK_FACTOR } from '../../lib/work-time.ts';
 import { WatchedVersions } from '../call-log/watched-versions.ts';
 import { writeCalls } from '../call-log/write.ts';
@@ -105,11 +105,11 @@ class ShadowScorer {
   ): Promise<void> {
     const { experimentId, versionId, batches } = claim;
     await this.#versions.renew(new Set([versionId]));
-    const encoded = encodedCalls(scored.calls, scored.scored + scored.failed, this.#versions);
+    const encoded = encodeKeyedCalls(scored.calls, scored.scored + scored.failed, this.#versions);
     const read = blocks.map(({ id }) => id);
     const counts = [scored.scored, scored.failed, scored.leftOut] as const;
     const also = [finishShadow.pipelined(experimentId, versionId, batches, read, ...counts, error)];
-    await this.#writeCalls({ ...together([encoded]), also });
+    await this.#writeCalls({ ...batchOf([encoded]), also });
   }
 
   /** What the database says of values may show them; it is for the log of the service. */

@@ -4,7 +4,7 @@ import { copyPrediction, emptyPredictions, type Predictions } from '../../infere
 import type { ModelSession } from '../../inference/session.ts';
 import type { Feature } from '../../inference/signature.ts';
 import { bucket, BUCKETS } from '../../lib/bucket.ts';
-import type { FinishedCall, Keyed } from '../call-log/logged-call.ts';
+import type { FinishedCall, KeyedCall } from '../call-log/logged-call.ts';
 import { WireError } from '../protocol/wire-error.ts';
 import { matchFeatures } from '../requests/match-features.ts';
 import { rowRefusal } from '../requests/row-refusal.ts';
@@ -12,7 +12,7 @@ import type { ShadowClaim, ShadowedBlock } from './queue.ts';
 
 /** What an arm says of calls, and how many of their rows it said so of. */
 export type ScoredCalls = {
-  readonly calls: Keyed<FinishedCall>[];
+  readonly calls: KeyedCall[];
   scored: number;
   failed: number;
   /** Rows that sampling leaves out. */
@@ -165,10 +165,10 @@ function callsOf(
   { predictions, scored, failed }: ScoredRows,
   { signature }: ModelSession,
   elapsedMs: number,
-): Keyed<FinishedCall>[] {
+): KeyedCall[] {
   // The block has them.
   const request = { versionId, role: startedBy, id: block.requestId, inputs: false, isShadow: true };
-  const calls = failed.map(({ at, error }): Keyed<FinishedCall> => {
+  const calls = failed.map(({ at, error }): KeyedCall => {
     const instant = block.instant + MICROSECONDS_A_MS * (block.laterMs?.[at] ?? 0);
     const call = { request, rows: [], outcome: error, answered: undefined, instant, elapsedMs };
     return { call, keys: [], eventTimes: null };
@@ -177,19 +177,23 @@ function callsOf(
   const answer = { signature, parts: [{ predictions, from: 0, rows: scored.length }] };
   const rows = matched(scored, signature.features);
   const call = { request, rows, outcome: answer, answered: answer, instant: block.instant, elapsedMs };
-  return [keyed(block, scored, { ...call, ...eachOf(block, scored, elapsedMs) }), ...calls];
+  return [keyed(block, scored, { ...call, ...joinedOf(block, scored, elapsedMs) }), ...calls];
 }
 
 /** What is known of each row, where a block holds several calls. */
-function eachOf({ laterMs }: ShadowedBlock, scored: readonly Given[], elapsedMs: number): Pick<FinishedCall, 'each'> {
+function joinedOf(
+  { laterMs }: ShadowedBlock,
+  scored: readonly Given[],
+  elapsedMs: number,
+): Pick<FinishedCall, 'joined'> {
   if (laterMs === null) return {};
   const later = Int32Array.from(scored, ({ at }) => laterMs[at] ?? 0);
   return {
-    each: { calls: scored.length, elapsedMs: new Float32Array(scored.length).fill(elapsedMs), laterMs: later },
+    joined: { calls: scored.length, elapsedMs: new Float32Array(scored.length).fill(elapsedMs), laterMs: later },
   };
 }
 
-function keyed(block: ShadowedBlock, scored: readonly Given[], call: FinishedCall): Keyed<FinishedCall> {
+function keyed(block: ShadowedBlock, scored: readonly Given[], call: FinishedCall): KeyedCall {
   const { keys, eventTimes } = block;
   return {
     call,

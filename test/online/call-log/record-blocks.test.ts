@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { KeyColumn } from '../../../src/online/call-log/logged-call.ts';
-import type { EncodedBatch } from '../../../src/online/call-log/encode.ts';
+import type { LogBatch } from '../../../src/online/call-log/encode.ts';
 import { Recorder } from '../../../src/online/call-log/recorder.ts';
 import {
   blocksIn,
@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 test('each call is written as a block, of which the rows say what they are about', async () => {
-  const kept: EncodedBatch[] = [];
+  const kept: LogBatch[] = [];
   const keys: KeyColumn[] = [{ name: 'x', family: 'bigint' }];
   const recorder = new Recorder(
     (encoded) => {
@@ -51,7 +51,7 @@ test('each call is written as a block, of which the rows say what they are about
 });
 
 test('rows count, with their features, for the times that they say, in whichever way calls are kept', async () => {
-  const kept: EncodedBatch[] = [];
+  const kept: LogBatch[] = [];
   const version = { timeZone: 'UTC', keys: [], eventTime: 'at', featuresWatched: true, binSet: null };
   const recorder = new Recorder(
     (encoded) => {
@@ -131,7 +131,7 @@ test('a block that the database refuses is dropped alone, whatever it was writte
 });
 
 test('calls of plain rows that are alike but for their time are written as one, up to a thousand predictions a block', async () => {
-  const kept: EncodedBatch[] = [];
+  const kept: LogBatch[] = [];
   const recorder = new Recorder(
     (encoded) => {
       kept.push(encoded);
@@ -148,7 +148,7 @@ test('calls of plain rows that are alike but for their time are written as one, 
   expect(kept.map((encoded) => [sumOf(blocksIn(encoded)), rowsIn(encoded)])).toEqual([[1 + 1 + 1 + 2, 1257]]);
   const counted = kept
     .flatMap(({ calls }) => calls)
-    .map(({ answered, each }) => [answered?.parts[0]?.rows, each?.calls]);
+    .map(({ answered, joined }) => [answered?.parts[0]?.rows, joined?.calls]);
   expect(counted).toEqual([
     [50, 50],
     [1, undefined],

@@ -1,6 +1,6 @@
 import { Call } from '../../../src/online/requests/call.ts';
 import { BLOCK_COLUMNS } from '../../../src/online/call-log/encode-blocks.ts';
-import type { EncodedBatch } from '../../../src/online/call-log/encode.ts';
+import type { LogBatch } from '../../../src/online/call-log/encode.ts';
 import { matchFeatures } from '../../../src/online/requests/match-features.ts';
 import type { Watching } from '../../../src/online/call-log/recorder.ts';
 import type { JsonRow } from '../../../src/inference/json-rows.ts';
@@ -80,16 +80,16 @@ export const WATCHING: Watching = { get: () => undefined, isFresh: () => true, r
 const FIELDS = String.fromCharCode(BLOCK_COLUMNS.split(',').length);
 
 /** Blocks as they were kept; one begins with the number of its fields, and of its version. */
-export const blocksIn = ({ blocks }: EncodedBatch): number[] =>
+export const blocksIn = ({ blocks }: LogBatch): number[] =>
   blocks.map((bytes) => bytes.toString('latin1').split(`\0${FIELDS}\0\0\0\x04\0\0\0\x01`).length - 1);
 
 /** Rows of calls as they were kept. */
-export const rowsIn = ({ calls }: EncodedBatch): number =>
+export const rowsIn = ({ calls }: LogBatch): number =>
   calls.reduce((sum, { answered }) => sum + (answered?.parts.reduce((rows, part) => rows + part.rows, 0) ?? 1), 0);
 
 /** Takes what holds none of the bad texts, as PostgreSQL does: all or nothing. */
 export function keptBut(bad: readonly string[], kept: number[]) {
-  return (encoded: EncodedBatch): Promise<void> => {
+  return (encoded: LogBatch): Promise<void> => {
     const text = Buffer.concat(encoded.blocks).toString('latin1');
     if (bad.some((id) => text.includes(id))) {
       return Promise.reject(Object.assign(new Error('not Unicode'), { code: '22P05', severity: 'ERROR' }));

@@ -1,6 +1,6 @@
 import { afterEach, expect, jest, test } from '@jest/globals';
 import type { KeyColumn } from '../../../src/online/call-log/logged-call.ts';
-import type { EncodedBatch } from '../../../src/online/call-log/encode.ts';
+import type { LogBatch } from '../../../src/online/call-log/encode.ts';
 import { LogBudget } from '../../../src/online/call-log/log-budget.ts';
 import { Recorder, type Watching } from '../../../src/online/call-log/recorder.ts';
 import { keptBut, rowsIn, settledCall, settledPlain, WATCHING } from './recorded.ts';
@@ -32,7 +32,7 @@ test('calls are kept in their order, some thousands of rows at a time, after the
 test('as many rows as are written at a time do not wait for more', async () => {
   jest.useFakeTimers();
   let kept = 0;
-  const keep = (encoded: EncodedBatch): Promise<void> => {
+  const keep = (encoded: LogBatch): Promise<void> => {
     kept += rowsIn(encoded);
     return Promise.resolve();
   };
@@ -135,7 +135,7 @@ test('what the database could not take, whatever was in it, is not tried in part
 });
 
 test('calls of a version of which nothing is known yet wait until it is, and are keyed by that', async () => {
-  const kept: EncodedBatch[] = [];
+  const kept: LogBatch[] = [];
   const asked: number[][] = [];
   const keys: KeyColumn[] = [{ name: 'x', family: 'bigint' }];
   let isKnown = false;
@@ -156,7 +156,7 @@ test('calls of a version of which nothing is known yet wait until it is, and are
       isKnown = true;
     },
   };
-  const keep = (encoded: EncodedBatch): Promise<void> => {
+  const keep = (encoded: LogBatch): Promise<void> => {
     kept.push(encoded);
     return Promise.resolve();
   };
@@ -168,7 +168,7 @@ test('calls of a version of which nothing is known yet wait until it is, and are
   expect([asked, kept]).toEqual([[[1]], []]);
   tell();
   await recorder.drained();
-  const rows = (calls: EncodedBatch['calls']): number[] =>
+  const rows = (calls: LogBatch['calls']): number[] =>
     calls.flatMap(({ answered }) => answered?.parts.map((part) => part.rows) ?? []);
   expect(
     kept.map(({ calls, features }) => [
@@ -226,7 +226,7 @@ test('calls that can not be written down are counted, and the next are kept', as
 });
 
 test('a call of another version, which comes while the versions of others are looked up, is keyed as well', async () => {
-  const kept: EncodedBatch[] = [];
+  const kept: LogBatch[] = [];
   const renewed = new Set<number>();
   const recorder: Recorder = new Recorder(
     (encoded) => {
