@@ -162,7 +162,7 @@ begin
       from pgscore_data._alert_candidates(this_model, since, as_of) x where only_rule is null or x.rule = only_rule
     union all
     select s.rule, s.version_id, s.grain, s.column_name, s.window_start, s.window_end, s.value, null, null, null, s.n,
-           s.upper_threshold, s.is_eligible, s.state, s.is_usable, s.is_breach, s.cusum, s.lasting_since, false
+           s.usual_value, s.is_eligible, s.state, s.is_usable, s.is_breach, s.cusum, s.lasting_since, false
       from pgscore_data._alert_said(this_model, since, as_of) s where replay
      order by rule, column_name, window_end
   loop
@@ -188,8 +188,8 @@ begin
     end if;
     rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := c.grain; window_start :=
         c.window_start; window_end := c.window_end;
-    value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper; usual_value := limits.usual;
-    is_eligible := c.is_eligible;
+    value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper;
+    usual_value := case r.kind when 'drift' then c.least_threshold else limits.usual end; is_eligible := c.is_eligible;
     is_usable := coalesce(c.said_usable, c.is_eligible and (lower_threshold is not null or upper_threshold is not null));
     if is_usable and cusum is not null then
       cusum := case when c.said_state is not null then coalesce(c.said_cusum, 0)
@@ -255,8 +255,9 @@ comment on function pgscore_data._window_states(int, text, timestamptz, timestam
 'windows that end after since raise an alert; with replay, what was said of older ones stands.
 Thresholds without a number come from windows before: the first 30 that were right, and in which no change began, or where no value is '
 'the better one, the last 28.
-cusum: evidence of a lasting change after the window (NULL: not watched for), which since lasting_since has had the mean lasting_value. A '
-'rule about drift clears after for_windows windows in a row on the good side, any other after one.';
+cusum: evidence of a lasting change after the window (NULL: not watched for), which since lasting_since has had the mean lasting_value. '
+'usual_value: of drift, what it reaches by chance. A rule about drift clears after for_windows windows in a row on the good side, any '
+'other after one.';
 
 create or replace function pgscore_data._preview(this_model int, only_rule text, from_time timestamptz, to_time timestamptz) returns jsonb
 language sql stable

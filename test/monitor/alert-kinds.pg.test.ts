@@ -205,8 +205,14 @@ describe('drift', () => {
   type Drift = { feature: string; psi: number; n?: number; noise?: number };
 
   /** A day of drift per entry, the same for each model, where the view that brings it will be. */
-  async function drifted(names: readonly string[], days: readonly Drift[][]): Promise<void> {
-    for (const name of names) await addMonitoredModel(superuser, name, 'binary');
+  async function drifted(names: readonly string[], days: readonly Drift[][], maturity = '30 days'): Promise<void> {
+    for (const name of names) {
+      const { modelId } = await addMonitoredModel(superuser, name, 'binary');
+      await superuser.query('update pgscore_data.monitor set label_maturity = $2 where model_id = $1', [
+        modelId,
+        maturity,
+      ]);
+    }
     await superuser.query(`create table if not exists pgscore_data.drift_of_test
       (model_name text, model_version bigint, window_date date, window_start timestamptz, window_end timestamptz, metric text, column_name text, value float8, n bigint, noise_limit float8, undefined_reason text, grain text default 'day')`);
     await superuser.query('alter table pgscore_data.drift_of_test owner to pgscore_owner');
@@ -248,6 +254,16 @@ describe('drift', () => {
     expect((await superuser.query(shown)).rows).toEqual([
       { column_name: 'noisy', value: 0.4, upper_threshold: 0.5, is_breach: false },
       { column_name: 'twice', value: 0.3, upper_threshold: 0.2, is_breach: true },
+    ]);
+  });
+
+  test('clears after two days in a row at half of the threshold, also where the first is beyond the horizon', async () => {
+    const day = (psi: number): Drift[] => [{ feature: 'x', psi, noise: 0.01 }];
+    const pause = Array.from({ length: 6 }, (): Drift[] => []);
+    await drifted(['rare'], [day(0.3), day(0.3), day(0.15), ...pause, day(0.05), day(0.05)], '0 days');
+    expect(await told(superuser, 'rare', 'feature_drift')).toEqual([
+      { event: 'firing', day: 1, value: 0.3 },
+      { event: 'resolved', day: 10, value: 0.05 },
     ]);
   });
 
