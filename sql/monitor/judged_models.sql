@@ -127,7 +127,7 @@ select j.model_id, sum(c.n_labeled) as n_labeled, min(c.window_date) as first_da
  cross join lateral (
    select x.* from pgscore_bi.label_coverage_daily x
     where x.model_name = j.name and x.model_version = j.number
-      and x.window_start between l.day - interval '90 days' and l.day offset 0) c
+      and x.window_start > l.day - interval '90 days' and x.window_start <= l.day offset 0) c
  group by j.model_id;
 comment on view pgscore_data.judged_labels is
 'How much of the truth is known of the newest 90 days whose labels are due, by label_maturity.';

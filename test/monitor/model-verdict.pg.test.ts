@@ -170,15 +170,16 @@ test('failed rows and failed runs weigh more than a month to be watched, and bot
   expect(await verdictOf('runs')).toMatchObject({ verdict: 'act', cause: 'rows_failed' });
 });
 
+// The 90 days until 10 May leave out 10 February.
 test('labels that are due and not there are told, with the share that is', async () => {
   await modelWith('late', [...AS_BEFORE, { right: 160, labelled: 200 }]);
   expect(await verdictOf('late')).toMatchObject({
     verdict: 'watch',
     cause: 'labels_late',
     since: '2024-05-10',
-    label_coverage: 0.875,
+    label_coverage: 2.5 / 3,
     sentence:
-      'Labels are late: the truth is known of 87.5 % of the predictions for 10 Feb 2024 to 10 May 2024. All of them are due; this model asks for 95 %.',
+      'Labels are late: the truth is known of 83.3 % of the predictions for 10 Mar 2024 to 10 May 2024. All of them are due; this model asks for 95 %.',
   });
 });
 
