@@ -59,7 +59,9 @@ select m.model_id, m.metric, m.target, m.window_date, m.n, m.value, m.ci_low, m.
        (select min(w.window_date) from month w
          where w.model_id = m.model_id and w.target is not distinct from m.target and w.window_date > coalesce((
            select max(g.window_date) from month g
-            where g.model_id = m.model_id and g.target is not distinct from m.target and g.error <= b.error), '-infinity')) as since
+            where g.model_id = m.model_id and g.target is not distinct from m.target
+              -- The mean of equal months may be rounded to less than each.
+              and g.error <= b.error * (1 + 1e-12)), '-infinity')) as since
   from month m left join before b on b.model_id = m.model_id and b.target is not distinct from m.target
  where m.age = 1;
 comment on view pgscore_data.judged_accuracy is

@@ -6,7 +6,11 @@ import type { MonitoredModel, MonitoredPrediction } from './monitored-model.ts';
 let batches = 0;
 
 /** A call of score() may be about no entity. */
-type CalledPrediction = Omit<MonitoredPrediction, 'id'> & { readonly id: number | null };
+type CalledPrediction = Omit<MonitoredPrediction, 'id'> & {
+  readonly id: number | null;
+  /** When it was asked, if that is not the time that it is for. */
+  readonly asked?: string;
+};
 
 /**
  * Calls with these predictions, as a gateway would have kept them together. Returns the number by which each is known to
@@ -19,10 +23,11 @@ export async function addCalls(
 ): Promise<string[]> {
   await superuser.query('begin');
   const kept = await superuser.query<{ run: string }>(
-    `insert into pgscore_data.online_block (version_id, requested_by, asked_at, duration_ms, n_predictions, scores, labels, probabilities, keys)
-     select $1, 'alice', p.at, 1, 1, array[p.score], case when p.label is not null then array[array_position(e.class_labels, p.label)] end,
-            case when p.probabilities is not null then array[p.probabilities] end, array[array[p.id::text]]
-       from jsonb_to_recordset($2::jsonb) p (id int, at timestamptz, score float8, label text, probabilities float8[])
+    `insert into pgscore_data.online_block (version_id, requested_by, asked_at, duration_ms, n_predictions, scores, labels, probabilities, keys, event_times)
+     select $1, 'alice', coalesce(p.asked, p.at), 1, 1, array[p.score], case when p.label is not null then array[array_position(e.class_labels, p.label)] end,
+            case when p.probabilities is not null then array[p.probabilities] end, array[array[p.id::text]],
+            case when p.asked is not null then array[p.at] end
+       from jsonb_to_recordset($2::jsonb) p (id int, at timestamptz, asked timestamptz, score float8, label text, probabilities float8[])
        join pgscore_data.execution e on e.version_id = $1
      returning -prediction_id as run`,
     [versionId, JSON.stringify(predictions)],
@@ -36,22 +41,23 @@ export async function addCalls(
 export async function addBlocks(
   superuser: Client,
   { versionId }: MonitoredModel,
-  predictions: readonly MonitoredPrediction[],
+  predictions: readonly CalledPrediction[],
 ): Promise<string[]> {
   await superuser.query('begin');
   const kept = await superuser.query<{ run: string }>(
     `with given as (
-       select p.*, x.n, array_position(e.class_labels, p.label) as place
+       select p.*, x.n, coalesce(p.asked, p.at) as asked_at, array_position(e.class_labels, p.label) as place
          from jsonb_array_elements($2::jsonb) with ordinality x (given, n)
-        cross join lateral jsonb_to_record(x.given) p (id int, at timestamptz, score float8, label text, probabilities float8[])
+        cross join lateral jsonb_to_record(x.given) p (id int, at timestamptz, asked timestamptz, score float8, label text, probabilities float8[])
          join pgscore_data.execution e on e.version_id = $1
      ), blocks as (
-       insert into pgscore_data.online_block (version_id, requested_by, asked_at, duration_ms, n_predictions, scores, labels, probabilities, keys)
-       select $1, 'alice', g.at, 1, count(*), array_agg(g.score order by g.n), case when bool_or(g.place is not null) then array_agg(g.place order by g.n) end,
-              array_agg(g.probabilities order by g.n) filter (where g.probabilities is not null), array_agg(array[g.id::text] order by g.n)
-         from given g group by g.at order by min(g.n) returning prediction_id, asked_at
+       insert into pgscore_data.online_block (version_id, requested_by, asked_at, duration_ms, n_predictions, scores, labels, probabilities, keys, event_times)
+       select $1, 'alice', g.asked_at, 1, count(*), array_agg(g.score order by g.n), case when bool_or(g.place is not null) then array_agg(g.place order by g.n) end,
+              array_agg(g.probabilities order by g.n) filter (where g.probabilities is not null), array_agg(array[g.id::text] order by g.n),
+              case when bool_or(g.asked is not null) then array_agg(case when g.asked is not null then g.at end order by g.n) end
+         from given g group by g.asked_at order by min(g.n) returning prediction_id, asked_at
      )
-     select -(b.prediction_id + row_number() over (partition by g.at order by g.n) - 1) as run from given g join blocks b on b.asked_at = g.at order by g.n`,
+     select -(b.prediction_id + row_number() over (partition by g.asked_at order by g.n) - 1) as run from given g join blocks b using (asked_at) order by g.n`,
     [versionId, JSON.stringify(predictions)],
   );
   const runs = kept.rows.map(({ run }) => run);

@@ -86,17 +86,17 @@ test('a month that is surely worse, as one was before, is to be watched', async 
   expect(verdict.sentence).toContain('; an earlier month was as bad');
 });
 
-test('a slow decline is told from the month on that is below the mean', async () => {
-  await modelWith(
-    'slow',
-    Array.from({ length: 9 }, (_, month) => ({ right: 360 - 8 * month })),
-  );
+test('a decline is told from the month on that is below the mean', async () => {
+  const slow = Array.from({ length: 9 }, (_, month) => ({ right: 360 - 8 * month }));
+  await modelWith('slow', slow);
   expect(await verdictOf('slow')).toMatchObject({ verdict: 'act', cause: 'accuracy_worse', since: '2024-05-01' });
+  // 400 times the share that was wrong, by 400, is rounded to less than that share.
+  await modelWith('once', [{ right: 324 }, { right: 260 }]);
+  expect(await verdictOf('once')).toMatchObject({ verdict: 'act', cause: 'accuracy_worse', since: '2024-02-01' });
 });
 
 test('months before a gap are named, as they are not those just before', async () => {
-  const silence = Array.from({ length: 24 }, () => ({ right: 0, of: 0 }));
-  await modelWith('paused', [...AS_BEFORE, ...silence, { right: 260 }]);
+  await modelWith('paused', [...AS_BEFORE, ...Array.from({ length: 24 }, () => ({ right: 0, of: 0 })), { right: 260 }]);
   const { sentence } = await verdictOf('paused');
   expect(sentence).toMatch(/, from 80\.0 % over the 4 judged months of Jan 2024 to Apr 2024, most/);
 });

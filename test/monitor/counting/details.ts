@@ -14,9 +14,11 @@ import {
   sumOf,
   unlike,
 } from './detail-rows.ts';
-import { type Judged, judgeAll } from './judge.ts';
+import type { Judged } from './judge.ts';
 import { type Grain, GRAINS } from './local-windows.ts';
-import type { RawRecord, Settings } from './record.ts';
+import type { Settings } from './record.ts';
+import type { ModelHistory } from './model-history.ts';
+import type { SlowRecord } from './slow-record.ts';
 import { type Task, TRUTHS, type Watched } from './watched.ts';
 
 const SUFFIXES = { day: 'daily', week: 'weekly', month: 'monthly' } as const;
@@ -27,16 +29,17 @@ const SUFFIXES = { day: 'daily', week: 'weekly', month: 'monthly' } as const;
  */
 export async function differingDetails(
   analyst: Client,
-  model: Watched,
-  record: RawRecord,
-  settings: Settings,
+  { model, record, settings, isDropped }: ModelHistory<SlowRecord>,
 ): Promise<string[]> {
-  const judged = judgeAll(record, settings, Date.now());
-  const differing = await differingComparison(analyst, model, judged);
+  const judged = record.judged(settings, Date.now());
+  // A dropped version is compared with none, and labels of sealed days may be forgotten.
+  const isCompared = !isDropped && record.settled.length === 0;
+  const differing = isCompared ? await differingComparison(analyst, model, judged) : [];
   for (const grain of GRAINS) differing.push(...(await differingMetrics(analyst, model, judged, grain, settings)));
   if (model.task === 'binary') {
     differing.push(...(await differingCurves(analyst, model, judged, settings)));
-    differing.push(...(await differingDistributions(analyst, model, judged, settings)));
+    // Forgotten predictions stay in distributions.
+    if (!record.isForgetting) differing.push(...(await differingDistributions(analyst, model, judged, settings)));
   }
   return differing;
 }

@@ -5,7 +5,9 @@ import { cloneDatabase } from '../../support/database.ts';
 import { howMany, isNight } from '../../support/night.ts';
 import { addMonitoredModel, addVersion } from '../monitored-model.ts';
 import { differingDetails } from './details.ts';
+import { differingLabelCounts } from './label-counts.ts';
 import { ModelHistory } from './model-history.ts';
+import { refreshed, setLabels } from './removals.ts';
 import { keepSmallBlocks } from './small-blocks.ts';
 import { SlowRecord } from './slow-record.ts';
 import { stepsOf } from './random-steps.ts';
@@ -40,20 +42,28 @@ async function newHistory(task: Task, timeZone: string): Promise<ModelHistory<Sl
   );
 }
 
+async function expectAll(history: ModelHistory<SlowRecord>): Promise<void> {
+  await refreshed(history);
+  await history.expectCounted();
+  const differing = await differingLabelCounts(history);
+  if (differing.length > 0) throw new Error(differing.join('\n'));
+}
+
 /** Steps and refreshes; after each refresh what the views say is compared with the definition. */
 async function expectHistories(task: Task, timeZone: string, entities: number): Promise<void> {
   console.log(`PGSCORE_HISTORIES_SEED=${SEED}`);
   await fc.assert(
     fc.asyncProperty(fc.array(stepsOf(task, entities), { minLength: 4, maxLength: 24 }), async (batches) => {
       const history = await newHistory(task, timeZone);
+      await setLabels(history);
       const base = Date.now() - HALF_HOUR_MS;
       for (const [index, batch] of batches.entries()) {
         for (const step of batch) await step.apply(history, base);
-        await history.expectCounted().catch((error: unknown) => {
+        await expectAll(history).catch((error: unknown) => {
           throw new Error(`after ${fc.stringify(batches.slice(0, index + 1))}`, { cause: error });
         });
         if (!isNight && index < batches.length - 1) continue;
-        const differing = await differingDetails(superuser, history.model, history.record, history.settings);
+        const differing = await differingDetails(superuser, history);
         if (differing.length > 0)
           throw new Error(`${differing.join('\n')}\nafter ${fc.stringify(batches.slice(0, index + 1))}`);
       }

@@ -1,5 +1,8 @@
 import { groupedBy, type Pairing, type Prediction, type RawRecord, type Settings, type Telling } from './record.ts';
 
+/** None of the classes, and no number. */
+export const INVALID = 'neither';
+
 export type Truth = { readonly knownAt: number; readonly truth: string };
 
 /** What a prediction is at one moment; exactly one of three. */
@@ -11,13 +14,13 @@ export type Judged =
 type Place = { readonly at: number; readonly made: readonly Prediction[] };
 
 /** Says of every prediction of a record what it is at a moment, the slow way: by the definition, place by place. */
-export function judgeAll({ predictions, tellings }: RawRecord, settings: Settings, now: number): Judged[] {
+export function judgeAll({ predictions, tellings, letGo }: RawRecord, settings: Settings, now: number): Judged[] {
   const told = groupedBy(tellings, ({ entity }) => entity);
   const series = groupedBy(predictions, ({ version, entity }) => JSON.stringify([version, entity]));
   return [...series.values()].flatMap((made) => {
     const places = placesOf(made);
     const truths = truthsOf(told.get(made[0]?.entity ?? '') ?? []);
-    return places.flatMap((_, index) => judgePlace(places, index, truths, settings, now));
+    return places.flatMap((_, index) => judgePlace(places, index, truths, settings, now, letGo));
   });
 }
 
@@ -41,13 +44,16 @@ function judgePlace(
   truths: readonly Truth[],
   settings: Settings,
   now: number,
+  letGo: RawRecord['letGo'],
 ): Judged[] {
-  const judging = truths.filter((truth) => judges(truth, places, index, settings));
-  const [latest] = judging.toSorted((a, b) => b.knownAt - a.knownAt);
+  const known = truths.filter((truth) => judges(truth, places, index, settings, letGo));
+  const [latest] = known.toSorted((a, b) => b.knownAt - a.knownAt);
+  const isKnown = latest !== undefined && latest.truth !== INVALID;
+  const judging = isKnown ? known.filter(({ truth }) => truth !== INVALID) : [];
   const made = places[index]?.made ?? [];
   const standing = standingOf(made, judging, settings.pairing);
   return made.map((prediction) => {
-    if (prediction === standing && latest !== undefined) return { prediction, state: 'labeled' as const, ...latest };
+    if (prediction === standing && isKnown) return { prediction, state: 'labeled' as const, ...latest };
     const superseded = prediction !== standing || givesPlace(places, index, settings, now);
     return { prediction, state: superseded ? ('superseded' as const) : ('awaiting' as const) };
   });
@@ -61,10 +67,20 @@ function standingOf(made: readonly Prediction[], judging: readonly Truth[], pair
 }
 
 /** Rule 2: whether a label judges a place. */
-function judges({ knownAt }: Truth, places: readonly Place[], index: number, settings: Settings): boolean {
+function judges(
+  { knownAt }: Truth,
+  places: readonly Place[],
+  index: number,
+  settings: Settings,
+  letGo: RawRecord['letGo'],
+): boolean {
   const at = places[index]?.at ?? Number.NaN;
   switch (settings.pairing) {
     case 'latest_before_label':
+      if (letGo !== undefined && knownAt < letGo.before && (places.at(-1)?.at ?? 0) > knownAt) {
+        const { version, entity } = places[index]?.made[0] ?? {};
+        return letGo.pairs.has(`${version} ${entity} ${at} ${knownAt}`);
+      }
       return at <= knownAt && knownAt < (places[index + 1]?.at ?? Number.POSITIVE_INFINITY);
     case 'within':
       return at <= knownAt && knownAt < at + settings.horizon;

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 
+import { INVALID } from './judge.ts';
 import type { ModelHistory, Told } from './model-history.ts';
 import { DAY_MS, type Settings } from './record.ts';
+import { dropNewest, forgetEntity, forgetRun, letGo, relabel, seal } from './removals.ts';
 import type { SlowRecord } from './slow-record.ts';
 import { type Task, TRUTHS } from './watched.ts';
 
@@ -86,7 +88,8 @@ function unusedFrom({ record }: History, snapshotAt: number): number {
 }
 
 function asks(entities: number): fc.Arbitrary<Step> {
-  const call = fc.record({ id: fc.integer({ min: 1, max: entities }), hour: hours, given });
+  const noon = fc.option(fc.integer({ min: -8, max: 2 }));
+  const call = fc.record({ id: fc.integer({ min: 1, max: entities }), hour: hours, given, noon });
   return fc
     .record({
       version,
@@ -97,9 +100,14 @@ function asks(entities: number): fc.Arbitrary<Step> {
       ({ version: number, calls, kept }) =>
         new Step(`ask ${JSON.stringify({ number, calls, kept })}`, async (history, base) => {
           const asked = new Map(
-            calls.map((each) => {
-              const at = unusedFrom(history, base + each.hour * HOUR_MS + HOUR_MS / 4);
-              return [at, { id: each.id, at, given: each.given }];
+            calls.map(({ id, hour, given: x, noon: day }) => {
+              const made = unusedFrom(history, base + hour * HOUR_MS + HOUR_MS / 4);
+              return [
+                made,
+                day === null
+                  ? { id, at: made, given: x }
+                  : { id, at: base + (day * 24 + 12) * HOUR_MS, asked: made, given: x },
+              ];
             }),
           );
           await history.calls(number, [...asked.values()], kept);
@@ -110,8 +118,9 @@ function asks(entities: number): fc.Arbitrary<Step> {
 /** Most labels become known close to what they judge: at the very time of a prediction, or a moment before or after. */
 function tells(entities: number, task: Task): fc.Arbitrary<Step> {
   const truth = fc.oneof(
-    { weight: 4, arbitrary: fc.constantFrom(...TRUTHS[task]) },
-    { weight: 1, arbitrary: fc.constant(null) },
+    { weight: 8, arbitrary: fc.constantFrom(...TRUTHS[task]) },
+    { weight: 1, arbitrary: fc.constant(INVALID) },
+    { weight: 2, arbitrary: fc.constant(null) },
   );
   const label = fc.record({
     id: fc.integer({ min: 1, max: entities }),
@@ -145,13 +154,31 @@ const settings: fc.Arbitrary<Step> = fc
     fc.record<Partial<Settings>>({ labelDelay: fc.constantFrom(0, DAY_MS, 7 * DAY_MS, 60 * DAY_MS) }),
     fc.record<Partial<Settings>>({ minLabelCoverage: fc.constantFrom(0.3, 0.95) }),
   )
-  .map((changes) => new Step(`set ${JSON.stringify(changes)}`, (history) => history.set(changes)));
+  .map(
+    (changes) =>
+      new Step(`set ${JSON.stringify(changes)}`, async (history) => {
+        if (history.record.letGo !== undefined && changes.minLabelCoverage === undefined) return;
+        await history.set(changes);
+        history.record.refreshed(history.settings, Date.now());
+      }),
+  );
 
 const care: fc.Arbitrary<Step> = fc.constantFrom(
   new Step('rebuild', (history) => history.rebuild()),
   new Step('sweep', (history) => history.sweep()),
   new Step('drop the target', (history) => history.dropTarget()),
 );
+
+function removals(entities: number): fc.Arbitrary<Step> {
+  return fc.oneof(
+    fc.constantFrom(4, 10, 20).map((days) => new Step(`seal ${days}`, (history) => seal(history, days))),
+    fc.constantFrom(3, 8).map((days) => new Step(`late ${days}`, (history) => letGo(history, days))),
+    fc.integer({ min: 1, max: entities }).map((id) => new Step(`forget ${id}`, (history) => forgetEntity(history, id))),
+    fc.nat(100).map((nth) => new Step(`forget run ${nth}`, (history) => forgetRun(history, nth))),
+    fc.constant(new Step('relabel', relabel)),
+    fc.constant(new Step('drop version', dropNewest)),
+  );
+}
 
 /** What happens between two refreshes: one thing as a rule, and at times several. */
 export function stepsOf(task: Task, entities: number): fc.Arbitrary<Step[]> {
@@ -165,5 +192,6 @@ export function stepsOf(task: Task, entities: number): fc.Arbitrary<Step[]> {
     { weight: 4, arbitrary: step.map((only) => [only]) },
     { weight: 2, arbitrary: fc.array(step, { minLength: 2, maxLength: 4 }) },
     { weight: 1, arbitrary: care.map((only) => [only]) },
+    { weight: 2, arbitrary: removals(entities).map((only) => [only]) },
   );
 }

@@ -38,6 +38,8 @@ export type Settings = {
 export type RawRecord = {
   readonly predictions: readonly Prediction[];
   readonly tellings: readonly Telling[];
+  /** Of labels known before a time, those that judged something then, by pair: superseded predictions were let go. */
+  readonly letGo?: { readonly before: number; readonly pairs: ReadonlySet<string> } | undefined;
 };
 
 export const DAY_MS = 86_400_000;

@@ -30,7 +30,10 @@ export type Counted = {
 
 /** Counts a record as it is at a moment, window by window. */
 export function count(record: RawRecord, settings: Settings, grain: Grain, now: number): Counted[] {
-  const judged = judgeAll(record, settings, now);
+  return countJudged(judgeAll(record, settings, now), settings, grain);
+}
+
+export function countJudged(judged: readonly Judged[], settings: Settings, grain: Grain): Counted[] {
   const sliced = judged.flatMap((each) => slicesOf(each).map((segment) => ({ each, segment })));
   const groups = groupedBy(sliced, ({ each: { prediction }, segment }) =>
     JSON.stringify([prediction.version, windowOf(prediction.at, grain, settings.timeZone), segment]),
