@@ -15,3 +15,11 @@ export function createLogger(level: LogLevel, pretty: boolean): Logger {
   };
   return pino({ level, base: null, transport });
 }
+
+/** Logs unhandled promise rejections, which are defects, instead of ending the process. Returns a function that removes the handler. */
+export function logUnhandledRejections(log: Logger): () => void {
+  const survive = (reason: unknown): void =>
+    log.error({ err: reason }, 'a failure went unnoticed; please report it as a defect of pgscore');
+  process.on('unhandledRejection', survive);
+  return () => process.off('unhandledRejection', survive);
+}

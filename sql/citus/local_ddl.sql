@@ -1,5 +1,5 @@
 -- What pgscore creates on a coordinator of Citus is local to it. Citus would repeat each CREATE on the other nodes as pgscore_owner,
--- which may not log in.
+-- which may not log in. It comes last, when all functions are there.
 
 do $$
 declare

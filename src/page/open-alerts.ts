@@ -1,3 +1,4 @@
+// Apart from alerts-panel.ts: it is tested without a browser.
 import { text, type Row } from './api.ts';
 
 /** From when to when an alert was raised. */

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { connect } from '../postgres/connect.ts';
 import { Listener } from '../postgres/listen.ts';
 import type { ServiceConfig } from '../config.ts';
-import type { Logger } from '../log.ts';
+import { type Logger, logUnhandledRejections } from '../log.ts';
 import { fireDue } from '../schedules/fire.ts';
 import { startWeb, type Web, type WebOptions } from '../http/server.ts';
 import { checkVersions } from '../check/check-versions.ts';
@@ -18,7 +18,6 @@ import { reportService, type ServiceState } from './heartbeat.ts';
 import { RunWorker } from '../runs/worker.ts';
 import { RunMetrics } from '../runs/metrics.ts';
 import type { Service } from './running-service.ts';
-import { surviveStrayRejections } from './stray-rejections.ts';
 import { tidy, TIDY_EVERY } from '../runs/tidy.ts';
 import { unlessDown, checkReader, readerUrlOf, checkDatabase } from './check-database.ts';
 import { Wakeable } from '../lib/wakeable.ts';
@@ -62,12 +61,12 @@ class RunningService implements Service {
   #stopping: Promise<void> | undefined;
   #hurry: () => void = () => undefined;
   readonly #checks = new AbortController();
-  readonly #dieOfStrayRejections: () => void;
+  readonly #dieOfRejections: () => void;
 
   constructor(config: ServiceConfig, log: Logger) {
     this.#config = config;
     this.#log = log;
-    this.#dieOfStrayRejections = surviveStrayRejections(log);
+    this.#dieOfRejections = logUnhandledRejections(log);
     const readerUrl = readerUrlOf(config);
     this.#connections = openConnections(config);
     this.#gateway = new GatewayKeeper(config, this.#connections.beat, () => this.#loops.beat.wake(), log);
@@ -195,7 +194,7 @@ class RunningService implements Service {
     await within(this.#farewell(), LAST_WORDS_MS);
     await Promise.all(Object.values(this.#connections).map((connection) => connection.end()));
     await this.#web?.stop();
-    this.#dieOfStrayRejections();
+    this.#dieOfRejections();
     this.#log.info('pgscore has stopped');
   }
 

@@ -25,6 +25,7 @@ const PAGES = [
   'docs/guides/score-a-table-every-night.md',
   'docs/guides/score-a-row-in-a-query.md',
   'docs/guides/bring-the-truth.md',
+  'docs/guides/page.md',
   'docs/guides/roll-out-a-challenger.md',
   'docs/guides/label-horizon.md',
   'docs/guides/alerts.md',
