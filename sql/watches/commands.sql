@@ -224,7 +224,7 @@ begin
       using errcode = 'undefined_object', hint = 'select target, model from pgscore.watches; lists your watches.';
   elsif cardinality(meant) > 1 then
     raise exception 'target "%" has several watches: %', target, (select string_agg(w.model, ', ') from unnest(meant) w) using
-      errcode = 'ambiguous_function', hint = format('Say which one: model => %L.', meant[1].model);
+      errcode = 'ambiguous_function', hint = format('Say which one, such as model => %L.', meant[cardinality(meant)].model);
   end if;
   insert into pgscore._watch_command (action, watch_id) values (action, meant[1].watch_id);
 end

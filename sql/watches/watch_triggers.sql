@@ -75,7 +75,8 @@ as $$
         get diagnostics queued = row_count;
       end if;$s$, this_watch, pgscore_data._watch_queue_limit(), keys)
 $$;
-comment on function pgscore_data._queue_blocks(int, text) is 'Queues many keys, a hundred a row.';
+comment on function pgscore_data._queue_blocks(int, text) is
+  'Queues many keys, a hundred a row: as uuids these fit a page. What does not fit leaves the table, whose size bounds the queue.';
 
 create or replace function pgscore_data._paired_columns(form text, n_columns int) returns text
 language sql immutable

@@ -99,9 +99,9 @@ describe('an update of a table below a view queues its row', () => {
     await alice.query(`select pgscore.unwatch('base_live')`);
   });
 
-  test('whatever changed, where a policy may hide it', async () => {
-    await alice.query(`select pgscore.watch('line', 'read', key => 'id', target => 'base_live', rls => 'filter',
-      on_change_of => '{"base": "id"}')`);
+  test.each(['read', 'base'])('whatever changed, where a policy may hide it, of %s', async (source) => {
+    const watch = `select pgscore.watch('line', '${source}', key => 'id', target => 'base_live', rls => 'filter', on_change_of => '{"base": "id"}')`;
+    await alice.query(watch);
     expect(await queuedBy(`update base set ${NOTE} where id = 1`)).toEqual(['1']);
     await alice.query(`select pgscore.unwatch('base_live')`);
   });

@@ -90,7 +90,7 @@ test('a command says which watch it means where a target has several', async () 
   expect(await refusal(alice, `select pgscore.pause_watch('live')`)).toMatchObject({
     code: '42725',
     message: expect.stringContaining('iris, iris@2'),
-    hint: expect.stringContaining(`model => 'iris'`),
+    hint: expect.stringContaining(`model => 'iris@2'`),
   });
   expect(await refusal(alice, `select pgscore.pause_watch('live', model => 'iris@7')`)).toMatchObject({
     code: '42704',
