@@ -67,13 +67,50 @@ set search_path = pg_catalog, pg_temp
 return concat(
   w.metric, ' of ' || nullif(w.column_name, ''), coalesce(' was ' || pgscore_data._short_number(w.value), ' has no value'),
   case w.grain when 'day' then ' on ' else format(' in the %s from ', w.grain) end, (w.window_start at time zone zone)::date,
-  case when w.value < w.lower_threshold then ', below ' || pgscore_data._short_number(w.lower_threshold)
+  case when not w.is_usable then null
+    when w.value < w.lower_threshold then ', below ' || pgscore_data._short_number(w.lower_threshold)
     when w.value > w.upper_threshold or w.is_breach and w.value = w.upper_threshold
       then ', above ' || pgscore_data._short_number(w.upper_threshold) end,
   case when w.lasting_since is not null and (w.state = 'firing' or w.is_breach) then format('; since %s it has been %s, where %s is usual',
     (w.lasting_since at time zone zone)::date, pgscore_data._short_number(w.lasting_value), pgscore_data._short_number(w.usual_value)) end);
 comment on function pgscore_data._alert_detail(pgscore_data.alert_window, text) is
   'What a rule has to say of a window, as the second half of a sentence.';
+
+create or replace function pgscore_data._why_not_judged(w pgscore_data.alert_window, rule pgscore_data.effective_alert) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+-- To plan this view takes longer than to read it.
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  enough constant bigint := case rule.kind when 'drift' then greatest(200, rule.min_samples) else rule.min_samples end;
+  s record;
+begin
+  if w.is_usable or w.value is null then
+    return null;
+  elsif rule.kind = 'feed' then
+    return case when w.n < 7 then '; what is usual is known after seven days' else '; so long a pause raises nothing' end;
+  elsif w.is_eligible then
+    return '; what is usual is known after seven windows that count';
+  elsif w.n < enough then
+    return format('; the %s has %s %s, and counts from %s on', w.grain, w.n,
+                  case rule.kind when 'performance' then 'labels' else 'rows' end, enough);
+  elsif rule.kind <> 'performance' then
+    return format('; the %s counts later, for more may come', w.grain);
+  end if;
+  select c.is_mature, c.least_class into s
+    from pgscore_data.counted_series c
+    join pgscore_data.model m on m.name = c.model_name and m.model_id = w.model_id
+    join pgscore_data.version v on v.version_id = w.version_id and v.number = c.model_version
+   where c.segment_key is null and c.grain = w.grain and c.metric = w.metric and coalesce(c.column_name, '') = w.column_name
+     and c.window_start = w.window_start;
+  return case when not s.is_mature then format('; too many labels of the %s are still to come', w.grain)
+    when s.least_class < 10 then format('; the %s has %s labels of a class, and counts from 10 on', w.grain, s.least_class)
+    else format('; the %s has rows of the training data', w.grain) end;
+end
+$$;
+comment on function pgscore_data._why_not_judged(pgscore_data.alert_window, pgscore_data.effective_alert) is
+  'Why a rule could not judge a window that has a value, as the end of a sentence.';
 
 create or replace function pgscore_data._alert_sentence(rule text, watched text, state text, reason text, detail text) returns text
 language sql immutable
@@ -165,7 +202,7 @@ begin
   perform pgscore_data._store_verdicts(this_model, since, as_of);
   for s in
     with said as (
-      select distinct on (w.rule, w.version_id, w.column_name) e.kind, e.severity, w.*, w
+      select distinct on (w.rule, w.version_id, w.column_name) e.kind, e.severity, w.*, w, e
         from pgscore_data.effective_alert e
         join pgscore_data.alert_window w on w.model_id = e.model_id and w.version_id = e.version_id and w.rule = e.name
           and w.metric = e.metric and e.grain in (w.grain, 'auto')
@@ -176,7 +213,7 @@ begin
                  x.column_name, x.metric, x.grain, x.kind, x.severity,
                case when x.is_usable then x.state else 'insufficient_data' end, as_of, x.window_start, x.window_end, x.value, x.n,
                x.lower_threshold, x.upper_threshold, null,
-               pgscore_data._alert_detail(x.w, m.time_zone))::pgscore_data.alert as a
+               concat(pgscore_data._alert_detail(x.w, m.time_zone), pgscore_data._why_not_judged(x.w, x.e)))::pgscore_data.alert as a
         from said x join pgscore_data.monitor m on m.model_id = this_model
     ), known as (
       select k as a from pgscore_data.alert k where k.model_id = this_model and k.kind <> 'watch'

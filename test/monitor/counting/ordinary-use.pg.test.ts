@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { dropGenerations, retireGenerations } from '../../../src/runs/tidy.ts';
 import { cloneDatabase } from '../../support/database.ts';
+import { evaluate } from '../alert-days.ts';
 import { addMonitoredModel, addVersion } from '../monitored-model.ts';
 import { ModelHistory } from './model-history.ts';
 import { DAY_MS } from './record.ts';
@@ -47,9 +48,9 @@ async function score(
   });
 }
 
-/** Yes is true of some of them. */
-async function tell(history: History, ids: readonly number[], knownAt: number): Promise<void> {
-  await history.tell(ids.map((id) => ({ id, knownAt, truth: 'yes' })));
+/** Yes is true of them, but for one in `no`. */
+async function tell(history: History, ids: readonly number[], knownAt: number, no = Infinity): Promise<void> {
+  await history.tell(ids.map((id) => ({ id, knownAt, truth: id % no === 1 ? 'no' : 'yes' })));
 }
 
 async function refreshAndSweep(): Promise<void> {
@@ -83,19 +84,37 @@ async function labeledOf(model: string): Promise<[day: string, labeled: number][
 
 const everybody = (entities: number): number[] => Array.from({ length: entities }, (_, index) => index + 1);
 
-test('a nightly run of rows whose time and truth are known does not switch accuracy off', async () => {
+async function healthOf(model: string): Promise<unknown> {
+  const read = `select value, undefined_reason as reason from pgscore_bi.current_model_health where model_name = $1 and model_version = 1`;
+  return (await superuser.query(read, [model])).rows[0];
+}
+
+/** Where a rule stands that wants an accuracy above a threshold. */
+async function looked(model: string): Promise<unknown> {
+  await ada.query('select pgscore.promote($1)', [`${model}@1`]);
+  await evaluate(superuser, new Date().toISOString());
+  const read = `select state, n::int as n from pgscore_bi.alerts where model_name = $1 and alert = 'low'`;
+  return (await superuser.query(read, [model])).rows[0];
+}
+
+test('a nightly run of rows whose time and truth are known switches neither accuracy off nor its alerts', async () => {
   const history = await newHistory('rescored');
-  const times = everybody(40).map((id) => TODAY - (20 - (id % 5)) * DAY_MS);
-  await score(history, 40, TODAY - 20 * DAY_MS, times);
-  await tell(history, everybody(40), TODAY - 10 * DAY_MS);
+  const times = everybody(400).map((id) => TODAY - (20 - Math.floor((id - 1) / 80)) * DAY_MS);
+  await score(history, 400, TODAY - 20 * DAY_MS, times);
+  await tell(history, everybody(400), TODAY - 10 * DAY_MS, 2);
   await refreshAndSweep();
   const before = await daysOf('rescored');
+  const health = await healthOf('rescored');
+  expect(health).toEqual({ value: 0.375, reason: null });
   expect(before.map(({ coverage, mature }) => [coverage, mature])).toEqual(Array.from({ length: 5 }, () => [1, true]));
   for (const night of [3, 2, 1]) {
-    await score(history, 40, TODAY - night * DAY_MS, times);
+    await score(history, 400, TODAY - night * DAY_MS, times);
     await refreshAndSweep();
     expect(await daysOf('rescored')).toEqual(before);
+    expect(await healthOf('rescored')).toEqual(health);
   }
+  await alice.query(`select pgscore.set_alert('rescored', 'low', 'accuracy', threshold => 0.8)`);
+  expect(await looked('rescored')).toEqual({ state: 'firing', n: 80 });
 });
 
 test('a nightly run of rows without a time of their own leaves the nights before mature', async () => {
@@ -160,14 +179,14 @@ test('what was labelled stays labelled when the target is dropped and everything
   expect(await daysOf('dropped')).toEqual(before);
 });
 
-test('to count several predictions of each entity narrows no interval', async () => {
+test('to count several predictions of each entity narrows no interval, and no alert takes them for more', async () => {
   const once = await newHistory('once');
   await score(once, 738, TODAY - 5 * DAY_MS);
-  await tell(once, everybody(738), TODAY - 4 * DAY_MS);
+  await tell(once, everybody(738), TODAY - 4 * DAY_MS, 8);
   const often = await newHistory('often');
   await ada.query(`select pgscore.monitor('often', pairing => 'all')`);
   for (const hour of [0, 1, 2, 3]) await score(often, 738, TODAY - 5 * DAY_MS + hour * HOUR_MS);
-  await tell(often, everybody(738), TODAY - 4 * DAY_MS);
+  await tell(often, everybody(738), TODAY - 4 * DAY_MS, 8);
   await refreshAndSweep();
   const [[one], [four]] = await Promise.all([daysOf('once'), daysOf('often')]);
   expect([one?.labeled, four?.labeled]).toEqual([738, 4 * 738]);
@@ -175,6 +194,9 @@ test('to count several predictions of each entity narrows no interval', async ()
   const ratio = (four?.width ?? 0) / (one?.width ?? 1);
   expect(ratio).toBeGreaterThan(0.99);
   expect(ratio).toBeLessThan(1.01);
+  // Of 2,952 independent rows the interval would end at 0.765.
+  await alice.query(`select pgscore.set_alert('often', 'low', 'accuracy', threshold => 0.77)`);
+  expect(await looked('often')).toEqual({ state: 'ok', n: 4 * 738 });
 });
 
 test('the accuracy of a version stays when it is dropped', async () => {
