@@ -197,5 +197,9 @@ await describeOnCitus('a call', (database) => {
     await alice.query(`with s as materialized (select id, score('sums', x) as score from spread x)
       update kept set score = s.score + 1 from s where s.id = kept.id`);
     await expectAnswer('select max(score) - 1 from kept', WORKS);
+    expect(await refusal(alice, `update kept set score = score('sums', kept)`)).toMatchObject({
+      code: '0A000',
+      message: 'functions used in UPDATE queries on distributed tables must not be VOLATILE',
+    });
   });
 });
