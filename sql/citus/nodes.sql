@@ -21,7 +21,7 @@ as $$
        and (n.nspname = 'pgscore_models' and starts_with(p.proname, '_')
             or n.nspname = 'pgscore' and p.proname = any ('{_base_type,_cast_remedy,_wire_type,bucket}'))
        and p.proname !~ '^_v[0-9]+_online|^_fits_'
-       and p.proname <> all ('{_score,_score_routed,_score_row,_score_json}')
+       and p.proname <> all ('{_score,_score_routed,_score_row,_score_json,_whole_row,_name_columns}')
        -- Functions of bound tables are inlined by the coordinator.
        and not exists (select from unnest(p.proargtypes) a join pg_type t on t.oid = a
                         where t.typtype = 'c' and t.typnamespace <> 'pgscore_models'::regnamespace)

@@ -28,9 +28,32 @@ begin
   comment on function pgscore_models._route_on_citus(text) is
     'The version that a model means, as a constant of the plan. Raises where the caller may not use it.';
 
+  -- Where Citus reads the distributed table of a join first, it reads the columns that the query names, and NULL for the others. A whole
+  -- row names none. Inlined, this names all of them.
+  create or replace function pgscore_models._name_columns(route int[], features anyelement) returns int[]
+  language sql stable parallel safe
+  as 'select case when pg_catalog.now() is null then array[pg_catalog.num_nulls(row(($2).*))] else $1 end';
+  comment on function pgscore_models._name_columns(int[], anyelement) is 'The route; the query names each column of a row of a table.';
+
+  -- The planner leaves out what CASE does not come to, and so does not ask for the columns of a record, which nobody knows.
+  create or replace function pgscore_models._whole_row(route int[], features anyelement) returns int[]
+  language sql stable parallel safe
+  as 'select case when pgscore_models._shape(case when false then $2 end) operator(pg_catalog.<>) 0
+        then pgscore_models._name_columns($1, $2) else $1 end';
+  comment on function pgscore_models._whole_row(int[], anyelement) is 'The route; Citus reads every column of a row of a table.';
+
+  for changed in
+    select replace(pg_get_functiondef(p.oid), '_call(pgscore_models._route($1), $2)',
+                   '_call(pgscore_models._whole_row(pgscore_models._route($1), $2), $2)')
+      from pg_proc p
+     where p.pronamespace = 'pgscore'::regnamespace and strpos(p.prosrc, '_call(pgscore_models._route($1), $2)') > 0
+  loop
+    execute changed;
+  end loop;
+
   create or replace function pgscore_models._score(model text, features anyelement, choice text) returns double precision
   language sql volatile parallel restricted cost 10000
-  as 'select pgscore_models._score_routed(pgscore_models._route_on_citus($1), $2)';
+  as 'select pgscore_models._score_routed(pgscore_models._whole_row(pgscore_models._route_on_citus($1), $2), $2)';
   create or replace function pgscore_models._score(model text, features jsonb, choice text) returns double precision
   language sql volatile parallel restricted cost 10000
   as 'select pgscore_models._score_json(pgscore_models._route_on_citus($1), $2)';

@@ -130,7 +130,11 @@ set lock_timeout = '500ms'
 as $$
 declare
   function text;
-  general text := 'pgscore_models._score_routed(pgscore_models._route($1), $2)';
+  general text := case
+    when to_regprocedure('pgscore_models._whole_row(int[], anyelement)') is null
+    then 'pgscore_models._score_routed(pgscore_models._route($1), $2)'
+    else 'pgscore_models._score_routed(pgscore_models._whole_row(pgscore_models._route_on_citus($1), $2), $2)'
+  end;
   branches text;
 begin
   if pgscore_data._may_use_type(relation) is not true then

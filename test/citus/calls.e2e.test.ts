@@ -144,6 +144,32 @@ await describeOnCitus('a call', (database) => {
     await expectAnswer(`select max(score('places', to_jsonb(x))) from places x`, WORKS);
   });
 
+  test('of a whole row of a join has every column, whichever table Citus reads first', async () => {
+    await deployBytes(ada, 'lenient', weightedModel({ a: 'float32', b: 'float32', c: 'float32' }), {
+      null_values: { a: 0, b: 0, c: 0 },
+    });
+    const joins = [
+      'plain p join spread x using (id) where x.id = 100',
+      'plain p left join spread x using (id) where p.id > 99',
+      'copied p left join spread x using (id) where p.id > 99',
+      'generate_series(100, 100) g left join parts x on g = x.id',
+    ];
+    const calls = [
+      `score('lenient', x)`,
+      `score('online', x)`,
+      `score_or_null('lenient', x)`,
+      `pgscore.predict('lenient', x) -> 'value'`,
+    ];
+    const expectWhole = async (): Promise<void> => {
+      for (const join of joins) for (const call of calls) await expectAnswer(`select ${call} from ${join}`, WORKS);
+    };
+    await expectWhole();
+    await alice.query(`select pgscore.bind('sums', 'spread')`);
+    await expectWhole();
+    for (const join of joins.slice(0, 3)) await expectAnswer(`select pgscore_models.sums(x) from ${join}`, WORKS);
+    await alice.query(`select pgscore.unbind('sums', 'spread')`);
+  });
+
   test('of typed functions works on distributed tables and their views', async () => {
     for (const source of ['spread', 'parts', 'spread_view']) {
       await alice.query(`select pgscore.bind('sums', $1)`, [source]);
@@ -171,5 +197,9 @@ await describeOnCitus('a call', (database) => {
     await alice.query(`with s as materialized (select id, score('sums', x) as score from spread x)
       update kept set score = s.score + 1 from s where s.id = kept.id`);
     await expectAnswer('select max(score) - 1 from kept', WORKS);
+    expect(await refusal(alice, `update kept set score = score('sums', kept)`)).toMatchObject({
+      code: '0A000',
+      message: 'functions used in UPDATE queries on distributed tables must not be VOLATILE',
+    });
   });
 });
