@@ -18,9 +18,9 @@ type BatcherOptions = {
 const MOST_AT_ONCE_ROWS = 64;
 
 /**
- * Runs calls of the same version together. Calls of different roles share a run only if the model is row-wise.
- * A call that finds its version idle runs at once. If it is small and the model is computed here, it is answered in this turn of
- * the event loop. What arrives during a run goes into the next. A run that takes long goes on beside the next.
+ * Runs calls of the same version together; those of different roles only if the model is row-wise. A small call of trees, which are
+ * walked here, is answered at once if no other call of the version waits. Any other call waits for the next run. A run in a runner
+ * that is detached goes on beside the next.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
@@ -96,7 +96,7 @@ export class Batcher {
     if (goesOn) void this.#requeueAfter(versionId, waiting, taken, ended);
   }
 
-  /** The rows of a call are answered in their order: what is left of those in a run that goes on waits for its end. */
+  /** The rows of a call are answered in their order: its other rows wait until the run that goes on has ended. */
   async #requeueAfter(
     versionId: number,
     waiting: WaitingCalls,

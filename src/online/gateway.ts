@@ -11,13 +11,14 @@ import type { GatewaySettings } from './gateway-process.ts';
 import { LogBudget } from './call-log/log-budget.ts';
 import { makeSocketFolder, socketPath, type GatewayAddress, type LocalSocket } from './gateway-address.ts';
 import { OnlineModels } from './models.ts';
-import { Recorder, type WriteCalls } from './call-log/recorder.ts';
+import { Recorder } from './call-log/recorder.ts';
 import { RequestHandler } from './requests/handler.ts';
 import { ScramLogin } from './protocol/scram.ts';
 import type { SessionOptions } from './protocol/session.ts';
 import { signingKeysOf, Signing, type Backend } from './protocol/signing.ts';
 import { countBatch, countCall, countError, noStatistics, type GatewayStatistics } from './statistics.ts';
-import type { WatchedVersions } from './call-log/watched-versions.ts';
+import { WatchedVersions } from './call-log/watched-versions.ts';
+import { writeCalls } from './call-log/write.ts';
 import type { WireError } from './protocol/wire-error.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -31,11 +32,7 @@ const MESSAGE_BYTES = 8_000_000 + 4096;
 const OURS = /^(?:58|XX|55)/;
 const QUIET_MS = 1000;
 
-export type GatewayPorts = {
-  readonly writeCalls: WriteCalls;
-  readonly versions: WatchedVersions;
-  readonly warn: (message: string, error: unknown) => void;
-};
+type Warn = (message: string, error: unknown) => void;
 
 /** Everything that answers score(), put together. */
 export class Gateway {
@@ -47,27 +44,33 @@ export class Gateway {
   readonly #handler: RequestHandler;
   readonly #signing: (backend: Backend) => Promise<Signing>;
   readonly #settings: GatewaySettings;
-  readonly #warn: GatewayPorts['warn'];
+  readonly #warn: Warn;
   #server: GatewayServer | undefined;
   #quietUntil = 0;
 
-  constructor(settings: GatewaySettings, { writeCalls, versions, warn }: GatewayPorts) {
+  constructor(settings: GatewaySettings, warn: Warn) {
     this.#settings = settings;
     this.#warn = warn;
-    const connection = (applicationName: string): DatabaseConnection =>
+    const connection = (
+      applicationName: string,
+      sessionSettings: Record<string, string> = LOOKING_UP,
+    ): DatabaseConnection =>
       new DatabaseConnection({
         url: settings.databaseUrl,
         applicationName,
         timeoutMs: TIMEOUT_MS,
-        settings: LOOKING_UP,
+        settings: sessionSettings,
       });
-    // A large model on its way must not hold up who asks for a permission.
-    const [asking, loading] = [connection('pgscore gateway'), connection('pgscore gateway models')];
-    this.#connections = [asking, loading];
+    // Three, as a large model on its way, or calls that are logged, must not hold up who asks for a permission.
+    const asking = connection('pgscore gateway');
+    const loading = connection('pgscore gateway models');
+    const logging = connection('pgscore gateway log', {});
+    this.#connections = [asking, loading, logging];
     const keys = signingKeysOf(asking);
     this.#signing = async (backend) => new Signing(await keys(), backend);
+    const versions = new WatchedVersions(logging);
     this.#recorder = new Recorder(
-      writeCalls,
+      writeCalls(logging, versions),
       versions,
       (error) => warn('calls of score() could not be recorded', error),
       this.#budget,

@@ -1,15 +1,11 @@
 /** The gateway process: answers score() on a port of its own, tells its parent that it lives, and ends with it. */
-import { DatabaseConnection } from '../postgres/connection.ts';
 import { errorParts } from '../errors.ts';
 import { endWithParent, listenToParent, tellParent, warningOf } from '../lib/child-process.ts';
 import type { LoadedVersion } from '../models/load-version.ts';
 import { Gateway } from './gateway.ts';
-import { writeCalls } from './call-log/write.ts';
 import type { FromGateway, GatewaySettings, ToGateway } from './gateway-process.ts';
-import { WatchedVersions } from './call-log/watched-versions.ts';
 
 const ALIVE_EVERY_MS = 500;
-const TIMEOUT_MS = 10_000;
 
 // A model that never ends blocks this thread, and 'disconnect' would not be heard.
 endWithParent(Number(process.argv[2]));
@@ -25,17 +21,7 @@ function warn(message: string, error: unknown): void {
 }
 
 async function start(settings: GatewaySettings): Promise<void> {
-  const log = new DatabaseConnection({
-    url: settings.databaseUrl,
-    applicationName: 'pgscore gateway log',
-    timeoutMs: TIMEOUT_MS,
-  });
-  const versions = new WatchedVersions(log);
-  gateway = new Gateway(settings, {
-    writeCalls: writeCalls(log, versions),
-    versions,
-    warn,
-  });
+  gateway = new Gateway(settings, warn);
   try {
     send({ type: 'listening', ...(await gateway.listen()) });
   } catch (error) {

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { serviceConfig } from '../../src/config.ts';
 import { isLoopback } from '../../src/lib/loopback.ts';
 import { gatewaySettings } from '../../src/online/gateway-keeper.ts';
+import { silenceLimitMs } from '../../src/online/gateway-process.ts';
 
 describe('settings of the gateway', () => {
   test('are this machine only, without TLS, unless said otherwise', () => {
@@ -65,4 +66,13 @@ test('a gateway is logged in to by a key that is another for each service, and h
 test('by a password that it was given, hashed as often as PostgreSQL does', () => {
   const given = serviceConfig({ gatewayPassword: 'a phrase that somebody may guess' }, 1);
   expect(gatewaySettings(given)).toMatchObject({ password: 'a phrase that somebody may guess', iterations: 4096 });
+});
+
+test('a gateway that starts may be silent for longer than one that answers calls', () => {
+  expect(silenceLimitMs(1000, true)).toBe(1000);
+  expect(silenceLimitMs(1000, false)).toBe(30_000);
+});
+
+test('a gateway that starts may be silent for no shorter than one that answers calls', () => {
+  expect(silenceLimitMs(600_000, false)).toBe(600_000);
 });

@@ -110,34 +110,25 @@ function errorOf({ outcome }: FinishedCall): string | null {
   return outcome instanceof WireError ? outcome.message : null;
 }
 
+/** Three fields, of which one at most is written: all numbers, numbers that were all given as real, or JSON. */
 function writeInputs(writer: FieldWriter, inputs: Block['inputs']): void {
-  if (!(inputs instanceof NumberRows) || inputs.areReals) writer.null();
-  else writeFeatures(writer, inputs);
-  if (inputs instanceof NumberRows && inputs.areReals) writeReals(writer, inputs);
+  const numbers = inputs instanceof NumberRows ? inputs : undefined;
+  if (numbers === undefined || numbers.areReals) writer.null();
+  else writeNumberRows(writer, numbers, 'float8');
+  if (numbers?.areReals === true) writeNumberRows(writer, numbers, 'float4');
   else writer.null();
   if (typeof inputs === 'string') writer.jsonb(inputs);
   else writer.null();
 }
 
-function writeFeatures(writer: FieldWriter, rows: NumberRows): void {
-  const field = writer.beginArray('float8', rows.length, rows.width);
+function writeNumberRows(writer: FieldWriter, rows: NumberRows, type: 'float4' | 'float8'): void {
+  const field = writer.beginArray(type, rows.length, rows.width);
   for (let row = 0; row < rows.length; row += 1) {
     for (let index = 0; index < rows.width; index += 1) {
-      const value = rows.written(row, index);
+      const value = type === 'float4' ? rows.get(row, index) : rows.written(row, index);
       if (value === null) writer.null();
+      else if (type === 'float4') writer.float4(value);
       else writer.float8(value);
-    }
-  }
-  writer.endField(field);
-}
-
-function writeReals(writer: FieldWriter, rows: NumberRows): void {
-  const field = writer.beginArray('float4', rows.length, rows.width);
-  for (let row = 0; row < rows.length; row += 1) {
-    for (let index = 0; index < rows.width; index += 1) {
-      const value = rows.get(row, index);
-      if (value === null) writer.null();
-      else writer.float4(value);
     }
   }
   writer.endField(field);

@@ -10,7 +10,7 @@ export type Command =
 const SCORE = 'score ';
 const ENCODING = /^set\s+client_encoding\s*(?:\sto\s|=)\s*(?<quote>['"]?)(?<encoding>[\w-]+)\k<quote>$/i;
 
-/** @throws WireError 0A000 for anything else, several statements included */
+/** @throws WireError 0A000 for anything else */
 export function readCommand(query: string): Command {
   const statement = withoutEnd(query);
   if (statement.startsWith(SCORE)) return { name: 'score', request: statement.slice(SCORE.length) };
@@ -25,11 +25,6 @@ export function notSupported(message: string): WireError {
   return new WireError('0A000', message, {
     hint: 'Connect to the database itself, and call score() there.',
   });
-}
-
-/** Whether what JSON could not read goes on with a second statement. */
-export function isSeveral(request: string): boolean {
-  return /\}\s*;\s*\S/.test(request);
 }
 
 export function checkEncoding(encoding: string): void {

@@ -1,18 +1,18 @@
 import { setImmediate as afterInput, setTimeout as rest } from 'node:timers/promises';
 import { OneAtATime } from '../../lib/one-at-a-time.ts';
 
-/** For how long a message waits, and for whom. */
+/** The deadline of a message, and who sent it. */
 type Wait = { readonly owner: string; or<T>(awaited: Promise<T>): Promise<T> };
 
-/** Whoever needs several turns of the event loop, such as for a runner, would wait for long work in each. */
+/** After work of more than this, others have the thread for as long: a call that needs several turns of the event loop would wait in each. */
 const LONG_WORK_MS = 10;
 const MOST_REST_MS = 100;
 
 type Ticket = { readonly owner: string; readonly bytes: number; readonly enter: () => void };
 
 /**
- * Messages that share so many bytes: one that finds too few waits until its deadline. Owners take turns, and none has more than
- * half of the bytes.
+ * Long messages that wait until there is memory for them, up to their deadline. Their owners, the roles that call, take turns, and none
+ * has more than half of the memory.
  */
 export class FairQueue {
   readonly #share: number;

@@ -35,9 +35,8 @@ const MOST_REMEMBERED = 10_000;
  */
 export class Permissions {
   readonly #ask: Permission;
-  /** Until when, by role and version. */
-  readonly #permitted = new Map<string, Map<number, number>>();
-  #remembered = 0;
+  /** Until when a role may use a version. */
+  readonly #permitted = new Map<string, number>();
   readonly #asked = new Map<string, Promise<boolean>>();
 
   constructor(ask: Permission) {
@@ -46,12 +45,11 @@ export class Permissions {
 
   /** Whether it is remembered that the role may use the version. */
   known(role: string, versionId: number): boolean {
-    const until = this.#permitted.get(role)?.get(versionId);
-    return until !== undefined && until > performance.now();
+    return (this.#permitted.get(keyOf(role, versionId)) ?? 0) > performance.now();
   }
 
   ask(role: string, versionId: number): Promise<boolean> {
-    const key = `${versionId} ${role}`;
+    const key = keyOf(role, versionId);
     const asked = this.#asked.get(key) ?? this.#question(key, role, versionId);
     this.#asked.set(key, asked);
     return asked;
@@ -62,21 +60,16 @@ export class Permissions {
     const until = performance.now() + REMEMBERED_MS;
     try {
       const permitted = await this.#ask(role, versionId);
-      if (permitted) this.#remember(role, versionId, until);
-      else if (this.#permitted.get(role)?.delete(versionId) === true) this.#remembered -= 1;
+      if (this.#permitted.size >= MOST_REMEMBERED) this.#permitted.clear();
+      if (permitted) this.#permitted.set(key, until);
+      else this.#permitted.delete(key);
       return permitted;
     } finally {
       this.#asked.delete(key);
     }
   }
+}
 
-  #remember(role: string, versionId: number, until: number): void {
-    if (this.#remembered >= MOST_REMEMBERED) {
-      this.#permitted.clear();
-      this.#remembered = 0;
-    }
-    const versions = this.#permitted.get(role) ?? new Map<number, number>();
-    if (!versions.has(versionId)) this.#remembered += 1;
-    this.#permitted.set(role, versions.set(versionId, until));
-  }
+function keyOf(role: string, versionId: number): string {
+  return `${versionId} ${role}`;
 }

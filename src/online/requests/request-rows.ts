@@ -1,7 +1,6 @@
 import type { JsonRow } from '../../inference/json-rows.ts';
 import { type FeatureRows, NumberRows } from '../../inference/number-rows.ts';
 import { noRow, RowRefusal, type RowRange } from './row-refusal.ts';
-import { isSeveral, notSupported } from '../protocol/command.ts';
 import { OTHER_RELEASE, WireError } from '../protocol/wire-error.ts';
 
 /** What stands below the head of a request. */
@@ -30,7 +29,6 @@ export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    if (isSeveral(text)) throw notSupported('this port answers one statement at a time');
     throw new WireError('22P02', 'the request of score is not JSON', { cause, ...OTHER_RELEASE });
   }
 }
