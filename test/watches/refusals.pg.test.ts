@@ -196,7 +196,8 @@ describe('watch() refuses', () => {
       alice,
       `select pgscore.watch('line', 'ticking', key => 'id', target => 'ticks', on_change_of => '{"dates": "id"}')`,
     );
-    expect(refused.message.toLowerCase()).toBe(
+    // Before PostgreSQL 16 a view names the table of each column.
+    expect(refused.message.replaceAll('dates.', '').toLowerCase()).toBe(
       `source alice.ticking changes with the clock: it uses ${found}`.toLowerCase(),
     );
     expect(refused.hint).toContain('rescore_every =>');
