@@ -106,7 +106,8 @@ select r.run_id as replay_run, m.name as model_name, r.number::bigint as model_v
        r.n_labeled > 0 and r.n_labeled >= m.min_label_coverage * (r.n_labeled + r.n_awaiting) as is_mature, r.metric, r.value,
        coalesce(p.from_time > r.month, false) or coalesce(p.to_time < x.window_end, false)
          or count(*) over (partition by r.run_id, r.month, r.metric) > 1 as is_partial,
-       o.number::bigint as live_version, coalesce(l.n_labeled, 0) as n_live_labeled, l.value as live_value
+       o.number::bigint as live_version, coalesce(l.n_labeled, 0) as n_live_labeled, l.value as live_value,
+       r.n_awaiting, r.n_predictions - r.n_labeled - r.n_awaiting as n_superseded
   from valued r
   join pgscore_data.replay p using (run_id)
   join pgscore_data.visible_model m using (model_id)

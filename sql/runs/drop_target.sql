@@ -33,6 +33,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   t pgscore_data.target;
+  m record;
 begin
   select * into t from pgscore_data.target x
    where x.target_id = new.target_id and pg_has_role(new.requested_by, to_regrole(quote_ident(x.owner)), 'usage');
@@ -61,6 +62,16 @@ begin
   execute format('drop view if exists pgscore_predictions.%I, pgscore_predictions.%I', 'target_' || t.target_id || '_latest', 'target_'
                  || t.target_id || '_history');
   execute format('drop table pgscore_predictions.%I', 'target_' || t.target_id);
+  for m in
+    select y.name, (x.sealed_before at time zone x.time_zone)::date as first_day
+      from pgscore_data.monitor x join pgscore_data.model y using (model_id)
+     where x.sealed_before > '-infinity' and exists (
+       select from pgscore_data.run r join pgscore_data.version v using (version_id)
+        where r.target_id = t.target_id and v.model_id = x.model_id)
+     order by 1
+  loop
+    raise notice 'days of model "%" before % are sealed: their numbers stay as they are', m.name, m.first_day;
+  end loop;
   delete from pgscore_data.target x where x.target_id = t.target_id;
   return new;
 end

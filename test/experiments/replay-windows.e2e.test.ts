@@ -124,11 +124,11 @@ test('a label that is known after the window judges no row of an entity that may
 test('rows that no label will judge any more wait for none', async () => {
   const run = await replayed(`${SOURCE}, from_time => '2025-10-01', to_time => '2025-11-01'`);
   const { rows } = await superuser.query(
-    `select n_labeled < n_predictions as has_unlabeled, label_coverage, is_mature from pgscore_bi.replay_performance_monthly
+    `select n_labeled + n_superseded - n_predictions as rest, n_superseded > 0 as has_superseded, label_coverage, is_mature from pgscore_bi.replay_performance_monthly
       where replay_run = $1 and metric = 'accuracy'`,
     [run],
   );
-  expect(rows).toEqual([{ has_unlabeled: true, label_coverage: 1, is_mature: true }]);
+  expect(rows).toEqual([{ rest: '0', has_superseded: true, label_coverage: 1, is_mature: true }]);
 });
 
 test('a replay of calls knows by them which call comes next after the window', async () => {

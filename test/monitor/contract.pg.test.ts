@@ -66,6 +66,13 @@ test('whatever is told of the truth of a window says on how many labels it rests
   expect(rows).toEqual([]);
 });
 
+test('whatever counts the predictions of a window says of how many the truth is known, is awaited, and never comes', async () => {
+  const untold = `select relname from (${WITH_COLUMNS}) v where columns @> '{window_date,n_predictions}'
+      and not columns @> '{n_labeled,n_awaiting,n_superseded}'`;
+  const { rows } = await superuser.query(untold);
+  expect(rows).toEqual([]);
+});
+
 test('whatever has a metric says why where it is NULL', async () => {
   const silent = `select relname from (${WITH_COLUMNS}) v where not 'undefined_reason' = any (columns)
       and columns && array(select k.metric from pgscore_data.metric_kind k where k.kind in ('performance', 'drift'))`;
