@@ -167,26 +167,16 @@ create index label_change_of_model on pgscore_data.label_change (model_id);
 create index label_change_read on pgscore_data.label_change (model_id, change_id) where read_in is not null;
 
 create table pgscore_data.recorded_label (
-  recorded_id bigint generated always as identity primary key,
   model_id int not null references pgscore_data.model on delete cascade,
   key text[] collate "C" not null,
   label text not null,
   known_at timestamptz,
   recorded_by name not null,
   recorded_at timestamptz not null default clock_timestamp(),
-  overrules boolean not null,
-  source_label text,
-  source_known_at timestamptz
+  primary key (model_id, key)
 );
 comment on table pgscore_data.recorded_label is 'The last label of each entity that record_label() gave, and who gave it.';
-comment on column pgscore_data.recorded_label.known_at is 'NULL where record_label() said nothing of it.';
-comment on column pgscore_data.recorded_label.overrules is
-  'Whether a deployer overruled a label of the source: comparisons leave it as it is while the source says what source_label is.';
-comment on column pgscore_data.recorded_label.source_label is
-  'What the source said last of the label that was overruled; NULL where none was.';
-comment on column pgscore_data.recorded_label.source_known_at is
-  'For which time it said so; NULL where the source says nothing of times, or nothing was overruled.';
-create unique index recorded_label_of_entity on pgscore_data.recorded_label (model_id, key, source_known_at) nulls not distinct;
+comment on column pgscore_data.recorded_label.known_at is 'NULL if record_label() did not say.';
 
 create table pgscore_data.comparison_request (
   source_id int not null,

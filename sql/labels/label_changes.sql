@@ -32,10 +32,10 @@ begin
      order by hash_array(c.key), c.key, w.at, c.change_id desc
   ), evaluated as (
     -- Joined by equality of key and time: a join by key alone would compare each label of an entity with all others.
-    select e.key, e.known_at as at, e.label, e.source_id, e.event_time from pgscore_data.evaluation e
+    select e.key, e.known_at as at, e.label, e.event_time from pgscore_data.evaluation e
      where e.model_id = this_model and timed
     union all
-    select e.key, null, e.label, e.source_id, e.event_time from pgscore_data.evaluation e
+    select e.key, null, e.label, e.event_time from pgscore_data.evaluation e
      where e.model_id = this_model and has_undated
   ), found as (
     select c.key, c.known_at, c.label
@@ -44,21 +44,10 @@ begin
             and coalesce(q.at, '-infinity') = coalesce(c.known_at, '-infinity')
       left join evaluated e on e.key = c.key and e.at is not distinct from c.known_at
             and coalesce(e.at, '-infinity') = coalesce(c.known_at, '-infinity')
-      left join pgscore_data.recorded_label r on r.model_id = this_model and r.key = c.key and r.overrules
-            and r.source_known_at is not distinct from c.known_at and r.source_label = c.label
      where c.source_id = this_source
-       and not (r.overrules is not null and case when q.key is null then e.source_id else q.source_id end is null)
        and e.event_time >= sealed is not false
        and case when q.key is null then e.label is distinct from c.label
              else not q.is_newer and (q.was_read or q.label is distinct from c.label) end
-  ), no_longer_overruled as (
-    delete from pgscore_data.recorded_label r
-     where r.model_id = this_model and r.overrules
-       and not exists (
-         select from pgscore_data.compared_label c
-          where c.source_id = this_source and c.key = r.key and c.known_at is not distinct from r.source_known_at)
-       and not exists (select from queued q where q.key = r.key and q.at is not distinct from r.source_known_at and q.is_newer)
-    returning r.key, r.source_known_at
   ), said as (
     select distinct e.key, e.known_at
       from pgscore_data.evaluation e
@@ -72,18 +61,11 @@ begin
          select from pgscore_data.compared_label c where c.source_id = this_source and c.key = s.key and c.known_at = s.known_at)
        and not exists (
          select from pgscore_data.compared_label c where c.source_id = this_source and c.key = s.key and c.known_at is null)
-    union
-    select o.key, o.source_known_at from no_longer_overruled o
   )
   insert into pgscore_data.label_change (model_id, source_id, key, known_at, label, retracted, captured_at, read_in)
   select this_model, this_source, f.key, f.known_at, f.label, false, seen_at, seen from found f
   union all
   select this_model, this_source, g.key, g.known_at, null, true, seen_at, seen from gone g;
-  -- A source that came to agree may change its mind again.
-  update pgscore_data.recorded_label r set source_label = c.label
-    from pgscore_data.compared_label c
-   where c.source_id = this_source and r.model_id = this_model and r.overrules and r.key = c.key
-     and r.source_known_at is not distinct from c.known_at and r.source_label <> c.label;
   delete from pgscore_data.compared_label c where c.source_id = this_source;
   get diagnostics compared = row_count;
   return compared;

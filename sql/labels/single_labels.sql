@@ -1,4 +1,4 @@
--- The truth about one entity, said by itself.
+-- Labels that are recorded one by one.
 --
 -- in: record_label(), whose request _accept_label() checks and accepts. out: a row of label_change, which the next refresh takes, and of
 -- recorded_label, which says who recorded it.
@@ -21,73 +21,21 @@ begin atomic
       select from pgscore_data.label_change c
        where c.model_id = source.model_id and c.key = this_key and c.source_id = source.source_id and not c.retracted);
 end;
-comment on function pgscore_data._labels_entity(pgscore_data.label_source, text[]) is 'Whether a source of labels has one of an entity.';
+comment on function pgscore_data._labels_entity(pgscore_data.label_source, text[]) is
+  'Whether a source of labels has a label of an entity.';
 
-create or replace function pgscore_data._source_label(source pgscore_data.label_source, this_key text[], this_time timestamptz) returns text
-language sql stable
-set search_path = pg_catalog, pg_temp
-begin atomic
-  select x.label
-    from (select 1 as priority, c.change_id, case when not c.retracted then c.label end as label
-            from pgscore_data.label_change c
-           where c.model_id = source.model_id and c.key = this_key and c.source_id = source.source_id
-             and (this_time is null or c.known_at = this_time)
-          union all
-          select 2, null, e.label
-            from pgscore_data.evaluation e
-           where e.model_id = source.model_id and hash_array(e.key) = hash_array(this_key) and e.key = this_key
-             and e.source_id = source.source_id and (this_time is null or e.known_at = this_time)
-          union all
-          select 3, null, r.source_label
-            from pgscore_data.recorded_label r
-           where r.model_id = source.model_id and r.key = this_key and r.source_known_at is not distinct from this_time
-             and r.overrules) x
-   order by x.priority, x.change_id desc limit 1;
-end;
-comment on function pgscore_data._source_label(pgscore_data.label_source, text[], timestamptz) is
-  'What a source of labels said last of an entity, also where that was overruled; NULL where it said nothing, or withdrew it.';
-
-create or replace function pgscore_data._label_time(source pgscore_data.label_source, this_key text[]) returns timestamptz
+create or replace function pgscore_data._label_time(this_model int, this_key text[]) returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select max(x.known_at)
     from (select e.known_at from pgscore_data.evaluation e
-           where e.model_id = source.model_id and hash_array(e.key) = hash_array(this_key) and e.key = this_key
+           where e.model_id = this_model and hash_array(e.key) = hash_array(this_key) and e.key = this_key
           union all
-          select c.known_at from pgscore_data.label_change c
-           where c.model_id = source.model_id and c.key = this_key and not c.retracted) x;
+          select c.known_at from pgscore_data.label_change c where c.model_id = this_model and c.key = this_key and not c.retracted) x;
 end;
-comment on function pgscore_data._label_time(pgscore_data.label_source, text[]) is
-  'The time of the last label of an entity, which a label without a time corrects.';
-
-create or replace function pgscore_data._keep_recorded(said pgscore_data.recorded_label, source pgscore_data.label_source) returns void
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  timed constant boolean := source.known_at_column is not null;
-  label_time constant timestamptz := case when timed then coalesce(said.known_at, pgscore_data._label_time(source, said.key)) end;
-  overruled constant text := case when said.overrules then pgscore_data._source_label(source, said.key, label_time) end;
-begin
-  -- Of a source with times each label is overruled by itself.
-  delete from pgscore_data.recorded_label r
-   where r.model_id = said.model_id and r.key = said.key and (not timed or r.source_known_at is null or r.source_known_at = label_time);
-  if said.label is not null then
-    insert into pgscore_data.recorded_label as r (model_id, key, label, known_at, recorded_by, overrules, source_label, source_known_at)
-    values (said.model_id, said.key, said.label, said.known_at, said.recorded_by, overruled is not null, overruled,
-            case when overruled is not null then label_time end)
-    on conflict (model_id, key, source_known_at) do update
-       set (label, known_at, recorded_by, recorded_at, overrules, source_label)
-         = row(excluded.label, excluded.known_at, excluded.recorded_by, excluded.recorded_at, excluded.overrules, excluded.source_label);
-  end if;
-  -- After the line above, where two who record it at once wait for each other.
-  insert into pgscore_data.label_change (model_id, key, known_at, label, retracted)
-  values (said.model_id, said.key, coalesce(said.known_at, label_time), said.label, said.label is null);
-end
-$$;
-comment on function pgscore_data._keep_recorded(pgscore_data.recorded_label, pgscore_data.label_source) is
-  'Queues a single label, and keeps who recorded it and which label of the source it overrules.';
+comment on function pgscore_data._label_time(int, text[]) is
+  'The time of the newest label of an entity, known or queued, which a label without a time corrects.';
 
 create or replace function pgscore_data._labels_from_json(base text, task text, value_names text[], label text) returns text
 language plpgsql immutable
@@ -141,7 +89,7 @@ begin
 end
 $$;
 comment on function pgscore_data._labels_from_json(text, text, text[], text) is
-  'A label of several values, by their names in JSON, in the form that a source of labels gives. Raises where it is none.';
+  'A label of several values, given in JSON by their names, as a source of labels gives it. Raises if it is not one.';
 
 create or replace function pgscore_data._accept_label() returns trigger
 language plpgsql security definer
@@ -155,8 +103,6 @@ declare
   columns name[];
   canonical text[];
   source pgscore_data.label_source;
-  recorded pgscore_data.recorded_label;
-  is_deployer constant boolean := pg_has_role(new.requested_by, 'pgscore_deployer', 'usage');
 begin
   perform pgscore_data._require_can_have_labels(new.model, family.task, family.score_unit);
   perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
@@ -193,22 +139,27 @@ begin
       errcode = 'invalid_parameter_value',
       hint = pgscore_data._truths_of(family.task, family.class_labels);
   end if;
-  if not is_deployer and pgscore_data._labels_entity(source, canonical) then
+  if pgscore_data._labels_entity(source, canonical) then
     raise exception 'the label of (%) comes from "%"."%"', array_to_string(canonical, ', '),
       source.source_schema, source.source_name
-        using errcode = 'object_not_in_prerequisite_state', hint = 'Correct it there. A deployer may overrule it.';
+        using errcode = 'object_not_in_prerequisite_state', hint = 'Correct it there.';
   end if;
-  recorded.model_id := family.model_id;
-  recorded.key := canonical;
-  recorded.label := new.label;
-  recorded.known_at := new.known_at;
-  recorded.recorded_by := new.requested_by;
-  recorded.overrules := is_deployer;
-  perform pgscore_data._keep_recorded(recorded, source);
+  if new.label is null then
+    delete from pgscore_data.recorded_label r where r.model_id = family.model_id and r.key = canonical;
+  else
+    insert into pgscore_data.recorded_label as r (model_id, key, label, known_at, recorded_by)
+    values (family.model_id, canonical, new.label, new.known_at, new.requested_by)
+    on conflict (model_id, key) do update
+       set (label, known_at, recorded_by, recorded_at) = row(excluded.label, excluded.known_at, excluded.recorded_by, excluded.recorded_at);
+  end if;
+  -- Queued last: of two sessions that record the same label at once, the second waits for the first above.
+  insert into pgscore_data.label_change (model_id, key, known_at, label, retracted)
+  values (family.model_id, canonical, coalesce(new.known_at, pgscore_data._label_time(family.model_id, canonical)), new.label,
+          new.label is null);
   return new;
 end
 $$;
-comment on function pgscore_data._accept_label() is 'Checks a single label, queues it and keeps who recorded it.';
+comment on function pgscore_data._accept_label() is 'Checks a single label, queues it and stores who recorded it.';
 
 create or replace trigger accept instead of insert on pgscore._single_label_request
 for each row execute function pgscore_data._accept_label();
@@ -225,12 +176,12 @@ language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._single_label_request (model, key, label, known_at) values ($1, array[$2], $3, $4) $$;
 comment on function pgscore.record_label(text, text, text, timestamptz) is
-'Says what was true of one entity: record_label(''churn'', ''42'', ''yes''). A second label of it corrects the first; NULL withdraws it.
+'Says what was true of one entity: record_label(''churn'', ''42'', ''yes''). A second label corrects the first; NULL withdraws it.
 model: its bare name.  key: of the entity, as text.  label: the true class or value; of several targets or labels a JSON object by their '
 'names, {"air_time": 52, "arr_delay": null}, in which NULL is not known.  known_at: when that became known (default: now, or when the '
 'newest label of the entity did, which it corrects). With another known_at it is one more label.
-Where set_labels() named a source, only who set it, or a deployer, may record a label; and one of an entity that the source has a label '
-'of, only a deployer.';
+If set_labels() named a source, only who set it, or a deployer, may record a label, and only of an entity that the source has no label '
+'of.';
 
 create or replace function pgscore.record_label(model text, key text, label jsonb, known_at timestamptz default null) returns void
 language sql volatile security invoker
@@ -246,20 +197,17 @@ as $$ insert into pgscore._single_label_request (model, key, label, known_at) va
 comment on function pgscore.record_label(text, text[], jsonb, timestamptz) is 'The same for a key of several columns.';
 
 create or replace view pgscore.recorded_labels with (security_barrier) as
-select m.name as model, r.key, r.label, r.known_at, r.recorded_by, r.recorded_at, r.overrules
+select m.name as model, r.key, r.label, r.known_at, r.recorded_by, r.recorded_at
   from pgscore_data.recorded_label r
   join pgscore_data.model m using (model_id)
   left join pgscore_data.label_source s using (model_id)
  where pg_has_role('pgscore_deployer', 'usage') or pg_has_role(to_regrole(quote_ident(r.recorded_by)), 'usage')
     or pg_has_role(to_regrole(quote_ident(s.set_by)), 'usage');
 comment on view pgscore.recorded_labels is
-  'The last label of each entity that record_label() gave, and each that it overrules of a source with times: your own, those of models '
-  'whose labels you set, and for deployers all.';
+  'The last label of each entity that record_label() gave: your own, those of models whose labels you set, and for deployers all.';
 comment on column pgscore.recorded_labels.model is 'Name of the model.';
 comment on column pgscore.recorded_labels.key is 'Key of the entity.';
 comment on column pgscore.recorded_labels.label is 'The true class or value, as it was recorded.';
-comment on column pgscore.recorded_labels.known_at is 'When it became known; NULL where record_label() said nothing of it.';
-comment on column pgscore.recorded_labels.recorded_by is 'Role that recorded it.';
-comment on column pgscore.recorded_labels.recorded_at is 'When it did.';
-comment on column pgscore.recorded_labels.overrules is
-  'Whether a deployer overruled a label of the source with it: it holds until that source says something else of the entity, or nothing.';
+comment on column pgscore.recorded_labels.known_at is 'When the label became known; NULL if record_label() did not say.';
+comment on column pgscore.recorded_labels.recorded_by is 'Role that recorded the label.';
+comment on column pgscore.recorded_labels.recorded_at is 'When the label was recorded.';

@@ -151,34 +151,21 @@ test('labels that were queued when they were unset are withdrawn, too', async ()
   expect(await known()).toEqual({});
 });
 
-test('a label of the source is overruled by a deployer alone, who is named, until the source changes it', async () => {
-  const record = (label: string): string => `select pgscore.record_label('compared', '1', '${label}')`;
-  expect(await refusal(bob, record('no'))).toMatchObject({
-    code: '42501',
-    hint: 'Ask alice or a deployer to record it.',
-  });
-  expect(await refusal(alice, record('no'))).toMatchObject({
-    code: '55000',
-    message: 'the label of (1) comes from "alice"."truth"',
-    hint: 'Correct it there. A deployer may overrule it.',
-  });
-  await ada.query(record('no'));
-  await superuser.query('select pgscore.refresh()');
-  const overruled = { 1: 'no', 2: 'yes', 3: 'yes' };
-  expect(await known()).toEqual(overruled);
-  await unseen('');
-  await compareLabels(service, readerUrl);
-  await superuser.query('select pgscore.refresh()');
-  expect(await known()).toEqual(overruled);
-  const recorded = 'select key, label, recorded_by, overrules from pgscore.recorded_labels';
-  expect((await alice.query(recorded)).rows).toEqual([
-    { key: ['1'], label: 'no', recorded_by: 'ada', overrules: true },
-  ]);
+test('only whoever set the labels, or a deployer, records one, and none of an entity that the source has', async () => {
+  const record = `select pgscore.record_label('compared', '1', 'no')`;
+  expect(await refusal(bob, record)).toMatchObject({ code: '42501', hint: 'Ask alice or a deployer to record it.' });
+  for (const role of [alice, ada])
+    expect(await refusal(role, record)).toMatchObject({
+      code: '55000',
+      message: 'the label of (1) comes from "alice"."truth"',
+      hint: 'Correct it there.',
+    });
+  await alice.query(`select pgscore.record_label('compared', '7', 'no')`);
+  const recorded = 'select key, label, recorded_by from pgscore.recorded_labels';
+  expect((await alice.query(recorded)).rows).toEqual([{ key: ['7'], label: 'no', recorded_by: 'alice' }]);
   expect((await bob.query(recorded)).rows).toEqual([]);
-  await alice.query('update truth set outcome = null where id = 1');
-  await alice.query(`update truth set outcome = 'yes' where id = 1`);
-  await superuser.query('select pgscore.refresh()');
-  expect(await known()).toEqual({ 1: 'yes', 2: 'yes', 3: 'yes' });
+  await alice.query(`select pgscore.record_label('compared', '7', null::text)`);
+  expect((await alice.query(recorded)).rows).toEqual([]);
 });
 
 test('whoever set the labels may record one that the source does not have, until it has', async () => {
