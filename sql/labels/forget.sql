@@ -51,7 +51,7 @@ begin
 end
 $$;
 comment on function pgscore_data._take_kept(int, text[], bigint) is
-  'Moves what is kept of a run or of an entity into refresh_prediction. Returns how many predictions that were.';
+  'Moves what is kept of a run or of an entity into refresh_prediction. Returns the number of predictions.';
 
 create or replace function pgscore_data._uncount_taken() returns void
 language sql volatile

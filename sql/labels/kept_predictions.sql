@@ -90,8 +90,8 @@ begin
 end
 $$;
 comment on function pgscore_data._stage_run(bigint) is
-  'Puts the predictions of a run into refresh_prediction, but for those equal to the last one kept for their place. '
-  'Where this refresh brought another one for the place, it puts these in, too.';
+  'Puts the predictions of a run into refresh_prediction. Leaves out a prediction equal to the last kept one of its place, unless this '
+  'refresh already staged another one for that place.';
 
 create or replace function pgscore_data._note_labels_before(models int[]) returns void
 language plpgsql volatile

@@ -140,7 +140,7 @@ as $$
     from (select format('%I.%I', s.source_schema, s.source_name) as name) x
 $$;
 comment on function pgscore_data._elsewhere_condition(pgscore_data.label_source, regclass) is
-  'The condition that a table is not, or not part of, the one that has the name of the source: it was renamed.';
+  'The condition that a table does not have the name of the source any more, and is no part of the table that has it.';
 
 -- Example: set_labels('churn', 'truth', key => 'customer_id', label => 'churned') by alice is source 1 of model 1. Its body has:
 --   if tg_table_name <> 'truth' or tg_table_schema <> 'alice' then   -- %1$s
@@ -220,7 +220,7 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- What is written through its parent fires no trigger of a part, and what is written to a table of Citus none on the coordinator.
+  -- Writes through a parent fire no trigger of its parts, and writes to a table of Citus fire none on the coordinator.
   if pgscore._is_on_citus(source) or exists (select from pg_inherits i where i.inhrelid = source) or exists (
     select from pgscore._relations_of(source) r join pg_class c on c.oid = r
      where c.relkind not in ('r', 'p') or not has_table_privilege(c.oid, 'trigger')

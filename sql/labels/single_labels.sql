@@ -194,7 +194,8 @@ create or replace function pgscore.record_label(model text, key text[], label js
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ insert into pgscore._single_label_request (model, key, label, known_at) values ($1, $2, $3 #>> '{}', $4) $$;
-comment on function pgscore.record_label(text, text[], jsonb, timestamptz) is 'The same for a key of several columns.';
+comment on function pgscore.record_label(text, text[], jsonb, timestamptz) is
+  'As record_label with a label of JSON, for a key of several columns.';
 
 create or replace view pgscore.recorded_labels with (security_barrier) as
 select m.name as model, r.key, r.label, r.known_at, r.recorded_by, r.recorded_at

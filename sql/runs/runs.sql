@@ -87,9 +87,9 @@ comment on column pgscore.runs.snapshot_at is 'The instant whose rows it scores.
 comment on column pgscore.runs.schedule is 'The schedule that submitted it.';
 comment on column pgscore.runs.fire_at is 'The fire time of the schedule.';
 comment on column pgscore.runs.of_watch is 'Whether a watch made it, of rows that changed.';
-comment on column pgscore.runs.rows_unchanged is 'Rows that were as they were, and kept their predictions; NULL for a full run.';
+comment on column pgscore.runs.rows_unchanged is 'Rows that had not changed and kept their predictions; NULL for a full run.';
 comment on column pgscore.runs.arm_of is
-  'In an experiment, the run that this one is a part of. Its counts include the rows of its parts, except those of a shadow.';
+  'In an experiment, the run that this one is a part of. That run counts the rows of this one, too, unless this one is of a shadow.';
 comment on column pgscore.runs.rows_without_key is
   'Rows that the champion scored because a column that the experiment splits by was NULL; NULL: no rows were split.';
 comment on column pgscore.runs.arm_error is 'Why the champion scored all rows of the run, though an experiment is running.';

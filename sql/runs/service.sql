@@ -1,4 +1,4 @@
--- What only the service calls, where it must act as the owner: DDL on prediction storage.
+-- Functions that only the service calls, to act as the owner: DDL on prediction storage.
 
 create or replace function pgscore_data._add_generation(t pgscore_data.target, this_run bigint, this_attempt int) returns int
 language plpgsql volatile
