@@ -202,7 +202,7 @@ describe.each(vectorModels.map((model) => [model.name, model] as const))('the ve
       [`${name}_scores`],
     );
     expect(columns.rows).toEqual([
-      { column: 'embedding', type: 'real[]', comment: 'The vector of the row. NULL where it could not be computed.' },
+      { column: 'embedding', type: 'real[]', comment: 'The vector of the row. NULL if it could not be computed.' },
       expect.objectContaining({ column: 'error_code' }),
     ]);
   });
