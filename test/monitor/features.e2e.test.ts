@@ -117,10 +117,19 @@ describe('features that shift', () => {
     expect((await superuser.query(health)).rows).toEqual([{ drift_share: 0.5 }]);
   });
 
+  test('are of all predictions: those too that are made anew for the same times', async () => {
+    expect(await score('shifting', 'loud')).toBe('done');
+    expect(await wrongCells('shifting', ['quiet', 'loud', 'loud'])).toEqual([]);
+    expect((await drift('shifting', '2026-03-21')).map(({ n }) => n)).toEqual([6000, 6000, 6000, 6000]);
+    const volume = `select n_predictions::int, n_superseded::int from pgscore_bi.label_coverage_daily where model_name = 'shifting' and window_date = '2026-03-21'`;
+    // The rows that lack x have no prediction.
+    expect((await superuser.query(volume)).rows).toEqual([{ n_predictions: 5400, n_superseded: 2700 }]);
+  });
+
   test('stay counted when the model is rebuilt, and are forgotten when it is dropped', async () => {
     await superuser.query(`select pgscore.rebuild('shifting')`);
     await superuser.query('select pgscore.refresh()');
-    expect(await wrongCells('shifting', ['quiet', 'loud'])).toEqual([]);
+    expect(await wrongCells('shifting', ['quiet', 'loud', 'loud'])).toEqual([]);
     expect(await drift('shifting', '2026-03-21')).toHaveLength(4);
     await superuser.query(`select pgscore.drop_model('shifting')`);
     expect(await drift('shifting', '2026-03-21')).toEqual([]);

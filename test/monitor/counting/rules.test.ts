@@ -62,6 +62,49 @@ test('with time alone the coverage of a window only rises, and each prediction s
   );
 });
 
+/** The days whose numbers of truth differ, with their version. */
+function changedDays(one: readonly Counted[], other: readonly Counted[]): Set<string> {
+  const keyed = (counted: readonly Counted[]): Map<string, string> =>
+    new Map(counted.map((each) => [`${each.version} ${each.window}`, JSON.stringify(truthOf([each]))]));
+  const [before, after] = [keyed(one), keyed(other)];
+  return new Set([...before.keys(), ...after.keys()].filter((key) => before.get(key) !== after.get(key)));
+}
+
+test('a label changes only days that it may judge; a prediction its day, and that of the place before it', () => {
+  const ordered = settings.filter(({ pairing }) => pairing === 'latest_before_label' || pairing === 'within');
+  const added = fc.oneof(
+    tellings.map((told): Given => ({ predictions: [], tellings: told.slice(0, 1) })),
+    predictions.map((made): Given => ({ predictions: made.slice(0, 1), tellings: [] })),
+  );
+  fc.assert(
+    fc.property(fc.record({ predictions, tellings }), added, ordered, moment, (record: Given, more, given, now) => {
+      const within = given.pairing === 'within';
+      const allowed = new Set<string>();
+      for (const { version, entity: of, at } of record.predictions.concat(more.predictions)) {
+        const takes = (until: number): boolean =>
+          at <= until &&
+          (within
+            ? until < at + given.horizon
+            : !record.predictions.some((p) => p.version === version && p.entity === of && at < p.at && p.at <= until));
+        const mayChange =
+          more.tellings.some(({ entity: told, knownAt }) => told === of && takes(knownAt)) ||
+          more.predictions.some(
+            (p) =>
+              p.version === version && p.entity === of && (p.at === at || (!within && at < p.at && takes(p.at - 1))),
+          );
+        if (mayChange) allowed.add(`${version} ${new Date(at).toISOString().slice(0, 10)}`);
+      }
+      const both = {
+        predictions: [...record.predictions, ...more.predictions],
+        tellings: [...record.tellings, ...more.tellings],
+      };
+      const changed = changedDays(count(record, given, 'day', now), count(both, given, 'day', now));
+      expect([...changed].filter((day) => !allowed.has(day))).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('a place counts at most once, whatever is known of it', () => {
   fc.assert(
     fc.property(fc.record({ predictions, tellings }), settings, moment, (record: Given, given, now) => {

@@ -71,7 +71,7 @@ test(
 );
 
 test(
-  'labels that come 400 days late judge their predictions, though their generations are long gone',
+  'labels that come as late as there are nights judge their predictions, though their generations are long gone',
   async () => {
     const late = nights.told(1).map((each) => ({ ...each, knownAt: each.knownAt + DAY_MS / 2, truth: 'yes' }));
     await history.tell(late);

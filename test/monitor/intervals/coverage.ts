@@ -92,6 +92,16 @@ function shareValue(entities: readonly Counted[]): Value & { pairs2: number } {
   return { value: hits / n, interval: shareInterval(hits, n, effective), nEffective: effective, added, pairs2: m2 - n };
 }
 
+/** Of the entities that were called positive, say. */
+function partValue(entities: readonly Counted[], said: readonly boolean[], pairs2: number): Value {
+  const part = entities.filter((_, index) => said[index]);
+  const [n, hits] = part.reduce(([pairs, right], { m, c }) => [pairs + m, right + c], [0, 0]);
+  if (n === 0) return { value: 0, interval: null, nEffective: 0, added: [] };
+  const effective = leastNEffective(n, pairs2);
+  const added = entities.map(({ m, c }, index) => (said[index] === true ? c - (hits / n) * m : 0));
+  return { value: hits / n, interval: shareInterval(hits, n, effective), nEffective: effective, added };
+}
+
 /** Every pair of a share: an entity's outcomes are all alike with that chance, else each is drawn anew. */
 function shareTrial(entities: number, sizes: Sizes, p: number, alike: number): Trial {
   const size = SIZES[sizes];
@@ -105,16 +115,22 @@ function shareTrial(entities: number, sizes: Sizes, p: number, alike: number): T
       random() < alike ? { m, c: random() < p ? m : 0 } : { m, c: drawn(m, p) };
     const whole = Array.from({ length: entities }, () => outcomes(size?.(random) ?? 1));
     const value = shareValue(whole);
-    // Half of the entities were called positive, say.
-    const part = whole.filter(() => random() < 0.5);
-    const [n, hits] = part.reduce(([pairs, right], { m, c }) => [pairs + m, right + c], [0, 0]);
+    const call = (): boolean => random() < 0.5;
+    const said = whole.map(call);
+    const part = partValue(whole, said, value.pairs2);
     const held: ReturnType<Trial> = {
       accuracy: holds(value.interval, p),
-      'precision, recall, F1': n > 0 ? holds(shareInterval(hits, n, leastNEffective(n, value.pairs2)), p) : null,
+      'precision, recall, F1': holds(part.interval, p),
     };
     for (const same of SAME) {
       const other = whole.map((one) => (random() < same ? one : outcomes(one.m)));
       held[`difference of accuracy, ${same} the same`] = holds(differenceInterval(value, shareValue(other)), 0);
+      const otherPart = partValue(
+        whole,
+        said.map((one) => (random() < same ? one : call())),
+        value.pairs2,
+      );
+      held[`difference of precision, ${same} the same`] = holds(differenceInterval(part, otherPart), 0);
     }
     const worse = whole.map(({ m, c }) => ({ m, c: random() < alike ? Number(random() < 0.9) * c : drawn(c, 0.9) }));
     held['difference of accuracy, one worse'] = holds(differenceInterval(value, shareValue(worse)), p / 10);
