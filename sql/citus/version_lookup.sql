@@ -4,6 +4,7 @@
 do $citus$
 declare
   changed text;
+  definition text;
 begin
   if not exists (select from pg_extension where extname = 'citus') then
     return;
@@ -42,13 +43,13 @@ begin
         then pgscore_models._name_columns($1, $2) else $1 end';
   comment on function pgscore_models._whole_row(int[], anyelement) is 'The route; Citus reads every column of a row of a table.';
 
-  for changed in
+  for definition in
     select replace(pg_get_functiondef(p.oid), '_call(pgscore_models._route($1), $2)',
                    '_call(pgscore_models._whole_row(pgscore_models._route($1), $2), $2)')
       from pg_proc p
      where p.pronamespace = 'pgscore'::regnamespace and strpos(p.prosrc, '_call(pgscore_models._route($1), $2)') > 0
   loop
-    execute changed;
+    execute definition;
   end loop;
 
   create or replace function pgscore_models._score(model text, features anyelement, choice text) returns double precision

@@ -85,6 +85,26 @@ await describeOnCitus('an installation on a coordinator', (database) => {
     expect(rows).toEqual([{ n: 200 }]);
   });
 
+  test('that was made before the extension is mended by migrate', async () => {
+    const late = await database.another();
+    const superuser = await late.client();
+    await superuser.query('drop extension citus cascade');
+    await migrate({ url: late.url() });
+    await superuser.query('create extension citus');
+    await superuser.query('select citus_set_coordinator_host($1, $2)', [
+      new URL(late.url()).hostname,
+      Number(new URL(late.url()).port),
+    ]);
+    for (const url of late.workerUrls)
+      await superuser.query('select citus_add_node($1, $2)', [new URL(url).hostname, Number(new URL(url).port)]);
+    const asked = await late.client();
+    expect(await checkCitus(asked)).toContainEqual(
+      expect.objectContaining({ status: 'fail', detail: 'pgscore was installed before Citus' }),
+    );
+    await migrate({ url: late.url() });
+    expect(await checkCitus(asked)).toMatchObject([{ status: 'ok' }]);
+  });
+
   test('goes, and leaves nothing', async () => {
     const superuser = await database.client();
     await uninstall(superuser as pg.Client);

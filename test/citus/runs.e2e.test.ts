@@ -167,6 +167,23 @@ await describeOnCitus('runs, watches and labels', (database) => {
     expect(plan).not.toContain('Subplan');
   });
 
+  test('targets keep what they are told, forget, and go; an experiment divides the rows', async () => {
+    const ada = await database.client('ada');
+    const types = { a: 'int32', b: 'int32', c: 'float32' } as const;
+    for (let n = 0; n < 2; n += 1) await deployBytes(ada, 'split', weightedModel(types));
+    await ada.query(`select pgscore.start_experiment('split', 'canary', '{"split@2": 50}', '{id}')`);
+    for (let n = 0; n < 2; n += 1) await scoreTable(owner(), 'split', 'spread', { target: 'spread_split' });
+    const { rows } = await ask('select count(distinct model_version)::int as versions from spread_split');
+    expect(rows).toEqual([{ versions: 2 }]);
+    await ada.query(`select pgscore.forget('split', '7')`);
+    await waitForRows('select count(*) from spread_split', ROWS - 1);
+    await waitForRows('select count(*) from spread_split_history', 2 * ROWS - 2);
+    await ask(`select pgscore.keep_history('spread_split', '0 seconds')`);
+    await waitForRows('select count(*) from spread_split_history', ROWS - 1);
+    await ask(`select pgscore.drop_target('spread_split')`);
+    expect((await ask(`select to_regclass('spread_split') as target`)).rows).toEqual([{ target: null }]);
+  });
+
   test('a watch polls', async () => {
     const watch = `select pgscore.watch('sums', 'spread', 'followed', poll_every => '1 second'`;
     expect(await refusal(owner(), `${watch}, capture => 'triggers')`)).toMatchObject({

@@ -57,7 +57,7 @@ await describeOnCitus('shards', (database) => {
     return rows[0].shards_read_by;
   }
 
-  test('are read from the nodes that hold them, in parts that run in parallel, and give what a plain table gives', async () => {
+  test('are read from the nodes that hold them, and give what a plain table gives', async () => {
     const done = await run('spread');
     expect(done).toMatchObject({ state: 'done', error: null, rows_done: String(ROWS) });
     expect(await readBy(done.run)).toBe('nodes');
@@ -124,6 +124,26 @@ await describeOnCitus('shards', (database) => {
     });
   });
 
+  test('wait where the requester is a role of the coordinator alone', async () => {
+    await client(superuser).query(`set citus.enable_ddl_propagation = off; create role eve login password 'eve';
+      grant pgscore_user to eve; grant create on schema public to eve; grant select on spread to eve;
+      reset citus.enable_ddl_propagation`);
+    const ada = await database.client('ada');
+    await ada.query(`select pgscore.grant_model('sums', 'eve')`);
+    const eve = await database.client({ user: 'eve', password: 'eve' });
+    const waiting = await submitRun(eve, 'sums', 'spread', { target: 'of_eve' });
+    const state = 'select state, error_code, error from pgscore.runs where run = $1';
+    await waitFor(async () => (await eve.query(state, [waiting])).rows[0].error_code !== null);
+    expect((await eve.query(state, [waiting])).rows).toEqual([
+      {
+        state: 'queued',
+        error_code: 'source_unreachable',
+        error: expect.stringContaining('role "eve" does not exist'),
+      },
+    ]);
+    await eve.query('select pgscore.cancel_run($1)', [waiting]);
+  });
+
   describe('are read through the coordinator', () => {
     test('where a node does not let the reader in', async () => {
       const worker = await database.worker(0);
@@ -183,9 +203,20 @@ await describeOnCitus('shards', (database) => {
       await expectWhole(target);
     };
 
+    /** Until two sessions read on the workers at once. */
+    async function waitForParallelReads(): Promise<void> {
+      const nodes = await Promise.all([database.worker(0), database.worker(1)]);
+      const reading = `select from pg_stat_activity where usename = 'pgscore_reader' and state = 'active'`;
+      await waitFor(async () => {
+        const found = await Promise.all(nodes.map((node) => node.query(reading)));
+        return found.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0) >= 2;
+      });
+    }
+
     test('by moving to another node are read again', async () => {
       await slowSource('moving');
       const begun = await beginSlowly('moving');
+      await waitForParallelReads();
       const { rows } = await client(superuser)
         .query(`select citus_move_shard_placement(s.shardid, '127.0.0.1', s.nodeport, '127.0.0.1',
           (select w.node_port::int from citus_get_active_worker_nodes() w where w.node_port <> s.nodeport), 'block_writes')
