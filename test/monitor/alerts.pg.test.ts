@@ -269,37 +269,6 @@ test('a rule about months without a threshold learns what is usual, whichever da
   expect(await state('monthly')).toBe('ok');
 });
 
-test('ten services that look at once raise an alert once', async () => {
-  const model = await watched('crowded');
-  await putDay(superuser, model, 0, { accuracy: 0.5 });
-  const services = await Promise.all(Array.from({ length: 10 }, () => database.client()));
-  const listener = await database.client();
-  const heard: (string | undefined)[] = [];
-  listener.on('notification', ({ payload }) => heard.push(payload));
-  await listener.query('listen pgscore_alert');
-  const look = 'select event from pgscore_data._evaluate_alerts($1, at_once => true)';
-  const looks = await Promise.all(services.map((service) => service.query<{ event: string | null }>(look, [at(1, 6)])));
-  const events = looks.flatMap(({ rows }) => rows.flatMap(({ event }) => event ?? []));
-  expect(events).toHaveLength(1);
-  expect(await told(superuser, 'crowded', 'low')).toHaveLength(1);
-  await listener.query('select');
-  expect(heard.map((payload) => JSON.parse(payload ?? '') as unknown)).toEqual([{ event_id: Number(events[0]) }]);
-});
-
-test('labels that trickle in are looked at for a tenth of the time, unless somebody asks for it at once', async () => {
-  const model = await watched('trickling');
-  await live(superuser, model, accuracies(0.9));
-  await superuser.query(`update pgscore_data.alert_clock set rest_until = clock_timestamp() + interval '1 minute'`);
-  await putDay(superuser, model, 0, { accuracy: 0.5 });
-  const patient = await superuser.query('select event from pgscore_data._evaluate_alerts($1)', [at(1, 6)]);
-  expect(patient.rows).toEqual([{ event: null }]);
-  expect(await evaluate(superuser, at(1, 6))).not.toBeNull();
-  const { rows } = await superuser.query(
-    `select rest_until between clock_timestamp() - interval '1 minute' and clock_timestamp() + interval '59 seconds' as rests from pgscore_data.alert_clock`,
-  );
-  expect(rows).toEqual([{ rests: true }]);
-});
-
 test('a raised alert reminds after a day, and after another', async () => {
   const model = await watched('stubborn');
   await live(superuser, model, accuracies(0.9, 0.5));
