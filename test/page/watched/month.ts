@@ -95,8 +95,8 @@ export function month({ page, show, rowsOf }: Stage): void {
       await slider.press('ArrowRight');
       await page.waitForURL(/threshold=0\.62/);
       const [counted] = await rowsOf<Record<'hits' | 'misses' | 'alarms' | 'passes', string>>(
-        `select count(*) filter (where score > 0.62 and actual = 'yes') as hits, count(*) filter (where score <= 0.62 and actual = 'yes') as misses,
-                count(*) filter (where score > 0.62 and actual = 'no') as alarms, count(*) filter (where score <= 0.62 and actual = 'no') as passes
+        `select count(*) filter (where score >= 0.62 and actual = 'yes') as hits, count(*) filter (where score < 0.62 and actual = 'yes') as misses,
+                count(*) filter (where score >= 0.62 and actual = 'no') as alarms, count(*) filter (where score < 0.62 and actual = 'no') as passes
            from pgscore_bi.prediction_detail where model_name = 'churn' and event_time >= '2026-02-01' and event_time < '2026-03-01'`,
       );
       expect(await page.locator('#threshold .cell strong').allTextContents()).toEqual([

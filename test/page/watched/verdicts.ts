@@ -77,7 +77,8 @@ export function verdicts({ superuser, service, page, show }: Stage): void {
       const titled = await card.locator('.model-value').textContent();
       const own = (await judged()).find(({ model_name: name }) => name === model);
       const title = model === 'price' ? 'Mean absolute error' : 'Accuracy';
-      expect(titled).toMatch(new RegExp(`^${own?.value}${title}, (higher|lower) is better`));
+      const reading = model === 'price' ? 'lower is better, in units of the prediction' : 'higher is better';
+      expect(titled).toMatch(new RegExp(`^${own?.value}${title}, ${reading}`));
       await card.getByRole('link').click();
       await page.locator('#verdict', { hasText: own?.sentence ?? '' }).waitFor();
       expect(await page.locator('#choose-metric option:checked').textContent()).toBe(title);
@@ -131,6 +132,17 @@ export function verdicts({ superuser, service, page, show }: Stage): void {
       answer();
       await slow.locator('.model').first().waitFor();
       expect(await slow.locator('#models[aria-busy=true], #models :text("Loading")').count()).toBe(0);
+      answer = () => undefined;
+      const askedAgain = new Promise<void>((resolve) => (answer = resolve));
+      await slow.route('**/page/api/**', async (route) => {
+        await askedAgain;
+        await route.continue();
+      });
+      await slow.goto(`${service.url}/#/model/churn`);
+      await slow.locator('.title', { hasText: 'churnLoading …' }).waitFor();
+      answer();
+      await slow.locator('#performance:not([aria-busy])', { hasText: 'Accuracy: ' }).waitFor();
+      await slow.getByText('Loading …').first().waitFor({ state: 'detached' });
       await slow.close();
     });
 
