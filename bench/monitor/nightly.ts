@@ -56,6 +56,8 @@ export type KeptNights = {
   readonly nights: number;
   readonly entities: number;
   readonly bytesPerPrediction: number;
+  /** Of all these predictions, once those are deleted that no label of the last 90 days can judge. */
+  readonly lateBytesPerPrediction: number;
   /** CPU time of a refresh by the labels that it counted, in microseconds: of those that judge the last night, and one a year ago. */
   readonly freshMicroseconds: number;
   readonly lateMicroseconds: number;
@@ -79,6 +81,7 @@ export async function measureKeptNights(owner: pg.Client, model: string, plan: N
     .rows;
   if (found === undefined) throw new Error(`nothing was scored with ${model}`);
   await owner.query(`update pgscore_data.monitor set key_types = '{bigint}' where model_id = $1`, [found.model]);
+  await owner.query(REWRITE);
   const before = await keptBytes(owner);
   for (let night = nights; night > 0; night -= 1) await keepNight(owner, found, night, entities);
   await owner.query('vacuum (analyze)');
@@ -89,7 +92,11 @@ export async function measureKeptNights(owner: pg.Client, model: string, plan: N
     daysAgo: Math.min(LATE_DAYS, nights - 1),
     from: 1 + labels,
   });
-  return { nights, entities, bytesPerPrediction, freshMicroseconds, lateMicroseconds };
+  await owner.query(`update pgscore_data.monitor set late = '90 days' where model_id = $1`, [found.model]);
+  await owner.query('select pgscore_data._delete_predictions()');
+  await owner.query(REWRITE);
+  const lateBytesPerPrediction = ((await keptBytes(owner)) - before) / (nights * entities);
+  return { nights, entities, bytesPerPrediction, lateBytesPerPrediction, freshMicroseconds, lateMicroseconds };
 }
 
 const FIND = `select r.version_id as version, r.target_id as target, v.model_id as model
@@ -101,6 +108,8 @@ async function keptBytes(owner: pg.Client): Promise<number> {
   return rows[0]?.bytes ?? 0;
 }
 
+/** Without the room that deleted rows leave. */
+const REWRITE = 'vacuum (full, analyze) pgscore_data.kept_block';
 const BYTES = `select pg_total_relation_size('pgscore_data.kept_block')::float8 as bytes`;
 
 type Found = { readonly version: number; readonly target: number };
