@@ -84,7 +84,6 @@ declare
   key_names text[];
   tables jsonb;
   refused text;
-  clock text;
   w record;
 begin
   perform pgscore._check_watch(capture, poll_every, rescore_every, on_promote, keep_history, notify, rls);
@@ -107,11 +106,7 @@ begin
   if capture = 'auto' then
     capture := case when refused is null then 'triggers' else 'poll' end;
   end if;
-  clock := case when capture = 'triggers' and rescore_every is null then pgscore._clock_expression(source) end;
-  if clock is not null then
-    raise exception 'source % changes with the clock: it uses %', source, clock using errcode = 'invalid_parameter_value',
-      hint = 'Say how often it is to be compared whole: rescore_every => ''1 day''.';
-  end if;
+  perform pgscore._refuse_clock(source, capture, rescore_every);
   insert into pgscore._watch_request (model, target_id, source, arguments, tables, capture, poll_every, rescore_every, on_promote,
                                       keep_history, notify)
   values (model,

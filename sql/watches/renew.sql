@@ -166,6 +166,22 @@ $$;
 comment on function pgscore._plan_watch(pgscore._watch_request) is
   'Plans how a watch reads its source, by key and whole, as the caller.';
 
+create or replace function pgscore._refuse_clock(source regclass, capture text, rescore_every interval) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  clock constant text := case when capture = 'triggers' and rescore_every is null then pgscore._clock_expression(source) end;
+begin
+  if clock is not null then
+    raise exception 'source % changes with the clock: it uses %', source, clock using errcode = 'invalid_parameter_value',
+      hint = 'Watch again, and say how often it is to be compared whole: rescore_every => ''1 day''.';
+  end if;
+end
+$$;
+comment on function pgscore._refuse_clock(regclass, text, interval) is
+  'Refuses to follow a source by triggers alone whose value changes without a change of a table.';
+
 create or replace function pgscore._renew_watch(watch_id int) returns bigint
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -184,6 +200,7 @@ begin
   perform set_config('TimeZone', w.arguments ->> 'time_zone', true);
   perform pgscore._plan_watch(w);
   perform set_config('TimeZone', zone, true);
+  perform pgscore._refuse_clock(to_regclass(w.source), w.capture, w.rescore_every);
   if w.capture = 'triggers' then
     select t ->> 'table' into refused from jsonb_array_elements(w.tables) t where to_regclass(t ->> 'table') is null limit 1;
     if found then

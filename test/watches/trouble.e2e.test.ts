@@ -238,6 +238,18 @@ describe('a view that changes under its watch', () => {
     await follows('redefined');
   });
 
+  test('comes to change with the clock: the watch stops until it says how often to compare', async () => {
+    await run(`create table timed_base (id bigint primary key, ${COLUMNS})`);
+    await run(`insert into timed_base select i, ${ROW} from generate_series(1, 20) i`);
+    await run('create view timed as select * from timed_base');
+    const options = `, key => 'id', on_change_of => '{"timed_base": "id"}'`;
+    await watch('timed', options);
+    await run(`create or replace view timed as select b.* from timed_base b where now() > '2020-01-01'`);
+    await failing('timed', /^watch_failed$/, /changes with the clock: it uses now\(\)/);
+    await run(`select pgscore.watch('iris', 'timed', target => 'timed_live', rescore_every => '1 day'${options})`);
+    await follows('timed');
+  });
+
   test('has two rows of one key: the watch names it, and goes on when there is one', async () => {
     await run(`create table doubled_base (id bigint primary key, times int, ${COLUMNS})`);
     await run(`insert into doubled_base select i, 1, ${ROW} from generate_series(1, 20) i`);
