@@ -178,9 +178,10 @@ begin
   delete from pgscore_data.refresh_prediction;
   if this_run is not null then
     -- Later runs did not keep predictions equal to those of this run: they are kept now.
-    perform pgscore_data._stage_run(r.run_id)
-      from pgscore_data.run x join pgscore_data.run r on r.version_id = x.version_id and r.run_id > x.run_id and r.state = 'done'
-     where x.run_id = this_run and not exists (select from pgscore_data.kept_run k where k.run_id = r.run_id);
+    perform pgscore_data._stage_runs(array(
+      select r.run_id
+        from pgscore_data.run x join pgscore_data.run r on r.version_id = x.version_id and r.run_id > x.run_id and r.state = 'done'
+       where x.run_id = this_run and not exists (select from pgscore_data.kept_run k where k.run_id = r.run_id)));
     delete from pgscore_data.refresh_prediction a using pgscore_data.monitor m
      where m.model_id = this_model and a.event_time < m.sealed_before;
     perform pgscore_data._keep_arrivals();

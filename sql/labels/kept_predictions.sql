@@ -38,18 +38,45 @@ create or replace function pgscore_data._kept_rows(t pgscore_data.target, has_se
 language sql stable
 set search_path = pg_catalog, pg_temp
 return format($q$
-  from (select * from pgscore_predictions.%1$I x where x.run_id = $1 and x.generation = any ($3) and x.error_code is null) p$q$
+  from (select * from pgscore_predictions.%1$I x where x.run_id = any ($1) and x.generation = any ($3) and x.error_code is null) p$q$
   || case when has_segments then $q$
   left join (
     select s.names, pgscore_data._segment_ids($5, $4, s.names) as ids
       from (select distinct x.pgscore_segments as names from pgscore_predictions.%1$I x
-             where x.run_id = $1 and x.generation = any ($3) and x.pgscore_segments is not null) s) g on g.names = p.pgscore_segments$q$
+             where x.run_id = any ($1) and x.generation = any ($3) and x.pgscore_segments is not null) s) g
+    on g.names = p.pgscore_segments$q$
   else '' end,
   'target_' || t.target_id);
 comment on function pgscore_data._kept_rows(pgscore_data.target, boolean) is
-  'The FROM clause for predictions p of run $1, generations $3, with their segments g. $4 names the segments'' columns, $5 the model.';
+  'The FROM clause for predictions p of runs $1, generations $3, with their segments g. $4 names the segments'' columns, $5 the model.';
 
-create or replace function pgscore_data._stage_run(this_run bigint) returns void
+create or replace function pgscore_data._runs_in_stretches(
+  runs bigint[], out stretch bigint[], out made_at timestamptz[], out generations int[], out version_id int, out model_id int,
+  out segments text[], out target pgscore_data.target
+) returns setof record
+language sql stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select array_agg(x.run_id order by x.n), array_agg(x.snapshot_at order by x.n), array_agg(distinct x.generation) || 0,
+         x.version_id, x.model_id, x.segments, t
+    from (
+      select r.run_id, r.snapshot_at, r.generation, r.version_id, r.target_id, r.segments, v.model_id,
+             row_number() over of_version as n,
+             row_number() over of_version - row_number() over (
+               partition by r.version_id, r.target_id, r.segments order by r.snapshot_at, r.run_id) as n_elsewhere
+        from pgscore_data.run r join pgscore_data.version v using (version_id)
+       where r.run_id = any (runs) and not r.is_replay
+      window of_version as (partition by r.version_id order by r.snapshot_at, r.run_id)) x
+    join pgscore_data.target t using (target_id)
+   where pgscore_data._can_have_labels(t)
+   group by x.version_id, x.model_id, x.target_id, x.segments, x.n_elsewhere, t
+   order by x.version_id, min(x.n);
+end;
+comment on function pgscore_data._runs_in_stretches(bigint[]) is
+  'Runs whose predictions can have labels, in the order of their snapshots. Those of a version that follow each other into one target '
+  'are one row.';
+
+create or replace function pgscore_data._stage_runs(runs bigint[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 -- Arrivals are joined whole, and the last prediction is looked up in a lateral join, which can only loop.
@@ -58,39 +85,42 @@ set enable_nestloop = off
 as $$
 declare
   r record;
+  differs constant text := $q$a.key is not null or o.made_at is null or o.made_at > n.made_at
+                   or (o.score, o.predicted_class, o.probabilities, o.segments)
+                      is distinct from (n.score, n.predicted_class, n.probabilities, n.segments)$q$;
 begin
-  select x.version_id, x.snapshot_at, x.generation, x.segments, v.model_id, t as target into r
-    from pgscore_data.run x join pgscore_data.version v using (version_id)
-    join pgscore_data.target t using (target_id)
-   where x.run_id = this_run and not x.is_replay;
-  if not found or not pgscore_data._can_have_labels(r.target) then
-    return;
-  end if;
-  execute format($q$
-    insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities,
-      segments)
-    select $6, n.key, n.event_time, $7, $1, n.score, n.predicted_class, n.probabilities, n.segments
-      from (select pgscore_data._moment(p.event_time, $7) as event_time, %s as key, %s %s) n
-      left join lateral (
-        select x.made_at, x.score, x.predicted_class, x.probabilities, x.segments from pgscore_data.kept_prediction x
-         where x.version_id = $6 and hash_array(x.key) = hash_array(n.key) and x.key = n.key and x.event_time = n.event_time
-         order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
-      left join (select distinct x.key, x.event_time from pgscore_data.refresh_prediction x where x.version_id = $6)
-        a using (key, event_time)
-     where (a.key is not null or o.made_at is null or o.made_at > $7
-        or (o.score, o.predicted_class, o.probabilities, o.segments)
-           is distinct from (n.score, n.predicted_class, n.probabilities, n.segments))
-       and (o.made_at is null or not exists (
-         select from pgscore_data.kept_prediction y
-          where y.version_id = $6 and hash_array(y.key) = hash_array(n.key) and y.key = n.key and y.event_time = n.event_time
-            and y.run_id = $1))$q$,
-    pgscore_data._key_expression((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
-    pgscore_data._kept_rows(r.target, r.segments is not null))
-  using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.version_id, r.snapshot_at;
+  -- Planning the statement takes longer than staging a few rows: a stretch of runs shares it.
+  for r in select * from pgscore_data._runs_in_stretches(runs) loop
+    execute format($q$
+      insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities,
+        segments)
+      select $6, d.key, d.event_time, d.made_at, d.run_id, d.score, d.predicted_class, d.probabilities, d.segments
+        from (
+          select n.*, %s as is_staged,
+                 o.made_at is not null and exists (
+                   select from pgscore_data.kept_prediction y
+                    where y.version_id = $6 and hash_array(y.key) = hash_array(n.key) and y.key = n.key and y.event_time = n.event_time
+                      and y.run_id = n.run_id) as is_kept
+            from (select p.run_id, u.made_at, pgscore_data._moment(p.event_time, u.made_at) as event_time, %s as key, %s %s
+                    join unnest($1, $7) u (run_id, made_at) on u.run_id = p.run_id) n
+            left join lateral (
+              select x.made_at, x.score, x.predicted_class, x.probabilities, x.segments from pgscore_data.kept_prediction x
+               where x.version_id = $6 and hash_array(x.key) = hash_array(n.key) and x.key = n.key and x.event_time = n.event_time
+               order by x.made_at desc, abs(x.run_id) desc limit 1) o on true
+            left join (select distinct x.key, x.event_time from pgscore_data.refresh_prediction x where x.version_id = $6)
+              a using (key, event_time)) d
+       where d.is_staged and not d.is_kept$q$,
+      -- The first of a place that differs is staged, and all that follow it.
+      case when cardinality(r.stretch) = 1 then differs
+        else format('bool_or(%s) over (partition by n.key, n.event_time order by n.made_at, n.run_id)', differs) end,
+      pgscore_data._key_expression((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
+      pgscore_data._kept_rows(r.target, r.segments is not null))
+    using r.stretch, (r.target).class_labels, r.generations, r.segments, r.model_id, r.version_id, r.made_at;
+  end loop;
 end
 $$;
-comment on function pgscore_data._stage_run(bigint) is
-  'Puts the predictions of a run into refresh_prediction. Leaves out a prediction equal to the last kept one of its place, unless this '
+comment on function pgscore_data._stage_runs(bigint[]) is
+  'Puts the predictions of runs into refresh_prediction. Leaves out a prediction equal to the last kept one of its place, unless this '
   'refresh already staged another one for that place.';
 
 create or replace function pgscore_data._note_labels_before(models int[]) returns void
@@ -153,6 +183,7 @@ set extra_float_digits = 1
 as $$
 declare
   r record;
+  small bigint[] := '{}';
   large bigint[] := '{}';
 begin
   -- Calls come first: a run leaves out a prediction equal to the last one of its place.
@@ -163,9 +194,10 @@ begin
     if pgscore_data._belongs_in_blocks(r.run_id) then
       large := large || r.run_id;
     else
-      perform pgscore_data._stage_run(r.run_id);
+      small := small || r.run_id;
     end if;
   end loop;
+  perform pgscore_data._stage_runs(small);
   -- One model at a time, in the order of an index: a model without labels would read the labels of all others.
   perform pgscore_data._note_labels_before(array(
     select n.model_id

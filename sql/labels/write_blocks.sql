@@ -51,7 +51,7 @@ begin
   execute format($q$
     with written as (
       insert into pgscore_data.kept_block (run_id, bucket, keys, scores, exact_scores, classes, probabilities, segments)
-      select $1, b.bucket, b.keys, case when b.is_real then b.scores::real[] end, case when not b.is_real then b.scores end,
+      select %8$s, b.bucket, b.keys, case when b.is_real then b.scores::real[] end, case when not b.is_real then b.scores end,
              case when %4$L then b.classes end, b.probabilities, b.segments
         from (select n.bucket, array_agg(n.code) as keys, array_agg(n.score) as scores,
                      bool_and(case when abs(n.score) between 1e-37 and 1e38
@@ -70,8 +70,8 @@ begin
       || case when r.segments is not null then ', array_agg(n.segments) as segments' else ', null::int[] as segments' end,
     (select string_agg(format('p.%I as key_%s', k ->> 'name', n), ', ' order by n)
      from jsonb_array_elements((r.target).key_columns) with ordinality x (k, n)),
-    (select string_agg(n::text, ', ') from generate_series(1, 1 + jsonb_array_length((r.target).key_columns)) n))
-  into kept using this_run, (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.n_buckets - 1;
+    (select string_agg(n::text, ', ') from generate_series(1, 1 + jsonb_array_length((r.target).key_columns)) n), this_run)
+  into kept using array[this_run], (r.target).class_labels, array[r.generation, 0], r.segments, r.model_id, r.n_buckets - 1;
   return kept;
 end
 $$;
