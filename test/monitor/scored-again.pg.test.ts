@@ -32,6 +32,28 @@ test('rows that are scored again for the same time change no number of truth', a
   expect((await superuser.query(DAYS, ['again'])).rows).toEqual([{ ...all, ...truth }]);
 });
 
+test.each(['one target', 'two targets'])(
+  'of runs into %s that one refresh counts, the last stands',
+  async (targets) => {
+    const name = targets.replace(' ', '_');
+    const model = await addMonitoredModel(superuser, name, 'binary');
+    const other = targets === 'one target' ? model : await addMonitoredModel(superuser, `other_${name}`, 'binary');
+    const rows = [1, 2].map((id) => ({ id, at: '2026-03-02 12:00+00', score: 0.75, label: 'yes' }));
+    await addRun(superuser, model, rows);
+    await superuser.query('select pgscore.refresh()');
+    const differing = rows.map((row) => ({ ...row, score: 0.25, label: 'no' }));
+    await addRun(superuser, model, rows);
+    await addRun(superuser, { ...model, targetId: other.targetId }, differing);
+    await addRun(superuser, model, rows);
+    await superuser.query(`select pgscore.record_label($1, n::text, 'yes') from generate_series(1, 2) n`, [name]);
+    await superuser.query('select pgscore.refresh()');
+    const counted = { n_predictions: 8, n_labeled: 2, n_awaiting: 0, n_superseded: 6 };
+    expect((await superuser.query(DAYS, [name])).rows).toEqual([
+      { ...counted, label_coverage: 1, is_mature: true, accuracy: 1 },
+    ]);
+  },
+);
+
 test('predictions that a later one took over from are superseded once label_delay has passed, and awaiting before', async () => {
   const model = await addMonitoredModel(superuser, 'nightly', 'binary');
   const night = (at: string) =>
