@@ -182,13 +182,15 @@ declare
   is_over constant boolean := coalesce(this.until <= least(now(), this.stopped_at), false);
   other_key constant text := pgscore_data._other_key(this);
   this_day timestamptz;
+  added bigint;
 begin
   truncate pgscore_data.compared_prediction;
   for this_day in
     select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature order by d.day
   loop
-    continue when pgscore_data._collect_day(this, arm, this_day) = 0 and this_day is distinct from judged;
-    continue when this_day < judged;
+    -- Results of a day are of all days up to it, so the predictions of days that are judged already are needed, too.
+    added := pgscore_data._collect_day(this, arm, this_day);
+    continue when this_day < judged or added = 0 and this_day is distinct from judged;
     -- What was judged may have been forgotten since. Where keys differ, rows stay: their reason says so.
     delete from pgscore_data.experiment_result r
      where r.experiment_id = this.experiment_id and r.version_id in (arm, this.champion_version_id) and r.day = this_day
