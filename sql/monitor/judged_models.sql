@@ -187,4 +187,4 @@ begin
     pgscore_data._number_text('s.reference_value', of_month), pgscore_data._number_text('s.value', of_month));
 end
 $do$;
-comment on view pgscore_data.judged_accuracy_text is 'The same with what sentences about it are made of.';
+comment on view pgscore_data.judged_accuracy_text is 'judged_accuracy with the texts that sentences of model_verdict are made of.';
