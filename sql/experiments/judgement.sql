@@ -166,10 +166,10 @@ begin atomic
     from own o left join arm w using (is_other) left join mean m using (metric) left join no_mean d using (metric);
 end;
 comment on function pgscore_data._compared_arms(boolean) is
-'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart, with the interval for one look '
-'and the one that holds at all times. A metric that is no mean has none of the latter, and counts the newest stage. '
-'n_evidence: by how many entities a verdict goes; for a metric that is no mean how many independent predictions it is worth, or 0 '
-'where there are too few.';
+'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart: with the interval for one '
+'look, and the one that holds at all times. A metric that is no mean has no interval of the latter kind, and counts the newest stage.
+n_evidence: by how many entities a verdict goes. For a metric that is no mean: how many independent predictions its predictions are '
+'worth, or 0 if they are too few.';
 
 create or replace function pgscore_data._judge_arm(this pgscore_data.experiment, arm int, srm_p_value double precision) returns void
 language plpgsql volatile

@@ -217,7 +217,8 @@ begin
 end
 $$;
 comment on function pgscore_data._fail_shadow(int, int, text, interval) is
-'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds, or for a hundred times
-hung, whichever is longer. hung: the processor time that some rows took, or a quarter of the time by the clock where that is more; 0 where
-the arm did not hang. Calls on which it hung are skipped; so are those that it scores next at each third failure in a row, and all of them
-where the experiment was stopped.';
+'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds, or for a hundred times '
+'hung, whichever is longer.
+hung: the processor time that some rows took, or a quarter of the time by the clock if that is more; 0 if the arm did not hang.
+Calls on which it hung are skipped. At each third failure in a row those that it scores next are skipped, and all that wait if the '
+'experiment was stopped.';

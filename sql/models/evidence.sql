@@ -105,9 +105,10 @@ select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n
    select to_char(f.first_day at time zone m.time_zone, 'FMDD Mon YYYY') as first,
           to_char(f.last_day at time zone m.time_zone, 'FMDD Mon YYYY') as last) d;
 comment on view pgscore_data.evidence is
-  'All that is known of how far a version, or a value of one, is from another by a metric: by labels that judge both, by an experiment or '
-  'by a replay. is_after_experiments: all labels that judge both are newer than the end of each experiment with both. '
-  'doubt: why it may not be trusted; needs: what would help. outdated: why it is of other labels than those of now; NULL: it is not.';
+'All that is known of how far a version, or a value of one, is from another by a metric: by labels that judge both, by an experiment or '
+'by a replay.
+is_after_experiments: all labels that judge both are newer than the end of each experiment with both.  doubt: why it may not be '
+'trusted.  needs: what would help.  outdated: why it is of other labels than those of now; NULL: it is not.';
 
 create or replace function pgscore_data._evidence(this_version int, other int, segment int, metric text, minimum_labels bigint)
 returns pgscore_data.evidence
@@ -122,10 +123,10 @@ begin atomic
    limit 1;
 end;
 comment on function pgscore_data._evidence(int, int, int, text, bigint) is
-  'What tells how far a version is from another by a metric: what has labels enough comes first. Of that, an experiment comes before '
-  'labels that judge both, unless all of these are newer: in a split an entity has predictions of one version, and the interval of an '
-  'experiment, of a shadow too, may be looked at daily. A replay comes last. Of experiments the newest counts, of replays the one with '
-  'the most labels. NULL: nothing does.';
+'The evidence by which gates and verdicts go, of a version against another by a metric. What has labels enough comes first. Of that, an '
+'experiment comes before labels that judge both, unless all of these are newer: its interval may be looked at daily, and in a split an '
+'entity has predictions of one version. A replay comes last. Of experiments the newest counts, of replays the one with the most labels. '
+'NULL: there is none.';
 
 create or replace function pgscore_data._outdated(this_experiment bigint, arm int, metric text) returns text
 language sql stable security definer
