@@ -7,7 +7,7 @@ import { PipedProgram } from '../lib/child-process.ts';
 import { limitWork } from '../lib/work-time.ts';
 import { MAX_MODEL_BYTES } from '../onnx/refuse.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, CheckedModel } from './check-model.ts';
-import { frameOf, readVerdict, type Asked } from './verdict.ts';
+import { frameOf, readVerdict, type Asked } from './probe-messages.ts';
 import type { ModelFile } from '../onnx/model-folder.ts';
 
 export type ProbeLimits = {

@@ -1,4 +1,4 @@
-import { classLabelsOf } from './names.ts';
+import { classLabelsOf } from './class-labels.ts';
 import type { CheckOptions } from './options.ts';
 import type { Evidence, OutputMeaning } from './output-evidence.ts';
 import { GraphSession } from '../inference/graph-session.ts';
