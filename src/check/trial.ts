@@ -43,23 +43,26 @@ export async function tryModel(model: Normalised, preparation: Preparation): Pro
   const classLabels = (): string[] => classLabelsOf(model, options);
   const meaning = meaningOfTensors({ outline, observed, options, values }, classLabels, warnings);
   const assumed = { inputs, features, ...meaning, batch };
-  const first = await predictRows(asReturned(graph, assumed), samples);
-  const signature = options.logits === true ? assumed : withoutMargins(assumed, first, warnings);
-  const returned = signature === assumed ? first : await predictRows(asReturned(graph, signature), samples);
-  if (options.logits !== true) return tryMeant(graph, { model, signature, returned }, samples, warnings);
-  const made = activated(model, signature, returned);
+  const returned = await predictRows(asReturned(graph, assumed), samples);
+  if (options.logits !== true) {
+    const signature = withoutMargins(assumed, returned, warnings);
+    const kept = signature === assumed ? returned : await predictRows(asReturned(graph, signature), samples);
+    return scoreSamples(graph, { model, signature, returned: kept }, samples, warnings);
+  }
+  const made = activated(model, assumed, returned);
   await graph.release();
   const activatedGraph = await GraphSession.load(made.model.outline.bytes, 1);
   const probable = await predictRows(asReturned(activatedGraph, made.signature), samples);
-  return tryMeant(activatedGraph, { ...made, returned: probable }, samples, warnings);
+  return scoreSamples(activatedGraph, { ...made, returned: probable }, samples, warnings);
 }
 
-/** A model of which it is known what its outputs mean, and what they were for the samples. */
-type Meant = { readonly model: Normalised; readonly signature: Signature; readonly returned: Predictions };
+/** A model of which it is known what its outputs mean, and the numbers that it returned for the samples. */
+type Understood = { readonly model: Normalised; readonly signature: Signature; readonly returned: Predictions };
 
-async function tryMeant(
+/** Checks what a model returned for the samples, and scores them as scorers do. */
+async function scoreSamples(
   graph: GraphSession,
-  { model, signature, returned }: Meant,
+  { model, signature, returned }: Understood,
   samples: readonly JsonRow[],
   warnings: string[],
 ): Promise<Trial> {
