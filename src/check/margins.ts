@@ -57,7 +57,15 @@ export function marginsOf(classifier: Classifier): Margins | undefined {
       return { name, width, unit: 'margin' };
     throw unclear(name);
   }
-  const positive = classLabels.indexOf(positiveClass);
+  return binaryMargins(numbers, rows, labels, classLabels.indexOf(positiveClass));
+}
+
+function binaryMargins(
+  { name, width }: ObservedOutput,
+  rows: readonly number[][],
+  labels: readonly number[],
+  positive: number,
+): Margins {
   const column = width === 1 ? 0 : positive;
   const sign = directionOf(
     rows.map((row) => row[column] ?? 0),
