@@ -1,4 +1,5 @@
 import { PgscoreError, type ErrorCode } from '../errors.ts';
+import { jsonArray } from '../inference/json-rows.ts';
 
 /** Metadata of the ONNX file under which pgscore looks for names: a JSON array, or a list with commas. */
 export const FEATURES_KEY = 'pgscore.features';
@@ -47,19 +48,9 @@ export function checkLengths(names: readonly string[], kind: string, code: Error
 }
 
 function jsonNames(text: string, key: string, code: ErrorCode): string[] {
-  const names = parse(text);
-  if (Array.isArray(names) && names.every((name) => typeof name === 'string' || typeof name === 'number')) {
-    return names.map(String);
-  }
+  const names = jsonArray(text);
+  if (names?.every((name) => typeof name === 'string' || typeof name === 'number') === true) return names.map(String);
   throw new PgscoreError(code, `the metadata '${key}' of the model is not a JSON array of names`, {
     remedy: `Write it with \`json.dumps(list(X.columns))\`.`,
   });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
