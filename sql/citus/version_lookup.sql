@@ -1,5 +1,5 @@
--- score() of rows of distributed tables. Citus sends a call to the nodes as the planner left it, so the version must be a constant of the
--- plan by then, and the right to use the model must have been checked. Plans are made anew when an alias or a grant changes.
+-- score() of rows of distributed tables. Citus sends a call to the nodes as the planner left it. By then the version must be a constant of
+-- the plan, and the right to use the model must have been checked. Plans are made anew when an alias or a grant changes.
 
 do $citus$
 declare

@@ -52,8 +52,9 @@ select e.experiment_id, l.day,
    and l.day >= date_trunc('day', e.started_at, mo.time_zone)
  group by e.experiment_id, l.day;
 comment on view pgscore_data.experiment_day is
-  'The days of an experiment, and whether the labels of each are there by min_label_coverage: of all its versions, as labels that come '
-  'early are of other predictions than those that come late. Of a day on which it started or stopped all predictions are asked for.';
+'The days of an experiment, and whether each is mature: whether min_label_coverage of the predictions of each of its versions have '
+'labels. All versions must have them, as labels that come early are of other predictions than those that come late. On a day on which '
+'it started or stopped, predictions from before and after count for that, too.';
 
 create or replace function pgscore_data._arm_predictions(this pgscore_data.experiment, from_day timestamptz, to_day timestamptz)
 returns table (version_id int, stage int, entity bigint, event_time timestamptz, known_at timestamptz, made_at timestamptz, day timestamptz,
@@ -111,11 +112,12 @@ begin atomic
            else this.kind = 'shadow' or r.run_id is null or r.experiment_id = this.experiment_id and r.arm_error is null end;
 end;
 comment on function pgscore_data._arm_predictions(pgscore_data.experiment, timestamptz, timestamptz) is
-'The predictions that count in an experiment, on mature days. Where the key of labels has the columns that it splits by, these are the '
-'entity, and one of an entity of another arm does not count; else those of a run do that it split. A call is taken to be made at the time '
-'that it is for. With the default pairing, a prediction of a split is judged until another of its versions scores the entity again, '
-'after the stage or the experiment ended: by the newest label known until then. event_time is NULL where the run has none, as that of a '
-'shadow is later.';
+'The predictions that count in an experiment, on mature days.
+If the key of labels has the columns that it splits by, these are the entity, and a prediction of an entity of another arm does not '
+'count. Else a prediction of a run counts if the experiment split the run. A call is taken to be made at the time that it is for.
+With the default pairing, the labels of a prediction in a split end with the next prediction of its entity by another version, if that '
+'is for a time after the stage or the experiment ended. The newest label known until then judges it.
+event_time: NULL where the run has none, as the time of a shadow is later.';
 
 create or replace function pgscore_data._other_key(this pgscore_data.experiment) returns text
 language sql stable

@@ -1,7 +1,7 @@
 -- To which version a row of a model in an experiment goes.
 --
--- The route of such a model is its arms as the statement sees them: minus the number of the experiment, the champion, and for each range of
--- buckets, in order, its end and its version. Versions have positive numbers, so a negative first element tells that there are arms.
+-- The route of such a model is an array, as the statement sees it: minus the number of the experiment, then the champion. For each range of
+-- buckets follow its end and its version, in order. Versions have positive numbers, so a negative first element tells that there are arms.
 
 create or replace function pgscore_data._renew_route(this_model int) returns void
 language sql volatile

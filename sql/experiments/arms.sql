@@ -140,3 +140,42 @@ begin
 end
 $$;
 comment on function pgscore_data._set_arms(pgscore_data.experiment, text, jsonb) is 'Gives arms the percentages that a user wrote.';
+
+create or replace function pgscore_data._warn_of_arms(this pgscore_data.experiment, base text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  is_shadow constant boolean := this.kind = 'shadow';
+  l record;
+  other record;
+begin
+  if is_shadow and exists (select from pgscore_data.execution e where e.version_id = this.champion_version_id and e.native) then
+    raise notice 'calls of model "%" that the database computes have no shadow, as they are not kept', base using
+      hint = 'Runs and watches have one, and calls of unbound tables or jsonb where pgscore.execution is online.';
+  end if;
+  select coalesce(c.sampling, 1) as sampling, coalesce(c.inputs, true) as inputs into l
+    from (select this.model_id) m left join pgscore_data.call_log c using (model_id);
+  if is_shadow and (l.sampling < 1 or not l.inputs) then
+    raise notice 'calls of model "%" have a shadow as far as they are kept with their inputs: % %% are kept, % inputs', base,
+      100 * l.sampling, case when l.inputs then 'with' else 'without' end using
+      hint = format('select pgscore.log_calls(%L, sampling => 1, inputs => true);', base);
+  end if;
+  for other in
+    select pgscore_models._version_name(a.version_id) as arm, string_agg(format('"%s"', f ->> 'name'), ', ') as names
+      from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id)
+     cross join lateral jsonb_array_elements(v.signature -> 'features') f
+      join pgscore_data.version c on c.version_id = this.champion_version_id
+     where a.experiment_id = this.experiment_id and lower(f ->> 'name') not in (
+       select lower(x ->> 'name') from jsonb_array_elements(c.signature -> 'features') x)
+     group by a.version_id order by a.version_id
+  loop
+    raise notice 'version "%" reads %, which the champion does not: %', other.arm, other.names,
+      case when is_shadow then 'it cannot score calls' else 'score() refuses rows of its entities that lack it' end using
+      hint = case when is_shadow then 'Runs and watches have one: their source has all columns.'
+               else 'Have every query of the model give it, or stop the experiment.' end;
+  end loop;
+end
+$$;
+comment on function pgscore_data._warn_of_arms(pgscore_data.experiment, text) is
+  'Warns which calls a new shadow will not score, and which rows score() will refuse for a new arm.';

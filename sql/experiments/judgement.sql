@@ -166,10 +166,10 @@ begin atomic
     from own o left join arm w using (is_other) left join mean m using (metric) left join no_mean d using (metric);
 end;
 comment on function pgscore_data._compared_arms(boolean) is
-'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart, with the interval for one look '
-'and the one that holds at all times. A metric that is no mean has none of the latter, and counts the newest stage. '
-'n_evidence: by how many entities a verdict goes; for a metric that is no mean how many independent predictions it is worth, or 0 '
-'where there are too few.';
+'What an arm and the champion came to by each metric, over compared_prediction, and how far they are apart: with the interval for one '
+'look, and the one that holds at all times. A metric that is no mean has no interval of the latter kind, and counts the newest stage.
+n_evidence: by how many entities a verdict goes. For a metric that is no mean: how many independent predictions its predictions are '
+'worth, or 0 if they are too few.';
 
 create or replace function pgscore_data._judge_arm(this pgscore_data.experiment, arm int, srm_p_value double precision) returns void
 language plpgsql volatile
@@ -182,13 +182,15 @@ declare
   is_over constant boolean := coalesce(this.until <= least(now(), this.stopped_at), false);
   other_key constant text := pgscore_data._other_key(this);
   this_day timestamptz;
+  added bigint;
 begin
   truncate pgscore_data.compared_prediction;
   for this_day in
     select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature order by d.day
   loop
-    continue when pgscore_data._collect_day(this, arm, this_day) = 0 and this_day is distinct from judged;
-    continue when this_day < judged;
+    -- Results of a day are of all days up to it, so the predictions of days that are judged already are needed, too.
+    added := pgscore_data._collect_day(this, arm, this_day);
+    continue when this_day < judged or added = 0 and this_day is distinct from judged;
     -- What was judged may have been forgotten since. Where keys differ, rows stay: their reason says so.
     delete from pgscore_data.experiment_result r
      where r.experiment_id = this.experiment_id and r.version_id in (arm, this.champion_version_id) and r.day = this_day

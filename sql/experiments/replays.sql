@@ -80,8 +80,7 @@ begin
     error_limit, is_replay)
   values (version.version_id,
     pgscore._ensure_target(written, view_name, version.signature,
-      (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
-         from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'), is_replay => true),
+      jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")'), is_replay => true),
     plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan, rls, false, error_limit, true)
   returning run_id into submitted;
   return submitted;

@@ -113,7 +113,8 @@ select e.experiment_id::bigint as experiment, m.name as model_name, v.number::bi
   join pgscore_data.experiment_result r using (experiment_id)
   join pgscore_data.version v using (version_id);
 comment on view pgscore_bi.experiment_results_daily is
-'The same up to each day whose labels were there: how an experiment went. A day stays as it was first found, but for the newest one.';
+'What experiment_results said up to each day whose labels were there: how an experiment went. A day stays as it was first found, but for '
+'the newest one.';
 do $$
 begin
   perform pgscore_data._comment_columns('pgscore_bi.experiment_results', pgscore_data._experiment_meanings());

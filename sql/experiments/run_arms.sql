@@ -101,23 +101,3 @@ end
 $$;
 comment on function pgscore_data._delete_arm_tallies() is
   'Deletes counts of arms that belong to no run: those of attempts that failed or were tried again.';
-
-create or replace function pgscore_data._replan_watches() returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  update pgscore_data.watch w set shape = null, compare_after = clock_timestamp()
-    from pgscore_data.experiment e
-   where e.experiment_id = new.experiment_id and w.model_id = e.model_id and w.alias = 'champion';
-  perform pgscore_data._wake('watch');
-  return null;
-end
-$$;
-comment on function pgscore_data._replan_watches() is
-  'Has the watches of a champion planned and compared anew when the arms beside it change: rows of other arms are scored again.';
-
-create or replace trigger replan_watches after insert or update of buckets on pgscore_data.experiment_arm
-for each row execute function pgscore_data._replan_watches();
-create or replace trigger replan_watches after update of stopped_at on pgscore_data.experiment
-for each row execute function pgscore_data._replan_watches();

@@ -111,8 +111,7 @@ begin
   if not found then
     return;
   end if;
-  update pgscore_data.experiment_arm a set calls_due_at = clock_timestamp() + lease
-   where a.experiment_id = arm.experiment_id and a.version_id = arm.version_id;
+  perform pgscore_data._renew_shadow(arm.experiment_id, arm.version_id, lease);
   return query
   select e.experiment_id, arm.version_id, pgscore_models._version_name(arm.version_id),
          pgscore_models._version_name(e.champion_version_id), v.signature -> 'features', e.salt, ceil(10000 * e.sampling)::int,
@@ -218,46 +217,8 @@ begin
 end
 $$;
 comment on function pgscore_data._fail_shadow(int, int, text, interval) is
-'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds, or for a hundred times
-hung, whichever is longer. hung: the processor time that some rows took, or a quarter of the time by the clock where that is more; 0 where
-the arm did not hang. Calls on which it hung are skipped; so are those that it scores next at each third failure in a row, and all of them
-where the experiment was stopped.';
-
-create or replace function pgscore_data._warn_of_arms(this pgscore_data.experiment, base text) returns void
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  is_shadow constant boolean := this.kind = 'shadow';
-  l record;
-  other record;
-begin
-  if is_shadow and exists (select from pgscore_data.execution e where e.version_id = this.champion_version_id and e.native) then
-    raise notice 'calls of model "%" that the database computes have no shadow, as they are not kept', base using
-      hint = 'Runs and watches have one, and calls of unbound tables or jsonb where pgscore.execution is online.';
-  end if;
-  select coalesce(c.sampling, 1) as sampling, coalesce(c.inputs, true) as inputs into l
-    from (select this.model_id) m left join pgscore_data.call_log c using (model_id);
-  if is_shadow and (l.sampling < 1 or not l.inputs) then
-    raise notice 'calls of model "%" have a shadow as far as they are kept with their inputs: % %% are kept, % inputs', base,
-      100 * l.sampling, case when l.inputs then 'with' else 'without' end using
-      hint = format('select pgscore.log_calls(%L, sampling => 1, inputs => true);', base);
-  end if;
-  for other in
-    select pgscore_models._version_name(a.version_id) as arm, string_agg(format('"%s"', f ->> 'name'), ', ') as names
-      from pgscore_data.experiment_arm a join pgscore_data.version v using (version_id)
-     cross join lateral jsonb_array_elements(v.signature -> 'features') f
-      join pgscore_data.version c on c.version_id = this.champion_version_id
-     where a.experiment_id = this.experiment_id and lower(f ->> 'name') not in (
-       select lower(x ->> 'name') from jsonb_array_elements(c.signature -> 'features') x)
-     group by a.version_id order by a.version_id
-  loop
-    raise notice 'version "%" reads %, which the champion does not: %', other.arm, other.names,
-      case when is_shadow then 'it cannot score calls' else 'score() refuses rows of its entities that lack it' end using
-      hint = case when is_shadow then 'Runs and watches have one: their source has all columns.'
-               else 'Have every query of the model give it, or stop the experiment.' end;
-  end loop;
-end
-$$;
-comment on function pgscore_data._warn_of_arms(pgscore_data.experiment, text) is
-  'Warns which calls a new shadow will not score, and which rows score() will refuse for a new arm.';
+'Notes that an arm hung, crashed or could not be loaded. The next try waits for 2, 4, 8 and at last 600 seconds, or for a hundred times '
+'hung, whichever is longer.
+hung: the processor time that some rows took, or a quarter of the time by the clock if that is more; 0 if the arm did not hang.
+Calls on which it hung are skipped. At each third failure in a row those that it scores next are skipped, and all that wait if the '
+'experiment was stopped.';

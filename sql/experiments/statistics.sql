@@ -9,9 +9,10 @@ begin atomic
     from (select n_effective * 0.007936154601737565 as r) x;
 end;
 comment on function pgscore_data._always_valid_width(double precision) is
-'How many standard errors the 95 % interval of a mean goes to each side that holds at all times at once, so that one may look daily and '
-'stop at will: the asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024 (Annals of Statistics '
-'52:2613), theorem 2.2. 3.9 at 100 predictions, 3.0 at 1,000, 3.6 at 100,000; an interval for one look takes 1.96.';
+'How many standard errors the 95 % interval of a mean goes to each side, if it is to hold at all times at once: so one may look daily '
+'and stop at will. It is the asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024 (Annals of '
+'Statistics 52:2613), theorem 2.2.
+It is 3.9 at 100 predictions, 3.0 at 1,000 and 3.6 at 100,000; an interval for one look takes 1.96.';
 
 create or replace function pgscore_data._always_valid_p_value(z double precision, n_effective double precision) returns double precision
 language sql immutable parallel safe
@@ -68,11 +69,11 @@ begin atomic
 end;
 comment on function pgscore_data._contrast_arms(boolean) is
 'How far an arm is from the champion by each metric that is a mean. Stages, in which the arms had other shares of entities, are '
-'compared each by itself, and weigh by n m / (n + m), so that a hard week does not count against the arm that was larger in it. The '
-'standard error is that of a regression on stages and arms, clustered by entity (Liang and Zeger 1986), times G / (G - 1) of G entities. '
-'pooled_error: what it is if both arms vary alike, as a small arm that was seldom wrong shows too little of how it varies; NULL unless '
-'they are_disjoint: each has entities of its own. n_effective: how many independent predictions, half of them of each arm, would tell as '
-'much by the larger error.';
+'compared each by itself, and weigh by n m / (n + m). So a hard week does not count against the arm that was larger in it.
+standard_error: that of a regression on stages and arms, clustered by entity (Liang and Zeger 1986), times G / (G - 1) of G entities.
+pooled_error: the same if both arms vary alike, as a small arm that was seldom wrong shows too little of how it varies. NULL unless '
+'are_disjoint: each arm has entities of its own.
+n_effective: how many independent predictions, half of them of each arm, would tell as much by the larger error.';
 
 create or replace function pgscore_data._sample_ratio(counts bigint[], shares double precision[],
   out statistic double precision, out degrees bigint, out p_value double precision)
@@ -121,5 +122,5 @@ end
 $$;
 comment on function
   pgscore_data._experiment_verdict(text, bigint, bigint, double precision, double precision, double precision, boolean) is
-'What may be said of an arm by a metric, in a word and with its reason. low, high: the interval of the difference to the champion that may '
-'be looked at as often as it is looked at; may_judge: whether that is so.';
+'What may be said of an arm by a metric, in a word and with its reason.
+low, high: an interval of the difference to the champion.  may_judge: whether that interval holds at this look.';

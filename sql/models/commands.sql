@@ -1,4 +1,4 @@
--- Changing which version serves, names, and what there is.
+-- Commands on models: promoting, rolling back, naming, renaming and dropping; and the trigger that executes every command.
 
 create or replace view pgscore._command as
 select null::text as action, null::text as model, null::text as argument, null::text as outcome, null::name as requested_by,
@@ -37,6 +37,32 @@ begin atomic
 end;
 comment on function pgscore_data._set_alias(int, text) is
   'Points an alias at a version; a new champion is also written to the list that rollback goes down, and rules look at it next.';
+
+create or replace function pgscore_data._change_alias(version record, alias text, actor name, options jsonb) returns jsonb
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  name constant text := version.model_name || '@' || version.number;
+begin
+  if alias is null or alias !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(alias) > 50 then
+    raise exception 'alias % cannot be used', coalesce(quote_literal(alias), 'NULL') using
+      errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
+  elsif alias = 'champion' then
+    perform pgscore_data._refuse_experiment(version.model_id, version.model_name, 'promote', version.version_id);
+    perform pgscore_data._refuse_unfitting(version.model_id, version.version_id, name);
+    options := pgscore_data._pass_gates(version.version_id, name, actor, options);
+  end if;
+  perform pgscore_data._set_alias(version.version_id, alias);
+  perform pgscore_data._warn_of_targets(version.version_id, alias,
+    case alias when 'champion' then format('select pgscore.rollback(%L);', version.model_name)
+      else format('select pgscore.set_alias(''%s@N'', %L);', version.model_name, alias) end);
+  return options;
+end
+$$;
+comment on function pgscore_data._change_alias(record, text, name, jsonb) is
+  'Promotes a version, or points another alias at it; raises where an experiment, a bound table or a gate forbids it. Returns what the '
+  'audit says of it.';
 
 create or replace function pgscore_data._rollback(this_model int) returns int
 language plpgsql volatile
@@ -106,7 +132,6 @@ declare
   base text := split_part(new.model, '@', 1);
   this_model int;
   version record;
-  alias text;
   experiment int;
 begin
   select m.model_id into this_model from pgscore_data.model m where m.name = base for no key update;
@@ -127,20 +152,9 @@ begin
   new.outcome := base;
   case new.action
     when 'promote', 'set_alias' then
-      alias := case new.action when 'promote' then 'champion' else new.argument end;
       new.outcome := base || '@' || version.number;
-      if alias is null or alias !~ '^[[:alpha:]_][[:alnum:]_.-]*$' or octet_length(alias) > 50 then
-        raise exception 'alias % cannot be used', coalesce(quote_literal(alias), 'NULL') using
-          errcode = 'invalid_name', hint = 'Begin with a letter or _, go on with letters, digits, _, - and ., 50 bytes at most.';
-      elsif alias = 'champion' then
-        perform pgscore_data._refuse_experiment(this_model, base, 'promote', version.version_id);
-        perform pgscore_data._refuse_unfitting(this_model, version.version_id, new.outcome);
-        new.options := pgscore_data._pass_gates(version.version_id, new.outcome, new.requested_by, new.options);
-      end if;
-      perform pgscore_data._set_alias(version.version_id, alias);
-      perform pgscore_data._warn_of_targets(version.version_id, alias,
-        case alias when 'champion' then format('select pgscore.rollback(%L);', base)
-          else format('select pgscore.set_alias(''%s@N'', %L);', base, alias) end);
+      new.options := pgscore_data._change_alias(version, case new.action when 'promote' then 'champion' else new.argument end,
+                                                new.requested_by, new.options);
     when 'rollback' then
       perform pgscore_data._refuse_experiment(this_model, base, 'rollback', null);
       new.outcome := base || '@' || pgscore_data._rollback(this_model);

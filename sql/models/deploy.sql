@@ -98,6 +98,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   tasks constant text[] := '{binary,multiclass,regression,multi_target,multilabel,quantiles,embedding,clustering,anomaly}';
+  list record;
   deployed text;
 begin
   if deploy.nulls is not null and deploy.nulls not in ('auto', 'error', 'nan') then
@@ -112,17 +113,14 @@ begin
     raise exception 'threshold => % is not between 0 and 1', threshold
       using errcode = 'invalid_parameter_value', hint = 'The threshold is the probability from which the positive class is predicted.';
   end if;
-  if array_ndims(deploy.features) > 1 or exists (select from unnest(deploy.features) n where n is null) then
-    raise exception 'features => % is no list of names', features
-      using errcode = 'invalid_parameter_value', hint = 'Name each column once: features => array[''age'', ''plan''].';
-  end if;
-  if array_ndims(deploy.class_labels) > 1 or exists (select from unnest(deploy.class_labels) n where n is null) then
-    raise exception 'class_labels => % is no list of names', class_labels
-      using errcode = 'invalid_parameter_value', hint = 'Name each class once: class_labels => array[''stays'', ''leaves''].';
-  end if;
-  if array_ndims(deploy.targets) > 1 or exists (select from unnest(deploy.targets) n where n is null) then
-    raise exception 'targets => % is no list of names', targets
-      using errcode = 'invalid_parameter_value', hint = 'Name each value of a row once: targets => array[''heating'', ''cooling''].';
+  select x.* into list
+    from (values ('features', deploy.features, 'Name each column once: features => array[''age'', ''plan''].'),
+                 ('class_labels', deploy.class_labels, 'Name each class once: class_labels => array[''stays'', ''leaves''].'),
+                 ('targets', deploy.targets, 'Name each value of a row once: targets => array[''heating'', ''cooling''].'))
+         x (argument, names, remedy)
+   where array_ndims(x.names) > 1 or exists (select from unnest(x.names) n where n is null) limit 1;
+  if found then
+    raise exception '% => % is no list of names', list.argument, list.names using errcode = 'invalid_parameter_value', hint = list.remedy;
   end if;
   if jsonb_typeof(deploy.null_values) <> 'object' then
     raise exception 'null_values => % is no object', null_values

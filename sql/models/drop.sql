@@ -84,5 +84,5 @@ language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$ update pgscore_data.model m set created_by = m.created_by where m.model_id = this_model $$;
 comment on function pgscore_data._outdate_snapshots(int) is
-  'Has commands on the model fail in transactions whose snapshot is from before, and does not show what is dropped, bound or unbound '
-  'here: they would make its functions as they were.';
+'Updates the row of a model, so that other commands on it fail in transactions with an older snapshot. These do not see what is '
+'dropped, bound or unbound here, and would make the functions of the model as they were.';

@@ -40,23 +40,23 @@ with found as (
     from pgscore_data.compared_metric x join pgscore_data.compared_pair p using (version_id, other_id)
   union all
   select case a.kind when 'shadow' then 'shadow' else 'arms' end, a.experiment_id, a.version_id, a.other_id, 0, a.metric, a.started_at,
-         a.day, j.judged_at, exists (select from pgscore_data.experiment_due d where d.experiment_id = a.experiment_id),
-         case when a.is_final then 'another experiment, as this one is too old to be judged again' end,
+         a.day, j.judged_at, exists (select from pgscore_data.experiment_due d where d.experiment_id = a.experiment_id) as is_due,
+         case when a.is_final then 'another experiment, as this one is too old to be judged again' end as remedy,
          a.n, a.other_n, a.value, a.other_value, a.difference, a.low, a.high, t.is_enough,
-         case when a.verdict in ('sample_ratio', 'not_judged') or a.verdict = 'too_early' and t.is_enough then a.reason end,
+         case when a.verdict in ('sample_ratio', 'not_judged') or a.verdict = 'too_early' and t.is_enough then a.reason end as doubt,
          case a.verdict when 'sample_ratio' then 'arms that have their shares of entities'
            when 'not_judged' then 'labels that judge both versions'
-           when 'too_early' then 'an experiment that reached its until' end, a.verdict
+           when 'too_early' then 'an experiment that reached its until' end as needs, a.verdict
     from pgscore_data.arm_difference a left join pgscore_data.experiment_judgement j using (experiment_id)
    cross join lateral (
      select a.entities >= 100 and a.low is not null as is_enough) t
   union all
   select 'replay', r.run_id, v.version_id, r.other_id, 0, x.metric, r.first_day, r.last_day, r.compared_at,
-         exists (select from pgscore_data.replay_due d where d.run_id = r.run_id),
-         case when pgscore_data._replay_is_final(u) then 'another replay, as this one is too old to be compared again' end,
+         exists (select from pgscore_data.replay_due d where d.run_id = r.run_id) as is_due,
+         case when pgscore_data._replay_is_final(u) then 'another replay, as this one is too old to be compared again' end as remedy,
          x.n, x.other_n, x.value, x.other_value, x.value - x.other_value, x.low, x.high, x.is_enough,
-         case when t.is_unknown then 'the version was deployed without trained_until' end,
-         case when t.is_unknown then 'a deploy with trained_until' end, null
+         case when t.is_unknown then 'the version was deployed without trained_until' end as doubt,
+         case when t.is_unknown then 'a deploy with trained_until' end as needs, null as verdict
     from pgscore_data.replay r
     join pgscore_data.run u using (run_id)
     join pgscore_data.trained_version v using (version_id)
@@ -105,9 +105,10 @@ select f.source, f.number, f.version_id, f.other_id, f.segment_id, f.metric, f.n
    select to_char(f.first_day at time zone m.time_zone, 'FMDD Mon YYYY') as first,
           to_char(f.last_day at time zone m.time_zone, 'FMDD Mon YYYY') as last) d;
 comment on view pgscore_data.evidence is
-  'All that is known of how far a version, or a value of one, is from another by a metric: by labels that judge both, by an experiment or '
-  'by a replay. is_after_experiments: all labels that judge both are newer than the end of each experiment with both. '
-  'doubt: why it may not be trusted; needs: what would help. outdated: why it is of other labels than those of now; NULL: it is not.';
+'All that is known of how far a version, or a value of one, is from another by a metric: by labels that judge both, by an experiment or '
+'by a replay.
+is_after_experiments: all labels that judge both are newer than the end of each experiment with both.  doubt: why it may not be '
+'trusted.  needs: what would help.  outdated: why it is of other labels than those of now; NULL: it is not.';
 
 create or replace function pgscore_data._evidence(this_version int, other int, segment int, metric text, minimum_labels bigint)
 returns pgscore_data.evidence
@@ -122,10 +123,10 @@ begin atomic
    limit 1;
 end;
 comment on function pgscore_data._evidence(int, int, int, text, bigint) is
-  'What tells how far a version is from another by a metric: what has labels enough comes first. Of that, an experiment comes before '
-  'labels that judge both, unless all of these are newer: in a split an entity has predictions of one version, and the interval of an '
-  'experiment, of a shadow too, may be looked at daily. A replay comes last. Of experiments the newest counts, of replays the one with '
-  'the most labels. NULL: nothing does.';
+'The evidence by which gates and verdicts go, of a version against another by a metric. What has labels enough comes first. Of that, an '
+'experiment comes before labels that judge both, unless all of these are newer: its interval may be looked at daily, and in a split an '
+'entity has predictions of one version. A replay comes last. Of experiments the newest counts, of replays the one with the most labels. '
+'NULL: there is none.';
 
 create or replace function pgscore_data._outdated(this_experiment bigint, arm int, metric text) returns text
 language sql stable security definer

@@ -58,8 +58,8 @@ create or replace view pgscore_data.split_time as
 select a.version_id, e.started_at, coalesce(e.stopped_at, 'infinity') as stopped_at
   from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id) where e.kind <> 'shadow';
 comment on view pgscore_data.split_time is
-'When calls of a version may be those of an arm of a split. What an arm says there is compared by the experiment alone: the champion was not
-asked about the entity, so a label that judges both judges an earlier prediction of one of them.';
+'When calls of a version may be those of an arm of a split. What an arm says there is compared by the experiment alone. The champion '
+'was not asked about the entity, so a label that judges both would judge an earlier prediction of one of them.';
 
 create or replace function pgscore_data._find_common_labels(this_version int, other int, by_segment boolean, since timestamptz) returns void
 language sql volatile
@@ -123,8 +123,8 @@ select * from (values
   ('f1_score', 3, 6, null, false), ('mae', 7, 1, 8, true), ('rmse', 8, 1, 9, false), ('mse', 8, 1, 9, true),
   ('brier_score', 10, 1, 11, true), ('log_loss', 12, 1, 13, true)) x (metric, part, whole, squares, is_mean);
 comment on view pgscore_data.compared_sum is
-'Which sums of compared_entity a metric is made of: part / whole; squares: the sum of what is squared, where a part is not 0 or 1. '
-'is_mean: the metric is part / whole itself.';
+'The sums of compared_entity that a metric is made of, by their positions: part / whole.  squares: the sum of the squares of part, for '
+'metrics whose part is not 0 or 1.  is_mean: the metric is part / whole itself.';
 
 create or replace view pgscore_data.compared_part as
 with alike as (

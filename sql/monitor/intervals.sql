@@ -29,7 +29,8 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 return pgscore_data._wilson_bound(format('((%s)::float8 / nullif(%s, 0) * %s)', hits, n, n_effective),
   format('(((%2$s) - (%1$s))::float8 / nullif(%2$s, 0) * %3$s)', hits, n, n_effective), format('(%s)::float8', n_effective), side);
-comment on function pgscore_data._wilson(text, text, text, text) is 'The same where n tell as much as n_effective that are independent.';
+comment on function pgscore_data._wilson(text, text, text, text) is
+  '_wilson() of hits in n that are not independent: n_effective is how many independent ones would tell as much.';
 
 create or replace function pgscore_data._t_quantile(degrees text) returns text
 language sql immutable
@@ -91,7 +92,8 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 return format('sqrt(%s)', pgscore_data._mean_bound(n, error2, error4, n_effective, side, '2', '25'));
 comment on function pgscore_data._rmse_bound(text, text, text, text, text) is
-'The same of the root mean squared error, from second and fourth powers, as Bonett 2006 has it of a standard deviation.';
+'The expression of a bound of the 95 % interval of the root mean squared error, from second and fourth powers, as Bonett 2006 has it of '
+'a standard deviation.';
 
 do $do$
 begin

@@ -110,8 +110,8 @@ select distinct on (f.model_id) f.model_id, f.grain, f.feature_name, f.window_da
        count(*) filter (where f.has_drifted) over (partition by f.model_id) as n_drifted, f.has_drifted
   from feature f order by f.model_id, f.has_drifted desc, f.psi desc nulls last, f.feature_name;
 comment on view pgscore_data.judged_drift is
-'The feature of each model that is furthest from its baseline, and since when: of those that have drifted on two of the newest three '
-'days that have enough rows, or, where no day has, in the newest month that does.';
+'The feature of each model that is furthest from its baseline, and since when. Those that have drifted come first: on two of the newest '
+'three days that have enough rows; or, if no day has enough, in the newest month that has.';
 
 create or replace view pgscore_data.judged_labels as
 select j.model_id, sum(c.n_labeled) as n_labeled, min(c.window_date) as first_date, max(c.window_date) as last_date,
@@ -187,4 +187,4 @@ begin
     pgscore_data._number_text('s.reference_value', of_month), pgscore_data._number_text('s.value', of_month));
 end
 $do$;
-comment on view pgscore_data.judged_accuracy_text is 'The same with what sentences about it are made of.';
+comment on view pgscore_data.judged_accuracy_text is 'judged_accuracy with the texts that sentences of model_verdict are made of.';

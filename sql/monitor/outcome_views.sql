@@ -23,93 +23,67 @@ return pgscore_data._detail_meanings() || '{
 }'::jsonb;
 comment on function pgscore_data._newest_meanings() is 'What the columns of the views of newest predictions mean.';
 
-create or replace view pgscore_bi.predicted_vs_actual with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone m.time_zone)::date as first_date,
-       (c.last_day at time zone m.time_zone)::date as last_date, c.n_sampled,
-       case when c.predicted_bin > 0 then c.low + (c.predicted_bin - 1) * (c.high - c.low) / 24 end as predicted_low,
-       case when c.predicted_bin < 25 then c.low + c.predicted_bin * (c.high - c.low) / 24 end as predicted_high,
-       case when c.actual_bin > 0 then c.low + (c.actual_bin - 1) * (c.high - c.low) / 24 end as actual_low,
-       case when c.actual_bin < 25 then c.low + c.actual_bin * (c.high - c.low) / 24 end as actual_high,
-       c.n, c.n_labeled / nullif(c.n_labeled + c.n_awaiting, 0) as label_coverage,
-       c.n_labeled > 0 and c.n_labeled >= m.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature,
-       case when c.first_day < tr.trained_until then true when (c.first_day < tr.maybe_trained_until) is not true then false end
-         as in_training
-  from pgscore_data.visible_model m
-  join pgscore_data.version v using (model_id)
-  join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = 'regression'
-  join pgscore_data.trained_version tr on tr.version_id = v.version_id
-  -- Version by version, so that whoever asks for one reads the pairs of no other.
- cross join lateral (
-   with newest as (
-     select x.score as predicted, x.actual, x.day from pgscore_data.evaluation x
-      where x.version_id = v.version_id order by x.event_time desc limit 5000
-   ), ends as (
-     select percentile_cont(0.01) within group (order by x.value) as low, percentile_cont(0.99) within group (order by x.value) as high,
-            count(*) / 2 as n_sampled, min(n.day) as first_day, max(n.day) as last_day
-       from newest n cross join lateral (values (n.predicted), (n.actual)) x (value)
-   -- Once, and not for each of the pairs.
-   ), covered as materialized (
-     select e.*, (select sum(w.n_awaiting)::float8 from pgscore_data.day_volume w
-                   where w.version_id = v.version_id and w.segment_id = 0 and w.day between e.first_day and e.last_day) as n_awaiting,
-            (select sum(r.n)::float8 from pgscore_data.cell_regression r
-              where r.version_id = v.version_id and r.segment_id = 0 and r.day between e.first_day and e.last_day) as n_labeled
-       from ends e
-   ), binned as (
-     select e.*, case when n.predicted < e.low then 0 when n.predicted > e.high then 25 when n.predicted = e.high then 24
-                   else width_bucket(n.predicted, e.low, e.high, 24) end as predicted_bin,
-            case when n.actual < e.low then 0 when n.actual > e.high then 25 when n.actual = e.high then 24
-              else width_bucket(n.actual, e.low, e.high, 24) end as actual_bin
-       from newest n cross join covered e
-   )
-   select p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.predicted_bin, p.actual_bin, count(*) as n
-     from binned p
-    group by p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.predicted_bin, p.actual_bin) c;
-comment on view pgscore_bi.predicted_vs_actual is
+create or replace function pgscore_data._make_newest_view(view_name text, axes text[], share text, description text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $do$
+declare
+  bounds constant text := (
+    select string_agg(format($q$case when c.%1$s_bin > 0 then c.low + (c.%1$s_bin - 1) * (c.high - c.low) / 24 end as %1$s_low,
+           case when c.%1$s_bin < 25 then c.low + c.%1$s_bin * (c.high - c.low) / 24 end as %1$s_high$q$, a), ', ' order by n)
+      from unnest(axes) with ordinality x (a, n));
+  bins constant text := (
+    select string_agg(format($q$case when n.%1$s < e.low then 0 when n.%1$s > e.high then 25 when n.%1$s = e.high then 24
+           else width_bucket(n.%1$s, e.low, e.high, 24) end as %1$s_bin$q$, a), ', ' order by n)
+      from unnest(axes) with ordinality x (a, n));
+  grouped constant text := 'p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.'
+    || array_to_string(axes, '_bin, p.') || '_bin';
+begin
+  perform pgscore_data._make_view(view_name, format($q$
+    select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone m.time_zone)::date as first_date,
+           (c.last_day at time zone m.time_zone)::date as last_date, c.n_sampled, %1$s, c.n%2$s,
+           c.n_labeled / nullif(c.n_labeled + c.n_awaiting, 0) as label_coverage,
+           c.n_labeled > 0 and c.n_labeled >= m.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature%3$s
+      from pgscore_data.visible_model m
+      join pgscore_data.version v using (model_id)
+      join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = 'regression'
+      join pgscore_data.trained_version tr on tr.version_id = v.version_id
+      -- Version by version, so that whoever asks for one reads the pairs of no other.
+     cross join lateral (
+       with newest as (
+         select x.score as predicted, x.actual, x.score - x.actual as error, x.day from pgscore_data.evaluation x
+          where x.version_id = v.version_id order by x.event_time desc limit 5000
+       ), ends as (
+         select percentile_cont(0.01) within group (order by x.value) as low, percentile_cont(0.99) within group (order by x.value) as high,
+                count(*) / %4$s as n_sampled, min(n.day) as first_day, max(n.day) as last_day
+           from newest n cross join lateral (values (n.%5$s)) x (value)
+       -- Once, and not for each of the pairs.
+       ), covered as materialized (
+         select e.*, (select sum(w.n_awaiting)::float8 from pgscore_data.day_volume w
+                       where w.version_id = v.version_id and w.segment_id = 0 and w.day between e.first_day and e.last_day) as n_awaiting,
+                (select sum(r.n)::float8 from pgscore_data.cell_regression r
+                  where r.version_id = v.version_id and r.segment_id = 0 and r.day between e.first_day and e.last_day) as n_labeled
+           from ends e
+       ), binned as (
+         select e.*, %6$s from newest n cross join covered e
+       )
+       select %7$s, count(*) as n from binned p group by %7$s) c$q$,
+    bounds, share, pgscore_data._training_column('c.first_day'), cardinality(axes), array_to_string(axes, '), (n.'), bins, grouped),
+    description, pgscore_data._newest_meanings());
+end
+$do$;
+comment on function pgscore_data._make_newest_view(text, text[], text, text) is
+  'Makes a view that counts the newest 5,000 pairs of each version of a regression in 24 bins along each axis: predicted, actual or error.';
+
+select pgscore_data._make_newest_view('predicted_vs_actual', '{predicted,actual}', '',
 'What each version of a regression said and what came of it, of its newest 5,000 labelled predictions: counts in a grid of 24 by 24 cells '
 'of equal width, the same for both, from the first to the last hundredth of all values. What lies outside is counted in cells that are '
-'open to that side. It is made when it is read, from pairs that an index finds, so that it costs the same whatever the history.';
-select pgscore_data._comment_columns('pgscore_bi.predicted_vs_actual', pgscore_data._newest_meanings());
+'open to that side. It is made when it is read, from pairs that an index finds, so that it costs the same whatever the history.');
 
--- How the errors of a regression lie, to both sides: of as many of the newest pairs as predicted_vs_actual shows.
-
-create or replace view pgscore_bi.error_distribution with (security_barrier) as
-select m.name as model_name, v.number::bigint as model_version, (c.first_day at time zone m.time_zone)::date as first_date,
-       (c.last_day at time zone m.time_zone)::date as last_date, c.n_sampled,
-       case when c.bin > 0 then c.low + (c.bin - 1) * (c.high - c.low) / 24 end as error_low,
-       case when c.bin < 25 then c.low + c.bin * (c.high - c.low) / 24 end as error_high,
-       c.n, c.n::float8 / c.n_sampled as share, c.n_labeled / nullif(c.n_labeled + c.n_awaiting, 0) as label_coverage,
-       c.n_labeled > 0 and c.n_labeled >= m.min_label_coverage * (c.n_labeled + c.n_awaiting) as is_mature,
-       case when c.first_day < tr.trained_until then true when (c.first_day < tr.maybe_trained_until) is not true then false end
-         as in_training
-  from pgscore_data.visible_model m
-  join pgscore_data.version v using (model_id)
-  join pgscore_data.scored_version e on e.version_id = v.version_id and e.task = 'regression'
-  join pgscore_data.trained_version tr on tr.version_id = v.version_id
- cross join lateral (
-   with newest as (
-     select x.score - x.actual as error, x.day from pgscore_data.evaluation x where x.version_id = v.version_id order by x.event_time desc
-      limit 5000
-   ), ends as (
-     select percentile_cont(0.01) within group (order by n.error) as low, percentile_cont(0.99) within group (order by n.error) as high,
-            count(*) as n_sampled, min(n.day) as first_day, max(n.day) as last_day from newest n
-   -- Once, and not for each of the pairs.
-   ), covered as materialized (
-     select e.*, (select sum(w.n_awaiting)::float8 from pgscore_data.day_volume w
-                   where w.version_id = v.version_id and w.segment_id = 0 and w.day between e.first_day and e.last_day) as n_awaiting,
-            (select sum(r.n)::float8 from pgscore_data.cell_regression r
-              where r.version_id = v.version_id and r.segment_id = 0 and r.day between e.first_day and e.last_day) as n_labeled
-       from ends e
-   ), binned as (
-     select e.*, case when n.error < e.low then 0 when n.error > e.high then 25 when n.error = e.high then 24
-                   else width_bucket(n.error, e.low, e.high, 24) end as bin from newest n cross join covered e
-   )
-   select p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.bin, count(*) as n
-     from binned p group by p.low, p.high, p.n_sampled, p.first_day, p.last_day, p.n_awaiting, p.n_labeled, p.bin) c;
-comment on view pgscore_bi.error_distribution is
+select pgscore_data._make_newest_view('error_distribution', '{error}', ', c.n::float8 / c.n_sampled as share',
 'How the errors of each version of a regression lie, prediction minus truth, of its newest 5,000 labelled predictions: 24 bins of equal '
 'width from the first to the last hundredth of the errors, and what lies outside. It is made when it is read, from pairs that an index '
-'finds.';
-select pgscore_data._comment_columns('pgscore_bi.error_distribution', pgscore_data._newest_meanings());
+'finds.');
 
 -- Performance on the labels that were known within a time: young and old windows compare fairly on labels that came as fast.
 

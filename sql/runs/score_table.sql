@@ -218,8 +218,7 @@ begin
   end if;
   target_id := pgscore._ensure_target(
     coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
-    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
-      from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
+    jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")'));
   insert into pgscore._run_request (version_id, target_id, source_schema, source_name, source_kind, handle_id, plan, plan_digest, rls,
     publish, error_limit, schedule_id, fire_at, only_changed)
   values (version.version_id, target_id, plan ->> 'schema', plan ->> 'name', plan ->> 'kind', pgscore._ensure_handle(plan), plan,

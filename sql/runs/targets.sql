@@ -247,12 +247,13 @@ declare
   known record;
   id int;
 begin
+  keys := (select jsonb_agg(jsonb_build_object('name', k ->> 'name', 'sql_type', k ->> 'sql_type') order by n)
+             from jsonb_array_elements(keys) with ordinality as x (k, n));
   perform pgscore._refuse_long_target(target);
   select k ->> 'name' into taken from jsonb_array_elements(keys) k
    where k ->> 'name' = any (pgscore._value_columns(task, labels, unit)) limit 1;
   if taken is not null then
-    raise exception 'column "%" is the key of the source and a value of the model', taken using
-      errcode = 'duplicate_column',
+    raise exception 'column "%" is the key of the source and a value of the model', taken using errcode = 'duplicate_column',
       hint = 'Score a view that names the key otherwise, or deploy the model with other names: targets => ''{…}''.';
   end if;
   select t.target_id, t.task, t.key_columns, t.class_labels, t.score_unit, t.is_replay into known
@@ -273,12 +274,11 @@ begin
     raise exception 'target "%.%" has another shape', target_schema, target using
       errcode = 'datatype_mismatch',
       detail = format('It holds %s predictions keyed by %s%s; this run gives %s keyed by %s%s.',
-        concat_ws(' ', known.task, known.score_unit), (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ')
-                       from jsonb_array_elements(known.key_columns) k),
-                         coalesce(' of ' || nullif(array_to_string(known.class_labels, ', '), ''), ''),
-        concat_ws(' ', task, unit),
-        (select string_agg(format('%s %s', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k),
-        coalesce(' of ' || nullif(array_to_string(labels, ', '), ''), '')),
+        concat_ws(' ', known.task, known.score_unit),
+        (select string_agg(concat_ws(' ', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(known.key_columns) k),
+        ' of ' || nullif(array_to_string(known.class_labels, ', '), ''), concat_ws(' ', task, unit),
+        (select string_agg(concat_ws(' ', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k),
+        ' of ' || nullif(array_to_string(labels, ', '), '')),
       hint = 'Choose another target, or select pgscore.drop_target(target) first.';
   end if;
   id := coalesce(known.target_id, id);
@@ -297,4 +297,4 @@ begin
 end
 $$;
 comment on function pgscore._ensure_target(name, name, jsonb, jsonb, boolean) is
-  'The target of a run: the caller''s existing one, whose shape must fit, or a new one with its two views.';
+  'The target of a run: the caller''s existing one, whose shape must fit, or a new one with its two views. keys: columns of the plan.';

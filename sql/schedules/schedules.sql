@@ -111,8 +111,7 @@ begin
       hint = 'Its watch keeps it up to date. Choose another target, or end it: select pgscore.unwatch(target);';
   end if;
   perform pgscore._ensure_target(written_schema, written_view, version.signature,
-    (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
-       from jsonb_array_elements(plan -> 'columns') with ordinality as x (c, n) where c ->> 'role' = 'key'));
+    jsonb_path_query_array(plan -> 'columns', '$[*] ? (@.role == "key")'));
   insert into pgscore._schedule_request (name, cron, time_zone, model, source, arguments, overlap, catch_up)
   values (_create_schedule.name, btrim(_create_schedule.cron), _create_schedule.time_zone, _create_schedule.model,
           format('%I.%I', plan ->> 'schema', plan ->> 'name'),

@@ -227,7 +227,8 @@ begin
   return pgscore_models._checked_row(version_id, given, columns.names, columns.types);
 end
 $$;
-comment on function pgscore_models._checked_row(int, jsonb, regtype) is 'The same, for a row of a table.';
+comment on function pgscore_models._checked_row(int, jsonb, regtype) is
+  '_checked_row() for a row of a table, whose columns are those of its type.';
 
 create or replace function pgscore_models._without_padding(features anyelement, given jsonb) returns jsonb
 language sql stable parallel safe

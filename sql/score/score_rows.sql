@@ -48,7 +48,7 @@ exception
 end
 $$;
 comment on function pgscore_models._answer_native(pgscore_models._version, anyarray, int, int) is
-  'The same, of rows that others came before; the error says which of all of them could not be scored.';
+  '_columns_native() of a part of the rows, before which others came. The error says which of all rows could not be scored.';
 
 create or replace function pgscore_models._answer_online(this pgscore_models._version, request text, rows int)
   returns pgscore_models._columns

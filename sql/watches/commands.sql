@@ -111,8 +111,7 @@ begin
                                       keep_history, notify)
   values (model,
     pgscore._ensure_target(coalesce(target_schema, 'public'), coalesce(target, (plan ->> 'name') || '_scores'), version.signature,
-      (select jsonb_agg(jsonb_build_object('name', k ->> 'name', 'sql_type', k ->> 'sql_type') order by n)
-         from jsonb_array_elements(keys) with ordinality as x (k, n))),
+                           keys),
     format('%I.%I', plan ->> 'schema', plan ->> 'name'),
     jsonb_build_object('key', key_names, 'event_time', event_time, 'column_map', column_map, 'rls', rls,
                        'time_zone', current_setting('TimeZone')),

@@ -1,4 +1,4 @@
--- Planning a watch as its owner: when it is made, when its version changes, and when the catalogue changes under it.
+-- Planning a watch as its owner: when it is made, when its version or the arms beside it change, and when the catalogue changes.
 
 create or replace view pgscore._renewal_request as
 select null::int as watch_id, null::int as version_id, null::jsonb as plan, null::bigint as handle_id, null::bigint as scan_handle_id,
@@ -223,3 +223,23 @@ end
 $$;
 comment on function pgscore._renew_watch(int) is
   'Plans a watch of the caller anew and puts its triggers where they are missing, in one transaction.';
+
+create or replace function pgscore_data._replan_watches() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update pgscore_data.watch w set shape = null, compare_after = clock_timestamp()
+    from pgscore_data.experiment e
+   where e.experiment_id = new.experiment_id and w.model_id = e.model_id and w.alias = 'champion';
+  perform pgscore_data._wake('watch');
+  return null;
+end
+$$;
+comment on function pgscore_data._replan_watches() is
+  'Has the watches of a champion planned and compared anew when the arms beside it change: rows of other arms are scored again.';
+
+create or replace trigger replan_watches after insert or update of buckets on pgscore_data.experiment_arm
+for each row execute function pgscore_data._replan_watches();
+create or replace trigger replan_watches after update of stopped_at on pgscore_data.experiment
+for each row execute function pgscore_data._replan_watches();

@@ -50,7 +50,7 @@ comment on column pgscore.watches.oldest_pending is 'When the oldest of these ch
 comment on column pgscore.watches.delay_p50 is
   'From when a change was queued to its visible prediction: the median of the oldest of each of the last 100 publications. What is polled '
   'is queued when it is read.';
-comment on column pgscore.watches.delay_p95 is 'The same for 95 of 100.';
+comment on column pgscore.watches.delay_p95 is 'The 95th percentile of what delay_p50 is the median of.';
 comment on column pgscore.watches.rows_scored is 'Predictions that it wrote so far.';
 comment on column pgscore.watches.rows_unchanged is 'Rows that it read and found to be as they were, so that nothing was written.';
 comment on column pgscore.watches.error_code is 'Stable code of what stops it; NULL where nothing does.';

@@ -11,7 +11,7 @@ import type { Outline } from '../onnx/outline.ts';
 import { decideNulls } from './null-handling.ts';
 import type { Signature } from '../inference/signature.ts';
 import { trainedUntil, trainingBaseline, type FeatureBaseline } from './training-metadata.ts';
-import { tryBatches } from './batch-freedom.ts';
+import { tryBatches } from './try-batches.ts';
 import { compareExpected, type ExpectationReport } from './expectation.ts';
 import { knownDifferences } from './known-differences.ts';
 import type { Reference } from '../to-sql/differences.ts';

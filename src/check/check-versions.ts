@@ -100,7 +100,7 @@ async function checkIn(folder: string, version: ClaimedVersion, checking: Checki
   return connection.insist((client) => acceptVersion(client, version, accepted));
 }
 
-/** The thread that compiles takes several times that of the memory of the service. */
+/** The thread that compiles takes several times as much memory, in the process of the service. */
 const MOST_COMPILED_BYTES = 64 * 2 ** 20;
 
 function notCompiled({ options }: ClaimedVersion, { size }: ModelFile, { native }: Checking): string | undefined {
@@ -122,8 +122,8 @@ function checkOptions(options: Record<string, unknown>): CheckOptions {
 }
 
 /**
- * Checks a model and compiles it: each in a place of its own, at the same time. The compiler says on which rows the functions are to
- * be proven, the check says what ONNX Runtime makes of them. `refusal`: why it is not to be compiled.
+ * Checks a model in the probe process and compiles it in a thread, at the same time. The compiler returns the rows on which its
+ * functions are to be proven, and the probe runs ONNX Runtime on them. `refusal`: why the model is not to be compiled.
  * @throws PgscoreError as `probeModel` does
  */
 async function probeAndCompile(
@@ -142,7 +142,7 @@ async function probeAndCompile(
       thread.compile({ path: (served ?? model).path, signature, given: givenRows(signature, options.expect ?? []) });
       return await thread.rows;
     } catch (error) {
-      // It was asked nothing, and is waited for.
+      // Else whoever waits for its answer would wait for ever.
       await thread.stop();
       throw error;
     }

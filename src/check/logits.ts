@@ -3,13 +3,13 @@ import { numbersOfRows, type Predictions } from '../inference/predictions.ts';
 import type { Signature, ValueOutput } from '../inference/signature.ts';
 import { withActivation } from '../onnx/activation.ts';
 import type { Normalised } from '../onnx/normalise.ts';
-import { endingOf } from './options.ts';
+import { endingOf } from './output-evidence.ts';
 
 /** A remedy for a model whose numbers are no probabilities. */
 export const LOGITS = 'logits => true (--logits) where the numbers are logits, or log-probabilities of all classes';
 
 /** Operators after which a number is a probability. */
-const SHARES: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax']);
+const PROBABILITY_OPERATORS: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid', 'Softmax']);
 
 type Activated = { readonly model: Normalised; readonly signature: Signature };
 
@@ -41,7 +41,7 @@ export function activated(model: Normalised, signature: Signature, returned: Pre
 
 /** Refuses numbers that end in a sigmoid or a softmax, or that look so. */
 function refuseProbabilities({ outline }: Normalised, output: string, lookSo: boolean): void {
-  if (!lookSo && !SHARES.has(endingOf(outline, output) ?? '')) return;
+  if (!lookSo && !PROBABILITY_OPERATORS.has(endingOf(outline, output) ?? '')) return;
   throw new PgscoreError('model_options_wrong', 'the model returns probabilities already', {
     remedy: 'Leave logits out.',
   });

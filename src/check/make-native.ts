@@ -1,5 +1,5 @@
 import type { DatabaseConnection } from '../postgres/connection.ts';
-import { isPassing, sqlState } from '../postgres/sqlstate.ts';
+import { isTransient, sqlState } from '../postgres/sqlstate.ts';
 import { transaction, type Queryable, statement } from '../postgres/statement.ts';
 import type { JsonRow } from '../inference/json-rows.ts';
 import type { Predictions } from '../inference/predictions.ts';
@@ -14,23 +14,22 @@ type NativeFacts =
   | { readonly parts: readonly Part[]; readonly evidence: { readonly rows: number } }
   | { readonly reason: string };
 
-/** What becomes functions, and what they have to say of these rows. */
+/** What is to become functions, the rows to prove them on, and what ONNX Runtime says of these rows. */
 export type ToProve = {
   readonly compiled: Compiled;
   readonly rows: readonly JsonRow[];
   readonly reference: Reference | null;
 };
 
-/** For milliseconds of work, by the clock. */
+/** The proof takes milliseconds. */
 const PROOF_LIMIT = "set local statement_timeout = '60s'";
 const CANCELED = '57014';
 
 class Unequal extends Error {}
 
 /**
- * Creates the compiled functions of a version, if they say the same as ONNX Runtime on every row of the proof. A model
- * for which that fails is served online and in batches: it is no reason to reject it. Raises what another try may mend,
- * where there is to be one.
+ * Creates the compiled functions of a version, if they say the same as ONNX Runtime on every row of the proof. Else the version
+ * is not native: that is no reason to reject it. Raises transient errors if the check is to be tried again.
  */
 export async function makeNative(
   connection: DatabaseConnection,
@@ -40,7 +39,7 @@ export async function makeNative(
   isTriedAgain: boolean,
 ): Promise<NativeFacts> {
   if ('refusal' in compiled) {
-    if (compiled.passing === true && isTriedAgain) throw new Error(compiled.refusal);
+    if (compiled.transient === true && isTriedAgain) throw new Error(compiled.refusal);
     return { reason: compiled.refusal };
   }
   try {
@@ -51,7 +50,7 @@ export async function makeNative(
     return await createProven(connection, versionId, signature, compiled.bodies, proofOf(rows, reference, signature));
   } catch (error) {
     if (error instanceof Unequal) return { reason: error.message };
-    if (isPassing(error) || !(error instanceof Error)) throw error;
+    if (isTransient(error) || !(error instanceof Error)) throw error;
     if (sqlState(error) === CANCELED && isTriedAgain) throw error;
     return { reason: `the compiled function failed: ${error.message}` };
   }
@@ -91,7 +90,7 @@ function createProven(
   );
 }
 
-/** Which of two forms answers hangs on the clock: an index may hold what one says, and be asked for what the other does. */
+/** Refuses two forms that differ: an index may hold what one says while a query calls the other. The clock decides which is called. */
 function checkSame(answers: readonly NativeAnswer[], what: string, others: readonly NativeAnswer[]): void {
   const row = answers.findIndex(({ score }, index) => !Object.is(score, others[index]?.score));
   if (row === -1) return;
@@ -108,7 +107,7 @@ type Row = {
 /** A compiled score that has two forms is asked for each, whatever the age of the statement. */
 type Form = '' | '_few' | '_many';
 
-/** What the compiled functions of a version say of rows; of a binary model, what follows from its score. */
+/** What the compiled functions of a version say of rows. What is not compiled is derived from the score. */
 async function nativeAnswers(
   client: Queryable,
   versionId: number,
@@ -117,13 +116,13 @@ async function nativeAnswers(
   rows: readonly JsonRow[],
   form: Form,
 ): Promise<NativeAnswer[]> {
-  const text = question(versionId, signature.features, parts, form);
+  const text = proofQuery(versionId, signature.features, parts, form);
   const values = [JSON.stringify(rows.map((row, index) => numbered(row, index, signature.features)))];
   const { rows: answers } = await client.query<Row>(text, values);
-  return answers.map(completed(signature, parts));
+  return answers.map(completer(signature, parts));
 }
 
-function question(versionId: number, features: readonly Feature[], parts: readonly Part[], form: Form): string {
+function proofQuery(versionId: number, features: readonly Feature[], parts: readonly Part[], form: Form): string {
   const columns = features.map((feature, index) => `f${index} ${argumentType(feature)}`);
   const names = features.map((_, index) => `r.f${index}`).join(', ');
   const call = (part: Part, suffix: string): string =>
@@ -147,8 +146,8 @@ function numbered(row: JsonRow, index: number, features: readonly Feature[]): Re
   return { n: index, ...Object.fromEntries(cells) };
 }
 
-/** What is not compiled follows from what is. */
-function completed(signature: Signature, parts: readonly Part[]): (answer: Row) => NativeAnswer {
+/** Adds to an answer what is not compiled, and follows from what is. */
+function completer(signature: Signature, parts: readonly Part[]): (answer: Row) => NativeAnswer {
   if (signature.task === 'regression' || !(parts.includes('score') || parts.includes('probabilities')))
     return (answer) => answer;
   return signature.task === 'binary' ? binary(signature) : multiclass;

@@ -57,24 +57,31 @@ export function marginsOf(classifier: Classifier): Margins | undefined {
       return { name, width, unit: 'margin' };
     throw unclear(name);
   }
-  const positive = classLabels.indexOf(positiveClass);
+  return binaryMargins(numbers, rows, labels, classLabels.indexOf(positiveClass));
+}
+
+function binaryMargins(
+  { name, width }: ObservedOutput,
+  rows: readonly number[][],
+  labels: readonly number[],
+  positive: number,
+): Margins {
   const column = width === 1 ? 0 : positive;
-  // One number is of the second class, as decision_function() has it.
-  const others = width === 1 && positive === 0;
   const sign = directionOf(
     rows.map((row) => row[column] ?? 0),
     labels.map((one) => one === positive),
-    others,
+    // One number is of the second class, as decision_function() has it.
+    width === 1 && positive === 0 ? -1 : 1,
   );
   if (sign === undefined) throw unclear(name);
   return { name, width, unit: 'margin', column, sign };
 }
 
-/** 1 where the positive rows have the higher numbers, -1 where they have the lower ones; `given` decides where all are alike. */
-function directionOf(numbers: readonly number[], positive: readonly boolean[], isOther: boolean): 1 | -1 | undefined {
+/** 1 where positive rows have the higher numbers, -1 where they have the lower ones. Where all are 0, `whenZero` is returned. */
+function directionOf(numbers: readonly number[], positive: readonly boolean[], whenZero: 1 | -1): 1 | -1 | undefined {
   const agreeing = count(numbers, (x, row) => x !== 0 && x > 0 === positive[row]);
   const against = count(numbers, (x, row) => x !== 0 && x < 0 === positive[row]);
-  if (agreeing === 0 && against === 0) return isOther ? -1 : 1;
+  if (agreeing === 0 && against === 0) return whenZero;
   if (agreeing === 0) return -1;
   if (against === 0) return 1;
   const [yes, no] = [numbers.filter((_, row) => positive[row]), numbers.filter((_, row) => positive[row] !== true)];

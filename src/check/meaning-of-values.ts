@@ -1,16 +1,14 @@
 import { PgscoreError } from '../errors.ts';
+import { type CheckOptions, checkThreshold, wrongOption } from './options.ts';
 import {
-  besideStates,
-  type CheckOptions,
-  checkThreshold,
   endingOf,
+  type Evidence,
   floatOutputs,
-  listed,
+  listOutputs,
   numberOutputs,
-  wrongOption,
-  type Evidence as ClassEvidence,
   type OutputMeaning,
-} from './options.ts';
+  valueBesideStates,
+} from './output-evidence.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import { isValueTask, type ValueOutput, type ValueTask } from '../inference/signature.ts';
 import { CLASS_LABELS_KEY, checkNames, metadataNames } from './names.ts';
@@ -43,18 +41,20 @@ const TAKEN = [
   'cmax',
 ];
 
-/** The class labels are looked for only where they decide: a file with several labels holds the classes of each of them. */
-export type Evidence = Omit<ClassEvidence, 'classLabels'> & { readonly classLabels: () => readonly string[] };
-
 /**
  * What the outputs of a model mean that gives several values a row; undefined for any other. Where the file leaves it open,
- * what was assumed is added to `warnings`.
+ * what was assumed is added to `warnings`. `classLabels` is called only where they decide: a file with several labels holds the
+ * classes of each of them.
  * @throws PgscoreError model_options_wrong, model_outputs_unsupported
  */
-export function meaningOfValues(given: Evidence, warnings: string[]): OutputMeaning | undefined {
+export function meaningOfValues(
+  given: Evidence,
+  classLabels: () => readonly string[],
+  warnings: string[],
+): OutputMeaning | undefined {
   const { outline, observed, options } = given;
   const evidence = options.task === undefined ? { ...given, observed: withoutSteps(outline, observed) } : given;
-  const task = isVector(evidence) ? 'embedding' : valueTaskOf(evidence);
+  const task = isVector(evidence) ? 'embedding' : valueTaskOf(evidence, classLabels);
   if (task === undefined) return undefined;
   checkOptions(task, options);
   if (task === 'embedding') return meaningOfVector(observed);
@@ -68,8 +68,8 @@ function isVector({ observed, options: { task, classLabels, targets: named, logi
   return isAny && isPlainlyVector(observed);
 }
 
-function valueTaskOf(evidence: Evidence): ValueTask | undefined {
-  const { outline, observed, classLabels, options } = evidence;
+function valueTaskOf(evidence: Evidence, classLabels: () => readonly string[]): ValueTask | undefined {
+  const { outline, observed, options } = evidence;
   const { task } = options;
   if (task !== undefined) return isValueTask(task) ? task : undefined;
   if (observed.some((output) => isLabelMatrix(output) || output.layers !== undefined)) return 'multilabel';
@@ -86,7 +86,7 @@ function valueTaskOf(evidence: Evidence): ValueTask | undefined {
 function mayBeTargets(outline: Evidence['outline'], floats: readonly ObservedOutput[]): boolean {
   const numbers = floats.reduce((sum, { width }) => sum + width, 0);
   const areClasses = floats.some(({ name }) => endingOf(outline, name)?.endsWith('Softmax'));
-  return numbers <= MOST_ASSUMED && !areClasses && besideStates(outline, floats) === undefined;
+  return numbers <= MOST_ASSUMED && !areClasses && valueBesideStates(outline, floats) === undefined;
 }
 
 /** Whole numbers, several a row: the labels of a multilabel model. */
@@ -134,7 +134,7 @@ function ownNames(read: readonly { name: string; width: number }[]): string[] | 
 function numbersIn(observed: readonly ObservedOutput[]): { name: string; width: number }[] {
   const numbers = numberOutputs(observed);
   if (numbers.length > 0) return numbers.map(({ name, width }) => ({ name, width }));
-  throw new PgscoreError('model_outputs_unsupported', `several values a row are numbers; ${listed(observed)}`, {
+  throw new PgscoreError('model_outputs_unsupported', `several values a row are numbers; ${listOutputs(observed)}`, {
     remedy: 'Leave task out: the check finds what the model is.',
   });
 }
@@ -199,7 +199,7 @@ function labelNames(evidence: Evidence, count: number, warnings: string[]): read
   if (count < 2) {
     throw new PgscoreError(
       'model_outputs_unsupported',
-      `a multilabel model returns several labels a row; ${listed(observed)}`,
+      `a multilabel model returns several labels a row; ${listOutputs(observed)}`,
       { remedy: 'Leave task out: the check finds what the model is.' },
     );
   }
@@ -233,7 +233,7 @@ function probabilitiesIn(observed: readonly ObservedOutput[], labels: number | u
         floats.every(({ width, layers }) => width <= 2 && layers === undefined);
   if (fits)
     return floats.map(({ name, width, layers }) => ({ name, width, ...(layers === undefined ? {} : { layers }) }));
-  throw new PgscoreError('model_outputs_unsupported', `a label has one probability; ${listed(observed)}`, {
+  throw new PgscoreError('model_outputs_unsupported', `a label has one probability; ${listOutputs(observed)}`, {
     remedy: 'Export one model for each label that has more than two classes.',
   });
 }

@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import { isFloat } from '../inference/signature.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Outline } from '../onnx/outline.ts';
-import { listed, type OutputMeaning } from './options.ts';
+import { listOutputs, type OutputMeaning } from './output-evidence.ts';
 
 /** What exporters call the vector of a row, the likeliest first: sentence-transformers, optimum, and networks by hand. */
 const VECTOR_NAMES = [
@@ -50,11 +50,11 @@ export function meaningOfVector(observed: readonly ObservedOutput[]): OutputMean
   const stepwise = observed.find(({ type, rank }) => isFloat(type) && rank > 1);
   if (vectors.length === 0 && stepwise !== undefined) throw vectorEach(stepwise);
   if (vectors.length === 0) {
-    throw new PgscoreError('model_outputs_unsupported', `an embedding is a row of numbers; ${listed(observed)}`, {
+    throw new PgscoreError('model_outputs_unsupported', `an embedding is a row of numbers; ${listOutputs(observed)}`, {
       remedy: 'Leave task out: the check finds what the model is.',
     });
   }
-  throw new PgscoreError('model_outputs_unclear', `which output holds the vector? ${listed(observed)}`, {
+  throw new PgscoreError('model_outputs_unclear', `which output holds the vector? ${listOutputs(observed)}`, {
     remedy:
       'Keep one: `del m.graph.output[1:]` before onnx.save(), with the place of the others, or call it embedding.',
   });

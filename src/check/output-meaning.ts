@@ -1,16 +1,14 @@
 import { PgscoreError } from '../errors.ts';
+import { type CheckOptions, checkThreshold, wrongOption } from './options.ts';
 import {
-  besideStates,
-  type CheckOptions,
-  checkThreshold,
   endingOf,
   floatOutputs,
-  listed,
+  type LabelledEvidence,
+  listOutputs,
   numberOutputs,
-  wrongOption,
-  type Evidence,
   type OutputMeaning,
-} from './options.ts';
+  valueBesideStates,
+} from './output-evidence.ts';
 import { LOGITS } from './logits.ts';
 import { arePairs, marginsOf, UNSUPERVISED } from './margins.ts';
 import { unsupervisedMeaning } from './unsupervised.ts';
@@ -24,11 +22,11 @@ import { isFloat, type Margins, type Signature, type Task } from '../inference/s
  * @throws PgscoreError model_outputs_unclear, model_outputs_unsupported, model_class_labels_missing,
  *   model_class_labels_wrong, model_options_wrong
  */
-export function outputMeaning(evidence: Evidence, warnings: string[]): OutputMeaning {
+export function outputMeaning(evidence: LabelledEvidence, warnings: string[]): OutputMeaning {
   return unsupervisedMeaning(evidence) ?? supervisedMeaning(evidence, warnings);
 }
 
-function supervisedMeaning(given: Evidence, warnings: string[]): OutputMeaning {
+function supervisedMeaning(given: LabelledEvidence, warnings: string[]): OutputMeaning {
   const evidence = withoutStates(given, warnings);
   const classLabels = labelsFor(evidence, warnings);
   const task = taskOf(evidence, classLabels);
@@ -56,9 +54,9 @@ function supervisedMeaning(given: Evidence, warnings: string[]): OutputMeaning {
 }
 
 /** Leaves out what stands beside the one number of a row, where no class is named. */
-function withoutStates(evidence: Evidence, warnings: string[]): Evidence {
+function withoutStates(evidence: LabelledEvidence, warnings: string[]): LabelledEvidence {
   const { outline, observed, classLabels, options } = evidence;
-  const value = besideStates(outline, numberOutputs(observed));
+  const value = valueBesideStates(outline, numberOutputs(observed));
   const mayBeValue = options.task === 'regression' || (options.task === undefined && !observed.some(isLabel));
   if (value === undefined || !mayBeValue || classLabels.length > 0) return evidence;
   const left = observed.filter(({ name }) => name !== value.name).map(({ name }) => `'${name}'`);
@@ -68,7 +66,7 @@ function withoutStates(evidence: Evidence, warnings: string[]): Evidence {
 
 /** The margins of a model that says labels. {} where none are one for each class; undefined where it has probabilities. */
 function numbersByClass(
-  { outline, observed, options, values }: Evidence,
+  { outline, observed, options, values }: LabelledEvidence,
   label: ObservedOutput,
   classLabels: readonly string[],
   positiveClass: string | undefined,
@@ -96,14 +94,14 @@ function isLabel(output: ObservedOutput): boolean {
   return !isFloat(output.type) && output.width === 1;
 }
 
-function taskOf({ options }: Evidence, classLabels: readonly string[]): Task {
+function taskOf({ options }: LabelledEvidence, classLabels: readonly string[]): Task {
   if (options.task === 'binary' || options.task === 'multiclass' || options.task === 'regression') return options.task;
   if (classLabels.length === 0) return 'regression';
   return classLabels.length === 2 ? 'binary' : 'multiclass';
 }
 
 /** The labels that are known, or 0, 1, … for a network that ends in a sigmoid or a softmax. */
-function labelsFor({ outline, observed, classLabels, options }: Evidence, warnings: string[]): string[] {
+function labelsFor({ outline, observed, classLabels, options }: LabelledEvidence, warnings: string[]): string[] {
   if (options.task === 'regression') return [];
   if (classLabels.length > 0) return [...classLabels];
   const scores = floatOutputs(observed);
@@ -143,16 +141,20 @@ function namesNoLabels(observed: readonly ObservedOutput[], { task }: CheckOptio
 function findValue(observed: readonly ObservedOutput[]): { name: string } {
   const [value, second] = numberOutputs(observed);
   if (value === undefined) {
-    throw new PgscoreError('model_outputs_unsupported', `a regression returns a number; ${listed(observed)}`, {
+    throw new PgscoreError('model_outputs_unsupported', `a regression returns a number; ${listOutputs(observed)}`, {
       remedy: "Say what the model is: task => 'binary' or 'multiclass', with class_labels.",
     });
   }
   if (second !== undefined || value.width !== 1) {
-    throw new PgscoreError('model_outputs_unsupported', `a regression returns one number a row; ${listed(observed)}`, {
-      remedy:
-        "Say what they are: task => 'embedding' where they are a vector, task => 'multi_target' with targets, or class_labels " +
-        'where it is a classifier.',
-    });
+    throw new PgscoreError(
+      'model_outputs_unsupported',
+      `a regression returns one number a row; ${listOutputs(observed)}`,
+      {
+        remedy:
+          "Say what they are: task => 'embedding' where they are a vector, task => 'multi_target' with targets, or class_labels " +
+          'where it is a classifier.',
+      },
+    );
   }
   return { name: value.name };
 }
@@ -170,13 +172,13 @@ function findProbabilities(
   if (floats.length === 1) {
     throw new PgscoreError(
       'model_class_labels_wrong',
-      `${labels.length} class labels do not fit: ${listed(observed)}`,
+      `${labels.length} class labels do not fit: ${listOutputs(observed)}`,
       {
         remedy: 'Give one label for each probability column, in their order.',
       },
     );
   }
-  throw new PgscoreError('model_outputs_unclear', `which output holds the probabilities? ${listed(observed)}`, {
+  throw new PgscoreError('model_outputs_unclear', `which output holds the probabilities? ${listOutputs(observed)}`, {
     remedy: "Export one matrix of probabilities: `options={'zipmap': False}` in skl2onnx.",
   });
 }

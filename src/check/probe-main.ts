@@ -16,7 +16,7 @@ import {
   VERDICT_DESCRIPTOR,
   type Asked,
   type Verdict,
-} from './verdict.ts';
+} from './probe-messages.ts';
 import { refuseFullDisk } from '../onnx/model-folder.ts';
 
 // ONNX Runtime blocks this thread, for ever where a model never ends.

@@ -7,7 +7,7 @@ import { PipedProgram } from '../lib/child-process.ts';
 import { limitWork } from '../lib/work-time.ts';
 import { MAX_MODEL_BYTES } from '../onnx/refuse.ts';
 import type { ProbeOptions, ProbeReport, RowsFor, CheckedModel } from './check-model.ts';
-import { frameOf, readVerdict, type Asked } from './verdict.ts';
+import { frameOf, readVerdict, type Asked } from './probe-messages.ts';
 import type { ModelFile } from '../onnx/model-folder.ts';
 
 export type ProbeLimits = {
@@ -25,7 +25,7 @@ const STDERR_KEPT = 2000;
 
 /**
  * Checks one model in a process of its own: without database credentials, without environment, in an empty directory,
- * killed when it takes too long or too much memory. What this process learns of how the model runs is its verdict.
+ * killed when it takes too long or too much memory. This process never runs the model: it reads the verdict of that one.
  * `model`: in a folder for this check alone, where the graph to serve is written, too.
  * @throws PgscoreError for a model that is refused, and model_check_timeout, model_check_memory, model_check_crashed;
  * another Error where it came to no verdict
@@ -41,7 +41,7 @@ export async function probeModel(
   const guard = guarded(probe, model, limits);
   try {
     const ask = (checked: CheckedModel<ModelFile>): void => void sendRows(probe.request, rowsFor(checked));
-    // With its verdict it has done all that it is for; one that went wrong is not to go on.
+    // It is of no more use after its verdict, or after one that cannot be read.
     const report = readVerdict(probe.answer, () => servedFile(served), ask).finally(() => probe.kill());
     const ended = Promise.all([probe.exited, report, collect(probe.lastWords)]);
     probe.request.write(frameOf(options));
@@ -54,7 +54,7 @@ export async function probeModel(
   }
 }
 
-/** Kills a probe that goes past its limits, or whose check is broken off; tells for which reason. */
+/** Kills a probe that exceeds its limits, or whose check is broken off. `reason`: why it was killed. */
 function guarded(
   probe: PipedProgram,
   { size }: ModelFile,
@@ -127,7 +127,7 @@ function tookTooLong(timeMs: number): PgscoreError {
   );
 }
 
-/** No verdict on the model. */
+/** Says nothing of the model: the check is tried again. */
 function starvedCheck(): Error {
   return new Error('the check of the model got too little CPU time');
 }

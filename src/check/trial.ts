@@ -1,12 +1,13 @@
-import { classLabelsOf } from './names.ts';
-import type { CheckOptions, OutputMeaning } from './options.ts';
+import { classLabelsOf } from './class-labels.ts';
+import type { CheckOptions } from './options.ts';
+import type { Evidence, OutputMeaning } from './output-evidence.ts';
 import { GraphSession } from '../inference/graph-session.ts';
 import { batchOfRows, type JsonRow } from '../inference/json-rows.ts';
 import type { Normalised } from '../onnx/normalise.ts';
 import { checkTensorsOnly, outputReader } from '../inference/outputs.ts';
 import type { Predictions } from '../inference/predictions.ts';
 import { ModelSession } from '../inference/session.ts';
-import { meaningOfValues, type Evidence } from './meaning-of-values.ts';
+import { meaningOfValues } from './meaning-of-values.ts';
 import { outputMeaning } from './output-meaning.ts';
 import type { Signature } from '../inference/signature.ts';
 import { checkOwnLabels, checkPredictions, withoutMargins } from './check-predictions.ts';
@@ -40,25 +41,28 @@ export async function tryModel(model: Normalised, preparation: Preparation): Pro
   const warnings: string[] = [];
   const { observed, values } = await runSamples(graph, { inputs, features, batch }, samples, warnings);
   const classLabels = (): string[] => classLabelsOf(model, options);
-  const meaning = meaningOfTensors({ outline, observed, classLabels, options, values }, warnings);
+  const meaning = meaningOfTensors({ outline, observed, options, values }, classLabels, warnings);
   const assumed = { inputs, features, ...meaning, batch };
-  const first = await predictRows(asReturned(graph, assumed), samples);
-  const signature = options.logits === true ? assumed : withoutMargins(assumed, first, warnings);
-  const returned = signature === assumed ? first : await predictRows(asReturned(graph, signature), samples);
-  if (options.logits !== true) return tryMeant(graph, { model, signature, returned }, samples, warnings);
-  const made = activated(model, signature, returned);
+  const returned = await predictRows(asReturned(graph, assumed), samples);
+  if (options.logits !== true) {
+    const signature = withoutMargins(assumed, returned, warnings);
+    const kept = signature === assumed ? returned : await predictRows(asReturned(graph, signature), samples);
+    return scoreSamples(graph, { model, signature, returned: kept }, samples, warnings);
+  }
+  const made = activated(model, assumed, returned);
   await graph.release();
   const activatedGraph = await GraphSession.load(made.model.outline.bytes, 1);
   const probable = await predictRows(asReturned(activatedGraph, made.signature), samples);
-  return tryMeant(activatedGraph, { ...made, returned: probable }, samples, warnings);
+  return scoreSamples(activatedGraph, { ...made, returned: probable }, samples, warnings);
 }
 
-/** A model of which it is known what its outputs mean, and what they were for the samples. */
-type Meant = { readonly model: Normalised; readonly signature: Signature; readonly returned: Predictions };
+/** A model of which it is known what its outputs mean, and the numbers that it returned for the samples. */
+type Understood = { readonly model: Normalised; readonly signature: Signature; readonly returned: Predictions };
 
-async function tryMeant(
+/** Checks what a model returned for the samples, and scores them as scorers do. */
+async function scoreSamples(
   graph: GraphSession,
-  { model, signature, returned }: Meant,
+  { model, signature, returned }: Understood,
   samples: readonly JsonRow[],
   warnings: string[],
 ): Promise<Trial> {
@@ -86,11 +90,11 @@ export async function predictRows(session: ModelSession, rows: readonly JsonRow[
  * What the tensors among the outputs mean. Maps and sequences are left out only where probabilities or numbers stay.
  * @throws PgscoreError model_outputs_unsupported, and what outputMeaning() throws
  */
-function meaningOfTensors(evidence: Evidence, warnings: string[]): OutputMeaning {
+function meaningOfTensors(evidence: Evidence, classLabels: () => string[], warnings: string[]): OutputMeaning {
   try {
     const meaning =
-      meaningOfValues(evidence, warnings) ??
-      outputMeaning({ ...evidence, classLabels: evidence.classLabels() }, warnings);
+      meaningOfValues(evidence, classLabels, warnings) ??
+      outputMeaning({ ...evidence, classLabels: classLabels() }, warnings);
     if (Object.keys(meaning.outputs).every((output) => output === 'label')) checkTensorsOnly(evidence.outline);
     return meaning;
   } catch (error) {

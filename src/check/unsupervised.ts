@@ -2,7 +2,7 @@ import { PgscoreError } from '../errors.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Kind, Margins } from '../inference/signature.ts';
 import type { Outline } from '../onnx/outline.ts';
-import { endingOf, floatOutputs, listed, type Evidence, type OutputMeaning } from './options.ts';
+import { endingOf, floatOutputs, type LabelledEvidence, listOutputs, type OutputMeaning } from './output-evidence.ts';
 
 /** scikit-learn's labels of anomaly detection, in the order of the class labels. */
 const NORMAL = '1';
@@ -15,7 +15,7 @@ type Pair = { readonly label: ObservedOutput; readonly numbers: readonly Observe
  * the model names no classes and its labels are those of the graph's own arithmetic.
  * @throws PgscoreError model_outputs_unclear, model_options_wrong
  */
-export function unsupervisedMeaning(evidence: Evidence): OutputMeaning | undefined {
+export function unsupervisedMeaning(evidence: LabelledEvidence): OutputMeaning | undefined {
   const { task } = evidence.options;
   const pair = labelAndNumbers(evidence);
   const isAsked = task === 'clustering' || task === 'anomaly';
@@ -24,7 +24,7 @@ export function unsupervisedMeaning(evidence: Evidence): OutputMeaning | undefin
   return meaning;
 }
 
-function askedMeaning(evidence: Evidence, task: Kind, pair: Pair | undefined): OutputMeaning {
+function askedMeaning(evidence: LabelledEvidence, task: Kind, pair: Pair | undefined): OutputMeaning {
   if (pair === undefined) throw lacksLabel(evidence, task);
   const read = task === 'anomaly' ? anomalyMeaning : clusteringMeaning;
   const meaning = read(evidence, pair);
@@ -32,12 +32,12 @@ function askedMeaning(evidence: Evidence, task: Kind, pair: Pair | undefined): O
   return meaning;
 }
 
-function foundMeaning(evidence: Evidence, pair: Pair | undefined): OutputMeaning | undefined {
+function foundMeaning(evidence: LabelledEvidence, pair: Pair | undefined): OutputMeaning | undefined {
   if (pair === undefined || evidence.options.task !== undefined || evidence.classLabels.length > 0) return undefined;
   return anomalyMeaning(evidence, pair) ?? clusteringMeaning(evidence, pair);
 }
 
-function labelAndNumbers({ observed }: Evidence): Pair | undefined {
+function labelAndNumbers({ observed }: LabelledEvidence): Pair | undefined {
   const label = observed.find(({ type, width }) => type.startsWith('int') && width === 1);
   const numbers = floatOutputs(observed);
   return label && numbers.length > 0 ? { label, numbers } : undefined;
@@ -49,7 +49,10 @@ const REASONS: Readonly<Record<Kind, string>> = {
 };
 
 /** Labels -1 and 1, and a decision function that is below 0 where the label is -1. */
-function anomalyMeaning({ values, classLabels }: Evidence, { label, numbers }: Pair): OutputMeaning | undefined {
+function anomalyMeaning(
+  { values, classLabels }: LabelledEvidence,
+  { label, numbers }: Pair,
+): OutputMeaning | undefined {
   const labels = wholes(values.get(label.name));
   const follows = ({ name, width }: ObservedOutput): boolean => {
     const decision = (values.get(name) ?? []).map(([number]) => Number(number));
@@ -70,7 +73,7 @@ function anomalyMeaning({ values, classLabels }: Evidence, { label, numbers }: P
 }
 
 /** The label is the position of the least distance, or of the largest share. */
-function clusteringMeaning(evidence: Evidence, { label, numbers }: Pair): OutputMeaning | undefined {
+function clusteringMeaning(evidence: LabelledEvidence, { label, numbers }: Pair): OutputMeaning | undefined {
   const { values, options, classLabels, outline } = evidence;
   const labels = wholes(values.get(label.name));
   const fits = (output: ObservedOutput, best: (...row: number[]) => number): boolean =>
@@ -104,7 +107,7 @@ function areShares(rows: readonly number[][]): boolean {
   );
 }
 
-function matrix({ values }: Evidence, { name }: ObservedOutput): number[][] {
+function matrix({ values }: LabelledEvidence, { name }: ObservedOutput): number[][] {
   return (values.get(name) ?? []).map((row) => row.map(Number));
 }
 
@@ -112,7 +115,7 @@ function wholes(values: readonly (readonly unknown[])[] = []): string[] {
   return values.map(([value]) => String(value));
 }
 
-function refuseDecision({ options }: Evidence, kind: Kind | undefined): void {
+function refuseDecision({ options }: LabelledEvidence, kind: Kind | undefined): void {
   if (options.positiveClass === undefined && options.threshold === undefined && options.logits !== true) return;
   throw new PgscoreError('model_options_wrong', `of a model of ${kind} the label is its own`, {
     remedy: 'Leave positive_class, threshold and logits out.',
@@ -125,10 +128,10 @@ const LABELLED: Readonly<Record<Kind, string>> = {
   anomaly: '`return torch.where(below < 0, -1, 1), below`, where `below = limit - error`',
 };
 
-function lacksLabel({ observed }: Evidence, asked: Kind): PgscoreError {
+function lacksLabel({ observed }: LabelledEvidence, asked: Kind): PgscoreError {
   return new PgscoreError(
     'model_outputs_unclear',
-    `task '${asked}' takes a whole-number label and numbers beside it; ${listed(observed)}`,
+    `task '${asked}' takes a whole-number label and numbers beside it; ${listOutputs(observed)}`,
     {
       remedy: `Return the label beside the numbers: ${LABELLED[asked]}. Else leave task out: the numbers are predictions by themselves.`,
     },

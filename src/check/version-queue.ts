@@ -69,12 +69,12 @@ export type Accepted = {
   readonly served: ModelFile | null;
 };
 
-/** As `deploy()` has them: larger ones leave more garbage while they are read. */
+/** As in pgscore_data._accept_deployment(): larger pieces leave more garbage while they are read. */
 const PIECE_BYTES = 2 * 2 ** 20;
 
 /**
- * The verdict ready: the version gets its signature and the graph to serve. The first ready version of a model becomes its
- * champion. Undefined: another service gave a verdict meanwhile.
+ * Makes a version ready: stores its signature and the graph to serve. The first ready version of a model becomes its champion.
+ * Undefined: another service gave a verdict meanwhile.
  */
 export function acceptVersion(
   client: pg.ClientBase,
@@ -96,7 +96,7 @@ async function storePieces(client: pg.ClientBase, versionId: number, { path }: M
   }
 }
 
-/** The verdict rejected, with the reason and the remedy that the deployer reads. */
+/** Rejects a version, with the reason and the remedy that the deployer reads. */
 export const rejectVersion = statement<
   [versionId: number, attempt: number, code: string, reason: string, remedy: string | null],
   { version_id: number }

@@ -38,15 +38,22 @@ export type CitusWorker = {
   readonly prepared: boolean;
 };
 
+type WorkerAnswer = { readonly node: string; readonly success: boolean; readonly result: string };
+
+/** Has every worker run a statement, and returns what each of them answers. */
+async function askWorkers(client: pg.ClientBase, text: string): Promise<WorkerAnswer[]> {
+  const { rows } = await client.query<WorkerAnswer>(
+    "select nodename || ':' || nodeport as node, success, result from pg_catalog.run_command_on_workers($1) order by 1",
+    [text],
+  );
+  return rows;
+}
+
 /** Asks every worker which of some roles it lacks. */
 export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly string[]): Promise<CitusWorker[]> {
   const names = client.escapeLiteral(JSON.stringify(roles));
   const query = `select json_build_object('missing', coalesce(json_agg(r.name), '[]'), 'prepared', to_regnamespace('pgscore_models') is not null) from json_array_elements_text(${names}) r (name) where to_regrole(r.name) is null`;
-  const { rows } = await client.query<{ node: string; success: boolean; result: string }>(
-    "select nodename || ':' || nodeport as node, success, result from pg_catalog.run_command_on_workers($1) order by 1",
-    [query],
-  );
-  return rows.map(({ node, success, result }) => ({
+  return (await askWorkers(client, query)).map(({ node, success, result }) => ({
     node,
     ...(success ? JSON.parse(result) : { missing: undefined, prepared: false }),
   }));
@@ -58,11 +65,7 @@ export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly stri
  */
 export async function runOnWorkers(client: pg.ClientBase, text: string): Promise<void> {
   const local = `do ${client.escapeLiteral(`begin perform set_config('citus.enable_ddl_propagation', 'off', true); ${text}; end`)}`;
-  const { rows } = await client.query<{ node: string; result: string }>(
-    "select nodename || ':' || nodeport as node, result from pg_catalog.run_command_on_workers($1) where not success",
-    [local],
-  );
-  const [failed] = rows;
+  const failed = (await askWorkers(client, local)).find(({ success }) => !success);
   if (failed === undefined) return;
   throw new PgscoreError('node_unavailable', `worker ${failed.node}: ${failed.result}`, {
     remedy: 'Start it, or take it out with citus_remove_node(); then run it again. pgscore doctor lists the nodes.',

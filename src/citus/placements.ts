@@ -20,7 +20,7 @@ export const placementsOf = statement<[schema: string, name: string, from: numbe
     order by s.shardid, n.nodeid`,
 );
 
-/** The same for all placements of a node. */
+/** The node of a placement, as users read it. */
 export function nodeName({ host, port }: Placement): string {
   return `${host}:${port}`;
 }

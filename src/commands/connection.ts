@@ -16,7 +16,7 @@ export async function inDatabase<T>(flags: Flags, work: (client: pg.Client) => P
   });
 }
 
-/** The same where names of tables and schemas must mean what they mean to the caller. */
+/** Works in a database that has pgscore, with the settings of the caller: names of tables and schemas mean what they mean to them. */
 export async function inPersonsDatabase<T>(flags: Flags, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const options = { url: await urlOrDemo(flags), applicationName: 'pgscore cli' };
   return withClient(connectAsPerson(options), async (client) => {

@@ -114,7 +114,7 @@ export function addReadOptions(command: Command): Command {
     );
 }
 
-/** The same for a run over the whole source. */
+/** Options of addReadOptions(), and those of a run over the whole source. */
 export function addSourceOptions(command: Command): Command {
   return addReadOptions(command)
     .option('--publish', 'show the predictions as the latest ones, though the version is not champion')

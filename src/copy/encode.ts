@@ -228,10 +228,7 @@ const HEADER_BYTES = 20;
 const ONE_DIMENSION = 1;
 const TEXT_OID = 25;
 
-const NULL_VALUE = ((): ViewedBytes => {
-  const bytes = Buffer.alloc(4, 0xff);
-  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
-})();
+const NULL_VALUE = viewed(Buffer.alloc(4, 0xff));
 
 /** The values of a row's segments as one text[]. */
 class SegmentsField {

@@ -1,4 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
+import { sameBytes } from '../lib/bytes.ts';
 import { anyLengthFeed, elementsOf } from './arrays.ts';
 import { castOf, columnOf, type ArrayColumn, type NumberColumn, type TextColumn } from './column.ts';
 import { castToFeature, copyRow, emptyFeed, type Feed, type Cells, type NumberData } from './feed.ts';
@@ -195,7 +196,7 @@ export class TextCache {
     if (end - start > LONGEST) return decodeUtf8(source, start, end);
     const slot = hash(source, start, end) & (SLOTS - 1);
     const entry = this.#entries[slot];
-    if (entry !== undefined && holds(entry.bytes, source, start, end)) return entry.text;
+    if (entry !== undefined && sameBytes(entry.bytes, source, start, end)) return entry.text;
     const text = decodeUtf8(source, start, end);
     this.#entries[slot] = { bytes: source.slice(start, end), text };
     return text;
@@ -210,10 +211,4 @@ function hash(source: Uint8Array, start: number, end: number): number {
   let value = end - start;
   for (let at = start; at < end; at += 1) value = (Math.imul(value, 31) + (source[at] ?? 0)) | 0;
   return value;
-}
-
-function holds(bytes: Uint8Array, source: Uint8Array, start: number, end: number): boolean {
-  if (bytes.length !== end - start) return false;
-  for (let at = 0; at < bytes.length; at += 1) if (bytes[at] !== source[start + at]) return false;
-  return true;
 }

@@ -19,7 +19,7 @@ export type Graph = {
   run(inputs: readonly RunInput[], rows: number, outputs: readonly string[]): Promise<RunOutput[]>;
   /** Whether what it says of a row cannot depend on the other rows of a run. */
   readonly isRowWise?: boolean;
-  /** The same in this turn of the event loop, where the graph can. */
+  /** run() in this turn of the event loop, where the graph can. */
   runSync?(inputs: readonly RunInput[], rows: number): RunOutput[];
   release(): Promise<void>;
 };

@@ -183,11 +183,12 @@ export function arrayOf(value: unknown): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== 'string') return undefined;
   const text = value.trim();
-  if (/^\[.*\]$/s.test(text)) return parsed(text) ?? elementsOfText(text.slice(1, -1));
+  if (/^\[.*\]$/s.test(text)) return jsonArray(text) ?? elementsOfText(text.slice(1, -1));
   return /^\{.*\}$/s.test(text) ? elementsOfText(text) : undefined;
 }
 
-function parsed(text: string): unknown[] | undefined {
+/** The array that a JSON text is; undefined for any other text. */
+export function jsonArray(text: string): unknown[] | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return Array.isArray(value) ? value : undefined;

@@ -67,7 +67,7 @@ export class NumberRows {
     return this.#nulls !== null && this.#nulls[at] === 1 ? null : (this.#values[at] ?? null);
   }
 
-  /** The same as JSON would have it, where a real is the decimal that it is written as. */
+  /** The value of get() as JSON would have it: a real is the decimal that it is written as. */
   written(row: number, feature: number): number | null {
     const value = this.get(row, feature);
     return value !== null && this.#reals.has(feature) ? decimalOf(value) : value;

@@ -47,7 +47,7 @@ export function loadFailure(error: unknown): PgscoreError {
   return failure('model_load_failed', 'ONNX Runtime can not load the model', error);
 }
 
-/** The same for a model that loads and then fails on rows. */
+/** The reason why a model that loads fails on all rows, with what to do about it. */
 export function runFailure(error: unknown): PgscoreError {
   return failure('model_run_failed', 'the model fails on every row it was tried on', error);
 }

@@ -15,7 +15,7 @@ export type Predictions = {
   readonly probabilities: Float64Array | null;
   /** [rows, valuesWidth()], row-major, of a model with several values a row; undefined for any other. */
   readonly values?: Float64Array | undefined;
-  /** The same of a model that gives margins, distances or shares instead. */
+  /** [rows, classes], as `probabilities`, of a model that gives margins, distances or shares instead. */
   readonly margins?: Float64Array;
   /** Why a row has no prediction. */
   readonly errors: Map<number, RowError>;
@@ -66,7 +66,7 @@ export function numbersOf({ probabilities, values, margins, rows }: Predictions)
   return { numbers, width: numbers === null ? 0 : numbers.length / rows };
 }
 
-/** The same of each row that has a prediction; [] of a row where the model gives none. */
+/** The numbers of numbersOf() of each row that has a prediction; [] where the model gives none. */
 export function numbersOfRows(predictions: Predictions): number[][] {
   const { numbers, width } = numbersOf(predictions);
   return Array.from({ length: predictions.rows }, (_, row) => row)

@@ -58,7 +58,7 @@ export class ModelSession {
     return this.#predict(rowFeeds(rows, this.signature));
   }
 
-  /** The same in this turn of the event loop, among those of other calls, from a row on; undefined where the model can't. */
+  /** predictRows() in this turn of the event loop. The predictions are among those of other calls. Undefined where the model can't. */
   predictRowsSync(given: FeatureRows): PredictionsAmong | undefined {
     if (this.#graph.runSync === undefined || this.signature.batch !== null) return undefined;
     const { rows, feeds, errors } = this.#feedsOf(given);

@@ -6,8 +6,8 @@ import type { Queryable } from '../postgres/statement.ts';
 import { saveVersion } from './load-version.ts';
 
 /**
- * Apart from load-version.ts, which the service imports: it is not to load ONNX Runtime.
- * Loads a version from a temporary file, and tells the size of that. `onPiece`: some of it has arrived.
+ * Loads a version from a temporary file. `size`: of that file. `onPiece`: some of it has arrived.
+ * Not in load-version.ts: the service imports that, and must not load ONNX Runtime.
  * @throws PgscoreError version_missing, model_disk_full, model_load_failed
  */
 export function loadSession(

@@ -75,8 +75,8 @@ function dropped(): PgscoreError {
 }
 
 /**
- * Versions that calls of the service may ask for by an alias or in an experiment, champions first. Those that are compiled to
- * SQL need no service.
+ * The versions that calls to the gateway may ask for, by an alias or in an experiment; champions come first. Native versions are
+ * not among them.
  */
 export const wantedVersions = statement<[], { versionId: number; bytes: number }>(
   'wanted_versions',

@@ -1,4 +1,4 @@
-import { isPassing, sqlState } from '../postgres/sqlstate.ts';
+import { isTransient, sqlState } from '../postgres/sqlstate.ts';
 import { statement, type Queryable } from '../postgres/statement.ts';
 import type { Logger } from '../log.ts';
 import { type Failure, refreshModels, type SlowModels } from './refresh-models.ts';
@@ -79,7 +79,7 @@ async function runStage(
     while (more && goesOn()) more = (await step(client))[0]?.more ?? false;
   } catch (error) {
     const state = sqlState(error);
-    if (oneByOne === undefined || state === undefined || (isPassing(error) && state !== LOCK_NOT_AVAILABLE))
+    if (oneByOne === undefined || state === undefined || (isTransient(error) && state !== LOCK_NOT_AVAILABLE))
       throw error;
     const failures = await oneByOne(client);
     if (failures.length === 0) log.warn({ err: error }, 'a refresh failed, and did not model by model');

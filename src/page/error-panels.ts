@@ -95,7 +95,7 @@ export const residualsPanel = (): Panel<ModelContext> =>
       table: {
         caption: 'Predictions by their error',
         columns: ['Error', ...['Predictions', 'Share'].map(numeric)],
-        rows: rows.map((row) => [range(row), count(number(row, 'n')), percent(number(row, 'share'))]),
+        rows: rows.map((row) => [rangeOf(row, 'error'), count(number(row, 'n')), percent(number(row, 'share'))]),
       },
     }),
     below: ([first]) => sampledOf(first),
@@ -105,7 +105,7 @@ function histogram(rows: readonly Row[], version: number): ChartConfiguration {
   return {
     type: 'bar',
     data: {
-      labels: rows.map(range),
+      labels: rows.map((row) => rangeOf(row, 'error')),
       datasets: [
         {
           label: 'share',
@@ -128,8 +128,9 @@ function histogram(rows: readonly Row[], version: number): ChartConfiguration {
   };
 }
 
-function range(row: Row): string {
-  const [low, high] = [number(row, 'error_low'), number(row, 'error_high')];
+/** From where to where a bin or cell goes along one axis; it may be open to one side. */
+export function rangeOf(row: Row, axis: 'error' | 'predicted' | 'actual'): string {
+  const [low, high] = [number(row, `${axis}_low`), number(row, `${axis}_high`)];
   if (low === null) return `below ${decimal(high)}`;
   return high === null ? `above ${decimal(low)}` : `${decimal(low)} to ${decimal(high)}`;
 }

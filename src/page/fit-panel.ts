@@ -2,7 +2,7 @@ import { numeric } from './data-table.ts';
 import { ask, number, type Row } from './api.ts';
 import { guideLine, type ChartConfiguration, type Plugin } from './chart.ts';
 import { count, decimal } from './format.ts';
-import { sampledOf } from './error-panels.ts';
+import { rangeOf, sampledOf } from './error-panels.ts';
 import { isScore, ofVersion, type ModelContext } from './model-context.ts';
 import { chartPanel, type Panel } from './panel.ts';
 import { colourOf, tint } from './theme.ts';
@@ -105,12 +105,6 @@ function tableOf(rows: readonly Row[]) {
   return {
     caption: 'Predictions by what was said and what came of it',
     columns: ['Predicted', 'Actual', numeric('Predictions')],
-    rows: rows.map((row) => [range(row, 'predicted'), range(row, 'actual'), count(number(row, 'n'))]),
+    rows: rows.map((row) => [rangeOf(row, 'predicted'), rangeOf(row, 'actual'), count(number(row, 'n'))]),
   };
-}
-
-function range(row: Row, axis: Axis): string {
-  const [low, high] = [number(row, `${axis}_low`), number(row, `${axis}_high`)];
-  if (low === null) return `below ${decimal(high)}`;
-  return high === null ? `above ${decimal(low)}` : `${decimal(low)} to ${decimal(high)}`;
 }

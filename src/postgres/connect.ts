@@ -48,7 +48,7 @@ export function connect(options: ConnectOptions): Promise<pg.Client> {
   return connectByTlsChoices(options, { options: startUp.join(' ') }, liftTransactionTimeout);
 }
 
-/** The same with the settings of the person's role and database, so that names mean what they mean to the person. */
+/** Connects with the settings of the person's role and database, so that names mean what they mean to the person. */
 export function connectAsPerson(options: Omit<ConnectOptions, 'settings'>): Promise<pg.Client> {
   return connectByTlsChoices(options, {});
 }

@@ -1,5 +1,5 @@
 import { PgscoreError } from '../errors.ts';
-import { isPassing, sqlState } from './sqlstate.ts';
+import { isTransient, sqlState } from './sqlstate.ts';
 
 /** Why a connection could not be made, without the password that may stand in its URL. */
 export function connectionProblem(error: unknown, url: string | undefined): PgscoreError {
@@ -15,7 +15,7 @@ export function connectionProblem(error: unknown, url: string | undefined): Pgsc
   }
   const encryption = encryptionRemedy(error, reason);
   if (encryption !== undefined) return refused(where, reason, error, encryption);
-  if (isPassing(error)) {
+  if (isTransient(error)) {
     return new PgscoreError('database_unreachable', `cannot reach ${where}: ${reason}`, {
       remedy: 'Check that PostgreSQL runs there and that the host and port are right.',
       cause: error,

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { retrying } from '../lib/retry.ts';
 import { connect, type ConnectOptions, disconnect } from './connect.ts';
-import { isConnectionLoss, isPassing } from './sqlstate.ts';
+import { isConnectionLoss, isTransient } from './sqlstate.ts';
 
 /** One connection that is made when it is needed, and made anew after it was lost. Its users take turns. */
 export class DatabaseConnection {
@@ -39,7 +39,7 @@ export class DatabaseConnection {
 
   /** As `use`, tried again a few times where the database could not take it: for work that may be done twice. */
   insist<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    return retrying(() => this.use(work), { attempts: 5, pauseMs: 100, again: isPassing });
+    return retrying(() => this.use(work), { attempts: 5, pauseMs: 100, again: isTransient });
   }
 
   async #run<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -7,18 +7,18 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && 'severity' in error ? code : undefined;
 }
 
-const PASSING_CLASSES = ['08', '53', '57', '58'];
-const PASSING_STATES = ['40001', '40P01', '55P03', '25006', '25P03', '25P04', 'XX000'];
+const TRANSIENT_CLASSES = ['08', '53', '57', '58'];
+const TRANSIENT_STATES = ['40001', '40P01', '55P03', '25006', '25P03', '25P04', 'XX000'];
 
 /**
  * Whether the same statement may succeed later: the connection broke, the server stops, is full or stands by, or it was
  * a deadlock, a serialisation failure or a lock that took too long.
  */
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   if (error instanceof PgscoreError) return error.retry;
   const state = sqlState(error);
   if (state === undefined) return isConnectionLoss(error);
-  return state !== '57014' && (PASSING_STATES.includes(state) || PASSING_CLASSES.includes(state.slice(0, 2)));
+  return state !== '57014' && (TRANSIENT_STATES.includes(state) || TRANSIENT_CLASSES.includes(state.slice(0, 2)));
 }
 
 /** Classes of what is wrong with a value: it is none of its type, breaks a constraint, or is too large. */

@@ -1,4 +1,4 @@
-import { isPassing, sqlState } from '../postgres/sqlstate.ts';
+import { isTransient, sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError, type ErrorCode } from '../errors.ts';
 import { isOfWatch, type Run } from './run.ts';
 
@@ -99,7 +99,7 @@ export function failureOf(error: unknown, run: Run): Failure {
       retry: state === '55P03' || state === '08006',
     };
   }
-  if (isPassing(error)) {
+  if (isTransient(error)) {
     return {
       code: 'database_lost',
       message: `the database broke off: ${reason}`,

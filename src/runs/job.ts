@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.ts';
+import type { Failure } from './describe-failure.ts';
 import type { Run } from './run.ts';
 
 /** Who reads a distributed table: the nodes that hold its shards, or the coordinator for them. */
@@ -39,15 +39,7 @@ export type Outcome =
   | ({ readonly kind: 'loaded'; readonly generation: number; readonly snapshotAt: string | null } & Counts)
   | { readonly kind: 'lost' }
   | { readonly kind: 'aborted' }
-  | {
-      readonly kind: 'failed';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly remedy: string | null;
-      readonly retry: boolean;
-      readonly rowsDone: number;
-      readonly rowsFailed: number;
-    };
+  | ({ readonly kind: 'failed' } & Failure & Omit<Counts, 'cpuSeconds'>);
 
 /** A job that could not be scored together with others, and is to be scored alone: nothing was committed. */
 export type ScoreAlone = { readonly kind: 'score_alone' };

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Logger } from '../log.ts';
 import { controlConnection, type DatabaseConnection } from '../postgres/connection.ts';
-import { isPassing } from '../postgres/sqlstate.ts';
+import { isTransient } from '../postgres/sqlstate.ts';
 import { BRIEF_LOCKS, createGeneration, publicationConnection, type Loaded } from './publish.ts';
 import { problemOfWriting } from './publication-errors.ts';
 import { type BlockRange, measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
@@ -158,7 +158,7 @@ export class ShardedRun {
     const [found] = await this.#connection
       .use((client) => shardsDone(client, this.run.runId, this.run.attempt))
       .catch((error: unknown) => {
-        if (isPassing(error)) return [];
+        if (isTransient(error)) return [];
         throw error;
       });
     if (found === undefined) return undefined;

@@ -1,5 +1,5 @@
 import type { OwnerSession } from '../postgres/owner-session.ts';
-import { isPassing, sqlState } from '../postgres/sqlstate.ts';
+import { isTransient, sqlState } from '../postgres/sqlstate.ts';
 import { type Queryable, statement } from '../postgres/statement.ts';
 import type { DueSchedule } from './due.ts';
 
@@ -52,8 +52,8 @@ class FunctionChanged extends Error {
 function refused(error: unknown): Verdict {
   if (isClaimed(error)) return { kind: 'skipped' };
   // An internal error passes only by chance, and the owner should see it.
-  const passing = error instanceof FunctionChanged || (isPassing(error) && sqlState(error) !== 'XX000');
-  return { kind: passing ? 'postponed' : 'failed', error: reason(error) };
+  const isPostponed = error instanceof FunctionChanged || (isTransient(error) && sqlState(error) !== 'XX000');
+  return { kind: isPostponed ? 'postponed' : 'failed', error: reason(error) };
 }
 
 /** Another service has claimed the fire. An owner could only pretend it to itself. */

@@ -4,7 +4,7 @@ import type { DatabaseConnection } from '../postgres/connection.ts';
 import { PgscoreError } from '../errors.ts';
 import { installationState } from '../install/installation.ts';
 import { isLoginProblem } from '../postgres/connection-problem.ts';
-import { isPassing } from '../postgres/sqlstate.ts';
+import { isTransient } from '../postgres/sqlstate.ts';
 import type { Logger } from '../log.ts';
 
 /** Whether a service may work on a database: `paused` on a restored copy, until it is adopted. Raises `not_installed`. */
@@ -42,7 +42,7 @@ export async function unlessDown(work: () => Promise<void>, log: Logger): Promis
   try {
     await work();
   } catch (error) {
-    if (!isPassing(error)) throw error;
+    if (!isTransient(error)) throw error;
     log.warn({ err: error }, 'the database does not answer yet; the service goes on trying');
   }
 }

@@ -96,7 +96,7 @@ function written(value: Term, condition: Sides, opposite: Sides): Term {
 
 const lower = new WeakMap<Term, Term>();
 
-/** The same with NaN below all numbers. */
+/** The term with -Infinity in place of NaN, which PostgreSQL has above all numbers. */
 export function lowered(value: Term): Term {
   if (value.traits.range === 'finite' || value.traits.ordered === true) return value;
   const known = lower.get(value);

@@ -61,7 +61,7 @@ export class CompileThread {
   #limitWork(task: Task): void {
     const { cpuMs } = this.#limits;
     this.#liftLimit = limitWork(task, cpuMs, (starved) => {
-      this.#end({ refusal: `compiling it took longer than ${cpuMs / 1000} s of CPU time`, passing: starved });
+      this.#end({ refusal: `compiling it took longer than ${cpuMs / 1000} s of CPU time`, transient: starved });
       void this.stop();
     });
   }

@@ -36,7 +36,7 @@ export type ToCompile = {
  */
 export type Compiled =
   | { readonly bodies: Partial<Record<Part, NativeBody>> }
-  | { readonly refusal: string; readonly passing?: boolean };
+  | { readonly refusal: string; readonly transient?: boolean };
 
 /** The thread that compiles; the rows to prove the functions on, then what they are, or why there are none. */
 export type CompileStep = { readonly task: Task } | { readonly rows: readonly JsonRow[] } | Compiled;

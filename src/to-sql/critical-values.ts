@@ -28,7 +28,7 @@ export class CriticalValues {
     if (range[0] < range[1]) this.#ranges.set(key, [...(this.#ranges.get(key) ?? []), range]);
   }
 
-  /** The same where nothing says so yet: a weight tells less than what scales a column. */
+  /** addRange() for a column that has no range yet: a weight tells less than what scales a column. */
   addLikelyRange(term: Term, low: number, high: number): void {
     const column = columnOf(term);
     if (column !== undefined && this.rangesOf(column.feature, column.element).length === 0)

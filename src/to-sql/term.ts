@@ -71,11 +71,11 @@ export type Traits = {
   readonly atMost?: { readonly value: Term; readonly limit: number; readonly holds: boolean };
   /** A sum as if nothing were missing, and the one that looks: the second counts where the first is NULL or NaN. */
   readonly attempt?: { readonly fast: Term; readonly checked: Term };
-  /** The same, but NULL for a row that each feature has to be looked at for; never NaN. */
+  /** This term, but NULL for a row of which each feature has to be looked at; never NaN. */
   readonly quick?: Term;
-  /** The same with something else in the place of a missing value. */
+  /** This term with something else in the place of a missing value. */
   readonly filled?: (otherwise: number) => Term;
-  /** The same with the missing values of its feature left in. */
+  /** This term with the missing values of its feature left in. */
   readonly unchecked?: Term;
   /** 1 where the source is this category, else 0. */
   readonly indicates?: { readonly source: Term; readonly category: Constant };

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { frameOf, readFrames } from '../../src/check/verdict.ts';
+import { frameOf, readFrames } from '../../src/check/probe-messages.ts';
 
 const SENT = [{ first: 'é' }, {}, { last: 'x'.repeat(300) }];
 const STREAM = Buffer.concat(SENT.map(frameOf));

@@ -22,7 +22,7 @@ test('a version that is not compiled says why', async () => {
 });
 
 test('one that the machine kept from being compiled is tried again, and is not native after the last try', async () => {
-  const starved = { refusal: 'compiling it took longer than 30 s of CPU time', passing: true };
+  const starved = { refusal: 'compiling it took longer than 30 s of CPU time', transient: true };
   await expect(make(answered, starved, true)).rejects.toThrow('30 s of CPU time');
   expect(await make(answered, starved)).toEqual({ reason: starved.refusal });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { classLabelsOf } from '../../src/check/names.ts';
+import { classLabelsOf } from '../../src/check/class-labels.ts';
 import type { CheckOptions } from '../../src/check/options.ts';
 import type { SampleValues } from '../../src/check/sample-runs.ts';
 import { normalise } from '../../src/onnx/normalise.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { CheckedModel } from '../../src/check/check-model.ts';
-import { frameOf, readVerdict } from '../../src/check/verdict.ts';
+import { frameOf, readVerdict } from '../../src/check/probe-messages.ts';
 import type { ModelFile } from '../../src/onnx/model-folder.ts';
 
 const SERVED: ModelFile = { path: 'served.onnx', size: 7 };

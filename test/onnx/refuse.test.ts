@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PgscoreError } from '../../src/errors.ts';
 import { categoriesOf } from '../../src/check/column-flow.ts';
-import { classLabelsOf } from '../../src/check/names.ts';
+import { classLabelsOf } from '../../src/check/class-labels.ts';
 import { mapFeatures, declaredInputs } from '../../src/check/features.ts';
 import { refuseUnsafe, MAX_MODEL_BYTES } from '../../src/onnx/refuse.ts';
 import { normalise } from '../../src/onnx/normalise.ts';

@@ -48,7 +48,7 @@ test('one whose reading fails is not compiled', async () => {
 test('one that takes too long, or too much memory, is not compiled', async () => {
   const { signature } = await checkModel(trees, {});
   expect(await outcomeOf(trees, signature, { cpuMs: 10, heapMb: 1024 })).toMatchObject({
-    compiled: { refusal: 'compiling it took longer than 0.01 s of CPU time', passing: false },
+    compiled: { refusal: 'compiling it took longer than 0.01 s of CPU time', transient: false },
   });
   const { compiled } = await outcomeOf(trees, signature, { cpuMs: 30_000, heapMb: 12 });
   expect(compiled).toMatchObject({ refusal: expect.stringMatching(/^compiling it failed: .*memory/) });

@@ -35,7 +35,7 @@ export function encodeCalls(calls: readonly Call[], rows: number, versions: Know
   return encodeKeyedCalls(joinAlike(calls.map((call) => keyedCall(call, versions))), rows, versions);
 }
 
-/** The same of calls whose keys are known. */
+/** encodeCalls() of calls whose keys are known. */
 export function encodeKeyedCalls(calls: readonly KeyedCall[], rows: number, versions: Known): EncodedCalls {
   return {
     rows,

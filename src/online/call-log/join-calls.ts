@@ -13,8 +13,8 @@ const MOST_APART_US = 10_000;
 const MICROSECONDS_A_MS = 1000;
 
 /**
- * Joins calls of few rows, all of numbers, that differ only in when they were asked, how long they took and what they are about: as
- * one call they are logged as one block.
+ * Joins calls of few rows of numbers, which are then logged as one block. They may differ only in when they were asked, how long they
+ * took and which entity they are about.
  */
 export function joinAlike(calls: readonly KeyedCall[]): KeyedCall[] {
   const groups = groupedBy(calls, ({ call }) => (isPlain(call) ? alikeBy(call) : null));

@@ -14,9 +14,9 @@ type Limits = { readonly mostRows: number; readonly reservedRows: number; readon
 const LIMITS: Limits = { mostRows: MOST_ROWS, reservedRows: RESERVED_ROWS, standstillMs: STANDSTILL_MS };
 
 /**
- * Bounds the rows that are answered and not logged yet. If the database logs them more slowly than they come, large calls wait before
- * they are scored, until the log has caught up or half of their time is over: so what is answered is logged. If it logs none at all,
- * nobody waits, and calls for which there is no room are dropped.
+ * Bounds the rows that are answered and not logged yet. If the database logs more slowly than calls come, large calls wait before they
+ * are scored: until the log has caught up, or half of their time is over. So what is answered is logged. If the database logs nothing
+ * at all, nobody waits, and calls without room are answered and not logged.
  */
 export class LogBudget {
   readonly #limits: Limits;

@@ -105,8 +105,8 @@ export class GatewayServer {
   }
 
   /**
-   * Clients that never log in must leave room for those that do: the oldest connection that has not logged in is closed first, and
-   * whoever comes by the port goes before whoever comes by the socket of this machine.
+   * Clients that never log in must leave room for those that do. Closes the oldest connection that has not logged in: one by the port
+   * if there is one, else one by the socket of this machine.
    */
   #closeOldestIfFull(unauthenticated: Set<Connection>): void {
     const { mostConnections, session } = this.#options;

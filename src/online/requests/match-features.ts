@@ -8,10 +8,9 @@ import { OTHER_RELEASE, WireError } from '../protocol/wire-error.ts';
 const NOT_REALS: ReadonlySet<number> = new Set();
 
 /**
- * Rows as the model takes them: numbers, where all their features are; others with a key for each feature as the model names
- * it, those given where they have them, else such that take a key which differs in case only, where there is one. Refuses
- * rows that lack a feature, and values that nest: they would be turned to text by recursion. Rows of numbers have the
- * features' order already.
+ * Rows as the model takes them. If all features are numbers, rows become numbers in the order of the features. Other rows get the
+ * features' own names as keys: a key may differ in case only. Refuses rows that lack a feature, and values that nest: they would
+ * be turned to text by recursion. Rows of numbers have the features' order already.
  */
 export function matchFeatures(rows: FeatureRows, features: readonly Feature[]): FeatureRows {
   if (rows instanceof NumberRows) return checkNumbers(rows, features);

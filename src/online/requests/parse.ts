@@ -48,9 +48,8 @@ export class ScoreRequestReader {
   }
 
   /**
-   * Reads a line `{"version": 17, "role": "alice"}`, with "deadline" in ms, "log", "inputs", "id", "reply" and
-   * "alone" where given, and below it a row `{…}`, a list of rows, or rows of numbers; between them `from 1001 of 2900` where
-   * these are some of the caller's rows.
+   * Reads a line `{"version": 17, "role": "alice"}`, which may have "deadline" in ms, "log", "inputs", "id", "reply" and "alone". Below
+   * it is a row `{…}`, a list of rows, or rows of numbers. Between them is `from 1001 of 2900` if these are some of the caller's rows.
    */
   read(text: string): ScoreRequest {
     const head = this.#headOf(text);

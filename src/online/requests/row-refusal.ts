@@ -35,7 +35,7 @@ export class RowRefusal extends WireError {
     this.#index = index;
   }
 
-  /** The same, numbered among all the rows that the caller gave. */
+  /** This refusal with the number of the row among all that the caller gave. */
   renumbered({ first, of }: RowRange): RowRefusal {
     return new RowRefusal(this.sqlstate, this.message, this.#parts, this.#index + first - 1, of);
   }

@@ -9,12 +9,12 @@ export const VERDICT_DESCRIPTOR = 3;
 export const MODEL_DESCRIPTOR = 4;
 export const SERVED_DESCRIPTOR = 5;
 
-/** What the probe is asked once a model is checked. */
+/** The rows that the probe is to score once a model is checked. */
 export type Asked = { readonly rows: readonly JsonRow[] | null };
 
 /**
- * What the probe hands back: what it checked, and whether it has written a graph to serve, and then the rest. A refusal comes
- * in the place of either.
+ * What the probe sends: first what it checked, and whether it wrote a graph to serve; then the rest of the report. A refusal may
+ * take the place of either.
  */
 export type Verdict =
   | { readonly checked: Omit<CheckedModel, 'served'>; readonly changed: boolean }
@@ -23,13 +23,13 @@ export type Verdict =
 
 type Refusal = { readonly code: ErrorCode; readonly message: string; readonly remedy?: string | undefined };
 
-/** Parsed, it may take twenty times as much. */
+/** Once parsed it may take twenty times as much memory. */
 const MOST_VERDICT_BYTES = 64 * 2 ** 20;
 const LONGEST_TEXT = 10_000;
 
 /**
- * The report of a complete verdict, or the reason for a refusal; undefined for anything else, as a process writes it that
- * died, or that a model has got hold of. `served`: the graph that it wrote, if it can be one.
+ * The report of a complete verdict, or the reason for a refusal. Undefined for anything else: the process died, or the model took
+ * it over. `served`: the graph that it wrote, if it can be one.
  */
 export async function readVerdict(
   stream: AsyncIterable<Uint8Array>,
@@ -41,7 +41,7 @@ export async function readVerdict(
     if ('refusal' in verdict) return refused(verdict.refusal);
     if ('report' in verdict) return checked && { ...verdict.report, ...checked };
     const graph = verdict.changed ? await served() : null;
-    // What was compiled is what is served.
+    // A second graph would be served instead of the one that was compiled.
     if (checked !== undefined || graph === undefined) return undefined;
     checked = { ...verdict.checked, served: graph };
     onChecked(checked);
@@ -49,7 +49,7 @@ export async function readVerdict(
   return undefined;
 }
 
-/** Errors of the database, for one, are not a model's to raise. */
+/** A model may not raise codes of other parts, such as those of the database. */
 function refused(refusal: Refusal | null): PgscoreError | undefined {
   const { code, message, remedy = '' } = refusal ?? {};
   const isText = (text: unknown): boolean => typeof text === 'string' && text.length <= LONGEST_TEXT;
@@ -58,11 +58,11 @@ function refused(refusal: Refusal | null): PgscoreError | undefined {
   return new PgscoreError(code, message, remedy === '' ? {} : { remedy });
 }
 
-/** Past that, which is more than a text of Node's holds, there is no head. */
+/** Node's strings hold less: a greater length was not written by frameOf(). */
 const MOST_BYTES = 2 ** 29;
 const LENGTH_BYTES = 4;
 
-/** A message between the probe and its parent: its length, and JSON. */
+/** A message between the probe and its parent: the length of the JSON, and the JSON. */
 export function frameOf(message: object): Buffer {
   const json = Buffer.from(JSON.stringify(message));
   const length = Buffer.alloc(LENGTH_BYTES);
@@ -70,7 +70,7 @@ export function frameOf(message: object): Buffer {
   return Buffer.concat([length, json]);
 }
 
-/** The messages of a stream, each as soon as all of it is there; one that breaks off, or can't be read, is none, and the last. */
+/** Yields each message of a stream once it is complete. Ends at the first that is cut off or cannot be read. */
 export async function* readFrames<Message extends object>(
   stream: AsyncIterable<Uint8Array>,
   mostBytes = MOST_BYTES,
@@ -88,7 +88,7 @@ export async function* readFrames<Message extends object>(
       const end = LENGTH_BYTES + length;
       const whole = held >= end;
       wanted = whole ? LENGTH_BYTES : end;
-      // Nothing of a frame is held here while it is being worked on.
+      // Lets go of the bytes of a frame while its message is worked on.
       chunks = [whole ? bytes.subarray(end) : bytes];
       held = chunks[0]?.length ?? 0;
       if (!whole) continue;

@@ -7,7 +7,7 @@ import { predictRows, tryModel, type Preparation, type Trial } from './trial.ts'
 /** Kernels for one row and for many add up in another order: this much is rounding, not another row's influence. */
 const ROUNDING = 1e-3;
 
-/** Operators that round by the range of the numbers of all rows of a run. */
+/** Operators that round by the range of the numbers of all rows of a run: a model with one is run row by row. */
 const BY_RANGE = [':DynamicQuantizeLinear', 'com.microsoft:DynamicQuantizeMatMul'];
 
 /**
@@ -38,10 +38,11 @@ async function tryRowByRow(model: Normalised, preparation: Preparation, operator
  */
 async function tryOpenBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
   const trial = await tryModel(model, preparation);
-  if (!(await runsTogether(trial, preparation))) return slow(await tryModel({ ...model, batch: 1 }, preparation), 1);
+  if (!(await runsTogether(trial, preparation)))
+    return withFixedBatch(await tryModel({ ...model, batch: 1 }, preparation), 1);
   for (const [row, sample] of preparation.samples.entries()) {
     const alone = await predictRows(trial.session, [sample]);
-    if (differs(alone, 0, trial.predictions, row)) throw mixed();
+    if (differs(alone, 0, trial.predictions, row)) throw rowsMixed();
   }
   return trial;
 }
@@ -52,13 +53,13 @@ async function tryOpenBatch(model: Normalised, preparation: Preparation): Promis
  */
 async function tryFixedBatch(model: Normalised, preparation: Preparation): Promise<Trial> {
   const fixed = await tryModel(model, preparation);
-  const open = await tryModel(withAnyBatch(model), preparation).catch(unlessOurs);
+  const open = await tryModel(withAnyBatch(model), preparation).catch(undefinedIfRefused);
   if (open !== undefined && (await runsTogether(open, preparation)) && scoresAlike(open, fixed)) {
     await fixed.session.release();
     return open;
   }
   await open?.session.release();
-  return slow(fixed, model.batch ?? 1);
+  return withFixedBatch(fixed, model.batch ?? 1);
 }
 
 /** Whether the rows that score alone also go through in one run. */
@@ -73,7 +74,7 @@ function scoresAlike({ predictions: one }: Trial, { predictions: other }: Trial)
   return Array.from({ length: one.rows }).every((_, row) => !differs(one, row, other, row));
 }
 
-function slow(trial: Trial, rows: number): Trial {
+function withFixedBatch(trial: Trial, rows: number): Trial {
   trial.warnings.push(
     `the model is fixed to ${rows} rows at a time, which is slow: export it with a dynamic first dimension`,
   );
@@ -81,7 +82,7 @@ function slow(trial: Trial, rows: number): Trial {
 }
 
 /** A graph that can't take more rows fails in ONNX Runtime, or its outputs stop making sense. */
-function unlessOurs(error: unknown): undefined {
+function undefinedIfRefused(error: unknown): undefined {
   if (!(error instanceof PgscoreError)) throw error;
 }
 
@@ -100,7 +101,7 @@ function saidOf({ score, values, rows }: Predictions, row: number): Float64Array
   return (values ?? score).subarray(row * width, (row + 1) * width);
 }
 
-function mixed(): PgscoreError {
+function rowsMixed(): PgscoreError {
   return new PgscoreError('model_rows_mixed', 'a row scores differently alone than among other rows', {
     remedy: 'Export in evaluation mode (`model.eval()` in PyTorch), and take softmax over the last dimension.',
   });
