@@ -84,9 +84,9 @@ begin atomic
   ), counted as not materialized (
     select e.* from pgscore_data.evaluation e
      where e.run_id is not null and e.event_time >= since
-       and not exists (select from split s where s.key = e.key
-                          and case s.version_id when e.version_id then s.event_time = e.event_time
-                                else s.by_newest and s.event_time > e.event_time and s.event_time <= e.known_at end)
+       and not exists (select from split s where s.version_id = e.version_id and s.key = e.key and s.event_time = e.event_time)
+       and not exists (select from split s where s.by_newest and s.version_id <> e.version_id and s.key = e.key
+                          and s.event_time > e.event_time and s.event_time <= e.known_at)
   ), labeled as materialized (
     -- 64 bits stand for the key.
     select e.version_id = other as is_other, hash_array_extended(e.key, 0) as entity, e.known_at, e.day,
