@@ -71,6 +71,9 @@ begin atomic
       from pgscore_data.experiment_share s join pgscore_data.monitor mo on mo.model_id = this.model_id
       join pgscore_data.label_reading j on j.model_id = this.model_id and j.version_id = s.version_id
      where s.experiment_id = this.experiment_id
+  ), mature as materialized (
+    -- Else a plan may read the view again for each prediction.
+    select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature
   )
   select e.version_id, v.stage, hash_array_extended(u.entity, 0), nullif(e.event_time, r.snapshot_at),
          coalesce(b.known_at, e.known_at), m.made_at, e.day,
@@ -87,16 +90,19 @@ begin atomic
      select case when v.positions is null then e.key
               else array(select e.key[p] from unnest(v.positions) with ordinality x (p, n) order by n) end as entity) u
     -- The next prediction by another version. Within a stage an entity has predictions of one version.
+    -- OFFSET 0: all rows of a run may be for one time, which a plan does not know, so it would read them all for each entity.
     left join lateral (
-      select min(o.event_time) as at from pgscore_data.evaluation o
+      select min(o.event_time) as at
+        from (select x.event_time, x.version_id, x.run_id from pgscore_data.evaluation x
+               where x.model_id = this.model_id and hash_array(x.key) = hash_array(e.key) and x.key = e.key offset 0) o
        where v.by_newest and this.kind <> 'shadow' and e.known_at >= least(v.ends, this.stopped_at)
-         and o.model_id = this.model_id and hash_array(o.key) = hash_array(e.key) and o.key = e.key
          and o.version_id in (select x.version_id from version x) and o.version_id <> e.version_id and o.run_id is not null
          and o.event_time > e.event_time and o.event_time between least(v.ends, this.stopped_at) and e.known_at) n on true
     left join lateral (
-      select l.known_at, l.label from pgscore_data.evaluation l
-       where n.at is not null and l.model_id = this.model_id and hash_array(l.key) = hash_array(e.key) and l.key = e.key
-         and l.known_at >= e.event_time and l.known_at < n.at
+      select l.known_at, l.label
+        from (select x.known_at, x.label from pgscore_data.evaluation x
+               where x.model_id = this.model_id and hash_array(x.key) = hash_array(e.key) and x.key = e.key offset 0) l
+       where n.at is not null and l.known_at >= e.event_time and l.known_at < n.at
        order by l.known_at desc limit 1) b on true
    cross join lateral (
      select case when b.label is null then e.actual_class else pgscore_data._class_of(b.label, v.class_labels, v.class_forms) end
@@ -106,7 +112,7 @@ begin atomic
      and (n.at is null or b.label is not null and coalesce(t.actual_class, t.actual) is not null)
      -- The bounds of event_time are for the index; day decides.
      and e.event_time >= from_day and e.event_time < to_day + interval '2 days' and e.day between from_day and to_day
-     and e.day in (select d.day from pgscore_data.experiment_day d where d.experiment_id = this.experiment_id and d.is_mature)
+     and e.day in (select m.day from mature m)
      and m.made_at >= this.started_at and m.made_at < coalesce(this.stopped_at, 'infinity')
      and case when v.by_key then v.buckets @> pgscore.bucket(this.salt, u.entity)
            else this.kind = 'shadow' or r.run_id is null or r.experiment_id = this.experiment_id and r.arm_error is null end;

@@ -101,7 +101,8 @@ begin
   insert into pgscore_data.experiment_arm (experiment_id, version_id, weight, buckets)
   values (this.experiment_id, arm, percent, case when this.kind = 'shadow' then '{[0,10000)}'
     else pgscore_data._grow_buckets(coalesce(present.buckets, '{}'), taken, (100 * percent)::int) end)
-  on conflict (experiment_id, version_id) do update set weight = excluded.weight, buckets = excluded.buckets;
+  on conflict (experiment_id, version_id) do update set weight = excluded.weight, buckets = excluded.buckets
+    where experiment_arm.weight <> excluded.weight;
 end
 $$;
 comment on function pgscore_data._set_arm(pgscore_data.experiment, text, int, numeric) is

@@ -8,7 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   insert into pgscore._command (action, model, options)
   values ('start_experiment', $1,
-    jsonb_strip_nulls(jsonb_build_object('kind', $2, 'arms', $3, 'split_by', $4, 'sampling', $5, 'until', $6)))
+    jsonb_strip_nulls(jsonb_build_object('kind', $2, 'split_by', $4, 'sampling', $5, 'until', $6)) || jsonb_build_object('arms', $3))
   returning outcome::int
 $$;
 comment on function pgscore.start_experiment(text, text, jsonb, text[], double precision, timestamptz) is

@@ -193,8 +193,7 @@ begin
     continue when this_day < judged or added = 0 and this_day is distinct from judged;
     -- What was judged may have been forgotten since. Where keys differ, rows stay: their reason says so.
     delete from pgscore_data.experiment_result r
-     where r.experiment_id = this.experiment_id and r.version_id in (arm, this.champion_version_id) and r.day = this_day
-       and other_key is null;
+     where r.experiment_id = this.experiment_id and r.version_id = arm and r.day = this_day and other_key is null;
     insert into pgscore_data.experiment_result as r
       (experiment_id, version_id, metric, day, n, entities, value, value_low, value_high, difference, difference_low, difference_high,
        p_value, always_valid_low, always_valid_high, always_valid_p_value, agreement, verdict, reason)
@@ -253,6 +252,11 @@ begin
      where r.experiment_id = this.experiment_id
        and not exists (select from pgscore_data.experiment_day d
                         where d.experiment_id = r.experiment_id and d.is_mature and d.day >= r.day);
+    -- Each arm writes the row of the champion again, unless labels say no more of it.
+    delete from pgscore_data.experiment_result r
+     where r.experiment_id = this.experiment_id and r.version_id = this.champion_version_id
+       and r.day = (select max(x.day) from pgscore_data.experiment_result x where x.experiment_id = this.experiment_id)
+       and pgscore_data._other_key(this) is null;
     srm_p_value := pgscore_data._sample_ratio_p_value(this);
     perform pgscore_data._judge_arm(this, a.version_id, srm_p_value)
        from pgscore_data.experiment_arm a where a.experiment_id = this.experiment_id order by a.version_id;

@@ -141,12 +141,9 @@ begin
      cross join (select o.time_zone from pgscore_data.version v join pgscore_data.monitor o using (model_id) where v.version_id = other) m
      where p.known_at is not null
   ), split as materialized (
-    select e.key, e.event_time from pgscore_data.evaluation e
-     where e.version_id in (select t.version_id from pgscore_data.split_time t) and e.version_id <> other
-       and e.model_id = (select v.model_id from pgscore_data.version v where v.version_id = other)
-       and (e.run_id in (select r.run_id from pgscore_data.run r where r.arm_of is not null and r.experiment_id is not null)
-         or e.run_id < 0 and exists (select from pgscore_data.split_time t where t.version_id = e.version_id
-                                        and e.event_time >= t.started_at and e.event_time < t.stopped_at))
+    select s.key, s.event_time from pgscore_data.split_prediction s
+     where s.by_newest and s.version_id <> other
+       and s.model_id = (select v.model_id from pgscore_data.version v where v.version_id = other)
   ), live as materialized (
     -- Not what was said of an entity before a split gave it to an arm.
     select hash_array_extended(e.key, 0) as entity, e.known_at, e.day, e.actual_class = e.predicted_class as is_hit,

@@ -57,9 +57,18 @@ comment on function pgscore_data._compared_since(int, int) is
 create or replace view pgscore_data.split_time as
 select a.version_id, e.started_at, coalesce(e.stopped_at, 'infinity') as stopped_at
   from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id) where e.kind <> 'shadow';
-comment on view pgscore_data.split_time is
-'When calls of a version may be those of an arm of a split. What an arm says there is compared by the experiment alone. The champion '
-'was not asked about the entity, so a label that judges both would judge an earlier prediction of one of them.';
+comment on view pgscore_data.split_time is 'When calls of a version may be those of an arm of a split.';
+
+create or replace view pgscore_data.split_prediction as
+select e.model_id, e.version_id, e.key, e.event_time, m.pairing in ('latest_before_label', 'latest') as by_newest
+  from pgscore_data.evaluation e join pgscore_data.monitor m using (model_id)
+ where e.version_id in (select t.version_id from pgscore_data.split_time t)
+   and (e.run_id in (select r.run_id from pgscore_data.run r where r.arm_of is not null and r.experiment_id is not null)
+     or e.run_id < 0 and exists (select from pgscore_data.split_time t where t.version_id = e.version_id
+                                    and e.event_time >= t.started_at and e.event_time < t.stopped_at));
+comment on view pgscore_data.split_prediction is
+'What arms of splits said, and labels judge. The experiment alone compares it, as no other version was asked about the entity. by_newest: '
+'newer labels of the entity do not compare what others said before, either.';
 
 create or replace function pgscore_data._find_common_labels(this_version int, other int, by_segment boolean, since timestamptz) returns void
 language sql volatile
@@ -70,12 +79,14 @@ begin atomic
     -- Appending an empty array decompresses the bins once, and not for every row.
     select b.mirrored || '{}'::double precision[] as mirrored from pgscore_data.score_bins b
   ), split as materialized (
-    select r.run_id from pgscore_data.run r where r.arm_of is not null and r.experiment_id is not null
+    select s.* from pgscore_data.split_prediction s
+     where s.model_id = (select c.model_id from pgscore_data.counted_version c where c.version_id = this_version)
   ), counted as not materialized (
     select e.* from pgscore_data.evaluation e
-     where e.run_id is not null and e.event_time >= since and e.run_id not in (select s.run_id from split s)
-       and not exists (select from pgscore_data.split_time t where e.run_id < 0 and t.version_id = e.version_id
-                          and e.event_time >= t.started_at and e.event_time < t.stopped_at)
+     where e.run_id is not null and e.event_time >= since
+       and not exists (select from split s where s.version_id = e.version_id and s.key = e.key and s.event_time = e.event_time)
+       and not exists (select from split s where s.by_newest and s.version_id <> e.version_id and s.key = e.key
+                          and s.event_time > e.event_time and s.event_time <= e.known_at)
   ), labeled as materialized (
     -- 64 bits stand for the key.
     select e.version_id = other as is_other, hash_array_extended(e.key, 0) as entity, e.known_at, e.day,
@@ -106,7 +117,7 @@ begin atomic
 end;
 comment on function pgscore_data._find_common_labels(int, int, boolean, timestamptz) is
   'Notes the predictions of two versions, or of two values, for times from since on, whose label judges both; by segment, too, those that '
-  'are in it by both. Not what an arm said in a split: see split_time.';
+  'are in it by both. Not what an arm said in a split, nor what was said of the entity before: see split_prediction.';
 
 create or replace view pgscore_data.compared_entity as
 select p.segment_id, p.is_other, p.entity,

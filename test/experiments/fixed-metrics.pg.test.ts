@@ -84,3 +84,16 @@ test.each(['multi_target', 'multilabel'])(
     ada.removeAllListeners('notice');
   },
 );
+
+test('arms that are set to the shares that they have begin no stage, so that ROC AUC and F1 lose nothing', async () => {
+  const champion = await addMonitoredModel(superuser, 'repeated', 'binary');
+  await addVersion(superuser, champion, 2);
+  await superuser.query('select pgscore_data._set_alias($1, $2)', [champion.versionId, 'champion']);
+  const arms = { 'repeated@2': 10 };
+  await ada.query(`select pgscore.start_experiment('repeated', 'canary', $1, split_by => '{id}')`, [arms]);
+  const { rows } = await ada.query(`select pgscore.set_arms('repeated', $1) as arms`, [arms]);
+  expect(rows).toEqual([{ arms }]);
+  const stages = `select distinct s.since from pgscore_data.experiment_stage s join pgscore_data.experiment e using (experiment_id)
+    where e.model_id = $1`;
+  expect((await superuser.query(stages, [champion.modelId])).rows).toHaveLength(1);
+});

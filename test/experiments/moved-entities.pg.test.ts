@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 
+import { addVersion } from '../monitor/monitored-model.ts';
 import { seeded } from '../monitor/intervals/draws.ts';
 import { ids, say, stagedExperiments, type Said } from './staged-experiments.ts';
 
@@ -81,3 +82,27 @@ test('a replay is not compared with what the champion said of an entity before a
   const { rows } = await superuser.query(REPLAYED, ['again']);
   expect(rows).toEqual([{ n: 200, undefined_reason: null, verdict: 'no_difference' }]);
 });
+
+test.each(['latest_before_label', 'within'])(
+  'a third version is compared with what the champion said of an entity before a split moved it, by labels of that time alone: %s',
+  async (pairing) => {
+    const name = `third_${pairing}`;
+    const { champion, arm } = await staged.stage(name, 50);
+    await ada.query(`select pgscore.monitor($1, pairing => $2, horizon => $3)`, [
+      name,
+      pairing,
+      pairing === 'within' ? '30 days' : null,
+    ]);
+    const third = await addVersion(superuser, champion, 3);
+    const said = say(ids(1, 400), 0.9, seeded(4));
+    const moved = said.slice(0, 200);
+    await staged.score(champion, 6, said);
+    await staged.score(arm, 3, moved);
+    await splitNewest(name);
+    await staged.score(third, 6, said);
+    await staged.label(name, 3, said);
+    await superuser.query('select pgscore.refresh()');
+    const { rows } = await superuser.query(COMPARED.replace('and metric', 'and model_version = 3 and metric'), [name]);
+    expect(rows).toEqual([{ n: pairing === 'within' ? 400 : 200, undefined_reason: null, verdict: 'no_difference' }]);
+  },
+);

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 
 import { seeded } from '../monitor/intervals/draws.ts';
+import { addVersion } from '../monitor/monitored-model.ts';
 import { ids, say, stagedExperiments, type Said } from './staged-experiments.ts';
 
 const { superuser, ada, staged } = await stagedExperiments();
@@ -85,4 +86,32 @@ test('an experiment whose arms no label can judge by its split says so when it s
   await ada.query(`select pgscore.stop_experiment('keyed')`);
   await start('{customer}');
   expect(notices).toHaveLength(1);
+});
+
+test('a shadow is judged on where all that another one said is forgotten', async () => {
+  const { champion, arm } = await staged.stage('pair', 100, 'shadow');
+  const third = await addVersion(superuser, champion, 3);
+  await superuser.query(
+    `insert into pgscore_data.experiment_arm (experiment_id, version_id, weight, buckets)
+     select e.experiment_id, $1, 100, '{[0,10000)}' from pgscore_data.experiment e where e.model_id = $2`,
+    [third.versionId, champion.modelId],
+  );
+  await superuser.query(
+    `update pgscore_data.experiment_stage set since = now() - interval '11 days' where since = (select min(since) from pgscore_data.experiment_stage)`,
+  );
+  const said = say(ids(1, 300), 0.8, seeded(35));
+  const forgotten = said.map((one) => ({ ...one, score: one.id % 9 === 0 ? 1 - one.score : one.score }));
+  await staged.score(champion, 3, said);
+  await staged.score(arm, 3, forgotten, 13);
+  await staged.score(third, 3, forgotten, 13);
+  const { rows } = await superuser.query<{ run: string }>('select max(run_id) as run from pgscore_data.run');
+  await staged.label('pair', 3, said, 14);
+  await staged.setGate('pair', 'accuracy', 0.5);
+  const before = await staged.results('pair');
+  const gate = await staged.checkGates('pair@2');
+  await ada.query(`select pgscore.forget('pair', run => $1)`, [rows[0]?.run]);
+  const after = await staged.results('pair');
+  for (const row of ['1 accuracy', '2 accuracy'])
+    expect(after[row]).toMatchObject({ n: 300, value: before[row]?.['value'] });
+  expect(await staged.checkGates('pair@2')).toEqual(gate);
 });
