@@ -25,7 +25,10 @@ import { isFloat, type Margins, type Signature, type Task } from '../inference/s
  *   model_class_labels_wrong, model_options_wrong
  */
 export function outputMeaning(evidence: Evidence, warnings: string[]): OutputMeaning {
-  return unsupervisedMeaning(evidence) ?? supervisedMeaning(evidence, warnings);
+  const meaning = unsupervisedMeaning(evidence) ?? supervisedMeaning(evidence, warnings);
+  if (evidence.options.targets !== undefined)
+    throw wrongOption(`a ${meaning.kind ?? meaning.task} model has no targets: they name several values a row`);
+  return meaning;
 }
 
 function supervisedMeaning(given: Evidence, warnings: string[]): OutputMeaning {
@@ -57,12 +60,12 @@ function supervisedMeaning(given: Evidence, warnings: string[]): OutputMeaning {
 
 /** Leaves out what stands beside the one number of a row, where no class is named. */
 function withoutStates(evidence: Evidence, warnings: string[]): Evidence {
-  const { outline, observed, classLabels, options } = evidence;
-  const value = besideStates(outline, numberOutputs(observed));
+  const { observed, classLabels, options } = evidence;
+  const value = besideStates(evidence, numberOutputs(observed));
   const mayBeValue = options.task === 'regression' || (options.task === undefined && !observed.some(isLabel));
   if (value === undefined || !mayBeValue || classLabels.length > 0) return evidence;
   const left = observed.filter(({ name }) => name !== value.name).map(({ name }) => `'${name}'`);
-  warnings.push(`the prediction is output '${value.name}', which has one number a row; ${left.join(', ')} is not read`);
+  warnings.push(`the prediction is output '${value.name}', which has one number a row; not read: ${left.join(', ')}`);
   return { ...evidence, observed: [value] };
 }
 
@@ -131,7 +134,10 @@ function logProbabilities({ name }: ObservedOutput): PgscoreError {
 /** A label output without labels could hold anything; without one, the floats are the values of a regression. */
 function namesNoLabels(observed: readonly ObservedOutput[], { task }: CheckOptions): string[] {
   if (task === undefined && !observed.some(isLabel)) return [];
-  throw new PgscoreError('model_class_labels_missing', 'the model returns labels but does not name its classes', {
+  const what = observed.some(isLabel)
+    ? 'the model returns labels but does not name its classes'
+    : `nobody names the classes: ${listed(observed)}`;
+  throw new PgscoreError('model_class_labels_missing', what, {
     remedy:
       "Name them in the order of the probability columns: `--class-labels no,yes` (in SQL: class_labels => '{no,yes}'). " +
       (observed.length === 1
