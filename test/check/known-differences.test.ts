@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 import { checkModel } from '../../src/check/check-model.ts';
 import { goldenBytes, goldenModels } from '../support/golden-models.ts';
+import { node, onnxModel } from '../support/onnx-builder.ts';
 import { readOutline } from '../../src/onnx/outline.ts';
 import { knownDifferences } from '../../src/check/known-differences.ts';
 
@@ -43,6 +44,16 @@ describe.each(differing)('the export of $name', ({ name, rows }) => {
 test('trees behind operators of float64 have a warning', () => {
   const bytes = readFileSync(`${FOLDER}refused/float64_scaled.onnx`);
   expect(knownDifferences(readOutline(bytes))).toEqual([expect.stringMatching(/float32/)]);
+});
+
+test.each([
+  ['[a-zA-Z0-9_]+', [expect.stringMatching(/tokenexp/)]],
+  ['[\\p{L}\\p{N}_]{2,}', []],
+])('texts that skl2onnx splits by %s', (tokenexp, warnings) => {
+  const nodes = [
+    node('Tokenizer', ['X'], ['y'], { mark: 0, mincharnum: 1, pad_value: '#', tokenexp }, 'com.microsoft'),
+  ];
+  expect(knownDifferences(readOutline(onnxModel({ nodes, producer: 'skl2onnx' })))).toEqual(warnings);
 });
 
 test.each(goldenModels)('$name, which does not differ, has no such warning', (model) => {

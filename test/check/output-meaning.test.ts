@@ -105,7 +105,9 @@ describe('outputs that nobody needs are no reason to refuse:', () => {
   });
 
   test('a value beside what may be the classes is asked about', () => {
-    expect(refused({ model: network, observed: [output('y', 'float32', 1), classes] })).toBe('model_outputs_unsupported');
+    expect(refused({ model: network, observed: [output('y', 'float32', 1), classes] })).toBe(
+      'model_outputs_unsupported',
+    );
   });
 
   test('of logits, a number beside what may be those of the classes is asked about', () => {
