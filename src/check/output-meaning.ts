@@ -154,10 +154,12 @@ function findValue(observed: readonly ObservedOutput[]): { name: string } {
     });
   }
   if (second !== undefined || value.width !== 1) {
+    const single = numberOutputs(observed).filter(({ width }) => width === 1);
+    const orValue = single.length === 1 ? `, task => 'regression' where '${single[0]?.name}' is the prediction` : '';
     throw new PgscoreError('model_outputs_unsupported', `a regression returns one number a row; ${listed(observed)}`, {
       remedy:
-        "Say what they are: task => 'embedding' where they are a vector, task => 'multi_target' with targets, or class_labels " +
-        'where it is a classifier.',
+        "Say what they are: task => 'embedding' where they are a vector, task => 'multi_target' with targets" +
+        `${orValue}, or class_labels where it is a classifier.`,
     });
   }
   return { name: value.name };

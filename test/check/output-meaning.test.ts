@@ -105,9 +105,11 @@ describe('outputs that nobody needs are no reason to refuse:', () => {
   });
 
   test('a value beside what may be the classes is asked about', () => {
-    expect(refused({ model: network, observed: [output('y', 'float32', 1), classes] })).toBe(
-      'model_outputs_unsupported',
-    );
+    const { code, remedy } = caught(() => found({ model: network, observed: [output('y', 'float32', 1), classes] }));
+    expect({ code, remedy }).toEqual({
+      code: 'model_outputs_unsupported',
+      remedy: expect.stringContaining("task => 'regression' where 'y' is the prediction"),
+    });
   });
 
   test('of logits, a number beside what may be those of the classes is asked about', () => {
