@@ -44,6 +44,10 @@ const KNOWN: readonly Known[] = [
       'skl2onnx ends words at letters such as ä, and takes words of one letter, which scikit-learn leaves out: ' +
       String.raw`export it with tokenexp=r"[\p{L}\p{N}_]{2,}"`,
   },
+  {
+    shows: (outline) => isFrom(outline, 'skl2onnx') && outline.nodes.some((node) => addsToCounts(outline, node)),
+    what: 'the export of sublinear_tf takes log(n + 1) of a word that occurs n times, where scikit-learn takes 1 + log(n)',
+  },
 ];
 
 /** What is known to differ in an export like this, as warnings that say how to find out. */
@@ -73,6 +77,10 @@ function neglectsTargets(node: GraphNode): boolean {
 /** What skl2onnx writes for the `token_pattern` of a vectorizer that has the usual one. */
 function splitsAsSkl2onnx(node: GraphNode): boolean {
   return node.op === 'Tokenizer' && textAttribute(node, 'tokenexp') === '[a-zA-Z0-9_]+';
+}
+
+function addsToCounts({ nodes }: Outline, { op, inputs }: GraphNode): boolean {
+  return op === 'Add' && nodes.some((node) => node.op === 'TfIdfVectorizer' && inputs.includes(node.outputs[0] ?? ''));
 }
 
 /** CatBoost keeps how it was trained as JSON; '' where the file is none of its own. */

@@ -46,14 +46,26 @@ test('trees behind operators of float64 have a warning', () => {
   expect(knownDifferences(readOutline(bytes))).toEqual([expect.stringMatching(/float32/)]);
 });
 
-test.each([
-  ['[a-zA-Z0-9_]+', [expect.stringMatching(/tokenexp/)]],
-  ['[\\p{L}\\p{N}_]{2,}', []],
-])('texts that skl2onnx splits by %s', (tokenexp, warnings) => {
-  const nodes = [
-    node('Tokenizer', ['X'], ['y'], { mark: 0, mincharnum: 1, pad_value: '#', tokenexp }, 'com.microsoft'),
-  ];
-  expect(knownDifferences(readOutline(onnxModel({ nodes, producer: 'skl2onnx' })))).toEqual(warnings);
+describe('texts that skl2onnx', () => {
+  const shown = (...nodes: Parameters<typeof node>[]) =>
+    knownDifferences(readOutline(onnxModel({ nodes: nodes.map((parts) => node(...parts)), producer: 'skl2onnx' })));
+
+  test.each([
+    ['[a-zA-Z0-9_]+', [expect.stringMatching(/tokenexp/)]],
+    [String.raw`[\p{L}\p{N}_]{2,}`, []],
+  ])('splits by %s', (tokenexp, warnings) => {
+    const attributes = { mark: 0, mincharnum: 1, pad_value: '#', tokenexp };
+    expect(shown(['Tokenizer', ['X'], ['y'], attributes, 'com.microsoft'])).toEqual(warnings);
+  });
+
+  test('counts by the logarithm of n + 1', () => {
+    const counted = shown(['TfIdfVectorizer', ['X'], ['n']], ['Add', ['n', 'one'], ['more']], ['Log', ['more'], ['y']]);
+    expect(counted).toEqual([expect.stringMatching(/sublinear_tf/)]);
+  });
+
+  test('counts as they are, before an addition and a logarithm of another kind, have no warning', () => {
+    expect(shown(['TfIdfVectorizer', ['X'], ['n']], ['Add', ['m', 'one'], ['k']], ['Log', ['k'], ['y']])).toEqual([]);
+  });
 });
 
 test.each(goldenModels)('$name, which does not differ, has no such warning', (model) => {
