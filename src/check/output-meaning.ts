@@ -13,6 +13,7 @@ import {
 } from './options.ts';
 import { LOGITS } from './logits.ts';
 import { arePairs, marginsOf, UNSUPERVISED } from './margins.ts';
+import { withoutSteps } from './meaning-of-vector.ts';
 import { unsupervisedMeaning } from './unsupervised.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Outline } from '../onnx/outline.ts';
@@ -58,15 +59,26 @@ function supervisedMeaning(given: Evidence, warnings: string[]): OutputMeaning {
   };
 }
 
-/** Leaves out what stands beside the one number of a row, where no class is named. */
+/** Leaves out what stands beside the one number of a row, or has one for each token, where no class is named. */
 function withoutStates(evidence: Evidence, warnings: string[]): Evidence {
   const { observed, classLabels, options } = evidence;
   const value = besideStates(evidence, numberOutputs(observed));
   const mayBeValue = options.task === 'regression' || (options.task === undefined && !observed.some(isLabel));
-  if (value === undefined || !mayBeValue || classLabels.length > 0) return evidence;
+  if (!mayBeValue || classLabels.length > 0) return evidence;
+  if (value === undefined) return withoutTokens(evidence, warnings);
   const left = observed.filter(({ name }) => name !== value.name).map(({ name }) => `'${name}'`);
   warnings.push(`the prediction is output '${value.name}', which has one number a row; not read: ${left.join(', ')}`);
   return { ...evidence, observed: [value] };
+}
+
+function withoutTokens(evidence: Evidence, warnings: string[]): Evidence {
+  if (evidence.options.task !== undefined) return evidence;
+  const observed = withoutSteps(evidence.outline, evidence.observed);
+  for (const output of evidence.observed) {
+    if (observed.includes(output)) continue;
+    warnings.push(`output '${output.name}' has a vector for each token or step, and is not read`);
+  }
+  return { ...evidence, observed };
 }
 
 /** The margins of a model that says labels. {} where none are one for each class; undefined where it has probabilities. */

@@ -112,6 +112,20 @@ describe('outputs that nobody needs are no reason to refuse:', () => {
     });
   });
 
+  test('vectors of tokens beside the logits of classes are not read', () => {
+    const tokens = { ...output('tokens', 'float32', 40), rank: 2 };
+    const model = onnxModel({
+      nodes: [node('Tanh', ['X'], ['tokens']), node('MatMul', ['X', 'W'], ['logits'])],
+      outputs: [tensorValue('logits', [null, 2]), tensorValue('tokens', [null, null, 8])],
+    });
+    const observed = [output('logits', 'float32', 2), tokens];
+    expect(found({ model, observed, options: { logits: true } })).toMatchObject({
+      task: 'binary',
+      outputs: { probabilities: { name: 'logits', width: 2 } },
+      warnings: ["output 'tokens' has a vector for each token or step, and is not read", expect.anything()],
+    });
+  });
+
   test('of logits, a number beside what may be those of the classes is asked about', () => {
     const observed = [output('y', 'float32', 1), hidden];
     expect(refused({ model: network, observed, options: { logits: true } })).toBe('model_outputs_unsupported');
