@@ -1,4 +1,4 @@
-import { anyFlagSet, integerAttribute } from '../onnx/attributes.ts';
+import { anyFlagSet, integerAttribute, textAttribute } from '../onnx/attributes.ts';
 import type { GraphNode, Outline } from '../onnx/outline.ts';
 
 type Known = { readonly shows: (outline: Outline) => boolean; readonly what: string };
@@ -38,6 +38,16 @@ const KNOWN: readonly Known[] = [
       isFrom(outline, 'skl2onnx') && hasTrees(outline) && outline.inputs.some(({ type }) => type === 'float64'),
     what: 'the export compares float64 where the trees of scikit-learn compare float32: export it with float32 inputs',
   },
+  {
+    shows: (outline) => isFrom(outline, 'skl2onnx') && outline.nodes.some(splitsAsSkl2onnx),
+    what:
+      'skl2onnx ends words at letters such as ä, and takes words of one letter, which scikit-learn leaves out: ' +
+      String.raw`export it with tokenexp=r"[\p{L}\p{N}_]{2,}"`,
+  },
+  {
+    shows: (outline) => isFrom(outline, 'skl2onnx') && outline.nodes.some((node) => addsToCounts(outline, node)),
+    what: 'the export of sublinear_tf takes log(n + 1) of a word that occurs n times, where scikit-learn takes 1 + log(n)',
+  },
 ];
 
 /** What is known to differ in an export like this, as warnings that say how to find out. */
@@ -62,6 +72,15 @@ function hasTrees({ nodes }: Outline): boolean {
 function neglectsTargets(node: GraphNode): boolean {
   const targets = node.op === 'TreeEnsembleRegressor' ? (integerAttribute(node, 'n_targets') ?? 1) : 1;
   return targets > 1 && !anyFlagSet(node, 'target_ids');
+}
+
+/** What skl2onnx writes for the `token_pattern` of a vectorizer that has the usual one. */
+function splitsAsSkl2onnx(node: GraphNode): boolean {
+  return node.op === 'Tokenizer' && textAttribute(node, 'tokenexp') === '[a-zA-Z0-9_]+';
+}
+
+function addsToCounts({ nodes }: Outline, { op, inputs }: GraphNode): boolean {
+  return op === 'Add' && nodes.some((node) => node.op === 'TfIdfVectorizer' && inputs.includes(node.outputs[0] ?? ''));
 }
 
 /** CatBoost keeps how it was trained as JSON; '' where the file is none of its own. */

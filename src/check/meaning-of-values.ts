@@ -79,14 +79,14 @@ function valueTaskOf(evidence: Evidence, classLabels: () => readonly string[]): 
   const endings = floats.map(({ name }) => endingOf(outline, name));
   if (endings.every((op) => op === 'Sigmoid')) return 'multilabel';
   if (namesOf(evidence, TARGETS_KEY, options.targets) !== undefined) return 'multi_target';
-  return mayBeTargets(outline, floats) && classLabels().length === 0 ? 'multi_target' : undefined;
+  return mayBeTargets(evidence, floats) && classLabels().length === 0 ? 'multi_target' : undefined;
 }
 
 /** Whether floats are taken for targets without being asked for: neither a long vector, nor classes, nor states of a network. */
-function mayBeTargets(outline: Evidence['outline'], floats: readonly ObservedOutput[]): boolean {
+function mayBeTargets(evidence: Evidence, floats: readonly ObservedOutput[]): boolean {
   const numbers = floats.reduce((sum, { width }) => sum + width, 0);
-  const areClasses = floats.some(({ name }) => endingOf(outline, name)?.endsWith('Softmax'));
-  return numbers <= MOST_ASSUMED && !areClasses && valueBesideStates(outline, floats) === undefined;
+  const areClasses = floats.some(({ name }) => endingOf(evidence.outline, name)?.endsWith('Softmax'));
+  return numbers <= MOST_ASSUMED && !areClasses && valueBesideStates(evidence, floats) === undefined;
 }
 
 /** Whole numbers, several a row: the labels of a multilabel model. */

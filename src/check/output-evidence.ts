@@ -41,13 +41,17 @@ export function numberOutputs(observed: readonly ObservedOutput[]): ObservedOutp
 
 /**
  * The output that has one number a row, where the others that have more are states of a network, such as hidden layers and
- * attention. Undefined where there are no others, or where they may be the probabilities of classes.
+ * attention. Undefined where there are no others, or where they may be the numbers of classes.
  */
-export function valueBesideStates(outline: Outline, numbers: readonly ObservedOutput[]): ObservedOutput | undefined {
+export function valueBesideStates(
+  { outline, options: { task, logits } }: Pick<Evidence, 'outline' | 'options'>,
+  numbers: readonly ObservedOutput[],
+): ObservedOutput | undefined {
   const [value, second] = numbers.filter(({ width }) => width === 1);
   const mayBeClasses = ({ name, width, rank }: ObservedOutput): boolean =>
-    width > 1 && rank <= 1 && endingOf(outline, name)?.endsWith('Softmax') === true;
-  return numbers.length > 1 && second === undefined && !numbers.some(mayBeClasses) ? value : undefined;
+    width > 1 && rank <= 1 && (logits === true || endingOf(outline, name)?.endsWith('Softmax') === true);
+  if (numbers.length === 1 || second !== undefined) return undefined;
+  return task === 'regression' || !numbers.some(mayBeClasses) ? value : undefined;
 }
 
 export function listOutputs(observed: readonly ObservedOutput[]): string {

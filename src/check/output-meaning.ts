@@ -11,6 +11,7 @@ import {
 } from './output-evidence.ts';
 import { LOGITS } from './logits.ts';
 import { arePairs, marginsOf, UNSUPERVISED } from './margins.ts';
+import { withoutSteps } from './meaning-of-vector.ts';
 import { unsupervisedMeaning } from './unsupervised.ts';
 import type { ObservedOutput } from '../inference/outputs.ts';
 import type { Outline } from '../onnx/outline.ts';
@@ -23,7 +24,10 @@ import { isFloat, type Margins, type Signature, type Task } from '../inference/s
  *   model_class_labels_wrong, model_options_wrong
  */
 export function outputMeaning(evidence: LabelledEvidence, warnings: string[]): OutputMeaning {
-  return unsupervisedMeaning(evidence) ?? supervisedMeaning(evidence, warnings);
+  const meaning = unsupervisedMeaning(evidence) ?? supervisedMeaning(evidence, warnings);
+  if (evidence.options.targets !== undefined)
+    throw wrongOption(`a ${meaning.kind ?? meaning.task} model has no targets: they name several values a row`);
+  return meaning;
 }
 
 function supervisedMeaning(given: LabelledEvidence, warnings: string[]): OutputMeaning {
@@ -53,15 +57,26 @@ function supervisedMeaning(given: LabelledEvidence, warnings: string[]): OutputM
   };
 }
 
-/** Leaves out what stands beside the one number of a row, where no class is named. */
+/** Leaves out what stands beside the one number of a row, or has one for each token, where no class is named. */
 function withoutStates(evidence: LabelledEvidence, warnings: string[]): LabelledEvidence {
-  const { outline, observed, classLabels, options } = evidence;
-  const value = valueBesideStates(outline, numberOutputs(observed));
+  const { observed, classLabels, options } = evidence;
+  const value = valueBesideStates(evidence, numberOutputs(observed));
   const mayBeValue = options.task === 'regression' || (options.task === undefined && !observed.some(isLabel));
-  if (value === undefined || !mayBeValue || classLabels.length > 0) return evidence;
+  if (!mayBeValue || classLabels.length > 0) return evidence;
+  if (value === undefined) return withoutTokens(evidence, warnings);
   const left = observed.filter(({ name }) => name !== value.name).map(({ name }) => `'${name}'`);
-  warnings.push(`the prediction is output '${value.name}', which has one number a row; ${left.join(', ')} is not read`);
+  warnings.push(`the prediction is output '${value.name}', which has one number a row; not read: ${left.join(', ')}`);
   return { ...evidence, observed: [value] };
+}
+
+function withoutTokens(evidence: LabelledEvidence, warnings: string[]): LabelledEvidence {
+  if (evidence.options.task !== undefined) return evidence;
+  const observed = withoutSteps(evidence.outline, evidence.observed);
+  for (const output of evidence.observed) {
+    if (observed.includes(output)) continue;
+    warnings.push(`output '${output.name}' has a vector for each token or step, and is not read`);
+  }
+  return { ...evidence, observed };
 }
 
 /** The margins of a model that says labels. {} where none are one for each class; undefined where it has probabilities. */
@@ -129,7 +144,10 @@ function logProbabilities({ name }: ObservedOutput): PgscoreError {
 /** A label output without labels could hold anything; without one, the floats are the values of a regression. */
 function namesNoLabels(observed: readonly ObservedOutput[], { task }: CheckOptions): string[] {
   if (task === undefined && !observed.some(isLabel)) return [];
-  throw new PgscoreError('model_class_labels_missing', 'the model returns labels but does not name its classes', {
+  const what = observed.some(isLabel)
+    ? 'the model returns labels but does not name its classes'
+    : `nobody names the classes: ${listOutputs(observed)}`;
+  throw new PgscoreError('model_class_labels_missing', what, {
     remedy:
       "Name them in the order of the probability columns: `--class-labels no,yes` (in SQL: class_labels => '{no,yes}'). " +
       (observed.length === 1
@@ -146,13 +164,15 @@ function findValue(observed: readonly ObservedOutput[]): { name: string } {
     });
   }
   if (second !== undefined || value.width !== 1) {
+    const single = numberOutputs(observed).filter(({ width }) => width === 1);
+    const orValue = single.length === 1 ? `, task => 'regression' where '${single[0]?.name}' is the prediction` : '';
     throw new PgscoreError(
       'model_outputs_unsupported',
       `a regression returns one number a row; ${listOutputs(observed)}`,
       {
         remedy:
-          "Say what they are: task => 'embedding' where they are a vector, task => 'multi_target' with targets, or class_labels " +
-          'where it is a classifier.',
+          "Say what they are: task => 'embedding' where they are a vector, task => 'multi_target' with targets" +
+          `${orValue}, or class_labels where it is a classifier.`,
       },
     );
   }

@@ -34,6 +34,11 @@ const KNOWN: Known[] = [
     remedy: 'Export the model with the operators of ONNX itself only.',
   },
   {
+    pattern: /n_targets_or_classes must be positive/,
+    says: 'its trees name no classes, as where CatBoost has several values a row',
+    remedy: 'CatBoost does not export MultiRMSE, MultiQuantile and the like: train one model for each value.',
+  },
+  {
     pattern: /bad_alloc|allocate memory/i,
     remedy: 'The model takes too much memory: use a smaller one.',
   },

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { JsonRow } from '../../src/inference/json-rows.ts';
 import { checkModel } from '../../src/check/check-model.ts';
 import { goldenBytes, goldenModels } from '../support/golden-models.ts';
+import { node, onnxModel } from '../support/onnx-builder.ts';
 import { readOutline } from '../../src/onnx/outline.ts';
 import { knownDifferences } from '../../src/check/known-differences.ts';
 
@@ -43,6 +44,28 @@ describe.each(differing)('the export of $name', ({ name, rows }) => {
 test('trees behind operators of float64 have a warning', () => {
   const bytes = readFileSync(`${FOLDER}refused/float64_scaled.onnx`);
   expect(knownDifferences(readOutline(bytes))).toEqual([expect.stringMatching(/float32/)]);
+});
+
+describe('texts that skl2onnx', () => {
+  const shown = (...nodes: Parameters<typeof node>[]) =>
+    knownDifferences(readOutline(onnxModel({ nodes: nodes.map((parts) => node(...parts)), producer: 'skl2onnx' })));
+
+  test.each([
+    ['[a-zA-Z0-9_]+', [expect.stringMatching(/tokenexp/)]],
+    [String.raw`[\p{L}\p{N}_]{2,}`, []],
+  ])('splits by %s', (tokenexp, warnings) => {
+    const attributes = { mark: 0, mincharnum: 1, pad_value: '#', tokenexp };
+    expect(shown(['Tokenizer', ['X'], ['y'], attributes, 'com.microsoft'])).toEqual(warnings);
+  });
+
+  test('counts by the logarithm of n + 1', () => {
+    const counted = shown(['TfIdfVectorizer', ['X'], ['n']], ['Add', ['n', 'one'], ['more']], ['Log', ['more'], ['y']]);
+    expect(counted).toEqual([expect.stringMatching(/sublinear_tf/)]);
+  });
+
+  test('counts as they are, before an addition and a logarithm of another kind, have no warning', () => {
+    expect(shown(['TfIdfVectorizer', ['X'], ['n']], ['Add', ['m', 'one'], ['k']], ['Log', ['k'], ['y']])).toEqual([]);
+  });
 });
 
 test.each(goldenModels)('$name, which does not differ, has no such warning', (model) => {

@@ -77,6 +77,7 @@ describe('a model is', () => {
 
 describe('outputs that nobody needs are no reason to refuse:', () => {
   const hidden = output('hidden', 'float32', 16);
+  const classes = output('classes', 'float32', 3);
   const attention = { ...output('attention', 'float32', 64), rank: 2 };
   const network = onnxModel({
     nodes: [
@@ -91,19 +92,43 @@ describe('outputs that nobody needs are no reason to refuse:', () => {
     ['hidden states beside a value', [output('y', 'float32', 1), hidden], {}, { task: 'regression' }],
     ['attention beside a value', [attention, output('y', 'float32', 1)], {}, { task: 'regression' }],
     ['of a regression', [hidden, output('y', 'float32', 1)], { task: 'regression' }, { task: 'regression' }],
+    ['classes of a regression', [classes, output('y', 'float32', 1)], { task: 'regression' }, { task: 'regression' }],
     ['hidden states beside a probability', [hidden, output('p', 'float32', 1)], {}, { task: 'binary' }],
+    ['attention beside a logit', [attention, output('y', 'float32', 1)], { logits: true }, { task: 'binary' }],
   ])('%s', (_, observed, options, expected) => {
     const meaning = found({ model: network, observed, options });
     expect(meaning).toMatchObject({
       ...expected,
-      warnings: [expect.stringMatching(/is not read$/), ...meaning.warnings.slice(1)],
+      warnings: [expect.stringMatching(/; not read: '(hidden|attention|classes)'$/), ...meaning.warnings.slice(1)],
     });
-    expect(JSON.stringify(meaning.outputs)).not.toMatch(/hidden|attention/);
+    expect(JSON.stringify(meaning.outputs)).not.toMatch(/hidden|attention|classes/);
   });
 
   test('a value beside what may be the classes is asked about', () => {
-    const observed = [output('y', 'float32', 1), output('classes', 'float32', 3)];
-    expect(refused({ model: network, observed })).toBe('model_outputs_unsupported');
+    const { code, remedy } = caught(() => found({ model: network, observed: [output('y', 'float32', 1), classes] }));
+    expect({ code, remedy }).toEqual({
+      code: 'model_outputs_unsupported',
+      remedy: expect.stringContaining("task => 'regression' where 'y' is the prediction"),
+    });
+  });
+
+  test('vectors of tokens beside the logits of classes are not read', () => {
+    const tokens = { ...output('tokens', 'float32', 40), rank: 2 };
+    const model = onnxModel({
+      nodes: [node('Tanh', ['X'], ['tokens']), node('MatMul', ['X', 'W'], ['logits'])],
+      outputs: [tensorValue('logits', [null, 2]), tensorValue('tokens', [null, null, 8])],
+    });
+    const observed = [output('logits', 'float32', 2), tokens];
+    expect(found({ model, observed, options: { logits: true } })).toMatchObject({
+      task: 'binary',
+      outputs: { probabilities: { name: 'logits', width: 2 } },
+      warnings: ["output 'tokens' has a vector for each token or step, and is not read", expect.anything()],
+    });
+  });
+
+  test('of logits, a number beside what may be those of the classes is asked about', () => {
+    const observed = [output('y', 'float32', 1), hidden];
+    expect(refused({ model: network, observed, options: { logits: true } })).toBe('model_outputs_unsupported');
   });
 });
 
@@ -151,6 +176,11 @@ describe('outputs are refused', () => {
       'model_options_wrong',
     ],
     [
+      'with names of targets for one number',
+      { observed: [output('y', 'float32', 1)], options: { targets: ['late'] } },
+      'model_options_wrong',
+    ],
+    [
       'with a positive class that is none',
       { observed: [output('p', 'float32', 2)], classLabels: ['0', '1'], options: { positiveClass: 'yes' } },
       'model_options_wrong',
@@ -167,6 +197,14 @@ describe('outputs are refused', () => {
     ],
   ])('%s', (_, evidence, code) => {
     expect(refused(evidence)).toBe(code);
+  });
+
+  test('of classes that nobody names, with labels or without', () => {
+    const says = (evidence: Case) => caught(() => found({ ...evidence, options: { task: 'multiclass' } })).message;
+    expect(says({ observed: [label] })).toBe('the model returns labels but does not name its classes');
+    expect(says({ observed: [output('p', 'float32', 3), output('q', 'float32', 3)] })).toBe(
+      "nobody names the classes: the model returns 'p' (float32, 3 a row), 'q' (float32, 3 a row)",
+    );
   });
 });
 

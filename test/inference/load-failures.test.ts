@@ -48,3 +48,32 @@ test('a model that can not be loaded for want of a bfloat16 operator says to exp
     remedy: expect.stringContaining('model.float()'),
   });
 });
+
+test('a classifier of trees without classes, as CatBoost writes several targets, says to train a model for each', async () => {
+  const tree = {
+    nodes_treeids: [0, 0, 0],
+    nodes_nodeids: [0, 1, 2],
+    nodes_featureids: [0, 0, 0],
+    nodes_values: [1, 0, 0],
+    nodes_modes: ['BRANCH_LEQ', 'LEAF', 'LEAF'],
+    nodes_truenodeids: [1, 0, 0],
+    nodes_falsenodeids: [2, 0, 0],
+    classlabels_strings: [],
+    class_treeids: [0, 0],
+    class_nodeids: [1, 2],
+    class_ids: [0, 0],
+    class_weights: [1, 2],
+  };
+  const trees = onnxModel({
+    classics: 2,
+    nodes: [classic('TreeEnsembleClassifier', ['X'], ['label', 'y'], tree)],
+    inputs,
+    outputs,
+  });
+  await expect(loadModelSession(trees, regression)).rejects.toMatchObject({
+    code: 'model_load_failed',
+    message:
+      'ONNX Runtime can not load the model: its trees name no classes, as where CatBoost has several values a row',
+    remedy: expect.stringContaining('one model for each value'),
+  });
+});

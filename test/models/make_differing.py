@@ -115,6 +115,8 @@ def main() -> None:
         kept('lightgbm_forest', LGBMRegressor(**forest, **LEAVES), COUNT, lightgbm),
         kept('lightgbm_ova', LGBMClassifier(objective='multiclassova', **LEAVES), THIRDS, lightgbm),
         kept('lightgbm_zeros', LGBMClassifier(zero_as_missing=True, **LEAVES), IS_HIGH, lightgbm, ZEROS, ZEROS),
+        kept('lightgbm_linear', LGBMRegressor(linear_tree=True, **LEAVES), COUNT, lightgbm),
+        kept('lightgbm_sigmoid', LGBMClassifier(sigmoid=2.0, **LEAVES), IS_HIGH, lightgbm),
         kept('lightgbm_categories', categorical, IS_EVEN, lightgbm, halves, categorical_feature=[2]),
         kept('catboost_poisson', CatBoostRegressor(loss_function='Poisson', **OBLIVIOUS), COUNT, catboost),
         kept('catboost_tweedie', CatBoostRegressor(loss_function=tweedie, **OBLIVIOUS), COUNT, catboost),
