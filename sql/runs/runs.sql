@@ -113,7 +113,8 @@ comment on column pgscore.run_errors.input is 'The features of the row as they w
 
 create or replace view pgscore._run_control with (security_barrier) as
 select r.run_id, r.state, (r.rows_done + a.rows_done)::bigint as rows_done,
-       (r.rows_failed + a.rows_failed)::bigint as rows_failed, r.started_at, r.finished_at, r.error_code, r.error, r.remedy
+       (r.rows_failed + a.rows_failed)::bigint as rows_failed, r.started_at, r.finished_at, r.error_code, r.error, r.remedy,
+       r.published
 from pgscore_data.run r
 cross join lateral (
   select coalesce(sum(x.rows_done), 0) as rows_done, coalesce(sum(x.rows_failed), 0) as rows_failed
@@ -249,8 +250,9 @@ begin
   elsif r.state = 'cancelled' then
     raise exception 'run % was cancelled', run using errcode = 'query_canceled';
   end if;
-  raise notice 'run % is done: % rows, % failed, % rows/s', run, r.rows_done, r.rows_failed,
-    coalesce(round(r.rows_done / nullif(extract(epoch from r.finished_at - r.started_at), 0))::text, '?');
+  raise notice 'run % is done: % rows, % failed, % rows/s%', run, r.rows_done, r.rows_failed,
+    coalesce(round(r.rows_done / nullif(extract(epoch from r.finished_at - r.started_at), 0))::text, '?'),
+    case when not r.published then '; the history alone shows its predictions' else '' end;
 end
 $$;
 comment on procedure pgscore.wait_for_run(bigint, interval) is

@@ -49,6 +49,9 @@ test('a version that is not champion goes to the history only', async () => {
   expect(run).toMatchObject({ model: 'air_time@2', state: 'done', published: false });
   expect(await versionsIn('air_times')).toEqual(['200 by air_time@1']);
   expect(await versionsIn('air_times_history')).toEqual(['200 by air_time@1', '200 by air_time@2']);
+  const told = new Promise((resolve) => alice.once('notice', ({ message }) => resolve(message)));
+  await alice.query('call pgscore.wait_for_run($1)', [run.run]);
+  expect(await told).toMatch(/is done: 200 rows, 0 failed, .+; the history alone shows its predictions$/);
 });
 
 test('unless its publication is asked for; and a champion may be kept out', async () => {
