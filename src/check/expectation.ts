@@ -22,18 +22,25 @@ export type ExpectationReport = {
 /**
  * Compares the predictions of a model with those that the training framework gave for the same rows: columns
  * expected_label, expected_score, expected_value and expected_probability_<class> beside the features, expected_<target> and
- * the like of a model with several values. A blank cell is not compared.
+ * the like of a model with several values. A blank cell is not compared. `causes`: what is known to make them differ.
  * @throws PgscoreError model_expectation_wrong, model_expectation_failed, feature_column_missing
  */
-export async function compareExpected(session: ModelSession, rows: readonly JsonRow[]): Promise<ExpectationReport> {
+export async function compareExpected(
+  session: ModelSession,
+  rows: readonly JsonRow[],
+  causes: readonly string[],
+): Promise<ExpectationReport> {
   const columns = columnsOf(rows);
   const expected = expectedColumns(session.signature, columns);
+  const remedy = remedyFor(causes);
   const named = renameColumns(session.signature.features, columns);
   let worst: Difference | null = null;
   for (let from = 0; from < rows.length; from += CHUNK) {
     const chunk = rows.slice(from, from + CHUNK);
     const predictions = await predictRows(session, chunk.map(named));
-    const differences = chunk.flatMap((row, index) => compareRow(expected, row, predictions, index, from + index + 1));
+    const differences = chunk.flatMap((row, index) =>
+      compareRow(expected, row, predictions, index, from + index + 1, remedy),
+    );
     worst = differences.reduce<Difference | null>(larger, worst);
   }
   return { rows: rows.length, worst };
@@ -49,6 +56,7 @@ function compareRow(
   predictions: Predictions,
   index: number,
   number: number,
+  remedy: string,
 ): Difference[] {
   const unscored = predictions.errors.get(index);
   if (unscored !== undefined) {
@@ -60,7 +68,7 @@ function compareRow(
     .filter(({ name }) => (row[name] ?? '') !== '')
     .map((column) => {
       const difference = column.difference(row[column.name], predictions, index);
-      if (!(difference <= TOLERANCE)) throw differs(column, row, predictions, index, number);
+      if (!(difference <= TOLERANCE)) throw differs(column, row, predictions, index, number, remedy);
       return { difference, row: number, column: column.name };
     });
 }
@@ -71,16 +79,21 @@ function differs(
   predictions: Predictions,
   index: number,
   number: number,
+  remedy: string,
 ): PgscoreError {
   const [reference, ours] = [String(row[name] as string | number), actual(predictions, index)];
   return new PgscoreError(
     'model_expectation_failed',
     `row ${number}: ${name} is ${reference}, the exported model predicts ${ours}`,
-    {
-      remedy:
-        'The export does not compute what the framework computes. Check the order of the features, the treatment of ' +
-        'missing values, and the version of the exporter. Of a model in bfloat16, expect what model.float() says.',
-    },
+    { remedy },
+  );
+}
+
+function remedyFor(causes: readonly string[]): string {
+  if (causes.length > 0) return `Probably this is why: ${causes.join('; ')}.`;
+  return (
+    'The export does not compute what the framework computes. Check the order of the features, the treatment of ' +
+    'missing values, and the version of the exporter.'
   );
 }
 

@@ -50,11 +50,9 @@ const KNOWN: readonly Known[] = [
   },
 ];
 
-/** What is known to differ in an export like this, as warnings that say how to find out. */
+/** What is known to differ in an export like this from what its framework predicts. */
 export function knownDifferences(outline: Outline): string[] {
-  return KNOWN.filter(({ shows }) => shows(outline)).map(
-    ({ what }) => `${what}; deploy it with the framework's own predictions to be sure (expect)`,
-  );
+  return KNOWN.filter(({ shows }) => shows(outline)).map(({ what }) => what);
 }
 
 function isFrom({ producer }: Outline, name: string): boolean {

@@ -27,9 +27,10 @@ describe.each(differing)('the export of $name', ({ name, rows }) => {
   const bytes = readFileSync(`${FOLDER}differing/${name}.onnx`);
   const features = ['a', 'b', 'c'];
 
-  test('says something else than the framework, as expect finds', async () => {
+  test('says something else than the framework, as expect finds, and why where the file shows it', async () => {
     await expect(checkModel(bytes, { features, expect: rows })).rejects.toMatchObject({
       code: 'model_expectation_failed',
+      remedy: expect.stringMatching(SHOWN[name] ?? /order of the features/),
     });
   });
 
