@@ -50,13 +50,14 @@ return format($q$
 comment on function pgscore_data._kept_rows(pgscore_data.target, boolean) is
   'The FROM clause for predictions p of runs $1, generations $3, with their segments g. $4 names the segments'' columns, $5 the model.';
 
-create or replace function pgscore_data._runs_in_stretches(
-  runs bigint[], out stretch bigint[], out made_at timestamptz[], out generations int[], out version_id int, out model_id int,
+create or replace function pgscore_data._consecutive_runs(
+  runs bigint[], out run_ids bigint[], out made_at timestamptz[], out generations int[], out version_id int, out model_id int,
   out segments text[], out target pgscore_data.target
 ) returns setof record
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
+  -- n_elsewhere counts the earlier runs of the version into other targets: it is the same for runs that follow each other.
   select array_agg(x.run_id order by x.n), array_agg(x.snapshot_at order by x.n), array_agg(distinct x.generation) || 0,
          x.version_id, x.model_id, x.segments, t
     from (
@@ -72,7 +73,7 @@ begin atomic
    group by x.version_id, x.model_id, x.target_id, x.segments, x.n_elsewhere, t
    order by x.version_id, min(x.n);
 end;
-comment on function pgscore_data._runs_in_stretches(bigint[]) is
+comment on function pgscore_data._consecutive_runs(bigint[]) is
   'Runs whose predictions can have labels, in the order of their snapshots. Those of a version that follow each other into one target '
   'are one row.';
 
@@ -89,8 +90,8 @@ declare
                    or (o.score, o.predicted_class, o.probabilities, o.segments)
                       is distinct from (n.score, n.predicted_class, n.probabilities, n.segments)$q$;
 begin
-  -- Planning the statement takes longer than staging a few rows: a stretch of runs shares it.
-  for r in select * from pgscore_data._runs_in_stretches(runs) loop
+  -- Planning the statement takes longer than staging a few rows: consecutive runs share it.
+  for r in select * from pgscore_data._consecutive_runs(runs) loop
     execute format($q$
       insert into pgscore_data.refresh_prediction (version_id, key, event_time, made_at, run_id, score, predicted_class, probabilities,
         segments)
@@ -111,11 +112,11 @@ begin
               a using (key, event_time)) d
        where d.is_staged and not d.is_kept$q$,
       -- The first of a place that differs is staged, and all that follow it.
-      case when cardinality(r.stretch) = 1 then differs
+      case when cardinality(r.run_ids) = 1 then differs
         else format('bool_or(%s) over (partition by n.key, n.event_time order by n.made_at, n.run_id)', differs) end,
       pgscore_data._key_expression((r.target).key_columns), pgscore_data._kept_columns(r.target, r.segments is not null),
       pgscore_data._kept_rows(r.target, r.segments is not null))
-    using r.stretch, (r.target).class_labels, r.generations, r.segments, r.model_id, r.version_id, r.made_at;
+    using r.run_ids, (r.target).class_labels, r.generations, r.segments, r.model_id, r.version_id, r.made_at;
   end loop;
 end
 $$;

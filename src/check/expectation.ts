@@ -90,9 +90,9 @@ function differs(
 }
 
 function remedyFor(causes: readonly string[]): string {
-  if (causes.length > 0) return `Probably this is why: ${causes.join('; ')}.`;
+  const known = causes.length === 0 ? 'Check' : `Probably this is why: ${causes.join('; ')}. Else check`;
   return (
-    'The export does not compute what the framework computes. Check the order of the features, the treatment of ' +
+    `The export does not compute what the framework computes. ${known} the order of the features, the treatment of ` +
     'missing values, and the version of the exporter.'
   );
 }
