@@ -106,7 +106,11 @@ begin
         select from pgscore_data.compared_pair c where c.version_id = this_version and c.other_id = other and c.n_days > 0)
         then 'a comparison by segment, which a running service makes within minutes'
       when is_split and segment = 0 and exists (select from pgscore_data.experiment_metric k where k.metric = g.metric)
-        then 'labels of both arms'
+        then 'labels of both arms' || case when exists (
+          select from pgscore_data.experiment e join pgscore_data.experiment_arm a using (experiment_id)
+           where e.champion_version_id = other and e.kind <> 'shadow' and e.stopped_at is null
+           group by e.experiment_id having sum(a.weight) >= 100)
+          then ', and a share of the entities for the champion: set_arms() with less than 100 %' else '' end
       else concat('labels that judge both versions', to_char(
         nullif(pgscore_data._compared_since(this_version, other), '-infinity')
           at time zone (select m.time_zone from pgscore_data.monitor m where m.model_id = g.model_id), '", from "FMDD Mon YYYY" on"'),

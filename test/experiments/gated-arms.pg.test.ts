@@ -179,6 +179,15 @@ test('one label that is newer than an experiment does not override it by the lab
   });
 });
 
+test('of an arm that has all entities, a gate needs a share for the champion', async () => {
+  await staged.stage('ramped', 100);
+  await staged.setGate('ramped', 'roc_auc', 0.05);
+  expect((await staged.checkGates('ramped@2'))['not_worse_roc_auc']).toMatchObject({
+    passed: false,
+    needs: 'labels of both arms, and a share of the entities for the champion: set_arms() with less than 100 %',
+  });
+});
+
 test('a replay of a deployer counts where there is nothing else, if it says until when its version was trained', async () => {
   const { champion, arm } = await staged.stage('replayed', 50);
   await staged.setGate('replayed', 'accuracy', 0.05);
