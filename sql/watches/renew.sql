@@ -41,6 +41,7 @@ declare
   w pgscore_data.watch;
   t pgscore_data.target;
   signature jsonb := (select v.signature from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready');
+  kept_plan jsonb;
   this_plan bigint;
   problem text;
 begin
@@ -65,10 +66,13 @@ begin
     raise exception 'the model is not granted to "%"', new.requested_by using errcode = 'insufficient_privilege',
       hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(model, %L);', new.requested_by);
   end if;
-  insert into pgscore_data.known_plan (owner, version_id, target_id, handle_id, plan)
-  values (new.requested_by, new.version_id, w.target_id, new.handle_id,
-          jsonb_set(new.plan, '{columns}', (new.plan -> 'columns') || pgscore._hash_column(new.plan -> 'columns')) - 'pages' - 'rows')
-  returning plan_id into this_plan;
+  kept_plan := jsonb_set(new.plan, '{columns}', (new.plan -> 'columns') || pgscore._hash_column(new.plan -> 'columns')) - 'pages' - 'rows';
+  select p.plan_id into this_plan from pgscore_data.known_plan p
+   where p.plan_id = w.plan_id and p.version_id = new.version_id and p.handle_id = new.handle_id and p.plan = kept_plan;
+  if not found then
+    insert into pgscore_data.known_plan (owner, version_id, target_id, handle_id, plan)
+    values (new.requested_by, new.version_id, w.target_id, new.handle_id, kept_plan) returning plan_id into this_plan;
+  end if;
   if w.error is not null then
     -- The comparison below sees all that these keys tell of, and they may be what could not be read.
     delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;
