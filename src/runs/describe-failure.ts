@@ -76,7 +76,7 @@ const BY_STATE: Readonly<Record<string, StateMeaning>> = {
  */
 export function remedyOfWatch(state: string | undefined): string {
   if (state === '42501')
-    return "Grant the owner of the watch SELECT, or, where a row-level policy hides rows, watch again with rls => 'filter'.";
+    return "Grant the owner of the watch SELECT, and pgscore_user if that was revoked; or, where a row-level policy hides rows, watch again with rls => 'filter'.";
   if (state === '08006') return 'The watch goes on when that server is back.';
   if (state === '23505')
     return 'Remove the row that is double; or end the watch, and watch into another target with a key that identifies a row: key => ...';
