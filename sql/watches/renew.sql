@@ -43,6 +43,7 @@ declare
   signature jsonb := (select v.signature from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready');
   kept_plan jsonb;
   this_plan bigint;
+  keys jsonb;
   problem text;
 begin
   select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.requested_by for no key update;
@@ -55,6 +56,17 @@ begin
       errcode = 'object_not_in_prerequisite_state',
       hint = format('Roll back: select pgscore.rollback(%L); or watch into another target, and end this watch: select pgscore.unwatch(%L);',
                     split_part(pgscore_models._version_name(new.version_id), '@', 1), format('%I.%I', t.view_schema, t.view_name));
+  end if;
+  keys := (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
+             from jsonb_path_query(new.plan, '$.columns[*]') with ordinality as x (c, n) where c ->> 'role' = 'key');
+  if keys <> t.key_columns then
+    raise exception 'the key of % is % now, and %.% has predictions by %', w.source,
+      (select string_agg(concat_ws(' ', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k),
+      t.view_schema, t.view_name,
+      (select string_agg(concat_ws(' ', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(t.key_columns) k)
+      using errcode = 'datatype_mismatch',
+      hint = format('End this watch, and watch into another target: select pgscore.unwatch(%L);',
+                    format('%I.%I', t.view_schema, t.view_name));
   end if;
   if w.watch_id is null or not pgscore_data._plan_fits(new.plan, signature, t) is true
     or not pgscore_data._arms_fit(new.plan, new.version_id)

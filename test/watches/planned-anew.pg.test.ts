@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 
 import { cloneDatabase } from '../support/database.ts';
 import { addReadyModel } from '../support/ready-model.ts';
+import { refusal } from '../support/refusal.ts';
 
 const database = await cloneDatabase();
 const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
@@ -70,4 +71,16 @@ test('a watch that is planned as before keeps its plan', async () => {
   for (const _time of [1, 2]) await planAnew();
   expect((await superuser.query(count)).rows).toEqual(before);
   expect(before).toMatchObject([{ is_newest: true }]);
+});
+
+test('a key of another type is refused with both types, and with what ends the watch', async () => {
+  await alice.query('create table counted (id int primary key, x real)');
+  await alice.query(`select pgscore.watch('line', 'counted', target => 'counts')`);
+  await alice.query('alter table counted alter id type bigint');
+  const renewal = `select pgscore._renew_watch(watch_id) from pgscore._watch_request where source = 'alice.counted'`;
+  expect(await refusal(alice, renewal)).toMatchObject({
+    code: '42804',
+    message: 'the key of alice.counted is id bigint now, and alice.counts has predictions by id integer',
+    hint: `End this watch, and watch into another target: select pgscore.unwatch('alice.counts');`,
+  });
 });
