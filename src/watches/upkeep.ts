@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from, to } from 'pg-copy-streams';
-import { PgscoreError } from '../errors.ts';
+import { PgscoreError, type ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { qualified, storable } from '../lib/text.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
@@ -89,8 +89,7 @@ export class WatchUpkeep {
   async #work(due: DueWatch): Promise<void> {
     const connection = this.#open();
     try {
-      const reason = await connection.use((client) => workOn(client, this.#readerUrl, due));
-      this.#logOnce(due, reason);
+      this.#logOnce(due, await connection.use((client) => workOn(client, this.#readerUrl, due)));
     } catch (error) {
       this.#log.warn({ err: error, watch: due.watch_id }, 'work on a watch failed and will be tried again');
       // Its connection was lost. If this fails, too, the watch is free when the session is gone that took it.
@@ -100,16 +99,19 @@ export class WatchUpkeep {
     }
   }
 
-  #logOnce({ watch_id: watch, owner, work }: DueWatch, reason: string | null): void {
-    if (reason === null && work === 'compare') this.#logged.delete(watch);
-    if (reason === null || reason === this.#logged.get(watch)) return;
-    this.#logged.set(watch, reason);
-    this.#log.warn({ watch, owner, reason }, 'a watch cannot go on; pgscore.watches says what to do');
+  /** Logs no reason: it may quote a row, which is the owner's to read. */
+  #logOnce({ watch_id: watch, owner, work }: DueWatch, failure: WatchFailure | null): void {
+    if (failure === null && work === 'compare') this.#logged.delete(watch);
+    if (failure === null || failure.reason === this.#logged.get(watch)) return;
+    this.#logged.set(watch, failure.reason);
+    this.#log.warn({ watch, owner, code: failure.code }, 'a watch cannot go on; pgscore.watches says why');
   }
 }
 
+type WatchFailure = { readonly code: ErrorCode; readonly reason: string };
+
 /** Returns why the watch cannot go on, or null. */
-async function workOn(service: pg.Client, readerUrl: string | undefined, due: DueWatch): Promise<string | null> {
+async function workOn(service: pg.Client, readerUrl: string | undefined, due: DueWatch): Promise<WatchFailure | null> {
   try {
     if (due.work === 'renew') await renew(service, readerUrl, due);
     else await compare(service, readerUrl, due);
@@ -121,8 +123,9 @@ async function workOn(service: pg.Client, readerUrl: string | undefined, due: Du
     if (isConnectionLoss(error) && state !== '08006') throw error;
     await service.query('rollback');
     const reason = error instanceof Error ? error.message : String(error);
-    await endWork(service, due.watch_id, codeOfState(state), storable(reason), remedyOf(error) ?? remedyOfWatch(state));
-    return reason;
+    const code = codeOfState(state);
+    await endWork(service, due.watch_id, code, storable(reason), remedyOf(error) ?? remedyOfWatch(state));
+    return { code, reason };
   }
 }
 

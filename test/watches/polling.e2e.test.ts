@@ -190,7 +190,7 @@ describe('row-level security', () => {
     expect(first.remedy).toContain(`watch again with rls => 'filter'`);
     await run(`select pgscore.resume_watch('guarded_live')`);
     await waitFor(async () => failure(first.tried_at), { message: 'the watch to fail again' });
-    expect(service.log().match(/"owner":"alice","reason":"[^"]*row-level security/g)).toHaveLength(1);
+    expect(service.log().match(/"owner":"alice","code":"permission_denied"/g)).toHaveLength(1);
     await run(`select pgscore.unwatch('guarded_live')`);
   });
 });
