@@ -84,3 +84,15 @@ test('a key of another type is refused with both types, and with what ends the w
     hint: `End this watch, and watch into another target: select pgscore.unwatch('alice.counts');`,
   });
 });
+
+test('unwatch() of a table that a run reads says how to end the run', async () => {
+  await alice.query('create table held (id int primary key, x real)');
+  await alice.query(`select pgscore.watch('line', 'held', target => 'held_live')`);
+  await superuser.query('begin; lock table alice.held in access share mode');
+  expect(await refusal(alice, `select pgscore.unwatch('held_live')`)).toMatchObject({
+    code: '55P03',
+    hint: expect.stringContaining('pgscore.cancel_run()'),
+  });
+  await superuser.query('rollback');
+  await alice.query(`select pgscore.unwatch('held_live')`);
+});
