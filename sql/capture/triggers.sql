@@ -203,7 +203,8 @@ begin
     exception
       when lock_not_available then
         raise exception 'the triggers could not be taken off %: others hold it locked', capture.relation using
-          errcode = 'lock_not_available', hint = 'Try again when their transactions have ended.';
+          errcode = 'lock_not_available', hint = 'Try again when their transactions have ended.' || case purpose when 'watch' then
+            ' If a run of the watch reads it, pause the watch and cancel the run first: pgscore.cancel_run().' else '' end;
     end;
   end loop;
 end

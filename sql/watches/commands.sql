@@ -13,13 +13,18 @@ begin atomic
   select md5(string_agg(concat_ws(' ', x.name, x.relation, (
            select string_agg(concat(r.oid, ' ', r.xmin), ' ' order by r.oid)
              from pgscore._relations_below(x.relation) b
-             join pg_rewrite r on r.ev_class = b and r.rulename = '_RETURN'), (
+             join pg_rewrite r on r.ev_class = b and r.rulename = '_RETURN'),
+           case when w.arguments ->> 'rls' = 'filter' then (
+             select string_agg(concat(c.oid, ' ', c.relrowsecurity, ' ', c.relforcerowsecurity, ' ', p.oid, ' ', p.xmin), ' '
+                               order by c.oid, p.oid)
+               from pgscore._relations_below(x.relation) b join pg_class c on c.oid = b left join pg_policy p on p.polrelid = c.oid) end, (
            select d.digest from pgscore._table_digest(x.relation, format('pgscore_watch_%s_', w.watch_id)) d)), ' ' order by x.name))
     from (select n.name, pgscore._relation_named(n.name) as relation
             from (select w.source as name union select t ->> 'table' from jsonb_array_elements(w.tables) t) n offset 0) x;
 end;
 comment on function pgscore_data._source_digest(pgscore_data.watch) is
-  'A digest of what the catalogue says of source, views below it, tables and triggers of a watch: where it changes, it is planned anew.';
+  'A digest of what the catalogue says of source, views below it, tables and triggers of a watch, and of policies that filter its rows: '
+  'where it changes, the watch is planned anew.';
 
 create or replace function pgscore_data._control_watch() returns trigger
 language plpgsql security definer

@@ -41,7 +41,9 @@ declare
   w pgscore_data.watch;
   t pgscore_data.target;
   signature jsonb := (select v.signature from pgscore_data.version v where v.version_id = new.version_id and v.state = 'ready');
+  kept_plan jsonb;
   this_plan bigint;
+  keys jsonb;
   problem text;
 begin
   select * into w from pgscore_data.watch x where x.watch_id = new.watch_id and x.owner = new.requested_by for no key update;
@@ -55,6 +57,17 @@ begin
       hint = format('Roll back: select pgscore.rollback(%L); or watch into another target, and end this watch: select pgscore.unwatch(%L);',
                     split_part(pgscore_models._version_name(new.version_id), '@', 1), format('%I.%I', t.view_schema, t.view_name));
   end if;
+  keys := (select jsonb_agg(jsonb_build_object('name', c ->> 'name', 'sql_type', c ->> 'sql_type') order by n)
+             from jsonb_path_query(new.plan, '$.columns[*]') with ordinality as x (c, n) where c ->> 'role' = 'key');
+  if keys <> t.key_columns then
+    raise exception 'the key of % is % now, and %.% has predictions by %', w.source,
+      (select string_agg(concat_ws(' ', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(keys) k),
+      t.view_schema, t.view_name,
+      (select string_agg(concat_ws(' ', k ->> 'name', k ->> 'sql_type'), ', ') from jsonb_array_elements(t.key_columns) k)
+      using errcode = 'datatype_mismatch',
+      hint = format('End this watch, and watch into another target: select pgscore.unwatch(%L);',
+                    format('%I.%I', t.view_schema, t.view_name));
+  end if;
   if w.watch_id is null or not pgscore_data._plan_fits(new.plan, signature, t) is true
     or not pgscore_data._arms_fit(new.plan, new.version_id)
     or (select count(*) from pgscore_data.handle h
@@ -65,10 +78,13 @@ begin
     raise exception 'the model is not granted to "%"', new.requested_by using errcode = 'insufficient_privilege',
       hint = format('A pgscore_deployer can grant it: select pgscore.grant_model(model, %L);', new.requested_by);
   end if;
-  insert into pgscore_data.known_plan (owner, version_id, target_id, handle_id, plan)
-  values (new.requested_by, new.version_id, w.target_id, new.handle_id,
-          jsonb_set(new.plan, '{columns}', (new.plan -> 'columns') || pgscore._hash_column(new.plan -> 'columns')) - 'pages' - 'rows')
-  returning plan_id into this_plan;
+  kept_plan := jsonb_set(new.plan, '{columns}', (new.plan -> 'columns') || pgscore._hash_column(new.plan -> 'columns')) - 'pages' - 'rows';
+  select p.plan_id into this_plan from pgscore_data.known_plan p
+   where p.plan_id = w.plan_id and p.version_id = new.version_id and p.handle_id = new.handle_id and p.plan = kept_plan;
+  if not found then
+    insert into pgscore_data.known_plan (owner, version_id, target_id, handle_id, plan)
+    values (new.requested_by, new.version_id, w.target_id, new.handle_id, kept_plan) returning plan_id into this_plan;
+  end if;
   if w.error is not null then
     -- The comparison below sees all that these keys tell of, and they may be what could not be read.
     delete from pgscore_data.watch_change c where c.watch_id = w.watch_id;

@@ -1,6 +1,6 @@
 import { isTransient, sqlState } from '../postgres/sqlstate.ts';
 import { PgscoreError, type ErrorCode } from '../errors.ts';
-import { isOfWatch, type Run } from './run.ts';
+import { isOfWatch, WATCH_GOES_ON, type Run } from './run.ts';
 
 export type Failure = {
   readonly code: ErrorCode;
@@ -71,16 +71,18 @@ const BY_STATE: Readonly<Record<string, StateMeaning>> = {
   '42804': CHANGED,
 };
 
-/**
- * The remedy for a watch that an SQLSTATE stops. Nobody submits runs of a watch: the watch is tried again by itself.
- */
+/** The remedy for a watch that an SQLSTATE stops. */
 export function remedyOfWatch(state: string | undefined): string {
   if (state === '42501')
-    return "Grant the owner of the watch SELECT, or, where a row-level policy hides rows, watch again with rls => 'filter'.";
+    return "Grant the owner of the watch SELECT, and pgscore_user if that was revoked; or, where a row-level policy hides rows, watch again with rls => 'filter'.";
   if (state === '08006') return 'The watch goes on when that server is back.';
   if (state === '23505')
     return 'Remove the row that is double; or end the watch, and watch into another target with a key that identifies a row: key => ...';
-  return 'Correct the source, and the watch goes on by itself; or change it: select pgscore.watch(…) with the same target.';
+  return WATCH_GOES_ON;
+}
+
+function remedyFor(run: Run, state: string | undefined, ofSubmitted: string): string {
+  return isOfWatch(run) ? remedyOfWatch(state) : ofSubmitted;
 }
 
 /** A failure of a run in the words of its requester: what failed, why, what to do, and whether trying again can help. */
@@ -95,7 +97,7 @@ export function failureOf(error: unknown, run: Run): Failure {
     return {
       code: known.code,
       message: `${known.what(run)}: ${reason}${state === '23505' ? detailOf(error) : ''}`,
-      remedy: isOfWatch(run) ? remedyOfWatch(state) : known.remedy,
+      remedy: remedyFor(run, state, known.remedy),
       retry: state === '55P03' || state === '08006',
     };
   }
@@ -103,7 +105,7 @@ export function failureOf(error: unknown, run: Run): Failure {
     return {
       code: 'database_lost',
       message: `the database broke off: ${reason}`,
-      remedy: 'Submit the run again when the database is well.',
+      remedy: remedyFor(run, '08006', 'Submit the run again when the database is well.'),
       retry: true,
     };
   }
@@ -111,7 +113,7 @@ export function failureOf(error: unknown, run: Run): Failure {
     return {
       code: 'source_error',
       message: `reading ${source(run)} failed: ${reason} (SQLSTATE ${state})`,
-      remedy: 'Correct the source, then submit the run again.',
+      remedy: remedyFor(run, state, 'Correct the source, then submit the run again.'),
       retry: false,
     };
   }

@@ -173,6 +173,7 @@ export type RunDefect = {
 /** A Run, or what is wrong with it: its handle or target may have been dropped, or its handle swapped by another role. */
 export function runFrom(claimed: ClaimedRun): Run | RunDefect {
   const { handle, handleOwner, altered, newlySecured, runsCode, columns, target, targetHashedAs, ...run } = claimed;
+  const defect = (code: RunDefect['code'], message: string): RunDefect => ({ code, message, remedy: remedyOf(run) });
   if (target === null) return defect('target_missing', 'the target was dropped after the run was submitted');
   if (handle === null || handleOwner === null || columns === null)
     return defect('handle_missing', 'the read handle of the run was dropped or altered after it was submitted');
@@ -214,6 +215,10 @@ export function rowSecurity({ rls, handle }: Run): 'on' | 'off' {
   return rls === 'filter' && handle.kind === 'function' ? 'on' : 'off';
 }
 
-function defect(code: RunDefect['code'], message: string): RunDefect {
-  return { code, message, remedy: 'Submit the run again with pgscore.score_table().' };
+function remedyOf(run: Pick<Run, 'keyLists'>): string {
+  return isOfWatch(run) ? WATCH_GOES_ON : 'Submit the run again with pgscore.score_table().';
 }
+
+/** What to do about a watch that something stops. Nobody submits its runs: it is tried again by itself. */
+export const WATCH_GOES_ON =
+  'Correct the source, and the watch goes on by itself; or change it: select pgscore.watch(…) with the same target.';

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from, to } from 'pg-copy-streams';
-import { PgscoreError } from '../errors.ts';
+import { PgscoreError, type ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { qualified, storable } from '../lib/text.ts';
 import { connect, disconnect } from '../postgres/connect.ts';
@@ -43,6 +43,8 @@ export class WatchUpkeep {
   readonly #readerUrl: string | undefined;
   readonly #log: Logger;
   readonly #busy = new Map<string, Promise<void>>();
+  /** Why watches failed when that was last logged: they are tried again each few seconds. */
+  readonly #logged = new Map<number, string>();
   #hasWatches = false;
 
   /** `open` gives a connection for the work on one watch, which is ended after it. */
@@ -87,7 +89,7 @@ export class WatchUpkeep {
   async #work(due: DueWatch): Promise<void> {
     const connection = this.#open();
     try {
-      await connection.use((client) => workOn(client, this.#readerUrl, due, this.#log));
+      this.#logOnce(due, await connection.use((client) => workOn(client, this.#readerUrl, due)));
     } catch (error) {
       this.#log.warn({ err: error, watch: due.watch_id }, 'work on a watch failed and will be tried again');
       // Its connection was lost. If this fails, too, the watch is free when the session is gone that took it.
@@ -96,24 +98,42 @@ export class WatchUpkeep {
       await connection.end();
     }
   }
+
+  /** Logs no reason: it may quote a row, which is the owner's to read. */
+  #logOnce({ watch_id: watch, owner, work }: DueWatch, failure: WatchFailure | null): void {
+    if (failure === null && work === 'compare') this.#logged.delete(watch);
+    if (failure === null || failure.reason === this.#logged.get(watch)) return;
+    this.#logged.set(watch, failure.reason);
+    this.#log.warn({ watch, owner, code: failure.code }, 'a watch cannot go on; pgscore.watches says why');
+  }
 }
 
-async function workOn(service: pg.Client, readerUrl: string | undefined, due: DueWatch, log: Logger): Promise<void> {
+type WatchFailure = { readonly code: ErrorCode; readonly reason: string };
+
+/** Returns why the watch cannot go on, or null. */
+async function workOn(service: pg.Client, readerUrl: string | undefined, due: DueWatch): Promise<WatchFailure | null> {
   try {
     if (due.work === 'renew') await renew(service, readerUrl, due);
     else await compare(service, readerUrl, due);
     await endWork(service, due.watch_id, null, null, null);
+    return null;
   } catch (error) {
     const state = sqlState(error);
     // Where the server itself says so, it is its connection to a node of Citus.
     if (isConnectionLoss(error) && state !== '08006') throw error;
     await service.query('rollback');
     const reason = error instanceof Error ? error.message : String(error);
-    const remedy =
-      error instanceof pg.DatabaseError ? error.hint : error instanceof PgscoreError ? error.remedy : undefined;
-    await endWork(service, due.watch_id, codeOfState(state), storable(reason), remedy ?? remedyOfWatch(state));
-    log.warn({ watch: due.watch_id }, 'a watch cannot go on; pgscore.watches says why');
+    const code = codeOfState(state);
+    await endWork(service, due.watch_id, code, storable(reason), remedyOf(error) ?? remedyOfWatch(state));
+    return { code, reason };
   }
+}
+
+function remedyOf(error: unknown): string | undefined {
+  if (error instanceof PgscoreError) return error.remedy;
+  // Where a policy is forced on the owner of a table, PostgreSQL advises to take it off.
+  if (error instanceof pg.DatabaseError && error.routine !== 'check_enable_rls') return error.hint;
+  return undefined;
 }
 
 const endWork = statement<[watchId: number, code: string | null, error: string | null, remedy: string | null]>(

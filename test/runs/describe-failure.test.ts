@@ -3,7 +3,8 @@ import { expect, test } from '@jest/globals';
 import type { Run } from '../../src/runs/run.ts';
 import { failureOf } from '../../src/runs/describe-failure.ts';
 
-const RUN = { sourceSchema: 'flights', sourceName: 'leads', requestedBy: 'alice' } as Run;
+const RUN = { sourceSchema: 'flights', sourceName: 'leads', requestedBy: 'alice', keyLists: null } as Run;
+const OF_WATCH: Run = { ...RUN, keyLists: ['{1}'] };
 
 const raised = (code: string, message: string, detail?: string) =>
   Object.assign(new Error(message), { code, severity: 'ERROR', detail });
@@ -38,4 +39,15 @@ test('an error of a view of the source is named with its SQLSTATE, and not tried
     message: 'reading "flights.leads" failed: division by zero (SQLSTATE 22012)',
     retry: false,
   });
+});
+
+test.each([
+  ['an error of a view', raised('22012', 'division by zero')],
+  ['a source that changed', raised('42703', 'column "x" does not exist')],
+  ['a connection that broke', new Error('Connection terminated unexpectedly')],
+  ['a right that is missing', raised('42501', 'permission denied')],
+])('%s advises nobody to submit a run of a watch', (_what, error) => {
+  const { remedy } = failureOf(error, OF_WATCH);
+  expect(remedy).toMatch(/watch/);
+  expect(remedy).not.toMatch(/submit/i);
 });

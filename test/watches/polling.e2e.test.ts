@@ -5,7 +5,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { differences } from './watching.ts';
 
-const { database, superuser, ada, alice, bob } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { database, service, superuser, ada, alice, bob } = await scoreFixture({ PGSCORE_POLL: '0.2' });
 
 const COLUMNS = 'sepal_length real, sepal_width real, petal_length real, petal_width real';
 const ROW = '4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10)';
@@ -174,6 +174,24 @@ describe('row-level security', () => {
     await run(`update guarded set who = 'bob' where id = 1; update guarded set who = 'alice' where id = 2`);
     await waitFor(async () => (await ids())[0] === 1);
     expect(await ids()).toEqual([1, ...even.slice(1)]);
+  });
+
+  test('that is forced on the owner of a table is not advised to be taken off, and its failures are logged once', async () => {
+    await run('alter table guarded force row level security');
+    await poll('guarded', `, capture => 'poll'`);
+    const failure = async (after: Date): Promise<{ remedy: string; tried_at: Date } | undefined> => {
+      const { rows } = await superuser.query<{ remedy: string; tried_at: Date }>(
+        `select remedy, tried_at from pgscore_data.watch where owner = 'alice' and source = 'alice.guarded' and error is not null and tried_at > $1`,
+        [after],
+      );
+      return rows[0];
+    };
+    const first = await waitFor(async () => failure(new Date(0)), { message: 'the watch to fail' });
+    expect(first.remedy).toContain(`watch again with rls => 'filter'`);
+    await run(`select pgscore.resume_watch('guarded_live')`);
+    await waitFor(async () => failure(first.tried_at), { message: 'the watch to fail again' });
+    expect(service.log().match(/"owner":"alice","code":"permission_denied"/g)).toHaveLength(1);
+    await run(`select pgscore.unwatch('guarded_live')`);
   });
 });
 
