@@ -96,13 +96,11 @@ begin
     by_chance := case when rule.better = 'high' and rule.least = 0
                    and rule.most = 1 then (usual * reference_rows + 1) / (reference_rows + 2) end;
     reach := greatest(reach, 3 * sqrt(by_chance * (1 - by_chance) * cardinality(reference) / nullif(reference_rows, 0)));
-    -- Volume has days of the week in it: it must halve or double, too.
-    lower := case when rule.direction <> 'above' then greatest(rule.least,
-                                                               usual - greatest(reach,
-                                                                   case rule.metric when 'n_predictions' then usual / 2 end)) end;
-    upper := case when rule.direction <> 'below' then least(rule.most,
-                                                            usual + greatest(reach,
-                                                                case rule.metric when 'n_predictions' then usual end)) end;
+    -- Volume has days of the week in it: it must halve or double, too. Large values are frequent there, so above it takes five deviations.
+    lower := case when rule.direction <> 'above'
+               then greatest(rule.least, usual - greatest(reach, case rule.metric when 'n_predictions' then usual / 2 end)) end;
+    upper := case when rule.direction <> 'below'
+               then least(rule.most, usual + case rule.metric when 'n_predictions' then greatest(usual, reach * 5 / 3) else reach end) end;
     lower_clear := lower + 0.2 * (usual - lower);
     upper_clear := upper - 0.2 * (upper - usual);
     return;

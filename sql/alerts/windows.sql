@@ -136,9 +136,10 @@ returns table (window_start timestamptz, window_end timestamptz, hours double pr
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  -- Usual is the pause that one in ten of the last 14 exceeds, and a quarter more, but no less than a day.
+  -- Usual is the longest of the last 30 pauses, and half more, but no less than a day. One that is more than twice as long as the next is
+  -- taken for a fault, unless one in ten are as long.
   select d.day, e.day_end, extract(epoch from least(e.day_end, as_of) - p.last_at)::float8 / 3600,
-         (p.gap + greatest(24, p.gap / 4))::float8, p.n
+         (u.gap + greatest(24, u.gap / 2))::float8, p.n
     from pgscore_data.monitor m
    cross join lateral (
      select greatest(f.day, from_time) as first from pgscore_data.feed_day f
@@ -148,11 +149,14 @@ begin atomic
        from generate_series(date_trunc('day', b.first at time zone m.time_zone), as_of at time zone m.time_zone, interval '1 day') s) d
    cross join lateral (select (date_trunc('day', d.day at time zone m.time_zone) + interval '1 day') at time zone m.time_zone as day_end) e
    cross join lateral (
-     select max(x.last_at) as last_at, count(*) as n, round(extract(epoch from percentile_disc(0.9) within group (order by x.pause)) / 3600)
-         as gap
+     select max(x.last_at) as last_at, count(*) as n, percentile_disc(0.9) within group (order by x.pause) as ninth_decile,
+            array_agg(x.pause order by x.pause desc) filter (where x.pause is not null) as pauses
        from (select f.last_at, f.day - lag(f.day) over (order by f.day) as pause
                from (select y.day, y.last_at from pgscore_data.feed_day y
-                      where y.model_id = m.model_id and y.feed = this_feed and y.day <= d.day order by y.day desc limit 15) f) x) p
+                      where y.model_id = m.model_id and y.feed = this_feed and y.day <= d.day order by y.day desc limit 31) f) x) p
+   cross join lateral (
+     select round(extract(epoch from greatest(p.ninth_decile, p.pauses[case when p.pauses[1] <= 2 * p.pauses[2] then 1 else 2 end]))
+                  / 3600) as gap) u
    where m.model_id = this_model and p.n > 0;
 end;
 comment on function pgscore_data._feed_series(int, text, timestamptz, timestamptz) is

@@ -15,11 +15,12 @@ begin atomic
     from (
       select * from pgscore_data.kept_block k
        where k.run_id = run and k.bucket = hashtext(pgscore_data._key_code(_prediction_in_block.key)) & (n_buckets - 1) offset 0) b
-   cross join lateral (select array_position(b.keys, pgscore_data._key_code(_prediction_in_block.key) collate "C") as n) x
+   cross join lateral (select array_position(b.keys, pgscore_data._key_code(_prediction_in_block.key) collate "C") as n offset 0) x
    where x.n is not null;
 end;
 comment on function pgscore_data._prediction_in_block(bigint, int, text[]) is
-  'The prediction of an entity in a run in blocks, as the nth of its block. OFFSET 0 keeps this a look-up by bucket, in a loop.';
+  'The prediction of an entity in a run in blocks, as the nth of its block. OFFSET 0 keeps this a look-up by bucket, in a loop, and looks '
+  'for the key once and not for each column.';
 
 create or replace function pgscore_data._newest_place(version int, key text[]) returns table (event_time timestamptz)
 language sql stable

@@ -42,7 +42,7 @@ export function month({ page, show, rowsOf }: Stage): void {
       const drawn = series(await drawnIn(page, 'scores'), 'version 1') ?? [];
       for (const [step, { y }] of drawn.entries()) expect(y).toBeCloseTo(shares.get(step) ?? 0, 12);
       const outcomes = await rowsOf<{ outcome: string; x: number; y: number }>(
-        `select actual as outcome, x, y from (select case actual when 'yes' then 'positive' else 'negative' end as actual, greatest(0, ceil(score * 50 - 1e-9) - 1)::int as x, count(*)::float8 / sum(count(*)) over (partition by actual)::float8 as y
+        `select actual as outcome, x, y from (select case actual when 'yes' then 'positive' else 'negative' end as actual, floor(score * 50 + 1e-9)::int as x, count(*)::float8 / sum(count(*)) over (partition by actual)::float8 as y
            from pgscore_bi.prediction_detail where model_name = 'churn' and event_time >= '2026-02-01' and event_time < '2026-03-01' group by actual, 2) d`,
       );
       const byOutcome = await drawnIn(page, 'scores', 1);
