@@ -27,7 +27,7 @@ as $$
                         where t.typtype = 'c' and t.typnamespace <> 'pgscore_models'::regnamespace)
   ), written (signature, result, source) as (
     select o.signature, pg_get_function_result(o.oid),
-           case o.proname when '_features' then pgscore_data._refused_on_nodes('unnamed') else pgscore_data._refused_on_nodes('call') end
+           case o.proname when '_features' then pgscore_data._node_features() else pgscore_data._refused_on_nodes('call') end
       from ours o where o.refused
     union all
     select * from pgscore_data._node_calls(
@@ -40,7 +40,8 @@ as $$
     from ours o where not o.refused
   union all
   select w.signature, md5(w.source), null,
-         format('create or replace function %s returns %s language plpgsql volatile as %L', w.signature, w.result, w.source)
+         format('create or replace function %s returns %s language %s volatile as %L', w.signature, w.result,
+                case when starts_with(w.source, 'select') then 'sql' else 'plpgsql' end, w.source)
     from written w
 $$;
 comment on function pgscore_data._node_functions() is

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { keepDdlLocal, prepareWorkers, citusOf } from '../citus/nodes.ts';
+import { keepDdlLocal, prepareWorkers, citusOf, syncNodes } from '../citus/nodes.ts';
 import { connect } from '../postgres/connect.ts';
 import { VERSION } from '../version.ts';
 import { asOwner, installationState, recordInstallation, type InstallationState } from './installation.ts';
@@ -49,6 +49,7 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
     await prepareWorkers(client);
     await ensureSchemas(client);
     const installed = await asOwner(client, () => install(client));
+    if ((await citusOf(client)) !== undefined) await syncNodes(client);
     const publicScore = options.publicScore === false ? 'not asked for' : await createPublicScore(client);
     const dblink = await ensureDblink(client);
     return { ...installed, createdRoles, publicScore, dblink, passwords: await setPasswords(client, options) };

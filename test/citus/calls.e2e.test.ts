@@ -144,6 +144,29 @@ await describeOnCitus('a call', (database) => {
     await expectAnswer(`select max(score('places', to_jsonb(x))) from places x`, WORKS);
   });
 
+  test('of a column is refused as elsewhere, unless it is JSON', async () => {
+    for (const source of ['spread', 'plain'])
+      expect(await refusal(alice, `select max(score('sums', b)) from ${source}`)).toMatchObject({
+        code: '42804',
+        message: `the model takes a row, not the value '2'`,
+      });
+    await alice.query(`create table documents (id bigint, document json);
+      select create_distributed_table('documents', 'id');
+      insert into documents select id, to_json(s) from spread s`);
+    await expectAnswer(`select max(score('sums', document)) from documents`, WORKS);
+  });
+
+  test('goes on in a session where a column gets another type', async () => {
+    await alice.query(`create table altered (like spread including all);
+      select create_distributed_table('altered', 'id');
+      insert into altered select * from spread`);
+    for (const type of ['int', 'bigint', 'smallint', 'int']) {
+      const alter = `alter table altered alter column a type ${type}`;
+      await alice.query(alter);
+      await expectAnswer(`select max(score('sums', x)) from altered x`, WORKS);
+    }
+  });
+
   test('of a whole row of a join has every column, whichever table Citus reads first', async () => {
     await deployBytes(ada, 'lenient', weightedModel({ a: 'float32', b: 'float32', c: 'float32' }), {
       null_values: { a: 0, b: 0, c: 0 },
