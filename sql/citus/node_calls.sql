@@ -66,7 +66,10 @@ as $$
                 pgscore_data._node_dispatch(versions, f.call), pgscore_data._refused_on_nodes('online'))
     from (values
       ('pgscore_models._score_shaped_row(route integer[], features anyelement, shape bigint)', 'row(features, shape)',
-       E'if shape operator(pg_catalog.=) 0 then\n%s;\nend if;'),
+       -- to_jsonb() rounds by what the session of the node has set.
+       E'if shape operator(pg_catalog.=) 0 then\n%s;\nend if;\n'
+       'if pg_catalog.current_setting(''extra_float_digits'') operator(pg_catalog.<>) all (array[''1'', ''2'', ''3'']) then\n'
+       '  return pgscore_models._score_json(route, pgscore_models._exact_json(features));\nend if;'),
       -- Citus names the columns f1, f2, …; those of a model may have these names, in another order.
       ('pgscore_models._score_json(route integer[], features jsonb)', 'json(features)',
        E'if features operator(pg_catalog.?) ''f1'' and pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object'' then\n'
