@@ -81,7 +81,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._run_on_nodes(text) is 'Has every worker of Citus run a statement; raises which of them did not.';
+comment on function pgscore_data._run_on_nodes(text) is 'Has every node of Citus run a statement; raises which of them did not.';
 
 create or replace function pgscore_data._define_on_nodes(missing text[], surplus text[]) returns void
 language plpgsql volatile
@@ -102,7 +102,7 @@ begin
 end
 $$;
 comment on function pgscore_data._define_on_nodes(text[], text[]) is
-  'Creates functions on all workers, by their signatures, and drops others: each worker in a transaction of its own.';
+  'Creates functions on all nodes, by their signatures, and drops others: each node in a transaction of its own.';
 
 create or replace function pgscore.sync_nodes() returns table (node text, changed int)
 language plpgsql volatile security invoker
@@ -132,6 +132,6 @@ begin
 end
 $$;
 comment on function pgscore.sync_nodes() is
-'Brings the functions of native models to all workers of Citus, and takes those of dropped versions off them: a row for each worker, with
+'Brings the functions of native models to all nodes of Citus, and takes those of dropped versions off them: a row for each node, with
 the number of functions that changed. The service calls it before a version becomes ready, and all along, as nodes may be added.
-Raises which worker does not answer. No rows where Citus is not installed.';
+Raises which node does not answer. No rows where Citus is not installed.';

@@ -29,7 +29,7 @@ begin
   comment on function pgscore_models._route_on_citus(text) is
     'The version that a model means, as a constant of the plan. Raises where the caller may not use it.';
 
-  -- Nodes do not know what a feature may be.
+  -- Nodes do not know what a feature may be. Of a table of the coordinator, _score_row() sees to it.
   create or replace function pgscore_models._route_on_citus(model text, features anyelement) returns int[]
   language plpgsql immutable parallel safe cost 1
   set search_path = pg_catalog, pg_temp
@@ -37,7 +37,10 @@ begin
   declare
     route constant int[] := pgscore_models._route_on_citus(model);
   begin
-    if pgscore_models._shape(features) <> 0 then
+    if pgscore_models._shape(features) <> 0 and not exists (
+      select from pg_class c where c.oid = pgscore_models._relation(features) and c.relkind = 'r'
+         and not exists (select from pg_dist_partition p where p.logicalrelid = c.oid))
+    then
       perform pgscore_models._takes_row(route[1], features, null);
     end if;
     return route;

@@ -47,7 +47,7 @@ await describeOnCitus('native models on the nodes', (database) => {
     expect(plan).toMatch(
       /Custom Scan \(Citus Adaptive\)[^]*Query: SELECT id, pgscore_models\._score_row\(CASE .* ELSE '\{\d+\}'::/,
     );
-    expect(plan).toMatch(/Seq Scan on public\.customers_\d+ c\n\s+Output: id, pgscore_models\._score_row/);
+    expect(plan).toMatch(/Seq Scan on public\.customers_\d+ c\n\s+Output: id, pgscore_models\._score_shaped_row/);
     for (const model of ['churn', 'churn@2']) {
       const differing = `select count(*)::int from (select id, score('${model}', c) s from customers c offset 0) a
         join (select id, score('${model}', l) s from local_customers l offset 0) b using (id) where a.s is distinct from b.s`;
