@@ -31,9 +31,9 @@ create or replace function pgscore_data._node_features() returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select format(E'begin\nif pg_catalog.pg_typeof(features) operator(pg_catalog.=) ''json''::pg_catalog.regtype then\n'
+  select format(E'begin\nif pg_catalog.pg_typeof(features) operator(pg_catalog.=) ''pg_catalog.json''::pg_catalog.regtype then\n'
                 '  return pg_catalog.to_jsonb(features);\n'
-                'elsif pg_catalog.pg_typeof(features) operator(pg_catalog.<>) ''record''::pg_catalog.regtype then\n'
+                'elsif pg_catalog.pg_typeof(features) operator(pg_catalog.<>) ''pg_catalog.record''::pg_catalog.regtype then\n'
                 '  perform pgscore_models._refuse_value(pg_catalog.to_jsonb(features));\nend if;\n%s;\nend',
                 pgscore_data._refused_on_nodes('unnamed'))
 $$;

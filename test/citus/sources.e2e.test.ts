@@ -68,4 +68,23 @@ await describeOnCitus('the table of the guide', (database) => {
     const labels = `select pgscore.set_labels('sums', '${source}', 'c', key => 'id', known_at => 'at')`;
     expect(await valueOf(labels)).toBe(labelled);
   });
+
+  test('is what a table does that is distributed while it has predictions', async () => {
+    await alice.query('create table moving as select * from plain');
+    await alice.query('alter table moving add primary key (id)');
+    const distribute = `select create_distributed_table('moving', 'id')`;
+    const watch = `select pgscore.watch('sums', 'moving', 'moving_live', poll_every => '1 second')`;
+    expect(await valueOf(watch)).toBe('triggers');
+    // Citus would copy the triggers.
+    await expect(alice.query(distribute)).rejects.toMatchObject({
+      message: 'permission denied for schema pgscore_sources',
+    });
+    await valueOf(`select pgscore.unwatch('moving_live')`);
+    await alice.query(distribute);
+    expect(await valueOf(watch)).toBe('poll');
+    await alice.query('update moving set c = c + 1 where id = 7; delete from moving where id = 8');
+    const followed = `select count(*)::int from moving_live where score = 321 + 100 * (id + (id = 7)::int)`;
+    await waitFor(async () => (await valueOf(followed)) === ROWS - 1, { message: followed });
+    expect(await valueOf('select count(*)::int from moving_live')).toBe(ROWS - 1);
+  });
 });
