@@ -60,21 +60,27 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   select f.signature, 'double precision',
-         format(E'begin\nif pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n  return null;\nend if;\n'
-                '%s\nif route[1] operator(pg_catalog.<) 0 then\n%s;\nend if;\n%s%s;\nend',
+         format(E'declare\n  answer double precision;\nbegin\nif pg_catalog.num_nulls(features) operator(pg_catalog.=) 1 then\n'
+                '  return null;\nend if;\n%s\nif route[1] operator(pg_catalog.<) 0 then\n%s;\nend if;\n%s'
+                -- Of a version that is not among the newest.
+                'if pg_catalog.to_regprocedure(pg_catalog.format(''pgscore_models._v%%s_%s'', route[1])) is not null then\n'
+                '  execute pg_catalog.format(''select pgscore_models._v%%s_%s'', route[1]) into answer using %s;\n'
+                '  return answer;\nend if;\n%s;\nend',
                 format(f.guard, pgscore_data._refused_on_nodes('unnamed')), pgscore_data._refused_on_nodes('arms'),
-                pgscore_data._node_dispatch(versions, f.call), pgscore_data._refused_on_nodes('online'))
+                pgscore_data._node_dispatch(versions, format('%s(%s)', f.form, f.given)), f.form || f.types, f.form || f.places, f.given,
+                pgscore_data._refused_on_nodes('online'))
     from (values
-      ('pgscore_models._score_shaped_row(route integer[], features anyelement, shape bigint)', 'row(features, shape)',
+      ('pgscore_models._score_shaped_row(route integer[], features anyelement, shape bigint)', 'row', 'features, shape',
+       '(anyelement, bigint)', '($1, $2)',
        -- to_jsonb() rounds by what the session of the node has set.
        E'if shape operator(pg_catalog.=) 0 then\n%s;\nend if;\n'
        'if pg_catalog.current_setting(''extra_float_digits'') operator(pg_catalog.<>) all (array[''1'', ''2'', ''3'']) then\n'
        '  return pgscore_models._score_json(route, pgscore_models._exact_json(features));\nend if;'),
       -- Citus names the columns f1, f2, …; those of a model may have these names, in another order.
-      ('pgscore_models._score_json(route integer[], features jsonb)', 'json(features)',
+      ('pgscore_models._score_json(route integer[], features jsonb)', 'json', 'features', '(jsonb)', '($1)',
        E'if features operator(pg_catalog.?) ''f1'' and pg_catalog.jsonb_typeof(features) operator(pg_catalog.=) ''object'' then\n'
        'if not exists (select from pg_catalog.jsonb_object_keys(features) k where k operator(pg_catalog.!~) ''^f[0-9]+$'') then\n'
-       '%s;\nend if;\nend if;')) f (signature, call, guard)
+       '%s;\nend if;\nend if;')) f (signature, form, given, types, places, guard)
   union all
   -- A node plans each query anew, and inlines this: the shape is that of the shard now, whatever a function of the session remembers.
   select 'pgscore_models._score_row(route integer[], features anyelement, shape bigint, relation regclass)', 'double precision',
