@@ -32,6 +32,7 @@ export async function cutDistributed(
   scorers: number,
 ): Promise<DistributedSource> {
   const placements = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
+  if (placements.length === 0) throw sourceChanged(run.sourceSchema, run.sourceName, 'is not distributed any more');
   const shardIds = placements.map(({ shardId }) => shardId);
   const reason = await whyNotNodes(readerUrl, run, placements);
   if (reason !== undefined) return { readBy: 'coordinator', ranges: [{ from: 0, to: null }], shardIds, reason };
@@ -50,9 +51,11 @@ export async function expectSameShards(client: pg.Client, run: Run, shardIds: re
 export async function expectLocal(client: pg.Client, { sourceSchema, sourceName }: Run): Promise<void> {
   if ((await citusOf(client)) === undefined) return;
   if ((await placementsOf(client, sourceSchema, sourceName, 0, null)).length === 0) return;
-  throw new PgscoreError('source_changed', `"${sourceSchema}.${sourceName}" was distributed while it was read`, {
-    remedy: 'Submit the run again.',
-  });
+  throw sourceChanged(sourceSchema, sourceName, 'was distributed while it was read');
+}
+
+function sourceChanged(schema: string, name: string, what: string): PgscoreError {
+  return new PgscoreError('source_changed', `"${schema}.${name}" ${what}`, { remedy: 'Submit the run again.' });
 }
 
 export function shardsMoved({ sourceSchema, sourceName }: Run): PgscoreError {

@@ -91,8 +91,8 @@ await describeOnCitus('the table of the guide', (database) => {
 
   test('is not what a run does whose table is distributed meanwhile: it would miss rows', async () => {
     const rows = 200_000;
-    await alice.query(`create table blocks as select g as id, 1 as a, 2 as b, 3::float8 + g as c, repeat('x', 200) as pad
-      from generate_series(1, ${rows}) g`);
+    const create = `create table blocks as select g as id, 1 as a, 2 as b, 3::float8 + g as c, repeat('x', 200) as pad from generate_series(1, ${rows}) g`;
+    await alice.query(create);
     await alice.query('alter table blocks add primary key (id); grant select on blocks to public');
     const mover = await database.client('alice');
     await mover.query(`begin; select create_distributed_table('blocks', 'id')`);
@@ -107,5 +107,17 @@ await describeOnCitus('the table of the guide', (database) => {
       ['failed', 'source_changed'],
       ['done', String(rows)],
     ]).toContainEqual([state, state === 'done' ? done : code]);
+  });
+
+  test('is not what a run does whose table was distributed when it was submitted, and is no more', async () => {
+    await service.stop();
+    const run = await submitRun(alice, 'sums', 'moving', { target: 'moving_again' });
+    await alice.query(`select undistribute_table('moving')`);
+    service = await startTestService(database);
+    expect(await endOfRun(alice, run, 60_000)).toMatchObject({
+      state: 'failed',
+      error_code: 'source_changed',
+      error: '"public.moving" is not distributed any more',
+    });
   });
 });
