@@ -40,7 +40,8 @@ begin
            _claim_watches,_keys_by_column,_is_of_watch,_finish_replacement,_due_watches,_watch_function,_end_watch_work,
            _drop_idle_changes,
            _compare_watch,_prune_watches,_models_to_refresh,_compute_by_version,_drop_shard_handles,
-           _run_on_nodes,_define_on_nodes,_node_functions,_node_types,_node_sql,_refused_on_nodes,_node_dispatch,_node_calls}'),
+           _run_on_nodes,_define_on_nodes,_node_functions,_node_types,_node_sql,_refused_on_nodes,_node_dispatch,_node_calls,
+           _node_features}'),
         ('pgscore', 'pgscore_service', '{sync_nodes}')) as g (schema, role, names)
      cross join unnest(g.names) name
       left join pg_proc p on p.pronamespace = to_regnamespace(g.schema) and p.proname = name

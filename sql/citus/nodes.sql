@@ -27,7 +27,7 @@ as $$
                         where t.typtype = 'c' and t.typnamespace <> 'pgscore_models'::regnamespace)
   ), written (signature, result, source) as (
     select o.signature, pg_get_function_result(o.oid),
-           case o.proname when '_features' then pgscore_data._refused_on_nodes('unnamed') else pgscore_data._refused_on_nodes('call') end
+           case o.proname when '_features' then pgscore_data._node_features() else pgscore_data._refused_on_nodes('call') end
       from ours o where o.refused
     union all
     select * from pgscore_data._node_calls(
@@ -40,7 +40,8 @@ as $$
     from ours o where not o.refused
   union all
   select w.signature, md5(w.source), null,
-         format('create or replace function %s returns %s language plpgsql volatile as %L', w.signature, w.result, w.source)
+         format('create or replace function %s returns %s language %s volatile as %L', w.signature, w.result,
+                case when starts_with(w.source, 'select') then 'sql' else 'plpgsql' end, w.source)
     from written w
 $$;
 comment on function pgscore_data._node_functions() is
@@ -80,7 +81,7 @@ begin
   end loop;
 end
 $$;
-comment on function pgscore_data._run_on_nodes(text) is 'Has every worker of Citus run a statement; raises which of them did not.';
+comment on function pgscore_data._run_on_nodes(text) is 'Has every node of Citus run a statement; raises which of them did not.';
 
 create or replace function pgscore_data._define_on_nodes(missing text[], surplus text[]) returns void
 language plpgsql volatile
@@ -101,7 +102,7 @@ begin
 end
 $$;
 comment on function pgscore_data._define_on_nodes(text[], text[]) is
-  'Creates functions on all workers, by their signatures, and drops others: each worker in a transaction of its own.';
+  'Creates functions on all nodes, by their signatures, and drops others: each node in a transaction of its own.';
 
 create or replace function pgscore.sync_nodes() returns table (node text, changed int)
 language plpgsql volatile security invoker
@@ -131,6 +132,6 @@ begin
 end
 $$;
 comment on function pgscore.sync_nodes() is
-'Brings the functions of native models to all workers of Citus, and takes those of dropped versions off them: a row for each worker, with
+'Brings the functions of native models to all nodes of Citus, and takes those of dropped versions off them: a row for each node, with
 the number of functions that changed. The service calls it before a version becomes ready, and all along, as nodes may be added.
-Raises which worker does not answer. No rows where Citus is not installed.';
+Raises which node does not answer. No rows where Citus is not installed.';

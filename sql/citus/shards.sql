@@ -1,4 +1,4 @@
--- Read handles on the workers of Citus: by them the service reads the shards of a distributed table where they are, as the requester.
+-- Read handles on the nodes of Citus: by them the service reads the shards of a distributed table where they are, as the requester.
 
 create or replace function pgscore._shard_handle(plan jsonb, handle name, guard_hash text) returns text
 language sql immutable security invoker
@@ -37,7 +37,7 @@ $do$, handle, shape.result, body.source))
     from body cross join shape
 $$;
 comment on function pgscore._shard_handle(jsonb, name, text) is
-  'The statement by which a worker creates the read handle of a plan: a function that returns the rows of one shard.';
+  'The statement by which a node creates the read handle of a plan: a function that returns the rows of one shard.';
 
 create or replace function pgscore._create_shard_handle(plan jsonb, handle name, guard_hash text) returns void
 language plpgsql volatile security invoker
@@ -51,7 +51,7 @@ begin
 end
 $$;
 comment on function pgscore._create_shard_handle(jsonb, name, text) is
-'Creates the read handle of a distributed table on all workers, as the caller. On every request, since a worker may be new
+'Creates the read handle of a distributed table on all nodes, as the caller. On every request, since a node may be new
 or have been down.';
 
 create or replace function pgscore_data._drop_shard_handles() returns void
@@ -62,7 +62,7 @@ begin
   if to_regclass('pg_catalog.pg_dist_node') is null then
     return;
   end if;
-  -- A request that has not committed is not seen here, and may lose its handle on a worker: the coordinator reads for it then.
+  -- A request that has not committed is not seen here, and may lose its handle on a node: the coordinator reads for it then.
   perform pgscore_data._run_on_nodes(format('do %L', format($do$
 declare
   this name;
@@ -87,4 +87,4 @@ $do$, (select coalesce(array_agg(h.name), '{}') from pgscore_data.handle h))));
 end
 $$;
 comment on function pgscore_data._drop_shard_handles() is
-  'Drops on all workers of Citus the read handles that the coordinator has no more, but for those that are in use.';
+  'Drops on all nodes of Citus the read handles that the coordinator has no more, but for those that are in use.';

@@ -29,6 +29,26 @@ begin
   comment on function pgscore_models._route_on_citus(text) is
     'The version that a model means, as a constant of the plan. Raises where the caller may not use it.';
 
+  -- Nodes do not know what a feature may be. Of a table of the coordinator, _score_row() sees to it.
+  create or replace function pgscore_models._route_on_citus(model text, features anyelement) returns int[]
+  language plpgsql immutable parallel safe cost 1
+  set search_path = pg_catalog, pg_temp
+  as $$
+  declare
+    route constant int[] := pgscore_models._route_on_citus(model);
+  begin
+    if pgscore_models._shape(features) <> 0 and not exists (
+      select from pg_class c where c.oid = pgscore_models._relation(features) and c.relkind = 'r'
+         and not exists (select from pg_dist_partition p where p.logicalrelid = c.oid))
+    then
+      perform pgscore_models._takes_row(route[1], features, null);
+    end if;
+    return route;
+  end
+  $$;
+  comment on function pgscore_models._route_on_citus(text, anyelement) is
+    'The version that a model means, for rows of a type. Raises where a column of a table cannot be the feature of its name.';
+
   -- Where Citus reads the distributed table of a join first, it reads the columns that the query names, and NULL for the others. A whole
   -- row names none. Inlined, this names all of them.
   create or replace function pgscore_models._name_columns(route int[], features anyelement) returns int[]
@@ -43,6 +63,13 @@ begin
         then pgscore_models._name_columns($1, $2) else $1 end';
   comment on function pgscore_models._whole_row(int[], anyelement) is 'The route; Citus reads every column of a row of a table.';
 
+  create or replace function pgscore_models._exact_json(features anyelement) returns jsonb
+  language sql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+  set extra_float_digits = 1
+  as 'select to_jsonb($1)';
+  comment on function pgscore_models._exact_json(anyelement) is 'For nodes: a row, its numbers with all their digits.';
+
   for definition in
     select replace(pg_get_functiondef(p.oid), '_call(pgscore_models._route($1), $2)',
                    '_call(pgscore_models._whole_row(pgscore_models._route($1), $2), $2)')
@@ -54,7 +81,8 @@ begin
 
   create or replace function pgscore_models._score(model text, features anyelement, choice text) returns double precision
   language sql volatile parallel restricted cost 10000
-  as 'select pgscore_models._score_routed(pgscore_models._whole_row(pgscore_models._route_on_citus($1), $2), $2)';
+  as 'select pgscore_models._score_routed(
+        pgscore_models._whole_row(pgscore_models._route_on_citus($1, case when false then $2 end), $2), $2)';
   create or replace function pgscore_models._score(model text, features jsonb, choice text) returns double precision
   language sql volatile parallel restricted cost 10000
   as 'select pgscore_models._score_json(pgscore_models._route_on_citus($1), $2)';

@@ -133,7 +133,8 @@ declare
   general text := case
     when to_regprocedure('pgscore_models._whole_row(int[], anyelement)') is null
     then 'pgscore_models._score_routed(pgscore_models._route($1), $2)'
-    else 'pgscore_models._score_routed(pgscore_models._whole_row(pgscore_models._route_on_citus($1), $2), $2)'
+    else 'pgscore_models._score_routed('
+         'pgscore_models._whole_row(pgscore_models._route_on_citus($1, case when false then $2 end), $2), $2)'
   end;
   branches text;
 begin

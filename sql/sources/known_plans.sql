@@ -18,7 +18,7 @@ create or replace function pgscore._plan_digest(
 language sql stable security invoker
 begin atomic
   -- Handles name schemas and types, and others can take over these names, but not those of built-in types.
-  select md5(row(c.oid, c.relname, n.nspname, version_id, target_schema, target, key, event_time,
+  select md5(row(c.oid, c.relam, c.relname, n.nspname, version_id, target_schema, target, key, event_time,
                  case when event_time is not null then current_setting('TimeZone') end, column_map, segments, experiment,
            (select row(i.indkey::text, i.indnkeyatts)::text from pg_index i where i.indrelid = c.oid and i.indisprimary),
            array(select row(a.attname, a.atttypid, a.attnum,

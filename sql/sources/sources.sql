@@ -195,11 +195,13 @@ begin
   if on_citus then
     perform pgscore._refuse_on_citus(source, columns);
   end if;
-  select coalesce(bool_and(c.relkind in ('r', 'm')), true) as hold_blocks, sum(c.reltuples) filter (where c.relkind in ('r', 'm')) as rows,
+  -- A columnar table has no blocks that are read by ctid.
+  select coalesce(bool_and(c.relkind in ('r', 'm') and m.amname = 'heap'), true) as hold_blocks,
+         sum(c.reltuples) filter (where c.relkind in ('r', 'm')) as rows,
          coalesce(sum(pg_relation_size(c.oid)), 0) as bytes into leaves
-    from pg_class c where c.oid = any (case when relation.relhassubclass
-                                         or relation.relkind = 'p' then array(select l from pgscore._leaves(source) l)
-                                           else array[source] end);
+    from pg_class c left join pg_am m on m.oid = c.relam
+   where c.oid = any (case when relation.relhassubclass or relation.relkind = 'p' then array(select l from pgscore._leaves(source) l)
+                           else array[source] end);
   return jsonb_build_object(
     'schema', relation.nspname, 'name', relation.relname, 'columns', columns,
     -- A grant on columns does not cover ctid, by which a table is split into shards.

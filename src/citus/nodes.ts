@@ -29,8 +29,8 @@ export async function keepDdlLocal(client: pg.Client): Promise<void> {
   );
 }
 
-/** A worker of a cluster. */
-export type CitusWorker = {
+/** A node of a cluster that is not the coordinator; Citus calls it a worker. */
+export type CitusNode = {
   readonly node: string;
   /** The roles that it lacks; undefined: it did not answer. */
   readonly missing: string[] | undefined;
@@ -38,42 +38,42 @@ export type CitusWorker = {
   readonly prepared: boolean;
 };
 
-type WorkerAnswer = { readonly node: string; readonly success: boolean; readonly result: string };
+type NodeAnswer = { readonly node: string; readonly success: boolean; readonly result: string };
 
-/** Has every worker run a statement, and returns what each of them answers. */
-async function askWorkers(client: pg.ClientBase, text: string): Promise<WorkerAnswer[]> {
-  const { rows } = await client.query<WorkerAnswer>(
+/** Has every node run a statement, and returns what each of them answers. */
+async function askNodes(client: pg.ClientBase, text: string): Promise<NodeAnswer[]> {
+  const { rows } = await client.query<NodeAnswer>(
     "select nodename || ':' || nodeport as node, success, result from pg_catalog.run_command_on_workers($1) order by 1",
     [text],
   );
   return rows;
 }
 
-/** Asks every worker which of some roles it lacks. */
-export async function rolesOnWorkers(client: pg.ClientBase, roles: readonly string[]): Promise<CitusWorker[]> {
+/** Asks every node which of some roles it lacks. */
+export async function rolesOnNodes(client: pg.ClientBase, roles: readonly string[]): Promise<CitusNode[]> {
   const names = client.escapeLiteral(JSON.stringify(roles));
   const query = `select json_build_object('missing', coalesce(json_agg(r.name), '[]'), 'prepared', to_regnamespace('pgscore_models') is not null) from json_array_elements_text(${names}) r (name) where to_regrole(r.name) is null`;
-  return (await askWorkers(client, query)).map(({ node, success, result }) => ({
+  return (await askNodes(client, query)).map(({ node, success, result }) => ({
     node,
     ...(success ? JSON.parse(result) : { missing: undefined, prepared: false }),
   }));
 }
 
 /**
- * Has every worker run `text`, each in a transaction of its own. A worker passes on nothing that it creates.
- * @throws PgscoreError node_unavailable, with the error of the worker
+ * Has every node run `text`, each in a transaction of its own. A node passes on nothing that it creates.
+ * @throws PgscoreError node_unavailable, with the error of the node
  */
-export async function runOnWorkers(client: pg.ClientBase, text: string): Promise<void> {
+export async function runOnNodes(client: pg.ClientBase, text: string): Promise<void> {
   const local = `do ${client.escapeLiteral(`begin perform set_config('citus.enable_ddl_propagation', 'off', true); ${text}; end`)}`;
-  const failed = (await askWorkers(client, local)).find(({ success }) => !success);
+  const failed = (await askNodes(client, local)).find(({ success }) => !success);
   if (failed === undefined) return;
-  throw new PgscoreError('node_unavailable', `worker ${failed.node}: ${failed.result}`, {
+  throw new PgscoreError('node_unavailable', `node ${failed.node}: ${failed.result}`, {
     remedy: 'Start it, or take it out with citus_remove_node(); then run it again. pgscore doctor lists the nodes.',
   });
 }
 
 /**
- * Functions of workers in schema public, with the types of their arguments and their body. Citus sends some queries as they are
+ * Functions of nodes in schema public, with the types of their arguments and their body. Citus sends some queries as they are
  * written; their score() finds these, which lead to the refusal of pgscore.score() there.
  */
 const PUBLIC_FUNCTIONS = [
@@ -99,19 +99,19 @@ const PREPARATION = [
   ),
 ];
 
-/** Makes workers ready to take the functions of models. */
-export async function prepareWorkers(client: pg.ClientBase): Promise<void> {
-  if ((await citusOf(client)) !== undefined) await runOnWorkers(client, PREPARATION.join('; '));
+/** Makes nodes ready to take the functions of models. */
+export async function prepareNodes(client: pg.ClientBase): Promise<void> {
+  if ((await citusOf(client)) !== undefined) await runOnNodes(client, PREPARATION.join('; '));
 }
 
-/** Takes pgscore off the workers. */
-export async function clearWorkers(client: pg.ClientBase): Promise<void> {
+/** Takes pgscore off the nodes. */
+export async function clearNodes(client: pg.ClientBase): Promise<void> {
   if ((await citusOf(client)) === undefined) return;
   const drops = PUBLIC_FUNCTIONS.map(([name, types, body]) => {
     const it = `public.${name}(${types})`;
     return `if (select p.prosrc from pg_proc p where p.oid = to_regprocedure('${it}')) = '${body}' then drop function ${it}; end if`;
   });
-  await runOnWorkers(
+  await runOnNodes(
     client,
     ['drop schema if exists pgscore, pgscore_models, pgscore_sources cascade', ...drops].join('; '),
   );

@@ -1,11 +1,11 @@
 import type pg from 'pg';
-import { keepDdlLocal, prepareWorkers, citusOf } from '../citus/nodes.ts';
+import { keepDdlLocal, prepareNodes, citusOf, syncNodes } from '../citus/nodes.ts';
 import { connect } from '../postgres/connect.ts';
 import { VERSION } from '../version.ts';
 import { asOwner, installationState, recordInstallation, type InstallationState } from './installation.ts';
 import { ensureDblink, type Dblink } from './dblink.ts';
 import { defineAll, runMigrations } from './migrations.ts';
-import { setPassword, createMissingOnWorkers, ensureRoles } from './roles.ts';
+import { setPassword, createMissingOnNodes, ensureRoles } from './roles.ts';
 import { createPublicScore, type PublicScore, ensureSchemas } from './schemas.ts';
 import { PgscoreError } from '../errors.ts';
 import { pause } from '../lib/retry.ts';
@@ -45,10 +45,11 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
     // Citus creates roles on every node. All else stays on the coordinator.
     const createdRoles = await ensureRoles(client);
     await keepDdlLocal(client);
-    await createMissingOnWorkers(client);
-    await prepareWorkers(client);
+    await createMissingOnNodes(client);
+    await prepareNodes(client);
     await ensureSchemas(client);
     const installed = await asOwner(client, () => install(client));
+    if ((await citusOf(client)) !== undefined) await syncNodes(client);
     const publicScore = options.publicScore === false ? 'not asked for' : await createPublicScore(client);
     const dblink = await ensureDblink(client);
     return { ...installed, createdRoles, publicScore, dblink, passwords: await setPasswords(client, options) };

@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { citusOf, rolesOnWorkers, runOnWorkers, type CitusWorker } from '../citus/nodes.ts';
+import { citusOf, rolesOnNodes, runOnNodes, type CitusNode } from '../citus/nodes.ts';
 import { PgscoreError } from '../errors.ts';
 import { ident } from '../lib/text.ts';
 import { retrying } from '../lib/retry.ts';
@@ -56,21 +56,21 @@ async function ensureRole(client: pg.Client, role: RoleSpec): Promise<boolean> {
   }
 }
 
-/** The workers of Citus, with the roles that each of them lacks. */
-export function workerStates(client: pg.Client): Promise<CitusWorker[]> {
-  return rolesOnWorkers(
+/** The nodes of Citus, with the roles that each of them lacks. */
+export function nodeStates(client: pg.Client): Promise<CitusNode[]> {
+  return rolesOnNodes(
     client,
     ROLES.map(({ name }) => name),
   );
 }
 
-/** Creates on workers of Citus the roles that are older than the extension or than the worker. */
-export async function createMissingOnWorkers(client: pg.Client): Promise<void> {
+/** Creates on nodes of Citus the roles that are older than the extension or than the node. */
+export async function createMissingOnNodes(client: pg.Client): Promise<void> {
   if ((await citusOf(client)) === undefined) return;
-  const workers = await workerStates(client);
-  const missing = new Set(workers.flatMap((worker) => worker.missing ?? []));
+  const nodes = await nodeStates(client);
+  const missing = new Set(nodes.flatMap((node) => node.missing ?? []));
   for (const role of ROLES.filter(({ name }) => missing.has(name))) {
-    await runOnWorkers(client, `if to_regrole('${role.name}') is null then ${createRoleLine(role)}; end if`);
+    await runOnNodes(client, `if to_regrole('${role.name}') is null then ${createRoleLine(role)}; end if`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { clearWorkers, keepDdlLocal } from '../citus/nodes.ts';
+import { clearNodes, keepDdlLocal } from '../citus/nodes.ts';
 import { transaction, statement } from '../postgres/statement.ts';
 import { ident, qualified } from '../lib/text.ts';
 import { asOwner } from './installation.ts';
@@ -14,7 +14,7 @@ import { ROLES } from './roles.ts';
  */
 export async function uninstall(client: pg.Client): Promise<void> {
   await keepDdlLocal(client);
-  await clearWorkers(client);
+  await clearNodes(client);
   await asOwner(client, async () => {
     await dropStorage(client);
     await transaction(client, () => dropSchemas(client));

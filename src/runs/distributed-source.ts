@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { citusOf } from '../citus/nodes.ts';
 import { nodeName, nodeUrl, placementsOf, type Placement } from '../citus/placements.ts';
 import { PgscoreError } from '../errors.ts';
 import { groupedBy } from '../lib/grouped-by.ts';
@@ -31,6 +32,7 @@ export async function cutDistributed(
   scorers: number,
 ): Promise<DistributedSource> {
   const placements = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
+  if (placements.length === 0) throw sourceChanged(run.sourceSchema, run.sourceName, 'is not distributed any more');
   const shardIds = placements.map(({ shardId }) => shardId);
   const reason = await whyNotNodes(readerUrl, run, placements);
   if (reason !== undefined) return { readBy: 'coordinator', ranges: [{ from: 0, to: null }], shardIds, reason };
@@ -43,6 +45,17 @@ export async function cutDistributed(
 export async function expectSameShards(client: pg.Client, run: Run, shardIds: readonly string[]): Promise<void> {
   const now = await placementsOf(client, run.sourceSchema, run.sourceName, 0, null);
   if (now.map(({ shardId }) => shardId).join() !== shardIds.join()) throw shardsMoved(run);
+}
+
+/** Raises if a table was distributed while its blocks were read one after the other: on the nodes they hold other rows. */
+export async function expectLocal(client: pg.Client, { sourceSchema, sourceName }: Run): Promise<void> {
+  if ((await citusOf(client)) === undefined) return;
+  if ((await placementsOf(client, sourceSchema, sourceName, 0, null)).length === 0) return;
+  throw sourceChanged(sourceSchema, sourceName, 'was distributed while it was read');
+}
+
+function sourceChanged(schema: string, name: string, what: string): PgscoreError {
+  return new PgscoreError('source_changed', `"${schema}.${name}" ${what}`, { remedy: 'Submit the run again.' });
 }
 
 export function shardsMoved({ sourceSchema, sourceName }: Run): PgscoreError {

@@ -5,7 +5,7 @@ import { isTransient } from '../postgres/sqlstate.ts';
 import { BRIEF_LOCKS, createGeneration, publicationConnection, type Loaded } from './publish.ts';
 import { problemOfWriting } from './publication-errors.ts';
 import { type BlockRange, measureSource, openShards, shardRanges, shardsDone } from './shards.ts';
-import { cutDistributed, expectSameShards } from './distributed-source.ts';
+import { cutDistributed, expectLocal, expectSameShards } from './distributed-source.ts';
 import type { Run } from './run.ts';
 import type { Counts, ShardReader } from './job.ts';
 import { exportSnapshot, type ExportedSnapshot } from './guarded-reading.ts';
@@ -81,8 +81,9 @@ export class ShardedRun {
       const generation = await this.#open(snapshot);
       this.#with.onOpened();
       const counts = await this.#allDone(snapshot);
-      if (this.#shardIds !== undefined)
-        await expectSameShards(await this.#connection.client(), this.run, this.#shardIds);
+      const client = await this.#connection.client();
+      if (snapshot.id !== undefined) await expectLocal(client, this.run);
+      if (this.#shardIds !== undefined) await expectSameShards(client, this.run, this.#shardIds);
       this.#with.onScored(this.run.runId);
       return { ...counts, generation, snapshotAt: snapshot.at };
     } finally {

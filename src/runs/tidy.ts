@@ -99,7 +99,7 @@ const dropHandles = statement<[], { handle_id: string; dropped: boolean }>(
    select handle_id, pgscore_data._drop_handle(handle_id) as dropped from spare`,
 );
 
-/** Drops unneeded handles on the workers of Citus. */
+/** Drops unneeded handles on the nodes of Citus. */
 const dropShardHandles = statement<[]>('drop_shard_handles', 'select pgscore_data._drop_shard_handles()');
 
 /** Drops one read handle, if no open run needs it and no session reads through it; else tidying does. */

@@ -144,6 +144,54 @@ await describeOnCitus('a call', (database) => {
     await expectAnswer(`select max(score('places', to_jsonb(x))) from places x`, WORKS);
   });
 
+  test('of a column is refused as elsewhere, unless it is JSON', async () => {
+    for (const source of ['spread', 'plain'])
+      expect(await refusal(alice, `select max(score('sums', b)) from ${source}`)).toMatchObject({
+        code: '42804',
+        message: `the model takes a row, not the value '2'`,
+      });
+    await alice.query(`create table documents (id bigint, document json);
+      select create_distributed_table('documents', 'id');
+      insert into documents select id, to_json(s) from spread s`);
+    await expectAnswer(`select max(score('sums', document)) from documents`, WORKS);
+  });
+
+  test('goes on in a session where a column gets another type', async () => {
+    await alice.query(`create table altered (like spread including all);
+      select create_distributed_table('altered', 'id');
+      insert into altered select * from spread`);
+    for (const type of ['int', 'bigint', 'smallint', 'int']) {
+      const alter = `alter table altered alter column a type ${type}`;
+      await alice.query(alter);
+      await expectAnswer(`select max(score('sums', x)) from altered x`, WORKS);
+    }
+  });
+
+  test('of a row with a column that its feature cannot be is refused as elsewhere', async () => {
+    await deployBytes(ada, 'texts', weightedModel({ s: 'string' }));
+    await alice.query(`create table dated (id bigint, s date);
+      create table spread_dated (like dated);
+      select create_distributed_table('spread_dated', 'id');
+      insert into dated values (1, '2026-01-01');
+      insert into spread_dated values (1, '2026-01-01')`);
+    for (const source of ['dated', 'spread_dated'])
+      expect(await refusal(alice, `select score('texts', x) from ${source} x`)).toMatchObject({
+        code: '42804',
+        message: 'column "s" of the row is date, and feature "s" is string',
+      });
+  });
+
+  test('has all digits of a number, whatever the session of the node has set', async () => {
+    await deployBytes(ada, 'exact', weightedModel({ a: 'float64' }));
+    await alice.query(`create table reals (id bigint, a real);
+      select create_distributed_table('reals', 'id');
+      insert into reals values (1, 0.1234567)`);
+    await alice.query(`begin; set local citus.propagate_set_commands = 'local'; set local extra_float_digits = 0`);
+    const { rows } = await alice.query(`select max(score('exact', x)) * 1e7 as score from reals x`);
+    await alice.query('rollback');
+    expect(rows).toEqual([{ score: 1234567 }]);
+  });
+
   test('of a whole row of a join has every column, whichever table Citus reads first', async () => {
     await deployBytes(ada, 'lenient', weightedModel({ a: 'float32', b: 'float32', c: 'float32' }), {
       null_values: { a: 0, b: 0, c: 0 },

@@ -249,7 +249,7 @@ await describeOnCitus('nodes that fail', (database) => {
       const spare = await database.spareWorker();
       await asSuperuser('select citus_add_node($1, $2)', [spare.host, spare.port]);
       expect(await checkCitus(superuser)).toMatchObject([
-        { status: 'fail', detail: `worker ${spare.host}:${spare.port} was added after pgscore was installed` },
+        { status: 'fail', detail: `node ${spare.host}:${spare.port} was added after pgscore was installed` },
       ]);
       await expect(deployBytes(ada, 'late', model(1))).rejects.toMatchObject({
         message: expect.stringContaining(`node ${spare.host}:${spare.port}: `),

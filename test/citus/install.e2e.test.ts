@@ -71,18 +71,28 @@ await describeOnCitus('an installation on a coordinator', (database) => {
     await migrate({ url: copy.url() });
     const restorer = await copy.client();
     await restorer.query(`select create_distributed_table('public.spread', 'id')`);
-    await adopt(restorer as pg.Client);
-    await startTestService(copy);
     const asker = await copy.client('alice');
-    await restorer.query('select pgscore.sync_nodes()');
     for (const answer of [
       'select max(score) as score from spread_scores',
       `select max(score('sums', s)) as score from spread s`,
     ])
       expect((await asker.query(answer)).rows).toEqual([{ score: 120 }]);
+    await adopt(restorer as pg.Client);
+    await startTestService(copy);
     expect(await scoreTable(asker, 'sums', 'spread')).toMatchObject({ state: 'done', rows_done: '100' });
     const { rows } = await asker.query('select count(*)::int as n from spread_scores_history');
     expect(rows).toEqual([{ n: 200 }]);
+  });
+
+  test('gets new functions to the workers by migrate', async () => {
+    const [worker, alice] = [await database.worker(0), await database.client('alice')];
+    const { rows } = await worker.query<{ dispatch: string }>(
+      `select oid::regprocedure as dispatch from pg_proc where proname = '_score_row'`,
+    );
+    const drop = `set citus.enable_ddl_propagation = off; drop function ${rows[0]?.dispatch}`;
+    await worker.query(drop);
+    await migrate({ url: database.url() });
+    expect((await alice.query(`select max(score('sums', s)) as score from spread s`)).rows).toEqual([{ score: 120 }]);
   });
 
   test('that was made before the extension is mended by migrate', async () => {

@@ -47,7 +47,7 @@ await describeOnCitus('native models on the nodes', (database) => {
     expect(plan).toMatch(
       /Custom Scan \(Citus Adaptive\)[^]*Query: SELECT id, pgscore_models\._score_row\(CASE .* ELSE '\{\d+\}'::/,
     );
-    expect(plan).toMatch(/Seq Scan on public\.customers_\d+ c\n\s+Output: id, pgscore_models\._score_row/);
+    expect(plan).toMatch(/Seq Scan on public\.customers_\d+ c\n\s+Output: id, pgscore_models\._score_shaped_row/);
     for (const model of ['churn', 'churn@2']) {
       const differing = `select count(*)::int from (select id, score('${model}', c) s from customers c offset 0) a
         join (select id, score('${model}', l) s from local_customers l offset 0) b using (id) where a.s is distinct from b.s`;
@@ -89,6 +89,21 @@ await describeOnCitus('native models on the nodes', (database) => {
     expect(await valueOf(alice, differing)).toBe(0);
     await ada.query("select pgscore.stop_experiment('churn')");
     await alice.query("select score('churn', c) from customers c");
+  });
+
+  test('a version that is not among the newest is computed all the same', async () => {
+    // What nodes have where no version is among them.
+    const { rows } = await superuser.query<{ definition: string }>(
+      `select format('create or replace function %s returns %s language plpgsql volatile as %L', signature, result, source) as definition
+         from pgscore_data._node_calls('{}') where signature ~ '_score_(shaped_row|json)\\('`,
+    );
+    expect(rows).toHaveLength(2);
+    for (const worker of [await database.worker(0), await database.worker(1)]) {
+      await worker.query('set citus.enable_ddl_propagation = off');
+      for (const { definition } of rows) await worker.query(definition);
+    }
+    await alice.query("select score('churn', c), score('churn', to_jsonb(c)) from customers c");
+    await expect(alice.query("select score('online', c) from customers c")).rejects.toMatchObject({ code: '0A000' });
   });
 
   test('what the nodes cannot do is refused in a sentence', async () => {

@@ -52,11 +52,12 @@ await describeOnCitus('runs, watches and labels', (database) => {
       expect(rows).toEqual([{ n: 2 * ROWS }]);
     });
 
-    test('a reference table, one that is only known to Citus, and a plain one', async () => {
+    test('a reference table, one that is only known to Citus, a plain one and a columnar one', async () => {
       for (const [table, made] of [
         ['copied', `select create_reference_table('copied')`],
         ['known', ''],
         ['plain', ''],
+        ['columnar', 'alter table columnar set access method columnar'],
       ] as const) {
         await ask(`create table ${table} (id bigint primary key, ${COLUMNS}); ${made}`);
         if (table === 'known') await client(superuser).query(`select citus_add_local_table_to_metadata('known')`);

@@ -3,8 +3,8 @@ import type { Client } from 'pg';
 
 import { describeOnCitus } from '../support/citus.ts';
 import { deployBytes } from '../support/deploy.ts';
-import { endOfRun } from '../support/run.ts';
-import { startTestService } from '../support/service.ts';
+import { endOfRun, submitRun } from '../support/run.ts';
+import { startTestService, type TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
@@ -29,12 +29,13 @@ const TABLES = `
 
 await describeOnCitus('the table of the guide', (database) => {
   let alice: Client;
+  let service: TestService;
 
   const valueOf = async (text: string): Promise<unknown> =>
     Object.values((await alice.query<Record<string, unknown>>(text)).rows[0] ?? {})[0];
 
   beforeAll(async () => {
-    await startTestService(database);
+    service = await startTestService(database);
     const superuser = await database.client();
     await superuser.query('grant create on schema public to alice');
     await deployBytes(await database.client('ada'), 'sums', weightedModel({ a: 'int32', b: 'int32', c: 'float32' }));
@@ -67,5 +68,56 @@ await describeOnCitus('the table of the guide', (database) => {
     await valueOf(`select pgscore.unwatch('${source}_live')`);
     const labels = `select pgscore.set_labels('sums', '${source}', 'c', key => 'id', known_at => 'at')`;
     expect(await valueOf(labels)).toBe(labelled);
+  });
+
+  test('is what a table does that is distributed while it has predictions', async () => {
+    await alice.query('create table moving as select * from plain');
+    await alice.query('alter table moving add primary key (id)');
+    const distribute = `select create_distributed_table('moving', 'id')`;
+    const watch = `select pgscore.watch('sums', 'moving', 'moving_live', poll_every => '1 second')`;
+    expect(await valueOf(watch)).toBe('triggers');
+    // Citus would copy the triggers.
+    await expect(alice.query(distribute)).rejects.toMatchObject({
+      message: 'permission denied for schema pgscore_sources',
+    });
+    await valueOf(`select pgscore.unwatch('moving_live')`);
+    await alice.query(distribute);
+    expect(await valueOf(watch)).toBe('poll');
+    await alice.query('update moving set c = c + 1 where id = 7; delete from moving where id = 8');
+    const followed = `select count(*)::int from moving_live where score = 321 + 100 * (id + (id = 7)::int)`;
+    await waitFor(async () => (await valueOf(followed)) === ROWS - 1, { message: followed });
+    expect(await valueOf('select count(*)::int from moving_live')).toBe(ROWS - 1);
+  });
+
+  test('is not what a run does whose table is distributed meanwhile: it would miss rows', async () => {
+    const rows = 200_000;
+    const create = `create table blocks as select g as id, 1 as a, 2 as b, 3::float8 + g as c, repeat('x', 200) as pad from generate_series(1, ${rows}) g`;
+    await alice.query(create);
+    await alice.query('alter table blocks add primary key (id); grant select on blocks to public');
+    const mover = await database.client('alice');
+    await mover.query(`begin; select create_distributed_table('blocks', 'id')`);
+    const run = await submitRun(alice, 'sums', 'blocks');
+    const scoring = `select phase = 'scoring' or state in ('done', 'failed') from pgscore.runs where run = ${run}`;
+    await waitFor(async () => await valueOf(scoring));
+    for (const pid of await service.scorerPids()) process.kill(pid, 'SIGSTOP');
+    await mover.query('commit');
+    for (const pid of await service.scorerPids()) process.kill(pid, 'SIGCONT');
+    const { state, error_code: code, rows_done: done } = await endOfRun(alice, run, 60_000);
+    expect([
+      ['failed', 'source_changed'],
+      ['done', String(rows)],
+    ]).toContainEqual([state, state === 'done' ? done : code]);
+  });
+
+  test('is not what a run does whose table was distributed when it was submitted, and is no more', async () => {
+    await service.stop();
+    const run = await submitRun(alice, 'sums', 'moving', { target: 'moving_again' });
+    await alice.query(`select undistribute_table('moving')`);
+    service = await startTestService(database);
+    expect(await endOfRun(alice, run, 60_000)).toMatchObject({
+      state: 'failed',
+      error_code: 'source_changed',
+      error: '"public.moving" is not distributed any more',
+    });
   });
 });

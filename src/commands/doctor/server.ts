@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import type pg from 'pg';
 import { ENCODINGS, NEWEST_MAJOR, OLDEST_MAJOR } from '../../install/migrate.ts';
 import { fail, ok, warn, type Finding } from './machine.ts';
-import { citusOf, type CitusWorker } from '../../citus/nodes.ts';
-import { workerStates } from '../../install/roles.ts';
+import { citusOf, type CitusNode } from '../../citus/nodes.ts';
+import { nodeStates } from '../../install/roles.ts';
 
 /** The minor releases that this version of pgscore was tested with; older ones lack fixes. */
 const TESTED_MINORS: Readonly<Record<number, number>> = { 15: 18, 16: 14, 17: 10, 18: 4 };
@@ -97,7 +97,7 @@ export async function checkCitus(client: pg.Client): Promise<Finding[]> {
   if (!citus.coordinator) {
     return [fail('Citus', `${citus.version}, and this is a worker`, 'Connect to the coordinator.')];
   }
-  return [...(await checkInstalled(client)), ...(await checkWorkers(client, citus.version))];
+  return [...(await checkInstalled(client)), ...(await checkNodes(client, citus.version))];
 }
 
 /** Functions that were installed before Citus would create objects on other nodes. */
@@ -110,21 +110,21 @@ async function checkInstalled(client: pg.Client): Promise<Finding[]> {
   return [fail('Citus', 'pgscore was installed before Citus', 'pgscore migrate')];
 }
 
-async function checkWorkers(client: pg.Client, version: string): Promise<Finding[]> {
-  const workers = await workerStates(client);
-  if (workers.length === 0)
-    return [warn('Citus', `${version}, without a worker`, "select citus_add_node('host', 5432);")];
-  const problems = workers.flatMap(checkWorker);
+async function checkNodes(client: pg.Client, version: string): Promise<Finding[]> {
+  const nodes = await nodeStates(client);
+  if (nodes.length === 0)
+    return [warn('Citus', `${version}, without another node`, "select citus_add_node('host', 5432);")];
+  const problems = nodes.flatMap(checkNode);
   return problems.length > 0
     ? problems
-    : [ok('Citus', `${version}, coordinator of ${workers.map(({ node }) => node).join(', ')}`)];
+    : [ok('Citus', `${version}, coordinator of ${nodes.map(({ node }) => node).join(', ')}`)];
 }
 
-function checkWorker({ node, missing, prepared }: CitusWorker): Finding[] {
+function checkNode({ node, missing, prepared }: CitusNode): Finding[] {
   if (missing === undefined) {
-    return [fail('Citus', `worker ${node} does not answer`, 'Start it, or take it out with citus_remove_node().')];
+    return [fail('Citus', `node ${node} does not answer`, 'Start it, or take it out with citus_remove_node().')];
   }
   if (missing.length === 0 && prepared) return [];
   const what = missing.length > 0 ? `has no role ${missing.join(', ')}` : 'was added after pgscore was installed';
-  return [fail('Citus', `worker ${node} ${what}`, 'pgscore migrate')];
+  return [fail('Citus', `node ${node} ${what}`, 'pgscore migrate')];
 }
