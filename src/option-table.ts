@@ -90,7 +90,7 @@ export const OPTIONS = {
   gatewayConnections: spec(
     '--gateway-max-connections',
     'integer',
-    'connections it takes, one for each session of the database that calls score(); half of them before they log in, of which the oldest makes room for the next',
+    'connections it takes, one for each session of the database that calls score(). Half of them may be before their login; the oldest of these makes room for the next',
     '1000',
   ),
   gatewaySilenceSeconds: spec(

@@ -121,8 +121,8 @@ comment on function pgscore_data._arm_predictions(pgscore_data.experiment, times
 'The predictions that count in an experiment, on mature days.
 If the key of labels has the columns that it splits by, these are the entity, and a prediction of an entity of another arm does not '
 'count. Else a prediction of a run counts if the experiment split the run. A call is taken to be made at the time that it is for.
-With the default pairing, the labels of a prediction in a split end with the next prediction of its entity by another version, if that '
-'is for a time after the stage or the experiment ended. The newest label known until then judges it.
+With the default pairing, the labels of a prediction in a split end with the next one of its entity by another version. That one must '
+'be for a time after the stage or the experiment ended. The newest label known until then judges it.
 event_time: NULL where the run has none, as the time of a shadow is later.';
 
 create or replace function pgscore_data._other_key(this pgscore_data.experiment) returns text

@@ -31,6 +31,23 @@ $$;
 comment on function pgscore_data._refuse_unlabeled_replay(pgscore_data.target, int, timestamptz) is
   'Raises where no label can find a row of a replay of a source, and says which labels judge none.';
 
+create or replace function pgscore_data._begin_replay(r pgscore._run_request, t pgscore_data.target) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  from_time constant timestamptz := r.plan #>> '{window,from}';
+  to_time constant timestamptz := r.plan #>> '{window,to}';
+begin
+  perform pgscore_data._refuse_unlabeled_replay(t, r.version_id, to_time);
+  insert into pgscore_data.replay (run_id, from_time, to_time, other_id)
+  select r.run_id, from_time, to_time, (select a.version_id from pgscore_data.alias a join pgscore_data.version v using (model_id)
+                                         where v.version_id = r.version_id and a.alias = 'champion');
+end
+$$;
+comment on function pgscore_data._begin_replay(pgscore._run_request, pgscore_data.target) is
+  'Stores what a replay is compared with. Raises if there are no labels for it.';
+
 create or replace function pgscore._submit_replay(
   model text, from_time timestamptz, to_time timestamptz, source regclass, target name, target_schema name, key text[], event_time text,
   column_map jsonb, rls text, error_limit bigint

@@ -23,14 +23,14 @@ $$;
 comment on function pgscore_data._argument_type(text, int) is 'SQL type of the argument that takes a feature in a compiled function.';
 
 create or replace function pgscore_data._features_of(features jsonb)
-returns table (n bigint, name text, type text, width int, nulls text, argument text, is_number boolean)
+returns table (n bigint, name text, type text, width int, argument text, is_number boolean)
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select f.n, f.name, f.type, f.width, f.nulls, pgscore_data._argument_type(f.type, f.width),
+  select f.n, f.name, f.type, f.width, pgscore_data._argument_type(f.type, f.width),
          f.width = 1 and f.type in ('float32', 'float64', 'int32', 'int64')
-    from rows from (jsonb_to_recordset(features) as (name text, type text, width int, nulls text)) with ordinality
-         as f (name, type, width, nulls, n)
+    from rows from (jsonb_to_recordset(features) as (name text, type text, width int)) with ordinality
+         as f (name, type, width, n)
 $$;
 comment on function pgscore_data._features_of(jsonb) is
   'The features of a signature, in order. argument: the SQL type that takes one in a compiled function.';

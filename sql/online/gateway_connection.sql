@@ -111,10 +111,6 @@ declare
   seen constant text := case when pgscore_data._sees_no_changes()
                           then 'This transaction sees the services as they were when it began, and none that came since: call again in '
                                'another. ' end;
-  older constant text := case when pgscore_data._signs_requests()
-                           and problem like '%password authentication failed%'
-                             then 'It may be of a release that knows no signed requests: run pgscore migrate, and restart the service. '
-                                 end;
 begin
   if not exists (select from pgscore_data._running_services()) then
     raise exception 'no service is running that could score' using errcode = 'sqlclient_unable_to_establish_sqlconnection',
@@ -127,7 +123,7 @@ begin
   end if;
   raise exception 'the service does not answer' using errcode = 'sqlclient_unable_to_establish_sqlconnection',
     detail = coalesce(problem, 'It runs, but its gateway does not.'),
-    hint = concat(seen, 'Look at its log. ', older, native, ' score_table() waits for it.');
+    hint = concat(seen, 'Look at its log. ', native, ' score_table() waits for it.');
 end
 $$;
 comment on function pgscore_data._refuse_unconnected(text) is 'Raises that no gateway could be connected to.';

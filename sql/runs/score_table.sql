@@ -72,6 +72,30 @@ $$;
 comment on function pgscore_data._target_of_request(pgscore._run_request) is
   'Returns the target of a run, locked against being dropped. Raises if the run may not write to it.';
 
+create or replace function pgscore_data._fitting_plan(r pgscore._run_request, signature jsonb, t pgscore_data.target) returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  fitting jsonb;
+begin
+  if r.plan_id is null then
+    fitting := case when pgscore_data._plan_fits(r.plan, signature, t) and pgscore_data._arms_fit(r.plan, r.version_id) then r.plan end;
+  elsif coalesce(r.pages, 0) between 0 and 4294967295 and coalesce(r.rows_expected, 0) >= 0 then
+    fitting := (select k.plan from pgscore_data.known_plan k
+                 where k.plan_id = r.plan_id
+                   and (k.owner, k.version_id, k.target_id, k.handle_id) = (r.requested_by, r.version_id, r.target_id, r.handle_id));
+  end if;
+  if fitting is null then
+    raise exception 'the plan does not fit the version and the target'
+      using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
+  end if;
+  return fitting;
+end
+$$;
+comment on function pgscore_data._fitting_plan(pgscore._run_request, jsonb, pgscore_data.target) is
+  'The plan of a run: its own, or that of an earlier run. Raises if it does not fit.';
+
 create or replace function pgscore_data._accept_run() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -100,19 +124,7 @@ begin
       using errcode = 'insufficient_privilege', hint = 'Submit runs with pgscore.score_table().';
   end if;
   t := pgscore_data._target_of_request(new);
-  if new.plan_id is null then
-    fitting := case when pgscore_data._plan_fits(new.plan, signature, t) and pgscore_data._arms_fit(new.plan, new.version_id)
-                 then new.plan end;
-  elsif coalesce(new.pages, 0) between 0 and 4294967295 and coalesce(new.rows_expected, 0) >= 0 then
-    fitting := (select k.plan from pgscore_data.known_plan k
-                 where k.plan_id = new.plan_id
-                   and (k.owner, k.version_id, k.target_id, k.handle_id)
-                     = (new.requested_by, new.version_id, new.target_id, new.handle_id));
-  end if;
-  if fitting is null then
-    raise exception 'the plan does not fit the version and the target'
-      using errcode = 'invalid_parameter_value', hint = 'Submit runs with pgscore.score_table().';
-  end if;
+  fitting := pgscore_data._fitting_plan(new, signature, t);
   if new.schedule_id is not null then
     new.run_id := pgscore_data._claim_fire(new.schedule_id, new.fire_at, new.requested_by);
     if new.run_id is null then
@@ -139,11 +151,7 @@ begin
           t.is_replay, t.is_replay, t.is_replay)
   returning run_id into new.run_id;
   if t.is_replay then
-    perform pgscore_data._refuse_unlabeled_replay(t, new.version_id, (new.plan #>> '{window,to}')::timestamptz);
-    insert into pgscore_data.replay (run_id, from_time, to_time, other_id)
-    select new.run_id, (new.plan #>> '{window,from}')::timestamptz, (new.plan #>> '{window,to}')::timestamptz,
-           (select a.version_id from pgscore_data.alias a join pgscore_data.version v using (model_id)
-             where v.version_id = new.version_id and a.alias = 'champion');
+    perform pgscore_data._begin_replay(new, t);
   elsif fitting ? 'experiment' then
     perform pgscore_data._begin_shadows(new.run_id);
   end if;

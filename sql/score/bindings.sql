@@ -122,6 +122,35 @@ $$;
 comment on function pgscore_data._lock_bound(regclass) is
   'To be called before the function of all models for the rows of a table is replaced: of two that replace one at once, one fails.';
 
+create or replace function pgscore_data._typed_branches(relation regclass) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  -- The champion has a function, which each promotion replaces. Other aliases are looked up, as this may not be renewed with them.
+  select string_agg(format('when %s then %s', x.condition, x.call), ' ' order by v.version_id, x.condition)
+    from pgscore_data.binding b
+    join pgscore_data.model m using (model_id)
+    join pgscore_data.version v using (model_id)
+    join pgscore_data.execution e using (version_id)
+    cross join lateral (select pgscore_data._version_function(m.name, v.number)) f (name)
+    cross join lateral (
+      select format('$1 operator(pg_catalog.=) %L', m.name || '@' || v.number),
+             pgscore_data._unindexable(format('pgscore_models.%I($2)', f.name), 'double precision')
+      union all
+      select format('$1 operator(pg_catalog.=) any (array[%L, %L]) and pgscore_models._fits_%s()', m.name, m.name || '@champion',
+                    b.binding_id), format('pgscore_models.%I($2)', m.name)
+       where b.set_aside is null
+         and exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion')) x (condition, call)
+   where pgscore_data._bound_relation(b) = relation
+     and v.state = 'ready' and e.native and pgscore_data._typed_result_type(e.task) = 'double precision'
+     and pgscore._binding_problem(relation, v.signature) is null
+     and exists (select from pg_proc p
+                  where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = f.name
+                    and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector)
+$$;
+comment on function pgscore_data._typed_branches(regclass) is
+  'The branches of score() on rows of a table: of each model and version with a typed function for it. NULL where none has.';
+
 create or replace function pgscore_data._renew_score(relation regclass) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -147,27 +176,7 @@ begin
     return;
   end if;
   function := format('pgscore_models._score(text, %s, name)', relation);
-  -- The champion has a function, which each promotion replaces. Other aliases are looked up, as this may not be renewed with them.
-  select string_agg(format('when %s then %s', x.condition, x.call), ' ' order by v.version_id, x.condition) into branches
-    from pgscore_data.binding b
-    join pgscore_data.model m using (model_id)
-    join pgscore_data.version v using (model_id)
-    join pgscore_data.execution e using (version_id)
-    cross join lateral (select pgscore_data._version_function(m.name, v.number)) f (name)
-    cross join lateral (
-      select format('$1 operator(pg_catalog.=) %L', m.name || '@' || v.number),
-             pgscore_data._unindexable(format('pgscore_models.%I($2)', f.name), 'double precision')
-      union all
-      select format('$1 operator(pg_catalog.=) any (array[%L, %L]) and pgscore_models._fits_%s()', m.name, m.name || '@champion',
-                    b.binding_id), format('pgscore_models.%I($2)', m.name)
-       where b.set_aside is null
-         and exists (select from pgscore_data.alias a where a.version_id = v.version_id and a.alias = 'champion')) x (condition, call)
-   where pgscore_data._bound_relation(b) = relation
-     and v.state = 'ready' and e.native and pgscore_data._typed_result_type(e.task) = 'double precision'
-     and pgscore._binding_problem(relation, v.signature) is null
-     and exists (select from pg_proc p
-                  where p.pronamespace = 'pgscore_models'::regnamespace and p.proname = f.name
-                    and p.proargtypes = (select c.reltype from pg_class c where c.oid = relation)::text::oidvector);
+  branches := pgscore_data._typed_branches(relation);
   if branches is null then
     perform pgscore_data._drop_unless_used(function);
     if to_regprocedure(function) is null then

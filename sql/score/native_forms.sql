@@ -234,7 +234,6 @@ begin
   foreach part in array parts loop
     perform pgscore_data._create_json(this_version, part, features, numbers_type);
   end loop;
-  perform pgscore_data._create_row_checks(this_version, features);
   if 'score' = any (parts) then
     perform pgscore_data._create_row(this_version, features);
     perform pgscore_data._create_real(this_version);

@@ -69,9 +69,9 @@ begin
 end
 $$;
 comment on function pgscore_models._shape(anyelement) is
-  'A number that stands for the columns of a row type and their types, odd where one of them is char(n), whose padding no model sees; 0 '
-  'for a row of a subquery, whose columns nothing says before it is there; NULL for what is no row. Called IMMUTABLE so that the planner '
-  'computes it: ALTER TABLE makes plans that read the table anew, and those with its _relation().';
+  'A number that stands for the columns of a row type and their types. It is odd where one of them is char(n), whose padding no model '
+  'sees, 0 for a row of a subquery, whose columns nothing says before it is there, and NULL for what is no row. Called IMMUTABLE so that '
+  'the planner computes it: ALTER TABLE makes plans that read the table anew, and those with its _relation().';
 
 create or replace function pgscore_models._relation(features anyelement) returns regclass
 language plpgsql immutable parallel safe

@@ -112,7 +112,7 @@ function features(): Record<string, PageQuery> {
   );
 }
 
-const RUN_COLUMNS = `run, model, source, target, state, phase, rows_done, rows_failed, rows_total, rows_per_second,
+const SHOWN_OF_RUNS = `run, model, source, target, state, phase, rows_done, rows_failed, rows_total, rows_per_second,
   extract(epoch from eta)::float8 as eta_seconds, error_code, error, remedy, published, requested_by, requested_at, started_at, finished_at, schedule, is_replay`;
 
 /** Every question that the page can ask, by name. All of them are about views; none returns more than some thousand rows. */
@@ -236,11 +236,11 @@ export const PAGE_QUERIES: Readonly<Record<string, PageQuery>> = {
     parameters: [],
   },
   runs: {
-    text: `select ${RUN_COLUMNS} from pgscore.runs where not of_watch order by run desc limit 25`,
+    text: `select ${SHOWN_OF_RUNS} from pgscore.runs where not of_watch order by run desc limit 25`,
     parameters: [],
   },
   'model-runs': {
-    text: `select ${RUN_COLUMNS} from pgscore.runs where not of_watch and ${OF_MODEL} order by run desc limit 25`,
+    text: `select ${SHOWN_OF_RUNS} from pgscore.runs where not of_watch and ${OF_MODEL} order by run desc limit 25`,
     parameters: [MODEL],
   },
   watches: {

@@ -50,7 +50,7 @@ export async function servePage(app: FastifyInstance, { connection, ...access }:
     const word = body instanceof URLSearchParams ? (body.get('token') ?? '') : '';
     if (access.token === undefined || !isToken(access.token, word))
       return reply.header('cache-control', 'no-store').redirect('/page/login#token', 303);
-    return welcome(access.token, request, reply);
+    return redirectWithCookie(access.token, request, reply);
   });
 }
 
@@ -58,11 +58,11 @@ export async function servePage(app: FastifyInstance, { connection, ...access }:
 async function logIn({ token }: PageAccess, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
   const word = new URLSearchParams(/\?(.*)$/s.exec(request.url)?.[1]).get('token');
   if (token === undefined || word === null || pathOf(request) !== '/' || !isToken(token, word)) return false;
-  await welcome(token, request, reply);
+  await redirectWithCookie(token, request, reply);
   return true;
 }
 
-function welcome(token: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function redirectWithCookie(token: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const encrypted = request.headers['x-forwarded-proto'] === 'https';
   return reply.header('set-cookie', cookieOf(token, encrypted)).header('cache-control', 'no-store').redirect('/', 303);
 }

@@ -20,8 +20,8 @@ export function columnsOf(rows: readonly JsonRow[]): string[] {
 }
 
 /**
- * Finds the column of every feature: the one that `columnMap` (feature -> column) names, else of the same name, else the
- * only one of the same name but for case, else the only one whose name skl2onnx rewrites so. pgscore._matched_features()
+ * Finds the column of every feature. It is the one that `columnMap` (feature -> column) names; else that of the same name; else
+ * the only one of the same name but for case; else the only one whose name skl2onnx rewrites so. pgscore._matched_features()
  * and pgscore_models._match_features() do the same.
  * @returns column names in the order of the features
  * @throws PgscoreError feature_column_missing naming every feature without a column, or one of several

@@ -23,7 +23,7 @@ import type { WireError } from './protocol/wire-error.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Most rows of calls that are run together; fewer where a model takes long. */
-const BATCH_ROWS = 1024;
+const MOST_BATCH_ROWS = 1024;
 /** What score_rows() sends at a time. */
 const MOST_ROWS = 1000;
 /** A request of 8 MB, which is the longest that the functions of the database send, and what signs it. */
@@ -85,7 +85,7 @@ export class Gateway {
     this.#handler = new RequestHandler({
       permissions: new Permissions(permissionOf(asking)),
       models,
-      batcher: new Batcher({ models, batchRows: BATCH_ROWS, onRun }),
+      batcher: new Batcher({ models, batchRows: MOST_BATCH_ROWS, onRun }),
       budget: this.#budget,
       onFinished: (call) => this.#callFinished(call),
     });

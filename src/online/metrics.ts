@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { BATCH_ROWS, LATENCY_SECONDS, noStatistics } from './statistics.ts';
+import { BATCH_SIZES, LATENCY_SECONDS, noStatistics } from './statistics.ts';
 import type { GatewayStatistics, Histogram as Counts } from './statistics.ts';
 
 type Read<T> = (statistics: GatewayStatistics) => T;
@@ -52,7 +52,7 @@ export function showGateway(registry: Registry, last: () => GatewayStatistics | 
     registry,
     'pgscore_score_batch_rows',
     'Rows that one run of a model took',
-    BATCH_ROWS,
+    BATCH_SIZES,
     () => now().batches,
   );
 }

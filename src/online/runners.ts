@@ -202,8 +202,11 @@ export class Runners {
     };
     const ended = result.then(end, end);
     if (!work.mayDetach) await ended;
-    for (let left = DETACH_AFTER_MS; !hasEnded && left > 0; left = DETACH_AFTER_MS - workedMs())
+    let left = DETACH_AFTER_MS;
+    while (!hasEnded && left > 0) {
       await within(ended, left);
+      left = DETACH_AFTER_MS - workedMs();
+    }
     if (!hasEnded) this.#detach(runner, work, ended, workedMs);
     return !hasEnded;
   }

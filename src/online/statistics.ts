@@ -3,7 +3,7 @@ import { WireError } from './protocol/wire-error.ts';
 
 /** Upper bounds of buckets; one more holds all beyond. */
 export const LATENCY_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1, 5];
-export const BATCH_ROWS = [1, 2, 4, 8, 16, 64, 256, 1024];
+export const BATCH_SIZES = [1, 2, 4, 8, 16, 64, 256, 1024];
 
 /** Numbers of observations in each bucket, and the sum of what was observed. */
 export type Histogram = { readonly buckets: number[]; sum: number };
@@ -28,7 +28,7 @@ export function noStatistics(): GatewayStatistics {
     rows: 0,
     errors: {},
     latency: emptyHistogram(LATENCY_SECONDS),
-    batches: emptyHistogram(BATCH_ROWS),
+    batches: emptyHistogram(BATCH_SIZES),
     connections: 0,
     queuedCalls: 0,
     queuedRows: 0,
@@ -47,7 +47,7 @@ export function countError({ errors }: GatewayStatistics, { sqlstate }: WireErro
 }
 
 export function countBatch({ batches }: GatewayStatistics, rows: number): void {
-  observe(batches, BATCH_ROWS, rows);
+  observe(batches, BATCH_SIZES, rows);
 }
 
 function emptyHistogram(bounds: readonly number[]): Histogram {

@@ -165,8 +165,8 @@ const pruneHistory = statement<[mostTargets: number, mostRows: number]>(
 );
 
 /**
- * Drops generations that no run loads any more, and retired ones that no snapshot sees any more, of a session here or
- * of a standby that reports its snapshot through its slot. A hundred retired ones of a target are kept for old
+ * Drops generations that no run loads any more, and retired ones that no snapshot sees any more: neither of a session here
+ * nor of a standby that reports its snapshot through its slot. A hundred retired ones of a target are kept for old
  * snapshots. DROP heeds no snapshot: an older one would miss the rows. A generation that readers hold waits for the
  * next time.
  */

@@ -15,8 +15,8 @@ import { RunEnded, ShardedRun } from './sharded-run.ts';
 type RunWorkerOptions = {
   readonly serviceId: string;
   readonly readerUrl: string | undefined;
-  /** `work` claims; `settle` records what becomes of work that failed. */
-  readonly connections: { readonly work: DatabaseConnection; readonly settle: DatabaseConnection };
+  /** `work` claims; `failures` records what becomes of work that failed. */
+  readonly connections: { readonly work: DatabaseConnection; readonly failures: DatabaseConnection };
   /** False while the service waits for its database. A draining service still claims the shards of its runs. */
   readonly mayClaim: () => boolean;
   /** Whether there may be changed rows of watches. */
@@ -68,7 +68,7 @@ export class RunWorker {
     this.#metrics = metrics;
     this.#log = log;
     this.#scorers = new ScorerPool(config, readerUrl, log);
-    this.#failures = new RunFailures(connections.settle, metrics, log);
+    this.#failures = new RunFailures(connections.failures, metrics, log);
     const { leaseMs, pollMs } = config;
     const claiming = { serviceId, leaseMs, pollMs, connection: connections.work };
     this.#dispatcher = new Dispatcher({ ...claiming, scorers: this.#scorers, work: this, log });

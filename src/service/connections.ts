@@ -11,7 +11,7 @@ export type Connections = ReturnType<typeof openConnections>;
 export function openConnections({ databaseUrl: url, leaseMs }: Pick<ServiceConfig, 'databaseUrl' | 'leaseMs'>) {
   return {
     work: controlConnection(url, 'claim', CLAIM_TIMEOUT_MS, CLAIMING),
-    settle: controlConnection(url, 'failures', undefined, UNHELD),
+    failures: controlConnection(url, 'failures', undefined, UNHELD),
     check: controlConnection(url, 'check', undefined, UNHELD),
     // A connection that has died without a word must be replaced while there is still something to renew.
     beat: controlConnection(url, 'heartbeat', leaseMs / 3),

@@ -1,7 +1,7 @@
-import { makeData, Float32, Float64, Uint8, Utf8, type Data, type RecordBatch } from 'apache-arrow';
-import { recordBatch, Validity } from '../../inference/record-batch.ts';
+import { makeData, Float32, Float64, type Data, type RecordBatch } from 'apache-arrow';
+import { recordBatch } from '../../inference/record-batch.ts';
 import { groupedBy } from '../../lib/grouped-by.ts';
-import type { JsonRow } from '../../inference/json-rows.ts';
+import { batchOfRows, type JsonRow } from '../../inference/json-rows.ts';
 import { NumberRows } from '../../inference/number-rows.ts';
 import { type Feature, watchedFeatures } from '../../inference/signature.ts';
 import { timeOf, type EventTimes } from './event-time.ts';
@@ -83,34 +83,25 @@ function timesOf({
 }
 
 function columnsOf(features: readonly Feature[], rows: readonly JsonRow[]): RecordBatch {
-  const watched = watchedFeatures(features);
-  const columns = watched.map(({ name }) => {
-    const type = features.find((feature) => feature.name === name)?.type;
-    if (type === 'string') return textColumn(rows, name);
-    return type === 'bool' ? truthColumn(rows, name) : otherNumbers(rows, name);
-  });
-  return recordBatch(
-    watched.map(({ name }) => name),
-    columns,
-    rows.length,
-  );
+  const watched = watchedFeatures(features).flatMap(({ feature }) => features[feature - 1] ?? []);
+  return batchOfRows(watched, rows).batch;
 }
 
 function numberColumnsOf(features: readonly Feature[], several: readonly NumberRows[]): RecordBatch {
   const length = several.reduce((sum, rows) => sum + rows.length, 0);
   const positions = new Map(features.map(({ name }, index) => [name, index]));
   const names = watchedFeatures(features).map(({ name }) => name);
-  const room = roomOf(several, names.length * length);
+  const all = numbersFor(several, names.length * length);
   const columns = names.map((name, index) => {
-    const data = room.subarray(index * length, (index + 1) * length);
+    const data = all.subarray(index * length, (index + 1) * length);
     return numberColumn(several, positions.get(name) ?? 0, data);
   });
   return recordBatch(names, columns, length);
 }
 
-/** One for all columns: to make them and to take them down takes the more time the more there are, and the larger they are. */
-function roomOf(several: readonly NumberRows[], numbers: number): Float64Array | Float32Array {
-  return several.every(({ areReals }) => areReals) ? new Float32Array(numbers) : new Float64Array(numbers);
+/** One array for all columns: to make arrays and to take them down takes the more time the more there are, and the larger they are. */
+function numbersFor(several: readonly NumberRows[], length: number): Float64Array | Float32Array {
+  return several.every(({ areReals }) => areReals) ? new Float32Array(length) : new Float64Array(length);
 }
 
 /** A number that is missing is NaN, which the monitor takes for the same. */
@@ -121,42 +112,4 @@ function numberColumn(several: readonly NumberRows[], position: number, data: Fl
   }
   const type = data instanceof Float32Array ? new Float32() : new Float64();
   return makeData({ type, length: data.length, nullCount: 0, data });
-}
-
-function otherNumbers(rows: readonly JsonRow[], name: string): Data {
-  const data = Float64Array.from(rows, (row) => otherNumber(row[name]));
-  return makeData({ type: new Float64(), length: data.length, nullCount: 0, data });
-}
-
-/** JSON has no infinity: PostgreSQL writes it as a text. */
-function otherNumber(value: unknown): number {
-  return value === null || value === undefined ? Number.NaN : Number(value);
-}
-
-function truthColumn(rows: readonly JsonRow[], name: string): Data {
-  const validity = validityOf(rows, name);
-  const data = Uint8Array.from(rows, (row) => Number(row[name] === true));
-  return makeData({ type: new Uint8(), length: rows.length, data, ...validity });
-}
-
-function textColumn(rows: readonly JsonRow[], name: string): Data {
-  const texts = rows.map((row) => {
-    const value = row[name];
-    return typeof value === 'string' ? value : '';
-  });
-  const encoded = texts.map((text) => Buffer.from(text));
-  const data = Buffer.concat(encoded);
-  const valueOffsets = new Int32Array(rows.length + 1);
-  encoded.forEach(({ length }, index) => {
-    valueOffsets[index + 1] = (valueOffsets[index] ?? 0) + length;
-  });
-  return makeData({ type: new Utf8(), length: rows.length, valueOffsets, data, ...validityOf(rows, name) });
-}
-
-function validityOf(rows: readonly JsonRow[], name: string): { nullCount: number; nullBitmap: Uint8Array | null } {
-  const validity = new Validity();
-  rows.forEach((row, index) => {
-    if (row[name] === null || row[name] === undefined) validity.setNull(index);
-  });
-  return validity.take(rows.length);
 }
