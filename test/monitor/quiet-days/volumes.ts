@@ -13,7 +13,7 @@ export const at = (day: number, hours = 0): string =>
 export type Volume = (random: Random, day: number) => number;
 
 /** How many events come where so many are expected. */
-export function poisson(random: Random, mean: number): number {
+function poisson(random: Random, mean: number): number {
   if (mean > 200) return Math.max(0, Math.round(mean + Math.sqrt(mean) * random.normal()));
   let n = 0;
   for (let left = 1 - random.uniform(); left > Math.exp(-mean); left *= 1 - random.uniform()) n += 1;
