@@ -6,8 +6,8 @@ language plpgsql immutable parallel safe cost 1
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception 'feature % has no value that the model can take', quote_ident(feature) using
-    errcode = 'null_value_not_allowed', detail = 'It is NULL, NaN, or an array of another length.',
+  raise exception 'feature % is NULL, NaN or an array of another length', quote_ident(feature) using
+    errcode = 'null_value_not_allowed',
     hint = format('Leave such rows out (where %I is not null), have NULL for them (score_or_null), give a value (coalesce), '
       'or deploy with null_values%s.',
       feature, case when takes_nan then ' or nulls => ''nan''' else '' end);
