@@ -25,7 +25,7 @@ const LEFT_OPEN_MS = 300;
 // Nothing is open any more. What a worker has left is a heap of half a gigabyte, which V8 frees for longer than Jest waits.
 process.once('beforeExit', () => process.exit());
 
-// Jest says the same of a worker whose memory the system takes half a second to free; CI fails by this line.
+// CI goes by this line. Jest warns also of a worker whose memory takes half a second to be freed.
 process.on('message', function end([kind]) {
   if (kind !== END) return;
   process.off('message', end);
