@@ -77,15 +77,15 @@ describe('a source that is to be compared is compared again until these transact
   ])('%s', async (_which, client, text, waits) => {
     const other = client === superuser ? await database.client() : client;
     const id = `compared_${database.name}_${waits}`;
+    // Autovacuum may write there just now.
+    const message = `is compared again: ${waits}`;
+    const comparedAsExpected = () => waitFor(async () => (await isComparedAgain()) === waits, { message });
     await other.query('begin');
     await other.query(text);
-    expect(await isComparedAgain()).toBe(waits);
-    const prepare = `prepare transaction '${id}'`;
-    await other.query(prepare);
-    expect(await isComparedAgain()).toBe(waits);
-    const commit = `commit prepared '${id}'`;
-    await other.query(commit);
-    // Autovacuum may write there just now.
+    await comparedAsExpected();
+    await other.query(`prepare transaction '${id}'`);
+    await comparedAsExpected();
+    await other.query(`commit prepared '${id}'`);
     await waitFor(async () => !(await isComparedAgain()), { message: 'no transaction of that time' });
   });
 });
