@@ -77,8 +77,8 @@ export class ScorerProcess {
   }
 
   #receive(message: FromScorer): void {
-    if (message.type === 'ready') return;
     this.#heardAt = performance.now();
+    if (message.type === 'ready') return;
     const working = this.#working.get(message.jobId);
     if (working === undefined) return;
     if (message.type === 'progress') {

@@ -156,6 +156,7 @@ test.each([
   );
   expect(run).toMatchObject({
     state: 'done',
+    error: null,
     rows_done: '1200',
     rows_failed: '0',
     attempt: 2,
