@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { checkModel } from '../../src/check/check-model.ts';
 import { batchOfRows, type JsonRow } from '../../src/inference/json-rows.ts';
 import type { Predictions } from '../../src/inference/predictions.ts';
@@ -23,14 +23,24 @@ function sumOf(type: DataType, shape: Shape): Uint8Array {
 
 type Model = { readonly bytes: Uint8Array; readonly features: string[]; readonly good: unknown };
 
-/** The sum, or the code of the error, that a call says of a value, and that a batch says of it: each between two good rows. */
-async function answers({ bytes, features, good }: Model, value: unknown): Promise<unknown[]> {
+const loaded = new Map<Model, ReturnType<typeof load>>();
+afterAll(async () => {
+  for (const { session } of await Promise.all(loaded.values())) await session.release();
+});
+
+async function load({ bytes, features }: Model) {
   const { signature, served } = await checkModel(bytes, { features, task: 'regression' });
-  const session = await loadModelSession(served ?? bytes, signature);
+  return { signature, session: await loadModelSession(served ?? bytes, signature) };
+}
+
+/** The sum, or the code of the error, that a call says of a value, and that a batch says of it: each between two good rows. */
+async function answers(model: Model, value: unknown): Promise<unknown[]> {
+  const { good } = model;
+  if (!loaded.has(model)) loaded.set(model, load(model));
+  const { signature, session } = await loaded.get(model)!;
   const rows: JsonRow[] = [good, value, good].map((x) => ({ x }));
   const { batch, unread } = batchOfRows(signature.features, rows);
   const said = [await session.predictRows(rows), await session.predict(batch, unread)];
-  await session.release();
   for (const predictions of said)
     expect([0, 2].map((row) => answer(predictions, row))).toEqual([total(good), total(good)]);
   return said.map((predictions) => answer(predictions, 1));

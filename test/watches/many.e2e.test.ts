@@ -4,10 +4,11 @@ import { expect, test } from '@jest/globals';
 
 import { pause } from '../../src/lib/retry.ts';
 import { deployModel } from '../support/deploy.ts';
+import { howMany } from '../support/night.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const MANY = 100;
+const MANY = howMany(40, 100);
 /** Of the service and its readers, whatever it has to follow. */
 const MOST_SESSIONS = 30;
 
