@@ -49,6 +49,7 @@ export function emptyPage({ superuser, ada, alice, service, page }: Stage): void
       await superuser.query(`with model as (insert into pgscore_data.model (name, created_by) values ('turned-away', current_user) returning model_id)
         insert into pgscore_data.version (model_id, number, state, sha256, size_bytes, signature, deployed_by, reason)
         select model_id, number, 'rejected', '', 1, '{}', current_user, 'No ' || number || '.' from model, generate_series(1, 3) number`);
+      await answerNames('verdicts', 'turned-away');
       await answerNames('versions', 'turned-away');
       await go('#/');
       const cards = page.locator('.model', { hasText: 'turned-away' });

@@ -63,8 +63,15 @@ export function lists({ superuser, service, page, show }: Stage): void {
       const deploy = `update pgscore_data.version v set deployed_at = $1 from pgscore_data.model m
         where m.model_id = v.model_id and m.name = 'fare' and v.number = 1`;
       await superuser.query(deploy, ['2026-02-01']);
-      await page.reload();
-      await page.locator('#comparison').getByText('to 30 Mar 2026, maybe training data').first().waitFor();
+      // What was asked a moment ago is answered as before.
+      await waitFor(
+        async () => {
+          await page.reload();
+          await page.locator('#comparison tbody tr').first().waitFor();
+          return page.locator('#comparison').getByText('to 30 Mar 2026, maybe training data').first().isVisible();
+        },
+        { message: 'the comparison as it is now' },
+      );
       await superuser.query(deploy, ['2020-01-01']);
     });
 
