@@ -60,6 +60,8 @@ const MOST_ODD = 400;
 type Element = {
   readonly feature: Feature;
   readonly critical: readonly Constant[];
+  /** Those of them that rows come near. */
+  readonly near: readonly Constant[];
   /** Where its values mostly lie. */
   readonly ranges: readonly Range[];
 };
@@ -76,6 +78,7 @@ export function proofRows({ critical }: NativeProgram, { features }: Signature):
     Array.from({ length: feature.width }, (_, element) => ({
       feature,
       critical: critical.of(index, element),
+      near: critical.of(index, element).filter((value) => Math.abs(Number(value)) < FAR),
       ranges: critical.rangesOf(index, element),
     })),
   );
@@ -184,8 +187,7 @@ function ordinaryValue(element: Element, random: Random): Cell {
 }
 
 /** About where the thresholds are, or where the model's own scale says that values lie. */
-function ordinaryNumber({ feature: { type }, critical, ranges }: Element, random: Random): Cell {
-  const near = critical.filter((value) => Math.abs(Number(value)) < FAR);
+function ordinaryNumber({ feature: { type }, near, ranges }: Element, random: Random): Cell {
   const known = near[Math.floor(random() * near.length)];
   const isWhole = type === 'int32' || type === 'int64';
   const range = ranges[Math.floor(random() * ranges.length)];
