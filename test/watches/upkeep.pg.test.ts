@@ -83,9 +83,11 @@ describe('a source that is to be compared is compared again until these transact
     await other.query('begin');
     await other.query(text);
     await comparedAsExpected();
-    await other.query(`prepare transaction '${id}'`);
+    const prepare = `prepare transaction '${id}'`;
+    await other.query(prepare);
     await comparedAsExpected();
-    await other.query(`commit prepared '${id}'`);
+    const commit = `commit prepared '${id}'`;
+    await other.query(commit);
     await waitFor(async () => !(await isComparedAgain()), { message: 'no transaction of that time' });
   });
 });
