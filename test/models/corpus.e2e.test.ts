@@ -14,7 +14,7 @@ import { corpus, corpusBytes, corpusRows, expectedRows, fits, verdicts, type Cor
 import { differences, waysOf, WHOLE } from './corpus/ways.ts';
 
 /** A model takes about a second. */
-const asked = oneIn(16, corpus);
+const asked = oneIn(32, corpus);
 
 const database = await cloneDatabase();
 await startTestService(database);
@@ -130,9 +130,10 @@ describe('what is refused', () => {
 
   test('has a remedy that a test follows', () => {
     expect(Object.keys(REMEDIES).toSorted()).toEqual(refused.toSorted());
+    for (const [name, { says }] of Object.entries(REMEDIES)) expect(known[name]).toMatchObject({ remedy: expect.stringMatching(says) });
   });
 
-  test.each(refused)('works after its remedy: %s', async (name) => {
+  test.each(oneIn(2, refused))('works after its remedy: %s', async (name) => {
     const { says, instead = name, bytes = corpusBytes, options = {} } = REMEDIES[name]!;
     const [model, followed] = [name, instead].map((one) => corpus.find((entry) => entry.name === one)!) as [CorpusModel, CorpusModel];
     expect(await deploy(model, model.deploy)).toMatchObject({ ...known[name], remedy: expect.stringMatching(says) });
