@@ -78,8 +78,7 @@ describe('a source that is to be compared is compared again until these transact
     const other = client === superuser ? await database.client() : client;
     const id = `compared_${database.name}_${waits}`;
     // Autovacuum may write there just now.
-    const message = `is compared again: ${waits}`;
-    const comparedAsExpected = () => waitFor(async () => (await isComparedAgain()) === waits, { message });
+    const comparedAsExpected = () => waitFor(async () => (await isComparedAgain()) === waits, { message: id });
     await other.query('begin');
     await other.query(text);
     await comparedAsExpected();
