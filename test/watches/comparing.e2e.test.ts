@@ -154,10 +154,10 @@ test('a promotion leaves rows alone until they change, where that is wanted', as
 });
 
 test('rows that change go before the rows that were there when the watch began', async () => {
-  await create('large', 20_000);
+  await create('large', 25_000);
   await run(`select pgscore.watch('iris', 'large', target => 'large_live')`);
   const pending = `select pending::int, state from pgscore.watches where target = 'alice.large_live'`;
-  await waitFor(async () => Number((await alice.query<{ pending: number }>(pending)).rows[0]?.pending) > 12_000);
+  await waitFor(async () => Number((await alice.query<{ pending: number }>(pending)).rows[0]?.pending) > 17_000);
   await run('insert into large values (100000, 5, 3, 4, 1.2)');
   const seen = await waitFor(async () => {
     const { rows } = await alice.query<{ waiting: number }>(
@@ -167,7 +167,7 @@ test('rows that change go before the rows that were there when the watch began',
   });
   expect(seen.waiting).toBeGreaterThan(0);
   await atRest(alice, 'alice.large_live');
-  expect((await alice.query('select from large_live')).rowCount).toBe(20_001);
+  expect((await alice.query('select from large_live')).rowCount).toBe(25_001);
   expect((await alice.query('select from large_live_history group by id having count(*) > 1')).rowCount).toBe(0);
 });
 
@@ -179,7 +179,7 @@ test('rows that change go before those that a promotion scores again', async () 
         `select pending::int as n from pgscore.watches where target = 'alice.large_live'`,
       )
     ).rows[0]?.n ?? 0;
-  await waitFor(async () => (await waiting()) > 12_000, { message: 'all rows to be queued' });
+  await waitFor(async () => (await waiting()) > 17_000, { message: 'all rows to be queued' });
   await run('insert into large values (100001, 5, 3, 4, 1.2)');
   await waitFor(async () => (await alice.query('select from large_live where id = 100001')).rowCount === 1);
   expect(await waiting()).toBeGreaterThan(0);
