@@ -13,13 +13,13 @@ create or replace function pgscore_data._labels_entity(source pgscore_data.label
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-  select exists (
+  select source.source_id is not null and (exists (
       select from pgscore_data.evaluation e
        where e.model_id = source.model_id and hash_array(e.key) = hash_array(this_key) and e.key = this_key
          and e.source_id = source.source_id)
     or exists (
       select from pgscore_data.label_change c
-       where c.model_id = source.model_id and c.key = this_key and c.source_id = source.source_id and not c.retracted);
+       where c.model_id = source.model_id and c.key = this_key and c.source_id = source.source_id and not c.retracted));
 end;
 comment on function pgscore_data._labels_entity(pgscore_data.label_source, text[]) is
   'Whether a source of labels has a label of an entity.';
@@ -32,10 +32,12 @@ begin atomic
     from (select e.known_at from pgscore_data.evaluation e
            where e.model_id = this_model and hash_array(e.key) = hash_array(this_key) and e.key = this_key
           union all
-          select c.known_at from pgscore_data.label_change c where c.model_id = this_model and c.key = this_key and not c.retracted) x;
+          select c.known_at from pgscore_data.label_change c
+           where c.model_id = this_model and c.source_id is null and hash_array(c.key) = hash_array(this_key) and c.key = this_key
+             and not c.retracted) x;
 end;
 comment on function pgscore_data._label_time(int, text[]) is
-  'The time of the newest label of an entity, known or queued, which a label without a time corrects.';
+  'The time of the newest label of an entity, known or recorded since the last refresh, which a label without a time corrects.';
 
 create or replace function pgscore_data._labels_from_json(base text, task text, value_names text[], label text) returns text
 language plpgsql immutable
