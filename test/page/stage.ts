@@ -15,7 +15,7 @@ export type Stage = {
   readonly service: TestService;
   readonly page: Page;
   /** Shows an address in a new view: what another address has drawn must not be taken for this one's. */
-  readonly show: (hash: string) => Promise<void>;
+  readonly show: (hash: string, width?: number) => Promise<void>;
   readonly rowsOf: <Row extends object>(text: string) => Promise<Row[]>;
 };
 
@@ -45,7 +45,8 @@ export async function openStage(database: TestDatabase, service: TestService): P
     alice,
     service,
     page,
-    show: async (hash) => {
+    show: async (hash, width = 1280) => {
+      if (page.viewportSize()?.width !== width) await page.setViewportSize({ width, height: 900 });
       if (page.url().startsWith(service.url)) await page.evaluate(goTo(hash));
       else await page.goto(`${service.url}/${hash}`);
     },
