@@ -139,7 +139,7 @@ export function verdicts({ superuser, page, show }: Stage): void {
       answer();
       await page.locator('#performance:not([aria-busy])', { hasText: 'Accuracy: ' }).waitFor();
       await page.getByText('Loading …').first().waitFor({ state: 'detached' });
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'wait' });
     });
 
     test('on a phone, a table that is cut off says so, until its end is in sight', async () => {
