@@ -21,13 +21,11 @@ afterAll(async () => {
   await (await browser)?.close();
 });
 
-type Looks = { readonly width?: number; readonly colorScheme?: 'light' | 'dark' };
-
 /** A page in a window of its own, which shares no cookie with others. */
-export async function openPage(origin: string, { width = 1280, colorScheme = 'light' }: Looks = {}): Promise<TestPage> {
+export async function openPage(origin: string): Promise<TestPage> {
   const executablePath = spawnSync('which', [chromiumHere ?? ''], { encoding: 'utf8' }).stdout.trim();
   browser ??= chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
-  const context = await (await browser).newContext({ viewport: { width, height: 900 }, colorScheme });
+  const context = await (await browser).newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const complaints: string[] = [];

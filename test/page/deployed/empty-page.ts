@@ -93,7 +93,7 @@ export function emptyPage({ superuser, ada, alice, service, page }: Stage): void
          select model_id, 1, 'rejected', '', 1, '{}', current_user, $1 from pgscore_data.model where name = $1`,
         [HOSTILE],
       );
-      await answerNames('versions', 'onerror');
+      for (const question of ['verdicts', 'versions', 'runs']) await answerNames(question, 'onerror');
       await page.reload();
       await page.locator('.model h2', { hasText: HOSTILE }).waitFor();
       await page.locator('#runs td', { hasText: HOSTILE }).first().waitFor();

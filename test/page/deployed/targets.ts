@@ -2,13 +2,13 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { decimal, percent } from '../../../src/page/format.ts';
 import { addFlightsByTarget, addQuantiles, LATENESS, TIMES } from '../../monitor/flights-by-target.ts';
-import { drawnIn, numbersIn, openPage } from '../../support/browser.ts';
+import { drawnIn, numbersIn } from '../../support/browser.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Stage } from '../stage.ts';
 
 type Point = { at: string; value: number | null };
 
-export function targets({ superuser, ada, alice, service, page, show }: Stage): void {
+export function targets({ superuser, ada, alice, page, show }: Stage): void {
   async function pointsOf(model: string, view: string, target: string | null, column: string) {
     const read = `select window_date::text as at, ${column} as value from pgscore_bi.${view}_performance_monthly
       where model_name = $1 and model_version = 1 and segment_key is null and target is not distinct from $2 order by 1`;
@@ -35,10 +35,10 @@ export function targets({ superuser, ada, alice, service, page, show }: Stage): 
       await waitFor(() => areShown('times', 2), { message: 'the metrics of times' });
       await waitFor(() => areShown('lateness', 3), { message: 'the metrics of lateness' });
       await waitFor(() => areShown('delays', 0), { message: 'the metrics of delays' });
+      await show('#/model/times');
     });
 
     test('begins with the target that the verdict is about, and shows another by its name', async () => {
-      await show('#/model/times');
       expect(await plotted()).toEqual(await pointsOf('times', 'regression', 'air_time', 'mae'));
       // An answer from before all was counted may be shown for seconds.
       await page.locator('#verdict', { hasText: 'Mean absolute error of air_time rose to 40.08' }).waitFor();
@@ -52,7 +52,6 @@ export function targets({ superuser, ada, alice, service, page, show }: Stage): 
     });
 
     test('has all targets of a month side by side', async () => {
-      await show('#/model/times');
       await page.locator('#targets tbody tr').first().waitFor();
       const read = `select target, n_labeled::int as n, mae, mae_ci_low as low, mae_ci_high as high, rmse, r2 from pgscore_bi.regression_performance_monthly
         where model_name = 'times' and model_version = 1 and window_date = '2026-04-01' and segment_key is null order by target`;
@@ -71,7 +70,6 @@ export function targets({ superuser, ada, alice, service, page, show }: Stage): 
     });
 
     test('compares versions by each target', async () => {
-      await show('#/model/times');
       await page.locator('#comparison tbody tr').first().waitFor();
       const shown = (await numbersIn(page, 'comparison')).map((cells) => [cells[2], cells[3]]);
       expect(shown).toEqual([
@@ -129,13 +127,10 @@ export function targets({ superuser, ada, alice, service, page, show }: Stage): 
     });
 
     test('no part of it is wider than a phone', async () => {
-      const narrow = await openPage(service.url, { width: 390 });
-      await narrow.page.goto(`${service.url}/#/model/lateness`);
-      await drawnIn(narrow.page, 'performance');
-      await narrow.page.locator('#targets tbody tr').first().waitFor();
-      expect(await narrow.page.evaluate('document.documentElement.scrollWidth')).toBe(390);
-      expect(narrow.complaints).toEqual([]);
-      await narrow.page.close();
+      await show('#/model/lateness', 390);
+      await drawnIn(page, 'performance');
+      await page.locator('#targets tbody tr').first().waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
     });
   });
 }

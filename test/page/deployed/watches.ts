@@ -1,17 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 
-import { openPage, type TestPage } from '../../support/browser.ts';
 import { deployBytes } from '../../support/deploy.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { weightedModel } from '../../support/weighted-model.ts';
 import { atRest } from '../../watches/watching.ts';
 import type { Stage } from '../stage.ts';
 
-export function watches({ ada, alice, service, page: other }: Stage): void {
-  let opened: TestPage;
-  let page: Page;
-
+export function watches({ ada, alice, page, show }: Stage): void {
   /** What the panel says of a watch, without the model, source and capture that do not change. */
   async function lineOf(target: string): Promise<string[]> {
     const cells = await page.locator('#watches tr', { hasText: target }).locator('td').allTextContents();
@@ -33,24 +28,15 @@ export function watches({ ada, alice, service, page: other }: Stage): void {
 
   describe('the panel of watches', () => {
     beforeAll(async () => {
-      await other.goto('about:blank');
       await deployBytes(ada, 'scales', weightedModel({ x: 'float64' }));
       await alice.query(`
         create table live (id int primary key, x float8);
         create table broken (id int primary key, x float8);
         insert into live select i, i from generate_series(1, 1200) i`);
-      opened = await openPage(service.url, { width: 700 });
-      ({ page } = opened);
-    });
-
-    afterAll(() => page.close());
-
-    afterEach(() => {
-      expect(opened.complaints.splice(0)).toEqual([]);
     });
 
     test('is not there where nothing is watched', async () => {
-      await page.goto(`${service.url}/#/`);
+      await show('#/', 700);
       await page.locator('#schedules pre').waitFor();
       await page.locator('#watches').waitFor({ state: 'hidden' });
     });
@@ -87,13 +73,13 @@ export function watches({ ada, alice, service, page: other }: Stage): void {
     test('says first which watch fails, and what to do', async () => {
       await alice.query(`select pgscore.watch('scales', 'broken', target => 'broken_scores')`);
       await alice.query('alter table broken rename x to y');
-      await page.goto(`${service.url}/#/model/scales`);
+      await show('#/model/scales', 700);
       await showsOf(
         'alice.broken_scores',
         /^failing source alice\.broken lacks a feature of the model: "x"\. Where a column/,
       );
       expect(await page.locator('#watches td').first().textContent()).toBe('alice.broken_scores');
-      await page.goto(`${service.url}/#/model/other`);
+      await show('#/model/other', 700);
       await page.getByText('There is no model of this name').waitFor();
       // Until the answer comes, the panel says that it loads.
       await page.locator('#watches').waitFor({ state: 'hidden' });

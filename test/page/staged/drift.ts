@@ -4,7 +4,7 @@ import type { Locator } from 'playwright-core';
 
 import { count, decimal, percent } from '../../../src/page/format.ts';
 import { stageFeatures, unitBins } from '../../monitor/golden/staged-features.ts';
-import { drawnIn, namesIn, numbersIn, openPage } from '../../support/browser.ts';
+import { drawnIn, namesIn, numbersIn } from '../../support/browser.ts';
 import type { Stage } from '../stage.ts';
 
 const HOSTILE = ['<img src=x onerror=alert(1)>', 'a"b\'c\\d', 'ünïcödé '.repeat(20), '', ' '];
@@ -47,7 +47,7 @@ export async function addDrift(superuser: Client): Promise<void> {
 
 const SUFFIX = { day: 'daily', week: 'weekly', month: 'monthly' };
 
-export function drift({ service, page, show, rowsOf }: Stage): void {
+export function drift({ page, show, rowsOf }: Stage): void {
   describe('drift on the page', () => {
     test.each(['day', 'week', 'month'] as const)('has the numbers of its views, by %s', async (grain) => {
       await show(`#/model/drifting?grain=${grain}`);
@@ -199,12 +199,10 @@ export function drift({ service, page, show, rowsOf }: Stage): void {
     });
 
     test('a long name does not widen the page of a phone', async () => {
-      const phone = await openPage(service.url, { width: 390 });
-      await phone.page.goto(`${service.url}/#/model/drifting`);
-      await phone.page.locator('#feature canvas').first().waitFor();
-      expect(await phone.page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
-      expect(await phone.page.locator('#feature-title').isVisible()).toBe(true);
-      await phone.page.close();
+      await show('#/model/drifting', 390);
+      await page.locator('#feature canvas').first().waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+      expect(await page.locator('#feature-title').isVisible()).toBe(true);
     });
   });
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { addMonitoredModel, addRun } from '../../monitor/monitored-model.ts';
@@ -52,8 +52,9 @@ const DELAY_COLUMNS = [
 
 export function labels({ page, show, rowsOf, superuser }: Stage): void {
   describe('the labels of a model on the page', () => {
+    beforeAll(() => show('#/model/slow'));
+
     test('stand by how long they took, as the view counts them, below what is not known yet', async () => {
-      await show('#/model/slow');
       const drawn = await drawnIn(page, 'coverage');
       expect(drawn.map(({ label }) => label)).toEqual(DELAY_COLUMNS.map(([label]) => label));
       for (const [at, [label, value]] of DELAY_COLUMNS.entries()) {
@@ -66,7 +67,6 @@ export function labels({ page, show, rowsOf, superuser }: Stage): void {
     });
 
     test('have their numbers below, with the median of the delay', async () => {
-      await show('#/model/slow');
       await drawnIn(page, 'coverage');
       const view = await rowsOf<{ cells: string[] }>(
         `select array[n_predictions, n_labeled]::text[] || (to_char(label_coverage * 100, 'FM990.0') || ' %') || array[n_labeled_1_day, n_labeled_7_days, n_labeled_30_days, n_labeled_90_days]::text[]
@@ -76,15 +76,9 @@ export function labels({ page, show, rowsOf, superuser }: Stage): void {
       expect((await numbersIn(page, 'coverage')).map((cells) => cells.slice(1, -1))).toEqual(
         view.map(({ cells }) => cells),
       );
-      await show('#/model/complete');
-      await drawnIn(page, 'coverage');
-      expect(new Set((await numbersIn(page, 'coverage')).map((cells) => cells.at(-2)))).toEqual(
-        new Set(['over 90 days']),
-      );
     });
 
     test('are marked from the first day on whose are not all there, with when they should be', async () => {
-      await show('#/model/slow');
       const [told] = await rowsOf<Record<'young' | 'mature' | 'expected', string>>(
         `select f.young::text, to_char(f.young - 1, 'FMDD Mon YYYY') as mature, to_char(f.expected, 'FMDD Mon YYYY') as expected
            from (select min(window_date) filter (where not is_mature) as young, max(expected_mature_on) as expected from pgscore_bi.label_coverage_daily where model_name = 'slow') f`,
@@ -114,9 +108,12 @@ export function labels({ page, show, rowsOf, superuser }: Stage): void {
       expect(await panel.textContent()).not.toContain('has met a prediction');
     });
 
-    test('are not marked where they are all there, and delays that none had are not named', async () => {
+    test('are not marked where they are all there, and delays are named as they are: all over 90 days', async () => {
       await show('#/model/complete');
       expect((await drawnIn(page, 'coverage')).map(({ label }) => label)).toEqual(['later', 'not yet known']);
+      expect(new Set((await numbersIn(page, 'coverage')).map((cells) => cells.at(-2)))).toEqual(
+        new Set(['over 90 days']),
+      );
       expect(await markersIn(page, 'coverage')).toEqual([]);
       expect(await page.locator('#coverage').textContent()).toContain('Mature up to 9 Feb 2026.');
       expect(await page.locator('#coverage').textContent()).not.toContain('should be');

@@ -1,7 +1,7 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
-import { bandsIn, footerAt, markersIn, openPage } from '../../support/browser.ts';
+import { bandsIn, footerAt, markersIn } from '../../support/browser.ts';
 import type { Stage } from '../stage.ts';
 
 const EXPERIMENTS: readonly [kind: string, from: string, to: string | null][] = [
@@ -42,10 +42,11 @@ const day = (month: number, date: number): number => Date.UTC(2026, month - 1, d
 const HOURS = -Math.log10(2 * 12 * 3_600_000);
 const near = (time: number): unknown => expect.closeTo(time, HOURS);
 
-export function experimentBands({ service, page, show }: Stage): void {
+export function experimentBands({ page, show }: Stage): void {
   describe('experiments on the time axis', () => {
+    beforeAll(() => show('#/model/fare?grain=day'));
+
     test.each(['performance', 'errors', 'coverage'])('are bands from start to stop: %s', async (panel) => {
-      await show('#/model/fare?grain=day');
       const bands = await bandsIn(page, panel);
       expect(bands).toEqual([
         // It goes on, to the end of the axis.
@@ -68,7 +69,6 @@ export function experimentBands({ service, page, show }: Stage): void {
     });
 
     test('are told of in the tooltip of a window in which they were open, and of no other', async () => {
-      await show('#/model/fare?grain=day');
       expect(await footerAt(page, 'performance', day(1, 15))).toEqual([WORDS[2]]);
       expect(await footerAt(page, 'performance', day(1, 25))).toEqual([]);
       expect(await footerAt(page, 'coverage', day(3, 12))).toEqual([WORDS[0]]);
@@ -77,17 +77,14 @@ export function experimentBands({ service, page, show }: Stage): void {
     });
 
     test('stand in words below the plot, for a screen reader and a phone; older ones open by a key', async () => {
-      const phone = await openPage(service.url, { width: 390 });
-      await phone.page.goto(`${service.url}/#/model/fare`);
-      const list = phone.page.getByRole('list', { name: 'Experiments' });
+      await show('#/model/fare', 390);
+      const list = page.getByRole('list', { name: 'Experiments' });
       await list.first().waitFor();
       expect(await list.first().getByRole('listitem').allTextContents()).toEqual(WORDS.slice(0, 3));
-      await phone.page.getByText('1 earlier experiment', { exact: true }).press('Enter');
+      await page.getByText('1 earlier experiment', { exact: true }).press('Enter');
       expect(await list.last().getByRole('listitem').allTextContents()).toEqual(WORDS.slice(3));
       const wide = `document.documentElement.scrollWidth`;
-      expect(await phone.page.evaluate(wide)).toBe(390);
-      expect(phone.complaints).toEqual([]);
-      await phone.page.close();
+      expect(await page.evaluate(wide)).toBe(390);
     });
 
     test('while one runs, the gates say that promote() is refused, and not how it is called', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { addMonitoredModel, addVersion } from '../../monitor/monitored-model.ts';
@@ -71,11 +71,16 @@ export function experiment({ superuser, page, show, rowsOf }: Stage): void {
       ]);
       expect(said).toContain('Do not promote version 3: it has no verdict yet.');
     });
+  });
 
-    test('of an arm that is worse, how it is promoted is not told, but why it should not be', async () => {
+  describe('an experiment that goes badly, after earlier ones', () => {
+    beforeAll(async () => {
       const worse = `select from pgscore_bi.version_comparison where model_name = 'fare' and compared_with = 'champion' and not is_replayed and verdict = 'worse'`;
       await waitFor(async () => (await superuser.query(worse)).rowCount === 2, { message: 'the comparison' });
       await show('#/model/fare');
+    });
+
+    test('of an arm that is worse, how it is promoted is not told, but why it should not be', async () => {
       const objection = page.locator('#experiment .body > p', { hasText: 'Do not promote version 2' });
       await objection.waitFor();
       expect(await objection.textContent()).toMatch(
@@ -85,7 +90,6 @@ export function experiment({ superuser, page, show, rowsOf }: Stage): void {
     });
 
     test('earlier ones are listed, the newest first, as gates may go by them', async () => {
-      await show('#/model/fare');
       await page.locator('#experiment', { hasText: ', a canary from 10 Mar 2026, running' }).waitFor();
       const earlier = page.getByRole('table', { name: 'Earlier experiments' }).locator('tbody td:first-child');
       expect([...new Set(await earlier.allTextContents())]).toEqual([

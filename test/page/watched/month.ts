@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { drawnIn, type Drawn } from '../../support/browser.ts';
 import type { Stage } from '../stage.ts';
@@ -9,8 +9,9 @@ function series(drawn: Drawn, label: string): Drawn[number]['data'] | undefined 
 
 export function month({ page, show, rowsOf }: Stage): void {
   describe('a month that is looked at closely', () => {
+    beforeAll(() => show('#/model/churn?month=2026-02-01'));
+
     test('reliability, precision and recall by threshold, and scores, of the month that is looked at', async () => {
-      await show('#/model/churn?month=2026-02-01');
       const month = `where model_name = 'churn' and window_date = '2026-02-01'`;
       type Bin = { x: number; y: number };
       const reliability = await rowsOf<Bin>(
@@ -55,7 +56,6 @@ export function month({ page, show, rowsOf }: Stage): void {
     });
 
     test('ROC and precision-recall curve of the month, with the area and its interval', async () => {
-      await show('#/model/churn?month=2026-02-01');
       const points = async (x: string, y: string) =>
         rowsOf<{ x: number; y: number }>(
           `select ${x} as x, ${y} as y from pgscore_bi.roc_curve where model_name = 'churn' and window_date = '2026-02-01' and ${x} is not null and ${y} is not null order by threshold desc`,

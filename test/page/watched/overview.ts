@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { count, day, decimal, moment, NOTHING } from '../../../src/page/format.ts';
@@ -74,6 +74,8 @@ export function overview({ page, show, rowsOf }: Stage): void {
   }
 
   describe('the health of all models at a glance', () => {
+    beforeAll(() => show('#/'));
+
     async function shown(panel: string, nth = 0): Promise<string[]> {
       await page.locator(`#${panel} table`).nth(nth).waitFor({ state: 'attached' });
       return (await numbersIn(page, panel, nth)).map((cells) => cells.join(' | ')).toSorted();
@@ -86,7 +88,6 @@ export function overview({ page, show, rowsOf }: Stage): void {
     ])(
       'the months of %s as a line with its interval, dashed where labels still arrive',
       async (model, view, metric, of) => {
-        await show('#/');
         const spark = page.locator('.model', { hasText: model }).locator('.spark');
         await spark.waitFor();
         const pointsOf = async (part: string): Promise<string[]> =>
@@ -107,7 +108,6 @@ export function overview({ page, show, rowsOf }: Stage): void {
     );
 
     test('the alerts that are raised or may be soon, of all models and of one', async () => {
-      await show('#/');
       const wanted = `state not in ('ok', 'insufficient_data')`;
       const all = await alerts('alerts', 'state', 'since', wanted);
       expect(all.filter((line) => /^firing .*(too often wrong|far off)/.test(line))).toHaveLength(2);

@@ -1,9 +1,10 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { decimal, percent } from '../../../src/page/format.ts';
 import { addMonitoredModel, addRun } from '../../monitor/monitored-model.ts';
 import { drawnIn, numbersIn, type Drawn } from '../../support/browser.ts';
+import { oneIn } from '../../support/night.ts';
 import type { Stage } from '../stage.ts';
 
 /** An alert rule, an alert that was raised and resolved, and gates of which a version passes one. */
@@ -63,46 +64,27 @@ export function plots({ superuser, page, show, rowsOf }: Stage): void {
       expect(headed.toSorted()).toEqual(models.map(({ name }) => name).toSorted());
     });
 
-    test('what a regression said against what came of it, a point a cell and a line where it was right', async () => {
-      await show('#/model/price?versions=1');
-      const drawn = await drawnIn(page, 'fit');
-      const cells = await rowsOf<{ x: number; y: number; n: number }>(
-        `select (predicted_low + predicted_high) / 2 as x, (actual_low + actual_high) / 2 as y, n::int from pgscore_bi.predicted_vs_actual
-          where model_name = 'price' and model_version = 1 and predicted_low + predicted_high + actual_low + actual_high is not null order by 1, 2`,
-      );
-      const plotted = (series(drawn, 'predictions') ?? []) as { x: number; y: number; n: number }[];
-      expect(plotted).toEqual(expect.arrayContaining(cells));
-      expect(plotted.reduce((sum, { n }) => sum + n, 0)).toBe(712);
-      expect(series(drawn, 'right')?.every(({ x, y }) => x === y)).toBe(true);
-      expect(await numbersIn(page, 'fit')).toHaveLength(plotted.length);
-      expect(await page.locator('#fit').textContent()).toContain('712 predictions for');
-      await show('#/model/churn');
-      await drawnIn(page, 'performance');
-      expect(await page.locator('#fit').isVisible()).toBe(false);
+    test.each(
+      oneIn(2, [
+        ['animal', 'macro_f1', 'day', 'f1_score'],
+        ['animal', 'macro_roc_auc', 'week', 'roc_auc'],
+        ['churn', 'roc_auc', 'week', 'roc_auc'],
+        ['churn', 'roc_auc', 'month', 'roc_auc'],
+        ['churn', 'accuracy', 'month', 'accuracy'],
+      ] as const),
+    )('what %s will come to is estimated beside what came of it: %s, by %s', async (model, metric, grain, estimate) => {
+      await show(`#/model/${model}?metric=${metric}&grain=${grain}`);
+      const view = `select window_date::text as at, estimated_${estimate} as value from pgscore_bi.estimated_performance_${SUFFIX[grain]} where model_name = '${model}' order by 1`;
+      const points = await pointsOf(view);
+      expect(points.length).toBe({ day: 89, week: 14, month: 3 }[grain]);
+      expect(points.some(({ y }) => y === null)).toBe(false);
+      expect(series(await drawnIn(page, 'performance'), 'version 1, estimated')).toEqual(points);
+      const written = metric.endsWith('roc_auc') ? decimal : percent;
+      const shown = (await numbersIn(page, 'performance')).map((cells) => cells[7]);
+      expect(shown).toEqual(points.map(({ y }) => written(y)));
     });
 
-    test.each([
-      ['animal', 'macro_f1', 'day', 'f1_score'],
-      ['animal', 'macro_roc_auc', 'week', 'roc_auc'],
-      ['churn', 'roc_auc', 'week', 'roc_auc'],
-      ['churn', 'accuracy', 'month', 'accuracy'],
-      ['churn', 'roc_auc', 'month', 'roc_auc'],
-    ] as const)(
-      'what %s will come to is estimated beside what came of it: %s, by %s',
-      async (model, metric, grain, estimate) => {
-        await show(`#/model/${model}?metric=${metric}&grain=${grain}`);
-        const view = `select window_date::text as at, estimated_${estimate} as value from pgscore_bi.estimated_performance_${SUFFIX[grain]} where model_name = '${model}' order by 1`;
-        const points = await pointsOf(view);
-        expect(points.length).toBe({ day: 89, week: 14, month: 3 }[grain]);
-        expect(points.some(({ y }) => y === null)).toBe(false);
-        expect(series(await drawnIn(page, 'performance'), 'version 1, estimated')).toEqual(points);
-        const written = metric.endsWith('roc_auc') ? decimal : percent;
-        const shown = (await numbersIn(page, 'performance')).map((cells) => cells[7]);
-        expect(shown).toEqual(points.map(({ y }) => written(y)));
-      },
-    );
-
-    test.each(['day', 'week', 'month'] as const)('performance with its interval, by %s', async (grain) => {
+    test.each(oneIn(2, ['day', 'week', 'month'] as const))('performance with its interval, by %s', async (grain) => {
       await show(`#/model/churn?metric=accuracy&grain=${grain}`);
       const drawn = await drawnIn(page, 'performance');
       for (const [label, column] of [
@@ -146,41 +128,6 @@ export function plots({ superuser, page, show, rowsOf }: Stage): void {
       expect((await drawnIn(page, 'performance')).map(({ label }) => label)).not.toContain('alert below: monthly');
     });
 
-    test('which gates a version passes, and the statement that promotes it', async () => {
-      await show('#/model/price');
-      await page.locator('#gates tbody tr').first().waitFor();
-      const shown = (await numbersIn(page, 'gates')).filter(([version]) => version === '2');
-      const verdicts = await superuser.query<{ gate: string; low: number; high: number; value: number }>(
-        `select gate, value, low, high from pgscore.check_gates('price@2') order by gate`,
-      );
-      expect(shown.map((cells) => cells.slice(1, 5))).toEqual(
-        verdicts.rows.map(({ gate, value, low, high }, at) => [
-          gate,
-          ['passed', 'not passed'][at],
-          decimal(value),
-          `${decimal(low)} to ${decimal(high)}`,
-        ]),
-      );
-      expect(shown[1]?.[5]).toMatch(/^rmse counts \d+ labels, by labels that judge both, .*; needs \d+ more labels$/);
-      expect(await page.locator('#gates pre').allTextContents()).toEqual([`select pgscore.promote('price@1');`]);
-      expect(await page.locator('#gates .body > p').allTextContents()).toEqual([
-        'Do not promote version 2: it does not pass the gate not_worse_rmse.',
-        'To promote version 1:',
-      ]);
-    });
-
-    test('from when to when alerts were raised', async () => {
-      await show('#/model/price');
-      const [bars] = (await drawnIn(page, 'rules')) as unknown as [{ data: { x: number[]; y: string }[] }];
-      const times = await rowsOf<{ at: Date }>(
-        `select event_at as at from pgscore_bi.alert_history where model_name = 'price' and alert = 'error_rise' order by 1`,
-      );
-      const raised = bars.data.filter(({ y }) => y === 'error_rise');
-      expect(raised).toEqual([{ x: times.map(({ at }) => at.getTime()), y: 'error_rise' }]);
-      const events = (await numbersIn(page, 'rules', 1)).filter((cells) => cells[2] === 'error_rise');
-      expect(events.map((cells) => cells[0])).toEqual(['resolved', 'firing']);
-    });
-
     test('months by the age of labels', async () => {
       await show('#/model/churn');
       await page.locator('#label-age tbody tr').first().waitFor();
@@ -194,18 +141,6 @@ export function plots({ superuser, page, show, rowsOf }: Stage): void {
       expect(shown.map((cells) => cells.toSorted())).toEqual(view.map(({ cells }) => cells.toSorted()));
     });
 
-    test('the errors of a regression to both sides', async () => {
-      await show('#/model/price?versions=1');
-      const view = await rowsOf<{ share: number }>(
-        `select share from pgscore_bi.error_distribution where model_name = 'price' and model_version = 1 order by error_low nulls first, error_high nulls last`,
-      );
-      expect(series(await drawnIn(page, 'residuals'), 'share')).toEqual(view.map(({ share }) => share));
-      expect(view.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 12);
-      await show('#/model/churn');
-      await drawnIn(page, 'performance');
-      expect(await page.locator('#residuals').isVisible()).toBe(false);
-    });
-
     test('when accuracy was brought up to date', async () => {
       await show('#/');
       await page.locator('#refreshes summary').click();
@@ -216,17 +151,6 @@ export function plots({ superuser, page, show, rowsOf }: Stage): void {
       expect((await numbersIn(page, 'refreshes')).map((cells) => cells.slice(1).map(plain))).toEqual(
         view.map(({ cells }) => cells),
       );
-    });
-
-    test('sizes of errors and their side, of a regression', async () => {
-      await show('#/model/price?versions=1&grain=week');
-      const view = (column: string): string =>
-        `select window_date::text as at, ${column} as value from pgscore_bi.regression_performance_weekly where model_name = 'price' and model_version = 1 order by 1`;
-      expect(series(await drawnIn(page, 'errors'), 'nine of ten are below')).toEqual(
-        await pointsOf(view('p90_abs_error')),
-      );
-      expect(series(await drawnIn(page, 'errors', 1), 'bias')).toEqual(await pointsOf(view('bias')));
-      expect(await page.locator('#threshold').isVisible()).toBe(false);
     });
 
     test('a year long ago and a day of now both have room: what lies between is left out, and said to be', async () => {
@@ -253,6 +177,86 @@ export function plots({ superuser, page, show, rowsOf }: Stage): void {
       expect(places.year).toBeGreaterThan(0.6);
       expect(places.pause).toBeLessThan(0.25);
       expect(places.back).toBeCloseTo(Date.UTC(2026, 2), -3);
+    });
+  });
+
+  describe('a plot of a regression shows the numbers of the view behind it', () => {
+    beforeAll(() => show('#/model/price?versions=1&grain=week'));
+
+    test('what a regression said against what came of it, a point a cell and a line where it was right', async () => {
+      const drawn = await drawnIn(page, 'fit');
+      const cells = await rowsOf<{ x: number; y: number; n: number }>(
+        `select (predicted_low + predicted_high) / 2 as x, (actual_low + actual_high) / 2 as y, n::int from pgscore_bi.predicted_vs_actual
+          where model_name = 'price' and model_version = 1 and predicted_low + predicted_high + actual_low + actual_high is not null order by 1, 2`,
+      );
+      const plotted = (series(drawn, 'predictions') ?? []) as { x: number; y: number; n: number }[];
+      expect(plotted).toEqual(expect.arrayContaining(cells));
+      expect(plotted.reduce((sum, { n }) => sum + n, 0)).toBe(712);
+      expect(series(drawn, 'right')?.every(({ x, y }) => x === y)).toBe(true);
+      expect(await numbersIn(page, 'fit')).toHaveLength(plotted.length);
+      expect(await page.locator('#fit').textContent()).toContain('712 predictions for');
+    });
+
+    test('the errors of a regression to both sides', async () => {
+      const view = await rowsOf<{ share: number }>(
+        `select share from pgscore_bi.error_distribution where model_name = 'price' and model_version = 1 order by error_low nulls first, error_high nulls last`,
+      );
+      expect(series(await drawnIn(page, 'residuals'), 'share')).toEqual(view.map(({ share }) => share));
+      expect(view.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 12);
+    });
+
+    test('sizes of errors and their side', async () => {
+      const view = (column: string): string =>
+        `select window_date::text as at, ${column} as value from pgscore_bi.regression_performance_weekly where model_name = 'price' and model_version = 1 order by 1`;
+      expect(series(await drawnIn(page, 'errors'), 'nine of ten are below')).toEqual(
+        await pointsOf(view('p90_abs_error')),
+      );
+      expect(series(await drawnIn(page, 'errors', 1), 'bias')).toEqual(await pointsOf(view('bias')));
+      expect(await page.locator('#threshold').isVisible()).toBe(false);
+    });
+
+    test('a classifier has none of them', async () => {
+      await show('#/model/churn');
+      await drawnIn(page, 'performance');
+      for (const panel of ['fit', 'residuals'])
+        expect([panel, await page.locator(`#${panel}`).isVisible()]).toEqual([panel, false]);
+    });
+  });
+
+  describe('what gates and alerts say of a regression', () => {
+    beforeAll(() => show('#/model/price'));
+
+    test('which gates a version passes, and the statement that promotes it', async () => {
+      await page.locator('#gates tbody tr').first().waitFor();
+      const shown = (await numbersIn(page, 'gates')).filter(([version]) => version === '2');
+      const verdicts = await superuser.query<{ gate: string; low: number; high: number; value: number }>(
+        `select gate, value, low, high from pgscore.check_gates('price@2') order by gate`,
+      );
+      expect(shown.map((cells) => cells.slice(1, 5))).toEqual(
+        verdicts.rows.map(({ gate, value, low, high }, at) => [
+          gate,
+          ['passed', 'not passed'][at],
+          decimal(value),
+          `${decimal(low)} to ${decimal(high)}`,
+        ]),
+      );
+      expect(shown[1]?.[5]).toMatch(/^rmse counts \d+ labels, by labels that judge both, .*; needs \d+ more labels$/);
+      expect(await page.locator('#gates pre').allTextContents()).toEqual([`select pgscore.promote('price@1');`]);
+      expect(await page.locator('#gates .body > p').allTextContents()).toEqual([
+        'Do not promote version 2: it does not pass the gate not_worse_rmse.',
+        'To promote version 1:',
+      ]);
+    });
+
+    test('from when to when alerts were raised', async () => {
+      const [bars] = (await drawnIn(page, 'rules')) as unknown as [{ data: { x: number[]; y: string }[] }];
+      const times = await rowsOf<{ at: Date }>(
+        `select event_at as at from pgscore_bi.alert_history where model_name = 'price' and alert = 'error_rise' order by 1`,
+      );
+      const raised = bars.data.filter(({ y }) => y === 'error_rise');
+      expect(raised).toEqual([{ x: times.map(({ at }) => at.getTime()), y: 'error_rise' }]);
+      const events = (await numbersIn(page, 'rules', 1)).filter((cells) => cells[2] === 'error_rise');
+      expect(events.map((cells) => cells[0])).toEqual(['resolved', 'firing']);
     });
   });
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { drawnIn, numbersIn } from '../../support/browser.ts';
@@ -35,8 +35,9 @@ async function addReplay(superuser: Client, run: number, mae: number, trainedUnt
 
 export function replays({ page, show }: Stage): void {
   describe('replays on the page', () => {
+    beforeAll(() => show('#/model/fare'));
+
     test('are compared with the champion, marked, with their window and whether training is left out; the newest first', async () => {
-      await show('#/model/fare');
       await drawnIn(page, 'replays');
       const line = (metric: string, its: string, difference: string, interval: string, verdict: string): string[] => [
         '2, replay',
@@ -63,14 +64,12 @@ export function replays({ page, show }: Stage): void {
     });
 
     test('are marked among the runs', async () => {
-      await show('#/model/fare');
       await page.locator('#runs tbody tr').first().waitFor();
       const runs = (await numbersIn(page, 'runs')).map(([, model]) => model);
       expect(runs.slice(0, 3)).toEqual(['fare@2, replay', 'fare@2, replay', expect.stringMatching(/@\d$/)]);
     });
 
     test('the newest by month: its training apart, the champion live over the same labels, and which month it has in part', async () => {
-      await show('#/model/fare');
       const drawn = await drawnIn(page, 'replays');
       const first = (month: number): number => Date.UTC(2026, month - 1, 1);
       const points = (months: readonly number[], more = 0) =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 
 import { addMonitoredModel, addRun } from '../../monitor/monitored-model.ts';
-import { numbersIn, openPage } from '../../support/browser.ts';
+import { numbersIn } from '../../support/browser.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Stage } from '../stage.ts';
 
@@ -30,7 +30,7 @@ export async function addNightly(superuser: Client): Promise<void> {
 
 type Verdict = Record<'model_name' | 'verdict' | 'sentence' | 'value', string>;
 
-export function verdicts({ superuser, service, page, show }: Stage): void {
+export function verdicts({ superuser, page, show }: Stage): void {
   async function judged(): Promise<Verdict[]> {
     const read = `select model_name, verdict, sentence, case task when 'regression' then to_char(value, 'FM990.00') else to_char(100 * value, 'FM990.0" %"') end as value
       from pgscore_bi.model_verdict order by array_position('{act,watch,unknown,healthy}', verdict), model_name`;
@@ -56,19 +56,16 @@ export function verdicts({ superuser, service, page, show }: Stage): void {
     test('of more models than fit the screen, those that need somebody stand first in a line each, also on a phone', async () => {
       const needy = (await judged()).filter(({ verdict }) => verdict === 'act' || verdict === 'watch');
       expect(needy.length).toBeGreaterThan(0);
-      const { page: phone, complaints } = await openPage(service.url, { width: 390 });
-      await phone.goto(`${service.url}/#/`);
-      const lines = phone.locator('.needs li');
+      await show('#/', 390);
+      const lines = page.locator('.needs li');
       await lines.first().waitFor();
       expect(await lines.allTextContents()).toEqual(
         needy.map(({ verdict, model_name: name, sentence }) => `${verdict}${name}${sentence}`),
       );
-      const box = await phone.locator('.needs').boundingBox();
+      const box = await page.locator('.needs').boundingBox();
       expect((box?.y ?? 900) + (box?.height ?? 0)).toBeLessThan(900);
-      await phone.getByRole('list', { name: 'Models that need you' }).getByRole('link').first().click();
-      await phone.locator('#verdict', { hasText: needy[0]?.sentence ?? '' }).waitFor();
-      expect(complaints).toEqual([]);
-      await phone.close();
+      await page.getByRole('list', { name: 'Models that need you' }).getByRole('link').first().click();
+      await page.locator('#verdict', { hasText: needy[0]?.sentence ?? '' }).waitFor();
     });
 
     test.each(['churn', 'price'])('the metric of the card of %s is the one that its page opens with', async (model) => {
@@ -120,44 +117,41 @@ export function verdicts({ superuser, service, page, show }: Stage): void {
     });
 
     test('says that it loads until an answer comes', async () => {
-      const { page: slow } = await openPage(service.url);
       let answer = (): void => undefined;
       const asked = new Promise<void>((resolve) => (answer = resolve));
-      await slow.route('**/page/api/verdicts', async (route) => {
+      await page.route('**/page/api/verdicts', async (route) => {
         await asked;
         await route.continue();
       });
-      await slow.goto(`${service.url}/#/`);
-      await slow.locator('#models[aria-busy=true]', { hasText: 'Loading …' }).waitFor();
+      await show('#/');
+      await page.locator('#models[aria-busy=true]', { hasText: 'Loading …' }).waitFor();
       answer();
-      await slow.locator('.model').first().waitFor();
-      expect(await slow.locator('#models[aria-busy=true], #models :text("Loading")').count()).toBe(0);
+      await page.locator('.model').first().waitFor();
+      expect(await page.locator('#models[aria-busy=true], #models :text("Loading")').count()).toBe(0);
       answer = () => undefined;
       const askedAgain = new Promise<void>((resolve) => (answer = resolve));
-      await slow.route('**/page/api/**', async (route) => {
+      await page.route('**/page/api/**', async (route) => {
         await askedAgain;
         await route.continue();
       });
-      await slow.goto(`${service.url}/#/model/churn`);
-      await slow.locator('.title', { hasText: 'churnLoading …' }).waitFor();
+      await show('#/model/churn');
+      await page.locator('.title', { hasText: 'churnLoading …' }).waitFor();
       answer();
-      await slow.locator('#performance:not([aria-busy])', { hasText: 'Accuracy: ' }).waitFor();
-      await slow.getByText('Loading …').first().waitFor({ state: 'detached' });
-      await slow.close();
+      await page.locator('#performance:not([aria-busy])', { hasText: 'Accuracy: ' }).waitFor();
+      await page.getByText('Loading …').first().waitFor({ state: 'detached' });
+      await page.unrouteAll({ behavior: 'wait' });
     });
 
     test('on a phone, a table that is cut off says so, until its end is in sight', async () => {
-      const { page: phone } = await openPage(service.url, { width: 390 });
-      await phone.goto(`${service.url}/#/model/churn`);
-      await phone.locator('#performance summary').click();
-      const frame = phone.locator('#performance .scroll-frame');
-      await phone.locator('#performance .sideways').waitFor();
+      await show('#/model/churn', 390);
+      await page.locator('#performance summary').click();
+      const frame = page.locator('#performance .scroll-frame');
+      await page.locator('#performance .sideways').waitFor();
       expect(await frame.getAttribute('data-more')).toBe('right');
-      await phone.locator('#performance .scroll').evaluate((box) => box.scrollTo({ left: box.scrollWidth }));
-      await phone.locator('#performance .scroll-frame[data-more=left]').waitFor();
-      await phone.setViewportSize({ width: 1280, height: 900 });
-      await phone.locator('#performance .sideways').waitFor({ state: 'hidden' });
-      await phone.close();
+      await page.locator('#performance .scroll').evaluate((box) => box.scrollTo({ left: box.scrollWidth }));
+      await page.locator('#performance .scroll-frame[data-more=left]').waitFor();
+      await page.setViewportSize({ width: 1280, height: 900 });
+      await page.locator('#performance .sideways').waitFor({ state: 'hidden' });
     });
   });
 }
