@@ -17,15 +17,12 @@ beforeAll(async () => {
   await alice.query('set pgscore.execution = online');
 });
 
-/** Not compiled, which a call that is answered online does not need. */
-const ONLINE = { native: false };
-
 /** So many calls follow each other within milliseconds. */
 const CALLS = howMany(12, 50);
 
 /** A model that predicts x, rows to ask about, and a table for the truth about them. */
 async function asked(model: string, key = 'bigint', keys = ['1', '2', '3']): Promise<void> {
-  await deployBytes(ada, model, weightedModel({ x: 'float64' }), ONLINE);
+  await deployBytes(ada, model, weightedModel({ x: 'float64' }));
   const values = keys.map((id, n) => `(${alice.escapeLiteral(id)}, ${(n + 1) * 10})`).join();
   const tables = `create table ${model}_rows (id ${key} primary key, x float8);
     insert into ${model}_rows values ${values};
@@ -173,7 +170,7 @@ describe('calls of a model that is only ever asked online', () => {
     await labelled('dropped');
     await callEach('dropped');
     await callsCounted(superuser, 'dropped', 3);
-    await deployBytes(ada, 'dropped', weightedModel({ x: 'float64', id: 'float64' }), ONLINE);
+    await deployBytes(ada, 'dropped', weightedModel({ x: 'float64', id: 'float64' }));
     await alice.query('insert into dropped_truth values (1, 11)');
     await expectTotals(superuser, 'dropped', { predicted: 3, failed: 0, labeled: 1, mae: 1 });
     await ada.query(`select pgscore.promote('dropped@2')`);
@@ -260,7 +257,7 @@ describe('the key of calls', () => {
   });
 
   test('may be of several columns', async () => {
-    await deployBytes(ada, 'pairs', weightedModel({ x: 'float64' }), ONLINE);
+    await deployBytes(ada, 'pairs', weightedModel({ x: 'float64' }));
     await alice.query(`create table pairs_truth (shop text, day date, y float8, primary key (shop, day))`);
     await alice.query(`select pgscore.set_labels('pairs', 'pairs_truth', label => 'y', key => array['shop', 'day'])`);
     await alice.query(`select score('pairs', s) from (select 'a, b' as shop, date '2024-01-01' as day, 5 as x) s`);
@@ -269,7 +266,7 @@ describe('the key of calls', () => {
   });
 
   test('is what a deployer says where rows call it otherwise, or labels come one by one', async () => {
-    await deployBytes(ada, 'told', weightedModel({ x: 'float64' }), ONLINE);
+    await deployBytes(ada, 'told', weightedModel({ x: 'float64' }));
     const label = `select pgscore.record_label('told', '42', '3')`;
     await expect(alice.query(label)).rejects.toThrow('has no predictions that a label could be about');
     await ada.query(`select pgscore.log_calls('told', key => array['customer'])`);
