@@ -19,7 +19,7 @@ export const PACE = { PGSCORE_SCORERS: '2', PGSCORE_LEASE: '3', PGSCORE_POLL: '0
 export const ONE_BATCH = Number(PACE.PGSCORE_BATCH_ROWS);
 
 /** Rows that fill more than 512 pages, so that they are scored in shards. */
-export const LARGE = 4000;
+export const LARGE = 2000;
 
 /** A service that reaches its database through a proxy, which can lose replies, be slow or fall silent. */
 export async function startBehindProxy(database: TestDatabase) {
@@ -40,12 +40,12 @@ export async function deployLogistic(ada: Client): Promise<void> {
   await deployModel(ada, 'logistic', 'bench/logistic.onnx', { native: false });
 }
 
-/** A table of `rows` rows with the key `id` from 1 on. A column that no model reads makes few rows fill many pages: four of `LARGE` fill one. */
+/** A table of `rows` rows with the key `id` from 1 on. A column that no model reads makes few rows fill many pages: two of `LARGE` fill one. */
 export async function createSource(owner: Client, name: string, rows: number): Promise<void> {
   const columns = FEATURES.map((feature) => `${feature} real`).join(', ');
   const values = FEATURES.map((_, n) => `sin(i * ${n + 1})`).join(', ');
-  const create = `create table ${name} (id bigint primary key, ${columns}, filler text)`;
-  const fill = `insert into ${name} select i, ${values}, repeat('x', ${rows === LARGE ? 1850 : 300}) from generate_series(1, ${rows}) i`;
+  const create = `create table ${name} (id bigint primary key, ${columns}, filler text storage plain)`;
+  const fill = `insert into ${name} select i, ${values}, repeat('x', ${rows === LARGE ? 3900 : 300}) from generate_series(1, ${rows}) i`;
   await owner.query(create);
   await owner.query(fill);
 }

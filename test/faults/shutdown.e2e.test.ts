@@ -7,6 +7,9 @@ import { waitFor } from '../support/wait-for.ts';
 import { createSource, deployLogistic, LARGE, midRun, PACE, PATIENCE_MS } from './long-run.ts';
 import { expectEnded, expectScored, expectSound } from './oracle.ts';
 
+/** The one that goes on after others have stopped. */
+let last: TestService;
+
 const database = await cloneDatabase();
 const superuser = await database.client();
 const alice = await database.client('alice');
@@ -85,14 +88,25 @@ test('a signal to all of its processes at once, as systemd sends it, is one to t
   expect(service.log()).not.toContain('scorer_lost');
 });
 
-test('what it cannot finish within its grace it gives back as often as services stop, which costs no attempt', async () => {
+test('a second signal cuts the grace short', async () => {
+  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '1' });
+  const stopped = service.stop();
+  await waitFor(async () => (await workerState(service)) === 'draining', { timeout: PATIENCE_MS });
+  expect(await service.stop()).toBe(0);
+  expect(await stopped).toBe(0);
+  expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
+  await alice.query('select pgscore.cancel_run($1)', [run]);
+  await expectEnded(pids);
+});
+
+test('what it cannot finish within its grace it gives back as often as services stop, which costs no attempt; the next tidies up', async () => {
   const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '0' });
   expect(await service.stop()).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
   const next = await serviceForQueued(run, { PGSCORE_GRACE: '0' });
   expect(await next.stop()).toBe(0);
   expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
-  const last = await startTestService(database, PACE);
+  last = await startTestService(database, { ...PACE, PGSCORE_GRACE: '0' });
   expect(await endOfRun(alice, run, PATIENCE_MS)).toMatchObject({
     state: 'done',
     rows_done: String(LARGE),
@@ -100,12 +114,10 @@ test('what it cannot finish within its grace it gives back as often as services 
     error: null,
   });
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }], gone: pids });
-  expect(await last.stop()).toBe(0);
 });
 
 test('shards of a run that goes on elsewhere are given back, too', async () => {
-  const settings = { ...PACE, PGSCORE_GRACE: '0' };
-  const services = await Promise.all([1, 2].map(() => startTestService(database, settings)));
+  const services = [last, await startTestService(database, { ...PACE, PGSCORE_GRACE: '0' })];
   const run = await submitRun(alice, 'logistic', 'big');
   await midRun(superuser, run);
   const { rows } = await superuser.query<{ claimant: string }>(
@@ -125,21 +137,4 @@ test('shards of a run that goes on elsewhere are given back, too', async () => {
   });
   await expectSound(database, { scored: [{ run, view: 'alice.big_scores', rows: LARGE }] });
   expect(await claimant.stop()).toBe(0);
-});
-
-test('a second signal cuts the grace short', async () => {
-  const { service, run, pids } = await serviceInARun({ PGSCORE_GRACE: '600', PGSCORE_BATCH_ROWS: '1' });
-  const stopped = service.stop();
-  await waitFor(async () => (await workerState(service)) === 'draining', { timeout: PATIENCE_MS });
-  expect(await service.stop()).toBe(0);
-  expect(await stopped).toBe(0);
-  expect(await stateOf(run)).toEqual({ state: 'queued', attempt: 0 });
-  await alice.query('select pgscore.cancel_run($1)', [run]);
-  await expectEnded(pids);
-});
-
-test('what stopped services left is tidied up by the next', async () => {
-  const service = await startTestService(database, PACE);
-  await expectSound(database);
-  expect(await service.stop()).toBe(0);
 });

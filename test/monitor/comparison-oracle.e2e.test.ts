@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import { mulberry32 } from '../../src/lib/random.ts';
 import { pause } from '../../src/lib/retry.ts';
 import { cloneDatabase } from '../support/database.ts';
+import { howMany } from '../support/night.ts';
 import type { TestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { addMonitoredModel, addRun } from './monitored-model.ts';
@@ -12,7 +13,7 @@ import { write, writeUnseen } from './oracle/random-writes.ts';
 
 /** PGSCORE_ORACLE_SEED does the same again, if not at the same moments; PGSCORE_ORACLE_SECONDS=3600 is for an hour by hand. */
 const seed = Number(process.env['PGSCORE_ORACLE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const seconds = Number(process.env['PGSCORE_ORACLE_SECONDS'] ?? 60);
+const seconds = Number(process.env['PGSCORE_ORACLE_SECONDS'] ?? howMany(20, 60));
 
 const database = await cloneDatabase();
 const superuser = await database.client();

@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait-for.ts';
 const { ada, alice, service, superuser } = await scoreFixture();
 await deployModel(ada, 'iris', 'test/models/iris_multiclass.onnx');
 
-const ROWS = 3000;
+const ROWS = 1000;
 type Changed = RunState & { rows_unchanged: string | null; rows_total: string };
 
 /** Submits a run over changed rows into `scores`. */
@@ -102,10 +102,10 @@ test('a row that could not be scored is tried again each time', async () => {
 
 test('a view is compared as a table is', async () => {
   await alice.query(`create view petals as select a, b, sepal_length, sepal_width, petal_length * 2 as petal_length, petal_width from flowers
-    where a <= 2000`);
-  expect(await scoreChanged('petals')).toEqual(['2000', '0']);
+    where a <= 800`);
+  expect(await scoreChanged('petals')).toEqual(['800', '0']);
   await alice.query(`update flowers set petal_length = 1.25 where a = 5; delete from flowers where a = 6`);
-  expect(await scoreChanged('petals')).toEqual(['1', '1998']);
+  expect(await scoreChanged('petals')).toEqual(['1', '798']);
   expect(await differences('petals')).toEqual([]);
 });
 
@@ -133,16 +133,17 @@ test('a challenger and a run that is not published score all rows, and leave the
   expect(await scoreChanged('flowers')).toEqual(['0', String(ROWS)]);
 });
 
+// Many are more than 10,000 changed ones.
 test('where more than a quarter of many rows changed, all are scored', async () => {
   await alice.query(
-    `insert into flowers select i, 'many', 4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10) from generate_series(10001, 30000) i`,
+    `insert into flowers select i, 'many', 4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10) from generate_series(10001, 21000) i`,
   );
-  expect(await scoreChanged('flowers')).toEqual([String(ROWS + 20_000), '0']);
-  await alice.query(`update flowers set petal_length = petal_length + 1 where a > 15000`);
-  expect(await scoreChanged('flowers')).toEqual([String(ROWS + 20_000), '0']);
+  expect(await scoreChanged('flowers')).toEqual([String(ROWS + 11_000), '0']);
+  await alice.query(`update flowers set petal_length = petal_length + 1 where a > 10500`);
+  expect(await scoreChanged('flowers')).toEqual([String(ROWS + 11_000), '0']);
   expect(await differences('flowers')).toEqual([]);
   await alice.query(`update flowers set petal_length = petal_length + 1 where a % 100 = 0`);
-  expect(await scoreChanged('flowers')).toEqual(['230', String(ROWS + 20_000 - 230)]);
+  expect(await scoreChanged('flowers')).toEqual(['120', String(ROWS + 11_000 - 120)]);
   expect(await differences('flowers')).toEqual([]);
 });
 
@@ -223,7 +224,7 @@ test('the target of a watch is refused, and one that a watch left is scored whol
 
 test('the monitor counts rows that were scored', async () => {
   await scoreChanged('flowers');
-  await alice.query(`update flowers set petal_length = 9 where a < 2000`);
+  await alice.query(`update flowers set petal_length = 9 where a < 700`);
   await scoreChanged('flowers');
   await superuser.query('select pgscore.refresh()');
   const { rows } = await superuser.query(
@@ -235,7 +236,7 @@ test('the monitor counts rows that were scored', async () => {
 /** A view over the flowers that takes some seconds to read. */
 async function slowView(): Promise<void> {
   await alice.query(`create view slow as select a, b, sepal_length, sepal_width, petal_length,
-    petal_width + length(pg_sleep(0.0005)::text) as petal_width from flowers`);
+    petal_width + length(pg_sleep(0.0015)::text) as petal_width from flowers`);
   await scoreChanged('slow');
   await alice.query(`update flowers set petal_length = 9 where a <= 5; delete from flowers where a = 6`);
 }
