@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { deployBytes } from '../support/deploy.ts';
+import { oneIn } from '../support/night.ts';
 import { endOfRun, scoreTable } from '../support/run.ts';
 import { ENDLESS, SLOW_X, slowModel } from '../support/slow-model.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -78,16 +79,31 @@ test('a shadow scores a share of the rows of runs and watches, for the history a
   await waitFor(shadowed, { timeout: 20_000, message: 'the shadow of the watch' });
 });
 
-test('a shadow that cannot be scored changes nothing for the run that it stands beside', async () => {
-  await deployBytes(ada, 'dark', weightedModel({ x: 'float32' }));
-  await visits.putModel(await deployBytes(ada, 'dark', weightedModel({ x: 'float32' })), slowModel(ENDLESS));
-  await ada.query(`select pgscore.start_experiment('dark', kind => 'shadow', arms => '{"dark@2": 100}')`);
-  await alice.query(`create table night as select i as id, $1::real as x from generate_series(1, 10) i`, [SLOW_X]);
-  const run = await scoreTable(alice, 'dark', 'night', { key: 'id', target: 'dark' });
-  expect(run).toMatchObject({ state: 'done', rows_done: '10', attempt: 1 });
-  const { rows } = await alice.query<{ run: string }>('select run from pgscore.runs where arm_of = $1', [run.run]);
-  expect(await endOfRun(alice, rows[0]?.run ?? '')).toMatchObject({ state: 'failed', error_code: 'scorer_lost' });
-});
+const FAILING = [
+  ['cannot be loaded', Buffer.from('no model'), 'model_load_failed'],
+  ['hangs', slowModel(ENDLESS), 'scorer_lost'],
+] as const;
+
+test.each(oneIn(2, FAILING))(
+  'a shadow that %s changes nothing for the run that it stands beside',
+  async (_, bytes, code) => {
+    const model = `dark_${code}`;
+    await deployBytes(ada, model, weightedModel({ x: 'float32' }));
+    await visits.putModel(await deployBytes(ada, model, weightedModel({ x: 'float32' })), bytes);
+    await ada.query(
+      `select pgscore.start_experiment($1, kind => 'shadow', arms => jsonb_build_object($1 || '@2', 100))`,
+      [model],
+    );
+    await alice.query(
+      `create table if not exists night as select i as id, $1::real as x from generate_series(1, 10) i`,
+      [SLOW_X],
+    );
+    const run = await scoreTable(alice, model, 'night', { key: 'id', target: model });
+    expect(run).toMatchObject({ state: 'done', rows_done: '10', attempt: 1 });
+    const { rows } = await alice.query<{ run: string }>('select run from pgscore.runs where arm_of = $1', [run.run]);
+    expect(await endOfRun(alice, rows[0]?.run ?? '')).toMatchObject({ state: 'failed', error_code: code });
+  },
+);
 
 describe('results of a split', () => {
   type Row = { customer: string; round: number; isArm: boolean; error: number };
