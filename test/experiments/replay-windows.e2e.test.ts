@@ -9,7 +9,7 @@ import { endOfRun, scoreTable } from '../support/run.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 
 const MODEL = goldenModel('typed_inputs');
 const SOURCE = `source => 'seen', key => array['flight_id', 'as_of'], event_time => 'as_of'`;

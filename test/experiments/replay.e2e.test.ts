@@ -9,7 +9,7 @@ import { endOfRun, scoreTable, type RunState } from '../support/run.ts';
 import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const { ada, alice, bob, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { ada, alice, bob, superuser } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 
 const [TYPED, OTHER] = [goldenModel('typed_inputs'), goldenModel('lightgbm')];
 

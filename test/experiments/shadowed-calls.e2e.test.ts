@@ -8,7 +8,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { type FeatureType, weightedModel } from '../support/weighted-model.ts';
 import { shadowIs, shadowState, startShadow } from './shadowed-calls.ts';
 
-const { ada, alice, superuser, service } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { ada, alice, superuser, service } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 
 /** Deploys two versions, and says that calls are about their field `id`. */
 async function deployPair(model: string, ...versions: readonly Record<string, FeatureType>[]): Promise<void> {

@@ -7,7 +7,7 @@ export const ROWS = 2000;
 
 /** A service, and a table of visits of some hundred customers; a tenth of the visits is of nobody. */
 export async function visitsFixture(): Promise<Visits> {
-  const fixture = await scoreFixture({ PGSCORE_POLL: '0.2', PGSCORE_BATCH_TIMEOUT: '4' });
+  const fixture = await scoreFixture({ PGSCORE_POLL: '0.4', PGSCORE_BATCH_TIMEOUT: '4' });
   await fixture.alice.query('create table visits (id int primary key, customer text, x real, b real, y text)');
   await fixture.alice.query(
     `insert into visits select i, case when i % 10 > 0 then 'c' || i % 500 end, i, i % 7 from generate_series(1, $1::int) i`,

@@ -8,7 +8,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { outputCase } from './output-kinds.ts';
 
 const database = await cloneDatabase();
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 const [superuser, ada, alice] = await Promise.all([
   database.client(),
   database.client('ada'),

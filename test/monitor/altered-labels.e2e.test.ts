@@ -13,7 +13,7 @@ await addRun(superuser, model, [
   { id: 1, ...scored },
   { id: 2, ...scored },
 ]);
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 
 /** Whether labels are settled, and which are counted. */
 async function shown(): Promise<string> {

@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
 /** A classifier whose score is the logistic function of x. */

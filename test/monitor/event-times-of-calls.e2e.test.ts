@@ -10,7 +10,7 @@ import { callsCounted } from './calls.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
 /** Ahead of every run and call here. */

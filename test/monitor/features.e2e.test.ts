@@ -9,7 +9,7 @@ import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_POLL: '0.4' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
 await alice.query('grant usage on schema alice to ada');

@@ -10,7 +10,7 @@ import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 const [ada, alice, bob] = await Promise.all([database.client('ada'), database.client('alice'), database.client('bob')]);
 
 type Day = { day: string; predicted: number; labeled: number; mae: number | null };

@@ -19,7 +19,7 @@ test('a comparison that TRUNCATE asked for outlives the service that was about i
   await addRun(superuser, model, [{ id: 1, at: '2026-03-01 00:00+00', score: 0.7, label: 'yes' }]);
   await alice.query(`create table truth (id int primary key, outcome text); insert into truth values (1, 'yes')`);
   await alice.query(`select pgscore.set_labels('emptied', 'truth', label => 'outcome')`);
-  const first = await startTestService(database, { PGSCORE_POLL: '0.1' });
+  const first = await startTestService(database, { PGSCORE_POLL: '0.4' });
   await waitFor(async () => (await shown()) === 'settled 1', { message: 'the label' });
 
   await holder.query('begin; lock table pgscore_data.compared_label in exclusive mode');
@@ -30,6 +30,6 @@ test('a comparison that TRUNCATE asked for outlives the service that was about i
   expect(await shown()).toBe('unsettled 1');
   await holder.query('rollback');
 
-  await startTestService(database, { PGSCORE_POLL: '0.1' });
+  await startTestService(database, { PGSCORE_POLL: '0.4' });
   await waitFor(async () => (await shown()) === 'settled 0', { message: 'the label to be withdrawn' });
 });

@@ -9,7 +9,7 @@ import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
 const LABELS = `select array_to_string(e.key, '/') as key, e.label, e.score from pgscore_data.evaluation e join pgscore_data.model m using (model_id)

@@ -11,7 +11,7 @@ import { settled, slices, watched } from './watched-segments.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 const [ada, alice, bob] = await Promise.all([database.client('ada'), database.client('alice'), database.client('bob')]);
 
 test('predictions that are replaced keep the slices that they were in, and new ones are in theirs', async () => {

@@ -10,7 +10,7 @@ import { settled, watched } from './watched-segments.ts';
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_POLL: '0.4' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 
 describe.each([

@@ -6,7 +6,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
-const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.1' });
+const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 const notices: unknown[] = [];
 alice.on('notice', ({ message, hint }) => notices.push({ message, hint }));
 

@@ -9,7 +9,7 @@ import { addMonitoredModel, addRun, addVersion, type MonitoredPrediction } from 
 
 const database = await cloneDatabase();
 const superuser = await database.client();
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 const [ada, alice] = await Promise.all([database.client('ada'), database.client('alice')]);
 await addFlightsByTarget(ada, alice, 'times', TIMES);
 await addFlightsByTarget(ada, alice, 'lateness', LATENESS);

@@ -14,7 +14,7 @@ const database = await cloneDatabase();
 const [superuser, alice] = await Promise.all([database.client(), database.client('alice')]);
 const receiver = await WebhookReceiver.start();
 const SETTINGS = {
-  PGSCORE_POLL: '0.1',
+  PGSCORE_POLL: '0.4',
   PGSCORE_ALERT_WEBHOOK: `http://127.0.0.1:${receiver.port}/${TOKEN}`,
   PGSCORE_ALERT_SECRET: SECRET,
 };

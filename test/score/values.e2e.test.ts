@@ -7,7 +7,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { columnsOf, loadValueRows } from '../support/value-models.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 const TARGETS = ['air_time', 'arr_delay'];
 const LABELS = ['departed_late', 'arrived_late', 'long flight'];
 

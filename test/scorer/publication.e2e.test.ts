@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
-const service = await startTestService(database, { PGSCORE_POLL: '0.2', PGSCORE_BATCH_ROWS: '10' });
+const service = await startTestService(database, { PGSCORE_POLL: '0.4', PGSCORE_BATCH_ROWS: '10' });
 const [ada, alice, holder, superuser] = await Promise.all([
   database.client('ada'),
   database.client('alice'),

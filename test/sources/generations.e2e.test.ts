@@ -9,7 +9,7 @@ import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 // Small batches, so that a run of a few hundred rows gets a generation of its own.
-await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_BATCH_ROWS: '100', PGSCORE_POLL: '0.2' });
+await startTestService(database, { PGSCORE_SCORERS: '2', PGSCORE_BATCH_ROWS: '100', PGSCORE_POLL: '0.4' });
 const [superuser, ada, alice] = await Promise.all([
   database.client(),
   database.client('ada'),

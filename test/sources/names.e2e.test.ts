@@ -10,7 +10,7 @@ import { weightedModel } from '../support/weighted-model.ts';
 
 const database = await cloneDatabase();
 // drop_target() waits until what it drops is counted, which the service does when it polls.
-await startTestService(database, { PGSCORE_POLL: '0.1' });
+await startTestService(database, { PGSCORE_POLL: '0.4' });
 const [superuser, ada, alice] = await Promise.all([
   database.client(),
   database.client('ada'),

@@ -6,7 +6,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { differences } from './watching.ts';
 
-const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 const [CHAMPION, CHALLENGER] = ['iris', 'iris@2'];
 
 type Seen = { model: string; state: string; error: string | null; published: boolean };

@@ -5,7 +5,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { atRest, differences } from './watching.ts';
 
-const { superuser, ada, alice } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { superuser, ada, alice } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 
 const COLUMNS = 'sepal_length real, sepal_width real, petal_length real, petal_width real';
 const ROW = '4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10)';

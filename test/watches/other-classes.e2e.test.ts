@@ -8,7 +8,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { atRest } from './watching.ts';
 
-const { database, ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { database, ada, alice, superuser } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 
 test('a version of other classes stops watches: promote() and rollback() warn; watch, schedule and verdict say so', async () => {
   const options = { task: 'binary', features: ['age'] };

@@ -5,7 +5,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { differences } from './watching.ts';
 
-const { database, service, superuser, ada, alice, bob } = await scoreFixture({ PGSCORE_POLL: '0.2' });
+const { database, service, superuser, ada, alice, bob } = await scoreFixture({ PGSCORE_POLL: '0.4' });
 
 const COLUMNS = 'sepal_length real, sepal_width real, petal_length real, petal_width real';
 const ROW = '4 + i % 4, 3, 1 + i % 6, 0.2 * (i % 10)';

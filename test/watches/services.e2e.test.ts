@@ -6,7 +6,7 @@ import { startTestService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { atRest, differences } from './watching.ts';
 
-const SETTINGS = { PGSCORE_POLL: '0.2', PGSCORE_LEASE: '2' };
+const SETTINGS = { PGSCORE_POLL: '0.4', PGSCORE_LEASE: '2' };
 const { database, service, superuser, ada, alice } = await scoreFixture(SETTINGS);
 await deployModel(ada, 'iris', 'test/models/iris_multiclass.onnx');
 

@@ -5,7 +5,7 @@ import { scoreFixture } from '../support/score-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { atRest, differences } from './watching.ts';
 
-const SETTINGS = { PGSCORE_POLL: '0.2' };
+const SETTINGS = { PGSCORE_POLL: '0.4' };
 const { superuser, ada, alice } = await scoreFixture(SETTINGS);
 
 const COLUMNS = 'sepal_length real, sepal_width real, petal_length real, petal_width real';
