@@ -164,7 +164,7 @@ comment on column pgscore_data.label_change.captured_in is 'The transaction that
 comment on column pgscore_data.label_change.read_in is
   'The snapshot in which a comparison read the source; NULL where the change was captured. What this snapshot does not see is newer.';
 create index label_change_of_model on pgscore_data.label_change (model_id);
-create index label_change_recorded on pgscore_data.label_change (model_id, hash_array(key)) where source_id is null;
+create index label_change_recorded on pgscore_data.label_change (hash_array(key)) where source_id is null;
 create index label_change_read on pgscore_data.label_change (model_id, change_id) where read_in is not null;
 
 create table pgscore_data.recorded_label (

@@ -27,13 +27,16 @@ comment on function pgscore_data._labels_entity(pgscore_data.label_source, text[
 create or replace function pgscore_data._label_time(this_model int, this_key text[]) returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
+-- The plan of a queue that was empty is kept while a statement fills it.
+set enable_seqscan = off
 begin atomic
   select max(x.known_at)
     from (select e.known_at from pgscore_data.evaluation e
            where e.model_id = this_model and hash_array(e.key) = hash_array(this_key) and e.key = this_key
           union all
           select c.known_at from pgscore_data.label_change c
-           where c.model_id = this_model and c.source_id is null and hash_array(c.key) = hash_array(this_key) and c.key = this_key
+           -- + 0 keeps the planner from the index of models, which has all labels that wait.
+           where c.model_id + 0 = this_model and c.source_id is null and hash_array(c.key) = hash_array(this_key) and c.key = this_key
              and not c.retracted) x;
 end;
 comment on function pgscore_data._label_time(int, text[]) is

@@ -115,3 +115,13 @@ test('two who record one label at once leave one line', async () => {
   await superuser.query('select pgscore.refresh()');
   expect(await known()).toEqual(['yes']);
 });
+
+test('a label without a time is recorded without a look at those of other entities that wait', async () => {
+  await superuser.query('begin');
+  await superuser.query(`select count(pgscore.record_label('ruled', n::text, 'yes')) from generate_series(1, 100) n`);
+  const { rows } = await superuser.query<{ read: number }>(
+    `select (seq_tup_read + idx_tup_fetch)::int as read from pg_stat_xact_user_tables where relid = 'pgscore_data.label_change'::regclass`,
+  );
+  await superuser.query('rollback');
+  expect(rows[0]?.read).toBeLessThan(100);
+});
