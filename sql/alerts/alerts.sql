@@ -42,8 +42,8 @@ begin
            f.n >= case when e.threshold is null then 7 else 1 end
              and f.hours <= extract(epoch from pgscore_data._alert_horizon(this_model)) / 3600
       from pgscore_data.effective_alert e
-     cross join lateral pgscore_data._feed_series(this_model, case e.metric when 'hours_since_labels' then 'labels' else 'scoring' end,
-                                                  since, as_of) f
+     cross join lateral pgscore_data._feed_series(
+       this_model, case e.metric when 'hours_since_labels' then 'labels' when 'hours_since_scoring' then 'scoring' end, since, as_of) f
      where e.model_id = this_model and e.kind = 'feed';
 end
 $$;
@@ -131,12 +131,12 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c record;
+  w record;
   r pgscore_data.effective_alert;
   limits record := pgscore_data._alert_limits(null, null, null, null);
   series text;
-  progress text;
-  before text;
+  rule_state text;
+  state_before text;
   reference double precision[];
   reference_n bigint[];
   held_back double precision[];
@@ -144,13 +144,13 @@ declare
   most int;
   kept int;
   recent boolean[];
-  calm int;
+  good_windows int;
   run_n bigint;
   run_since timestamptz;
   last_breach timestamptz;
-  known boolean;
+  limits_known boolean;
 begin
-  for c in
+  for w in
     select x.rule, x.version_id, x.grain, x.column_name, x.window_start, x.window_end, x.value, (x.ci_high - x.ci_low) / 2 as half_width,
            x.ci_low, x.ci_high, x.n,
            x.least_threshold, x.is_usable as is_eligible, null::text as said_state, null::boolean as said_usable,
@@ -164,70 +164,70 @@ begin
       from pgscore_data._alert_said(this_model, since, as_of) s where replay
      order by rule, column_name, window_end
   loop
-    if series is distinct from concat(length(c.rule), c.rule, c.column_name) then
-      series := concat(length(c.rule), c.rule, c.column_name);
-      select * into r from pgscore_data.effective_alert e where e.model_id = this_model and e.name = c.rule;
-      progress := 'ok';
+    if series is distinct from concat(length(w.rule), w.rule, w.column_name) then
+      series := concat(length(w.rule), w.rule, w.column_name);
+      select * into r from pgscore_data.effective_alert e where e.model_id = this_model and e.name = w.rule;
+      rule_state := 'ok';
       reference := '{}';
       reference_n := '{}';
       held_back := '{}';
       held_back_n := '{}';
       recent := '{}';
-      calm := 0;
+      good_windows := 0;
       cusum := case when pgscore_data._watches_lasting(r) then 0 end;
       lasting_since := null;
       last_breach := null;
-      known := false;
+      limits_known := false;
     end if;
-    before := progress;
-    if (c.said_state is null or r.kind = 'drift') and not (known and c.least_threshold is null) then
-      select * into limits from pgscore_data._alert_limits(r, reference, reference_n, c.least_threshold);
-      known := true;
+    state_before := rule_state;
+    if (w.said_state is null or r.kind = 'drift') and not (limits_known and w.least_threshold is null) then
+      select * into limits from pgscore_data._alert_limits(r, reference, reference_n, w.least_threshold);
+      limits_known := true;
     end if;
-    rule := c.rule; version_id := c.version_id; column_name := c.column_name; metric := r.metric; grain := c.grain; window_start :=
-        c.window_start; window_end := c.window_end;
-    value := c.value; n := c.n; lower_threshold := limits.lower; upper_threshold := limits.upper;
-    usual_value := case r.kind when 'drift' then c.least_threshold else limits.usual end; is_eligible := c.is_eligible;
-    is_usable := coalesce(c.said_usable, c.is_eligible and (lower_threshold is not null or upper_threshold is not null));
+    rule := w.rule; version_id := w.version_id; column_name := w.column_name; metric := r.metric; grain := w.grain; window_start :=
+        w.window_start; window_end := w.window_end;
+    value := w.value; n := w.n; lower_threshold := limits.lower; upper_threshold := limits.upper;
+    usual_value := case r.kind when 'drift' then w.least_threshold else limits.usual end; is_eligible := w.is_eligible;
+    is_usable := coalesce(w.said_usable, w.is_eligible and (lower_threshold is not null or upper_threshold is not null));
     if is_usable and cusum is not null then
-      cusum := case when c.said_state is not null then coalesce(c.said_cusum, 0)
-        else pgscore_data._cusum(cusum, r, limits.usual, limits.spread, limits.reference_rows, c.value, c.half_width, c.n) end;
-      run_since := case when cusum > 0 then case when c.said_state is null then coalesce(lasting_since, c.window_start)
-                                              else c.said_since end end;
-      run_n := case when run_since = lasting_since then run_n else 0 end + c.n;
-      lasting_value := case when run_n > c.n then lasting_value + (c.value - lasting_value) * c.n / run_n when cusum > 0 then c.value end;
+      cusum := case when w.said_state is not null then coalesce(w.said_cusum, 0)
+        else pgscore_data._cusum(cusum, r, limits.usual, limits.spread, limits.reference_rows, w.value, w.half_width, w.n) end;
+      run_since := case when cusum > 0 then case when w.said_state is null then coalesce(lasting_since, w.window_start)
+                                              else w.said_since end end;
+      run_n := case when run_since = lasting_since then run_n else 0 end + w.n;
+      lasting_value := case when run_n > w.n then lasting_value + (w.value - lasting_value) * w.n / run_n when cusum > 0 then w.value end;
       lasting_since := run_since;
     end if;
-    is_breach := coalesce(c.said_breach, is_usable
+    is_breach := coalesce(w.said_breach, is_usable
                           and (coalesce(cusum >= pgscore_data._cusum_limit(), false)
-                               or coalesce(coalesce(c.ci_high, c.value) < lower_threshold, false) or coalesce(
-      case r.kind when 'drift' then c.value >= upper_threshold else coalesce(c.ci_low, c.value) > upper_threshold end, false)));
+                               or coalesce(coalesce(w.ci_high, w.value) < lower_threshold, false) or coalesce(
+      case r.kind when 'drift' then w.value >= upper_threshold else coalesce(w.ci_low, w.value) > upper_threshold end, false)));
     if is_usable then
       recent := (array[is_breach] || recent)[1:r.of_windows];
-      calm := case when not is_breach and coalesce(cusum, 0) = 0 and c.value >= coalesce(limits.lower_clear, c.value)
-                and c.value <= coalesce(limits.upper_clear, c.value) then calm + 1 else 0 end;
-      if c.said_state is not null then
-        progress := c.said_state;
-        recent := case when before in ('firing', 'no_data') and progress = 'ok' then '{}' else recent end;
-      elsif progress in ('firing', 'no_data') then
-        if calm >= (case r.kind when 'drift' then r.for_windows else 1 end)
+      good_windows := case when not is_breach and coalesce(cusum, 0) = 0 and w.value >= coalesce(limits.lower_clear, w.value)
+                and w.value <= coalesce(limits.upper_clear, w.value) then good_windows + 1 else 0 end;
+      if w.said_state is not null then
+        rule_state := w.said_state;
+        recent := case when state_before in ('firing', 'no_data') and rule_state = 'ok' then '{}' else recent end;
+      elsif rule_state in ('firing', 'no_data') then
+        if good_windows >= (case r.kind when 'drift' then r.for_windows else 1 end)
           and coalesce(window_end - last_breach >= r.keep_firing_for, true) then
-          progress := 'ok';
+          rule_state := 'ok';
           recent := '{}';
         end if;
-      elsif is_breach and c.is_fresh and cardinality(array_positions(recent, true)) >= r.for_windows then
-        progress := case r.kind when 'feed' then 'no_data' else 'firing' end;
+      elsif is_breach and w.is_fresh and cardinality(array_positions(recent, true)) >= r.for_windows then
+        rule_state := case r.kind when 'feed' then 'no_data' else 'firing' end;
       else
-        progress := case when cardinality(array_positions(recent, true)) > 0 then 'pending' else 'ok' end;
+        rule_state := case when cardinality(array_positions(recent, true)) > 0 then 'pending' else 'ok' end;
       end if;
       last_breach := case when is_breach then window_end else last_breach end;
     end if;
     -- What may be the beginning of a change is not usual before the evidence is gone.
     if is_eligible and r.threshold is null and r.kind <> 'feed' then
       held_back := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then held_back
-                    else array[c.value] || held_back end;
+                    else array[w.value] || held_back end;
       held_back_n := case when cusum >= pgscore_data._cusum_limit() then '{}' when is_breach and r.better <> 'neither' then held_back_n
-                      else array[c.n] || held_back_n end;
+                      else array[w.n] || held_back_n end;
       if r.better = 'neither' or coalesce(cusum, 0) = 0 and cardinality(reference) < 30 and cardinality(held_back) > 0 then
         most := case r.better when 'neither' then 28 else 30 end;
         kept := case r.better when 'neither' then cardinality(held_back)
@@ -236,13 +236,13 @@ begin
         reference_n := (held_back_n[1 + cardinality(held_back) - kept:] || reference_n)[1:most];
         held_back := '{}';
         held_back_n := '{}';
-        known := false;
+        limits_known := false;
       end if;
     end if;
-    if c.said_state is null then
-      state := case when is_usable then progress else 'insufficient_data' end;
-      event := case when before not in ('firing', 'no_data') and progress in ('firing', 'no_data') then progress
-                 when before in ('firing', 'no_data') and progress not in ('firing', 'no_data') then 'resolved' end;
+    if w.said_state is null then
+      state := case when is_usable then rule_state else 'insufficient_data' end;
+      event := case when state_before not in ('firing', 'no_data') and rule_state in ('firing', 'no_data') then rule_state
+                 when state_before in ('firing', 'no_data') and rule_state not in ('firing', 'no_data') then 'resolved' end;
       return next;
     end if;
   end loop;

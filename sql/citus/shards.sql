@@ -70,7 +70,7 @@ begin
   set local role pgscore_service;
   set local citus.enable_ddl_propagation = off;
   set local lock_timeout = '200ms';
-  -- Its users may create there what they like.
+  -- Users of a node may create functions in pgscore_sources: only those with name and argument of a read handle are dropped.
   for this in
     select p.proname from pg_proc p
      where p.pronamespace = 'pgscore_sources'::regnamespace and p.prokind = 'f' and p.proname ~ '^h_[0-9a-f]{32}$'

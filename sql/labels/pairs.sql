@@ -103,6 +103,12 @@ declare
   versions constant int[] := pgscore_data._kept_versions(this_model);
 begin
   select * into m from pgscore_data.monitor x where x.model_id = this_model;
+  -- newest: the newest predictions of each noted entity
+  -- labeled_place: the places that each label judges; a branch for each group of pairing rules
+  -- place: each of them once, with its first and its last label
+  -- prediction: all predictions of these places
+  -- standing: the same, where n = 1 is the one that stands
+  -- paired: that one with its truth, as a class, a number or several values
   with newest as materialized (
     select k.entity, k.key, v.version_id, x.*
       from pgscore_data.refresh_key k cross join unnest(versions) v (version_id)

@@ -9,7 +9,7 @@ comment on view pgscore._single_label_request is
   'Where record_label() hands a label over: requested_by is the caller, and nobody can write it.';
 alter view pgscore._single_label_request alter column requested_by set default current_user;
 
-create or replace function pgscore_data._labels_entity(source pgscore_data.label_source, this_key text[]) returns boolean
+create or replace function pgscore_data._source_has_label(source pgscore_data.label_source, this_key text[]) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
@@ -21,13 +21,13 @@ begin atomic
       select from pgscore_data.label_change c
        where c.model_id = source.model_id and c.key = this_key and c.source_id = source.source_id and not c.retracted));
 end;
-comment on function pgscore_data._labels_entity(pgscore_data.label_source, text[]) is
+comment on function pgscore_data._source_has_label(pgscore_data.label_source, text[]) is
   'Whether a source of labels has a label of an entity.';
 
 create or replace function pgscore_data._label_time(this_model int, this_key text[]) returns timestamptz
 language sql stable
 set search_path = pg_catalog, pg_temp
--- The plan of a queue that was empty is kept while a statement fills it.
+-- A plan made while the queue is empty would read it whole, and is kept while one statement records thousands.
 set enable_seqscan = off
 begin atomic
   select max(x.known_at)
@@ -35,7 +35,7 @@ begin atomic
            where e.model_id = this_model and hash_array(e.key) = hash_array(this_key) and e.key = this_key
           union all
           select c.known_at from pgscore_data.label_change c
-           -- + 0 keeps the planner from the index of models, which has all labels that wait.
+           -- + 0, lest the planner take the index of models, by which it would read all labels of the model that wait.
            where c.model_id + 0 = this_model and c.source_id is null and hash_array(c.key) = hash_array(this_key) and c.key = this_key
              and not c.retracted) x;
 end;
@@ -103,63 +103,63 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
-  family record := pgscore_data._model_family(new.model);
-  families text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = family.model_id);
+  model record := pgscore_data._model_family(new.model);
+  key_types text[] := (select m.key_types from pgscore_data.monitor m where m.model_id = model.model_id);
   columns name[];
   canonical text[];
   source pgscore_data.label_source;
 begin
-  perform pgscore_data._require_can_have_labels(new.model, family.task, family.score_unit);
-  perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
-  select * into source from pgscore_data.label_source s where s.model_id = family.model_id;
+  perform pgscore_data._require_can_have_labels(new.model, model.task, model.score_unit);
+  perform pgscore_data._require_grant(new.requested_by, model.model_id, new.model);
+  select * into source from pgscore_data.label_source s where s.model_id = model.model_id;
   if found and not pgscore_data._acts_for(new.requested_by, source.set_by) then
     raise exception 'the labels of model "%" come from "%"."%", set by %',
       new.model, source.source_schema, source.source_name, source.set_by
         using errcode = 'insufficient_privilege', hint = format('Ask %s or a deployer to record it.', source.set_by);
   end if;
-  if families is null then
+  if key_types is null then
     select array_agg(pgscore._key_family(to_regtype(k ->> 'sql_type')) order by n), array_agg(k ->> 'name' order by n)
-      into families, columns
+      into key_types, columns
       from (select t.key_columns from pgscore_data.target t join pgscore_data.run r on r.target_id = t.target_id
               join pgscore_data.version v using (version_id)
-             where v.model_id = family.model_id and not r.is_replay order by r.run_id limit 1) t
+             where v.model_id = model.model_id and not r.is_replay order by r.run_id limit 1) t
                    cross join jsonb_array_elements(t.key_columns) with ordinality as x (k, n);
-    if families is null then
-      select array_fill('text'::text, array[cardinality(c.key)]), c.key into families, columns from pgscore_data.call_log c
-       where c.model_id = family.model_id and c.key is not null;
+    if key_types is null then
+      select array_fill('text'::text, array[cardinality(c.key)]), c.key into key_types, columns from pgscore_data.call_log c
+       where c.model_id = model.model_id and c.key is not null;
     end if;
-    if families is null or array_position(families, null) is not null then
+    if key_types is null or array_position(key_types, null) is not null then
       raise exception 'model "%" has no predictions that a label could be about', new.model using
         errcode = 'object_not_in_prerequisite_state',
         hint = format('Score a table first with pgscore.score_table(), keyed by an integer, text, uuid, date, timestamp, numeric or '
                       'boolean; or say what calls of score() are about: select pgscore.log_calls(%L, key => array[''id'']);', new.model);
     end if;
-    perform pgscore_data._set_key_types(family.model_id, new.model, families, columns);
+    perform pgscore_data._set_key_types(model.model_id, new.model, key_types, columns);
   end if;
-  canonical := pgscore_data._canonical_key(family.model_id, new.model, new.key);
-  if family.task in ('multi_target', 'multilabel') then
-    new.label := pgscore_data._labels_from_json(new.model, family.task, family.class_labels, new.label);
-  elsif not pgscore_data._is_truth(family.task, family.class_labels, family.score_unit, new.label) and new.label is not null then
+  canonical := pgscore_data._canonical_key(model.model_id, new.model, new.key);
+  if model.task in ('multi_target', 'multilabel') then
+    new.label := pgscore_data._labels_from_json(new.model, model.task, model.class_labels, new.label);
+  elsif not pgscore_data._is_truth(model.task, model.class_labels, model.score_unit, new.label) and new.label is not null then
     raise exception 'label "%" is none of model "%"', new.label, new.model using
       errcode = 'invalid_parameter_value',
-      hint = pgscore_data._truths_of(family.task, family.class_labels);
+      hint = pgscore_data._truths_of(model.task, model.class_labels);
   end if;
-  if pgscore_data._labels_entity(source, canonical) then
+  if pgscore_data._source_has_label(source, canonical) then
     raise exception 'the label of (%) comes from "%"."%"', array_to_string(canonical, ', '),
       source.source_schema, source.source_name
         using errcode = 'object_not_in_prerequisite_state', hint = 'Correct it there.';
   end if;
   if new.label is null then
-    delete from pgscore_data.recorded_label r where r.model_id = family.model_id and r.key = canonical;
+    delete from pgscore_data.recorded_label r where r.model_id = model.model_id and r.key = canonical;
   else
     insert into pgscore_data.recorded_label as r (model_id, key, label, known_at, recorded_by)
-    values (family.model_id, canonical, new.label, new.known_at, new.requested_by)
+    values (model.model_id, canonical, new.label, new.known_at, new.requested_by)
     on conflict (model_id, key) do update
        set (label, known_at, recorded_by, recorded_at) = row(excluded.label, excluded.known_at, excluded.recorded_by, excluded.recorded_at);
   end if;
   -- Queued last: of two sessions that record the same label at once, the second waits for the first above.
   insert into pgscore_data.label_change (model_id, key, known_at, label, retracted)
-  values (family.model_id, canonical, coalesce(new.known_at, pgscore_data._label_time(family.model_id, canonical)), new.label,
+  values (model.model_id, canonical, coalesce(new.known_at, pgscore_data._label_time(model.model_id, canonical)), new.label,
           new.label is null);
   return new;
 end

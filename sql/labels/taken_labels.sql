@@ -91,6 +91,11 @@ begin
   last_change := (
     select x.change_id from pgscore_data.label_change x
      where only_model is null or x.model_id = only_model order by x.change_id offset most - 1 limit 1);
+  -- latest_change: what is taken out of the queue
+  -- stored_pair: the pairs that the entities of these labels have
+  -- checked_pair, read_pair, decided_pair: whether a pair only gets another value, which one, and whether that is one
+  -- correction, delta: those that do are corrected in place
+  -- other_label, old_pair: all others are noted, to be paired anew
   with latest_change as materialized (
     select c.* from pgscore_data._take_changes(last_change, only_model) c
   ), stored_pair as materialized (

@@ -97,7 +97,7 @@ comment on function pgscore._segment_columns(regclass, text[], jsonb) is
 create or replace view pgscore_data.slice as
 select m.model_id, 0 as segment_id, null::text as segment_key, null::text as segment_value from pgscore_data.model m
 union all
--- The collation of the analysts' columns is what it was when they were promised.
+-- Columns of pgscore_bi have the default collation.
 select s.model_id, s.segment_id, s.column_name collate "default", s.value collate "default" from pgscore_data.segment s;
 comment on view pgscore_data.slice is
   'What the cells of a model are of: all its predictions, which is slice 0 and has no key, and each segment. Whoever asks for rows '

@@ -60,8 +60,8 @@ $$;
 comment on function pgscore_models._score_any(int[], jsonb) is
 'score() of a row as jsonb by any version, native or not; says why where it cannot.';
 
-create or replace function pgscore_data._score_call(this_version int, native boolean, form text, formable text, sendable text[],
-                                                    sent text[]) returns text
+create or replace function pgscore_data._score_call(this_version int, native boolean, native_call text, native_condition text,
+                                                    online_conditions text[], online_rows text[]) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -78,31 +78,36 @@ as $$
     select n, format('%s and %s and %s', case when native then $only$pg_catalog.current_setting('pgscore.execution',
         true) operator(pg_catalog.=) 'online'$only$ else format(mode, 'online') end, is_mine, format(s.condition, this_version)),
            format('pgscore_models._v%s_online_score(%s)', this_version, s.text)
-      from mine cross join unnest(sendable, sent) with ordinality as s (condition, text, n)
+      from mine cross join unnest(online_conditions, online_rows) with ordinality as s (condition, text, n)
     union all
-    -- After those that are sent.
-    select 10, format('%s and %s and %s', format(mode, 'native'), is_mine, format(formable, this_version)),
-           format('pgscore_models._v%s_%s', this_version, form) from mine where native
+    -- After the online ones.
+    select 10, format('%s and %s and %s', format(mode, 'native'), is_mine, format(native_condition, this_version)),
+           format('pgscore_models._v%s_%s', this_version, native_call) from mine where native
   )
   select E'\nif ' || string_agg(format(E'%s then\n  return %s;', condition, call), E'\nelsif ' order by n) || E'\nend if;' from calls
 $$;
 comment on function pgscore_data._score_call(int, boolean, text, text, text[], text[]) is
-  'The lines of PL/pgSQL that call the functions of a version. form: the end of the name of its compiled function, and its arguments.  '
-  'formable: a condition of rows that this takes.  sendable: conditions of rows that the service can be sent, the usual one first; %1$s '
-  'in any of them is the version.  sent: such rows, as the text of a JSON object.';
+'The lines of PL/pgSQL that call the functions of a version.
+native_call: the end of the name of its compiled function, and its arguments.
+native_condition: which rows this takes.
+online_conditions: which rows the gateway is sent, the usual ones first. %1$s in a condition is the version.
+online_rows: for each of them, the row as the text of a JSON object.';
 
-create or replace function pgscore_data._score_calls(versions int[], natives int[], form text, formable text, sendable text[], sent text[])
-  returns text
+create or replace function pgscore_data._score_calls(versions int[], natives int[], native_call text, native_condition text,
+                                                     online_conditions text[], online_rows text[]) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
   -- A hundred versions take seven comparisons. A version leaves these functions before its own are dropped.
   select case cardinality(versions)
     when 0 then ''
-    when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), form, formable, sendable, sent)
+    when 1 then pgscore_data._score_call(versions[1], versions[1] = any (natives), native_call, native_condition, online_conditions,
+                                         online_rows)
     else format(E'\nif version_id operator(pg_catalog.<) %s then%s\nelse%s\nend if;', versions[half + 1],
-                pgscore_data._score_calls(versions[:half], natives, form, formable, sendable, sent),
-                pgscore_data._score_calls(versions[half + 1:], natives, form, formable, sendable, sent))
+                pgscore_data._score_calls(versions[:half], natives, native_call, native_condition, online_conditions,
+                                          online_rows),
+                pgscore_data._score_calls(versions[half + 1:], natives, native_call, native_condition, online_conditions,
+                                          online_rows))
   end
   from (select cardinality(versions) / 2) x (half)
 $$;

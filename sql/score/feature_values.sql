@@ -1,21 +1,21 @@
 -- What compiled functions read out of jsonb, and what they refuse of a feature.
 
-create or replace function pgscore_models._null_feature(feature text, takes_nan boolean default true) returns double precision
+create or replace function pgscore_models._null_feature(feature text, bad_values text) returns double precision
 -- Cost 1: with more, the planner would compile (JIT) queries that take less time than that.
 language plpgsql immutable parallel safe cost 1
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  raise exception 'feature % is NULL, NaN or an array of another length', quote_ident(feature) using
+  raise exception 'feature % is %', quote_ident(feature), bad_values using
     errcode = 'null_value_not_allowed',
     hint = format('Leave such rows out (where %I is not null), have NULL for them (score_or_null), give a value (coalesce), '
       'or deploy with null_values%s.',
-      feature, case when takes_nan then ' or nulls => ''nan''' else '' end);
+      feature, case when bad_values like '%NaN%' then ' or nulls => ''nan''' else '' end);
 end
 $$;
-comment on function pgscore_models._null_feature(text, boolean) is
+comment on function pgscore_models._null_feature(text, text) is
 'Raises that a feature is missing where the model handles no missing value.
-takes_nan: whether the feature is a float, which nulls => nan is for.';
+bad_values: what its type allows of that, such as NULL or NaN. Only floats have NaN, which nulls => nan is for.';
 
 create or replace function pgscore_models._past_float32(value double precision, feature text) returns double precision
 language plpgsql immutable parallel safe cost 1

@@ -108,7 +108,7 @@ begin
    cross join lateral unnest(v.features, v.types) with ordinality f (name, type, n)
     join (select u.name, u.type, k.key from unnest(columns, column_types) u (name, type)
            cross join lateral (select lower(u.name) union select lower(regexp_replace(u.name, '[^\w+]', '_', 'g'))) k (key)
-          -- Else the planner, which expects ten columns, reads a thousand features for each of a thousand columns.
+          -- OFFSET 0 keeps this apart: the planner expects ten columns, and would read a thousand features for each of a thousand.
           offset 0) c
       on c.key = lower(f.name) and (c.name = f.name or f.name <> all (columns) and (c.key = lower(c.name) or c.key <> all (lowered)))
    where v.version_id = _mistyped_column.version_id and f.type is not null and not pgscore_models._is_feature_type(f.type, c.type)

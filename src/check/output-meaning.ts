@@ -37,9 +37,11 @@ function supervisedMeaning(given: LabelledEvidence, warnings: string[]): OutputM
   const decision = decisionFor(task, classLabels, evidence.options);
   if (task === 'regression') return { task, classLabels: [], outputs: { value: findValue(evidence.observed) } };
   const label = evidence.observed.find(isLabel);
-  const numbers = label && numbersByClass(evidence, label, classLabels, decision.positiveClass, warnings);
-  const probabilities = numbers === undefined ? findProbabilities(evidence.observed, classLabels) : undefined;
-  if (numbers !== undefined && decision.threshold !== undefined)
+  const withoutProbabilities =
+    label && outputsWithoutProbabilities(evidence, label, classLabels, decision.positiveClass, warnings);
+  const probabilities =
+    withoutProbabilities === undefined ? findProbabilities(evidence.observed, classLabels) : undefined;
+  if (withoutProbabilities !== undefined && decision.threshold !== undefined)
     throw wrongOption('a model without probabilities has no threshold');
   return {
     task,
@@ -47,7 +49,7 @@ function supervisedMeaning(given: LabelledEvidence, warnings: string[]): OutputM
     outputs: {
       ...(label === undefined ? {} : { label: { name: label.name, type: label.type } }),
       ...(probabilities === undefined ? {} : { probabilities }),
-      ...(numbers === undefined ? {} : numbers),
+      ...withoutProbabilities,
     },
     // A vector machine of several classes takes votes of its pairs, whatever its probabilities say.
     ...(task === 'multiclass' &&
@@ -57,7 +59,7 @@ function supervisedMeaning(given: LabelledEvidence, warnings: string[]): OutputM
   };
 }
 
-/** Leaves out what stands beside the one number of a row, or has one for each token, where no class is named. */
+/** Where no class is named: keeps the one number a row, and leaves out hidden states and what has a value for each token. */
 function withoutStates(evidence: LabelledEvidence, warnings: string[]): LabelledEvidence {
   const { observed, classLabels, options } = evidence;
   const value = valueBesideStates(evidence, numberOutputs(observed));
@@ -80,7 +82,7 @@ function withoutTokens(evidence: LabelledEvidence, warnings: string[]): Labelled
 }
 
 /** The margins of a model that says labels. {} where none are one for each class; undefined where it has probabilities. */
-function numbersByClass(
+function outputsWithoutProbabilities(
   { outline, observed, options, values }: LabelledEvidence,
   label: ObservedOutput,
   classLabels: readonly string[],
@@ -121,7 +123,7 @@ function labelsFor({ outline, observed, classLabels, options }: LabelledEvidence
   if (classLabels.length > 0) return [...classLabels];
   const scores = floatOutputs(observed);
   const [only] = scores;
-  if (scores.length !== 1 || only === undefined || observed.some(isLabel)) return namesNoLabels(observed, options);
+  if (scores.length !== 1 || only === undefined || observed.some(isLabel)) return noLabelsOrRefuse(observed, options);
   if (options.task === undefined && options.logits !== true && !endsInProbabilities(outline, only)) return [];
   const labels = Array.from({ length: Math.max(2, only.width) }, (_, index) => String(index));
   warnings.push(`the model names no class labels: ${labels.join(', ')} are assumed, in the order of its columns`);
@@ -141,8 +143,11 @@ function logProbabilities({ name }: ObservedOutput): PgscoreError {
   });
 }
 
-/** A label output without labels could hold anything; without one, the floats are the values of a regression. */
-function namesNoLabels(observed: readonly ObservedOutput[], { task }: CheckOptions): string[] {
+/**
+ * A label output without labels could hold anything; without one, the floats are the values of a regression.
+ * @throws PgscoreError model_class_labels_missing
+ */
+function noLabelsOrRefuse(observed: readonly ObservedOutput[], { task }: CheckOptions): string[] {
   if (task === undefined && !observed.some(isLabel)) return [];
   const what = observed.some(isLabel)
     ? 'the model returns labels but does not name its classes'

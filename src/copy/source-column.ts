@@ -51,7 +51,7 @@ export type BatchLimits = {
   readonly bytes: number;
 };
 
-/** Between 4,096 and 32,768 rows nothing measurable changes but the memory. */
+/** For reads that name no limits; scorers go by --batch-rows. Between 4,096 and 32,768 rows nothing measurable changes but the memory. */
 export const BATCH_LIMITS: BatchLimits = { rows: 16_384, bytes: 16 * 1024 * 1024 };
 
 /** Rows for which arrays are allocated at once, so that fixed widths alone can't pass the limit. */

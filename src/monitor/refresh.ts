@@ -42,9 +42,8 @@ const RECENT: Stage = {
 const auditCells = statement<[], { wrong: string | null }>('audit_cells', 'select pgscore_data._audit() as wrong');
 
 /**
- * Brings cells up to the labels and predictions that are committed, then the metrics that are made of them, what scores mean
- * by them, what is to be expected without them, and how versions compare, and moves labels that are no longer recent. Each
- * step is a short transaction; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
+ * Brings the cells up to the labels and predictions that are committed, and then all that is made of them, stage by stage: the list
+ * is below. Each step is a short transaction; where another session is about it, it leaves it to that one. Goes on while `goesOn`.
  *
  * A model that cannot be counted is logged and holds up no other; what it had to do is tried again the next time, or later
  * where it is `slow`.

@@ -9,7 +9,7 @@ import { comparisonChip } from './verdict.ts';
 
 type Data = Readonly<Record<'rows' | 'objections', readonly Row[]>>;
 
-/** How a version is promoted; where it fails a gate or is worse, that in place of the statement. `objections` has rows of that question. */
+/** Says the statement that promotes a version or, where it fails a gate or is worse, why not to. `objections`: rows of the question of that name. */
 export function sayPromotion(body: PanelBody, version: string, statement: string, objections: readonly Row[]): void {
   const said = objections.filter((row) => text(row, 'model_version') === version).map((row) => text(row, 'said'));
   if (said.length > 0) return body.say(`Do not promote version ${version}: it ${said.join('; it ')}.`);

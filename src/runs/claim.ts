@@ -56,7 +56,7 @@ export class Dispatcher {
   #shardsTurn = false;
   #intake: Intake = 'open';
   /** The last claim gave as many runs as it asked for: the next one waits until it can ask for several. */
-  #backlog = false;
+  #lastClaimWasFull = false;
   /** Whether there may be runs, or shards, that the last claim did not find. */
   #runsExpected = true;
   #shardsExpected = true;
@@ -114,6 +114,7 @@ export class Dispatcher {
 
   /** Claims until no scorer is free or no work is expected. */
   async dispatch(): Promise<void> {
+    // A little less than the poll, so that each poll looks for everything.
     if (performance.now() - this.#expectedAllAt > 0.8 * this.#with.pollMs) this.announce('all');
     while (this.#intake !== 'closed' && (this.#wantsRuns || this.#wantsShards)) {
       this.#shardsTurn = this.#wantsShards && !(this.#shardsTurn && this.#wantsRuns);
@@ -126,7 +127,10 @@ export class Dispatcher {
   }
 
   get #wantsRuns(): boolean {
-    return this.#runsExpected && this.#with.scorers.roomFor(RUNS_EACH) >= (this.#backlog ? this.#with.scorers.size : 1);
+    return (
+      this.#runsExpected &&
+      this.#with.scorers.roomFor(RUNS_EACH) >= (this.#lastClaimWasFull ? this.#with.scorers.size : 1)
+    );
   }
 
   async #dispatchRuns(): Promise<void> {
@@ -136,8 +140,8 @@ export class Dispatcher {
     const large = work.sharded < MOST_SHARDED;
     const most = scorers.roomFor(RUNS_EACH);
     const rows = await connection.use((client) => claimRuns(client, serviceId, leaseMs, most, large, LARGE_PAGES));
-    this.#backlog = rows.length === most;
-    if (this.#backlog) this.#runsExpected = true;
+    this.#lastClaimWasFull = rows.length === most;
+    if (this.#lastClaimWasFull) this.#runsExpected = true;
     for (const row of rows) await this.#begin(row);
   }
 
@@ -182,8 +186,8 @@ export class Dispatcher {
 /** Whether a run is scored in shards. A distributed table is, whatever its size, unless keys are given or rows compared. */
 function isCut(run: Run): boolean {
   const { sourceKind, pages, comparesRows } = run;
-  const isLarge = sourceKind === 'distributed' ? !isOfWatch(run) : sourceKind === 'ctid' && pages > LARGE_PAGES;
-  return isLarge && !comparesRows;
+  const hasShards = sourceKind === 'distributed' ? !isOfWatch(run) : sourceKind === 'ctid' && pages > LARGE_PAGES;
+  return hasShards && !comparesRows;
 }
 
 /**

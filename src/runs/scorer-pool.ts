@@ -10,7 +10,7 @@ import { lostScorer, ScorerProcess } from './scorer-process.ts';
 type Waiting = { readonly job: Job; readonly ended: (outcome: Outcome) => void; readonly alone: boolean };
 
 /** Most pages of a source that is scored together with others, and most jobs that are scored together. */
-const SMALL_PAGES = 16;
+const MOST_PAGES_TOGETHER = 16;
 const MOST_TOGETHER = 8;
 
 /**
@@ -135,8 +135,8 @@ export class ScorerPool {
    */
   #takeTogether(most: number): Waiting[] {
     const working = [...this.#scorers].flatMap(({ progress }) => progress.map(({ job }) => job));
-    const busy = new Set(working.filter(isSmall).map(({ run }) => run.target.targetId));
-    const free = this.#waiting.filter(({ job }) => !isSmall(job) || !busy.has(job.run.target.targetId));
+    const busy = new Set(working.filter(isScoredWithOthers).map(({ run }) => run.target.targetId));
+    const free = this.#waiting.filter(({ job }) => !isScoredWithOthers(job) || !busy.has(job.run.target.targetId));
     const [first] = free.length > 0 ? free : this.#waiting;
     if (first === undefined) return [];
     const others = free.filter((waiting) => goTogether(waiting, first));
@@ -152,12 +152,12 @@ export class ScorerPool {
 
 /** Whether two jobs can be scored together; for the same job twice, whether it can be scored with any other. */
 function goTogether(one: Waiting, other: Waiting): boolean {
-  const canShareScorer = ({ job, alone }: Waiting): boolean => !alone && isSmall(job);
+  const canShareScorer = ({ job, alone }: Waiting): boolean => !alone && isScoredWithOthers(job);
   return canShareScorer(one) && canShareScorer(other) && one.job.run.requestedBy === other.job.run.requestedBy;
 }
 
-/** A run over a small table, at its first try: a run that kills its scorer takes others along only once. */
-function isSmall({ shard, run }: Job): boolean {
+/** A run over a small table, at its first attempt: a run that kills its scorer takes others along only once. */
+function isScoredWithOthers({ shard, run }: Job): boolean {
   return (
     shard === null &&
     !isOfWatch(run) &&
@@ -165,6 +165,6 @@ function isSmall({ shard, run }: Job): boolean {
     run.attempt === 1 &&
     run.handle.kind === 'function' &&
     run.sourceKind === 'ctid' &&
-    run.pages <= SMALL_PAGES
+    run.pages <= MOST_PAGES_TOGETHER
   );
 }

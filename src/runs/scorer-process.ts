@@ -77,6 +77,7 @@ export class ScorerProcess {
   }
 
   #receive(message: FromScorer): void {
+    // To load the program is progress, too: a slow host takes seconds for it.
     this.#heardAt = performance.now();
     if (message.type === 'ready') return;
     const working = this.#working.get(message.jobId);

@@ -116,11 +116,13 @@ const RESULT: Record<Kind, string> = {
  * Raises. The name depends on the column, so that the planner, which computes immutable functions of constants ahead,
  * does not raise for rows that have a value.
  */
-function refused({ name, type }: Feature, column: Term): Term {
+function refused({ name, type, width }: Feature, column: Term): Term {
   const text = quoteText(name);
+  const missing = isFloat(type) ? 'NULL or NaN' : 'NULL';
+  const bad = width > 1 ? `NULL, of another length, or with ${missing} in it` : missing;
   const call = (end: string) => [
     'pgscore_models._null_feature(case when ',
-    ` is null then ${text} else ${text} end${isFloat(type) ? '' : ', false'})${end}`,
+    ` is null then ${text} else ${text} end, ${quoteText(bad)})${end}`,
   ];
   return { ...build(column.kind, { raises: true })`${column}`, pieces: call(RESULT[column.kind]) };
 }

@@ -60,7 +60,7 @@ const MOST_ODD = 400;
 type Element = {
   readonly feature: Feature;
   readonly critical: readonly Constant[];
-  /** Those of them that rows come near. */
+  /** Critical values nearer than FAR, about which ordinary rows lie. */
   readonly near: readonly Constant[];
   /** Where its values mostly lie. */
   readonly ranges: readonly Range[];

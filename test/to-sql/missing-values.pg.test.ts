@@ -135,7 +135,7 @@ describe('an array feature', () => {
     async (array) => {
       const model = await compiled(client, linear, options);
       expect((await refusal(client, `select ${model.scorer}(${array}::double precision[])`)).message).toBe(
-        'feature v is NULL, NaN or an array of another length',
+        'feature v is NULL, of another length, or with NULL or NaN in it',
       );
     },
   );
