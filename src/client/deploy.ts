@@ -1,7 +1,8 @@
 import { codeOr, PgscoreError } from '../errors.ts';
 import { callFunction, rowsOf, type Argument, type Connection } from './connection.ts';
 import { asBuffer, readModelFile } from './model-file.ts';
-import { expectCommitted, waitFor, type WaitOptions } from './wait.ts';
+import { checkOptions, type OptionNames } from './options.ts';
+import { expectCommitted, WAIT_OPTIONS, waitFor, type WaitOptions } from './wait.ts';
 import type { Kind, Task } from '../inference/signature.ts';
 
 /** How a model is deployed. What is left out is found by the check of the service. */
@@ -37,6 +38,25 @@ export type DeployOptions = WaitOptions & {
   readonly wait?: boolean | undefined;
 };
 
+const DEPLOY_OPTIONS: OptionNames<DeployOptions> = {
+  model: 'required',
+  features: 'optional',
+  classLabels: 'optional',
+  positiveClass: 'optional',
+  threshold: 'optional',
+  logits: 'optional',
+  task: 'optional',
+  targets: 'optional',
+  nulls: 'optional',
+  nullValues: 'optional',
+  expect: 'optional',
+  native: 'optional',
+  trainedUntil: 'optional',
+  alias: 'optional',
+  wait: 'optional',
+  ...WAIT_OPTIONS,
+};
+
 /** A deployed version. */
 export type Version = {
   /** Such as `churn@3`. */
@@ -59,19 +79,22 @@ const CHECK_SECONDS = 600;
  *
  * @param file path of the ONNX file, whose external data is read from beside it, or its bytes
  * @throws PgscoreError `model_…` with the reason and the remedy if the check rejects the version; `no_service` if none runs;
- *   `still_waiting` after 600 seconds or `timeoutSeconds`; `statement_failed` if PostgreSQL refuses it; `file_unreadable`
+ *   `still_waiting` after 600 seconds or `timeoutSeconds`; `statement_failed` if PostgreSQL refuses it; `file_unreadable`;
+ *   `usage` if an option does not exist or `model` is missing
  */
 export async function deploy(
   connection: Connection,
   file: string | Uint8Array,
   options: DeployOptions,
 ): Promise<Version> {
+  checkOptions('deploy', DEPLOY_OPTIONS, options);
   if (options.wait === false && options.alias !== undefined) throw aliasNeedsVerdict();
   const bytes = typeof file === 'string' ? await readModelFile(file) : asBuffer(file);
   const version = String(await callFunction(connection, 'pgscore.deploy', deployArguments(bytes, options)));
   if (options.wait === false) return { version, state: 'checking', task: null, execution: null, warnings: [] };
   await expectCommitted(connection, version);
-  const ready = await waitForVersion(connection, version, options);
+  const { timeoutSeconds, onNotice } = options;
+  const ready = await waitForVersion(connection, version, { timeoutSeconds, onNotice });
   if (options.alias !== undefined) await setAlias(connection, version, options.alias);
   return ready;
 }
@@ -113,6 +136,7 @@ export async function waitForVersion(
   version: string,
   options: WaitOptions = {},
 ): Promise<Version> {
+  checkOptions('waitForVersion', WAIT_OPTIONS, options);
   const { timeoutSeconds = CHECK_SECONDS, onNotice } = options;
   return waitFor(
     async (watch) => {

@@ -1,6 +1,13 @@
 import { callFunction, type Argument, type Connection } from './connection.ts';
-import { readRun, waitForRun, type Run, type SourceOptions, type WaitForRunOptions } from './runs.ts';
-import { expectCommitted } from './wait.ts';
+import { checkOptions, type OptionNames } from './options.ts';
+import {
+  keyColumns,
+  submitted,
+  WAIT_FOR_RUN_OPTIONS,
+  type Run,
+  type SourceOptions,
+  type WaitForRunOptions,
+} from './runs.ts';
 
 /** What is replayed. Without a source it is the calls that were kept with their inputs. */
 export type ReplayOptions = Omit<SourceOptions, 'publish' | 'onlyChanged'> &
@@ -17,6 +24,22 @@ export type ReplayOptions = Omit<SourceOptions, 'publish' | 'onlyChanged'> &
     readonly wait?: boolean | undefined;
   };
 
+const REPLAY_OPTIONS: OptionNames<ReplayOptions> = {
+  model: 'required',
+  source: 'optional',
+  fromTime: 'optional',
+  toTime: 'optional',
+  target: 'optional',
+  targetSchema: 'optional',
+  key: 'optional',
+  eventTime: 'optional',
+  columnMap: 'optional',
+  rls: 'optional',
+  errorLimit: 'optional',
+  wait: 'optional',
+  ...WAIT_FOR_RUN_OPTIONS,
+};
+
 /**
  * Scores the past again by a version, and waits until the run is done. Its predictions go to the history of a target of their
  * own; nothing that is live changes. `pgscore_bi.version_comparison` compares them with the live ones of the champion.
@@ -24,20 +47,20 @@ export type ReplayOptions = Omit<SourceOptions, 'publish' | 'onlyChanged'> &
  * @throws PgscoreError as `scoreTable()`; `statement_failed` where no call was kept with its inputs
  */
 export async function replay(connection: Connection, options: ReplayOptions): Promise<Run> {
+  checkOptions('replay', REPLAY_OPTIONS, options);
   const run = Number(await callFunction(connection, 'pgscore.replay', replayArguments(options)));
-  if (options.wait === false) return readRun(connection, run);
-  await expectCommitted(connection, `run ${run}`);
-  return waitForRun(connection, run, options);
+  return submitted(connection, run, options);
 }
 
 function replayArguments(options: ReplayOptions): Argument[] {
-  const [only, ...others] = options.key ?? [];
+  const key = keyColumns(options);
+  const [only, ...others] = key ?? [];
   return [
     ['model', 'text', options.model],
     ['from_time', 'timestamptz', options.fromTime],
     ['to_time', 'timestamptz', options.toTime],
     ['source', 'regclass', options.source],
-    others.length === 0 ? ['key', 'text', only] : ['key', 'text[]', options.key],
+    others.length === 0 ? ['key', 'text', only] : ['key', 'text[]', key],
     ['event_time', 'text', options.eventTime],
     ['target', 'name', options.target],
     ['target_schema', 'name', options.targetSchema],

@@ -1,6 +1,7 @@
 import { codeOr, PgscoreError } from '../errors.ts';
 import { callFunction, rowsOf, type Argument, type Connection } from './connection.ts';
-import { expectCommitted, waitFor, type WaitOptions } from './wait.ts';
+import { checkOptions, type OptionNames } from './options.ts';
+import { expectCommitted, WAIT_OPTIONS, waitFor, type WaitOptions } from './wait.ts';
 
 /** Which rows are scored, and where the predictions go. */
 export type SourceOptions = {
@@ -8,8 +9,8 @@ export type SourceOptions = {
   readonly target?: string | undefined;
   /** Schema of the target; by default the current schema of the connection. */
   readonly targetSchema?: string | undefined;
-  /** Columns that identify a row; by default the primary key. */
-  readonly key?: readonly string[] | undefined;
+  /** Column that identifies a row, or several; by default the primary key. */
+  readonly key?: string | readonly string[] | undefined;
   /** Column that says what time a prediction is for. */
   readonly eventTime?: string | undefined;
   /** Columns of features that have another name: `{ feature: 'column' }`. */
@@ -41,6 +42,28 @@ export type ScoreTableOptions = SourceOptions &
     /** `false`: return at once with the queued run. */
     readonly wait?: boolean | undefined;
   };
+
+export const WAIT_FOR_RUN_OPTIONS: OptionNames<WaitForRunOptions> = {
+  onProgress: 'optional',
+  signal: 'optional',
+  ...WAIT_OPTIONS,
+};
+
+const SCORE_TABLE_OPTIONS: OptionNames<ScoreTableOptions> = {
+  model: 'required',
+  source: 'required',
+  target: 'optional',
+  targetSchema: 'optional',
+  key: 'optional',
+  eventTime: 'optional',
+  columnMap: 'optional',
+  publish: 'optional',
+  rls: 'optional',
+  errorLimit: 'optional',
+  onlyChanged: 'optional',
+  wait: 'optional',
+  ...WAIT_FOR_RUN_OPTIONS,
+};
 
 /** A run over a table. */
 export type Run = {
@@ -75,14 +98,25 @@ const POLL_MS = 100;
  *
  * @throws PgscoreError the run's own code, with reason and remedy, if it fails; `interrupted` if `signal` cancelled it and
  *   `aborted` if somebody else did; `no_service` if none runs; `still_waiting` after `timeoutSeconds`; `statement_failed` if
- *   PostgreSQL refuses the run
+ *   PostgreSQL refuses the run; `usage` if an option does not exist, or one is missing
  */
 export async function scoreTable(connection: Connection, options: ScoreTableOptions): Promise<Run> {
+  checkOptions('scoreTable', SCORE_TABLE_OPTIONS, options);
   const args = sourceArguments(options.model, options.source, options);
   const run = Number(await callFunction(connection, 'pgscore.score_table', args));
+  return submitted(connection, run, options);
+}
+
+/** A run that was submitted: as it is now with `wait: false`, else when it is done. */
+export async function submitted(
+  connection: Connection,
+  run: number,
+  options: WaitForRunOptions & { readonly wait?: boolean | undefined },
+): Promise<Run> {
   if (options.wait === false) return readRun(connection, run);
   await expectCommitted(connection, `run ${run}`);
-  return waitForRun(connection, run, options);
+  const { timeoutSeconds, onNotice, onProgress, signal } = options;
+  return waitForRun(connection, run, { timeoutSeconds, onNotice, onProgress, signal });
 }
 
 /** The arguments of pgscore.score_table() and pgscore.schedule() for a source. */
@@ -90,7 +124,7 @@ export function sourceArguments(model: string, source: string, options: SourceOp
   return [
     ['model', 'text', model],
     ['source', 'regclass', source],
-    ['key', 'text[]', options.key],
+    ['key', 'text[]', keyColumns(options)],
     ['target', 'name', options.target],
     ['target_schema', 'name', options.targetSchema],
     ['event_time', 'text', options.eventTime],
@@ -102,16 +136,21 @@ export function sourceArguments(model: string, source: string, options: SourceOp
   ];
 }
 
+export function keyColumns({ key }: Pick<SourceOptions, 'key'>): readonly string[] | undefined {
+  return typeof key === 'string' ? [key] : key;
+}
+
 /**
  * Waits until a run of the caller is done.
  *
- * @throws PgscoreError as `scoreTable()`; `usage` if there is no such run
+ * @throws PgscoreError as `scoreTable()`; `usage` if there is no such run or option
  */
 export async function waitForRun(
   connection: Connection,
   number: number,
   options: WaitForRunOptions = {},
 ): Promise<Run> {
+  checkOptions('waitForRun', WAIT_FOR_RUN_OPTIONS, options);
   const { onProgress, signal } = options;
   let cancelled = false;
   return waitFor(
@@ -136,7 +175,7 @@ export async function waitForRun(
 }
 
 /** The caller's run of this number. Raises `usage` if there is none. */
-export async function readRun(connection: Connection, number: number): Promise<Run> {
+async function readRun(connection: Connection, number: number): Promise<Run> {
   return runOf(await readRow(connection, number));
 }
 

@@ -39,11 +39,18 @@ const SCORE = `select s.score, s.label, s.probabilities, s.outputs -> 'values' a
  * membership in pgscore_user and a grant of the model.
  *
  * @param model `churn` (its champion), `churn@3` or `churn@challenger`
- * @throws PgscoreError `usage` if a number is not finite; `statement_failed` with PostgreSQL's message and hint: a row that cannot be scored, a missing grant, no
+ * @throws PgscoreError `usage` if the rows are no array, or a number is not finite; `statement_failed` with PostgreSQL's message and hint: a row that cannot be scored, a missing grant, no
  *   service; its `cause` has the SQLSTATE. `database_unreachable` if the connection is lost
  */
 export async function score(connection: Connection, model: string, rows: readonly FeatureRow[]): Promise<Prediction[]> {
+  if (!Array.isArray(rows)) throw notRows();
   return rows.length === 0 ? [] : rowsOf<Prediction>(connection, SCORE, [model, JSON.stringify(rows, finite)]);
+}
+
+function notRows(): PgscoreError {
+  return new PgscoreError('usage', 'the rows of score() are not an array', {
+    remedy: 'Pass an array, of one row too: score(client, model, [row]).',
+  });
 }
 
 /** JSON would have null, which is another row, for a number that it has no form for, and an object for a typed array. */

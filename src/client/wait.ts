@@ -1,6 +1,7 @@
 import { PgscoreError } from '../errors.ts';
 import { pause } from '../lib/retry.ts';
 import { rowsOf, type Connection } from './connection.ts';
+import type { OptionNames } from './options.ts';
 
 /** How long to wait for the service, and who hears of it. */
 export type WaitOptions = {
@@ -9,6 +10,8 @@ export type WaitOptions = {
   /** Called with a line that says that no service is running. After 30 seconds without one, `no_service` is raised. */
   readonly onNotice?: ((notice: string) => void) | undefined;
 };
+
+export const WAIT_OPTIONS: OptionNames<WaitOptions> = { timeoutSeconds: 'optional', onNotice: 'optional' };
 
 /** One look: the result, or undefined while the service is still at work. */
 type Look<Result> = (watch: ServiceWatch) => Promise<Result | undefined>;

@@ -5,7 +5,7 @@ import { CsvError, parse } from 'csv-parse/sync';
 import { deploy, setAlias, waitForVersion, type DeployOptions } from '../client/deploy.ts';
 import { readModelFile, unreadable } from '../client/model-file.ts';
 import { PgscoreError } from '../errors.ts';
-import { databaseCommand, invocation, jsonOption, namesOption, numberOption } from './options.ts';
+import { databaseCommand, invocation, jsonOption, namesOption, numberOption, ownOptions } from './options.ts';
 import { printVersion } from './print.ts';
 import { spin } from './output.ts';
 import { inDatabase } from './connection.ts';
@@ -66,7 +66,7 @@ async function run(file: string, options: Options, command: Command): Promise<vo
   const bytes = await readModelFile(file);
   const expect = options.expect === undefined ? undefined : await readExpectedRows(options.expect);
   await inDatabase(flags, async (client) => {
-    const { version } = await deploy(client, bytes, { ...options, expect, alias: undefined, wait: false });
+    const { version } = await deploy(client, bytes, { ...ownOptions(options), expect, alias: undefined, wait: false });
     if (!options.wait) {
       output.result({ version, state: 'checking' }, () => `${version} is being checked: pgscore models ${version}`);
       return;

@@ -47,6 +47,12 @@ export function flagsOf(command: Command): Flags {
   return Object.fromEntries(entries);
 }
 
+/** The options of a command without those of databaseCommand(), which functions of the client do not have. */
+export function ownOptions<Options extends object>(options: Options): Options {
+  const own = Object.entries(options).filter(([name]) => name !== 'databaseUrl' && name !== 'json');
+  return Object.fromEntries(own) as Options;
+}
+
 /** A list with commas, or a JSON array where a name holds a comma itself. */
 export function namesOption(flags: string, help: string): Option {
   return parsedOption(flags, help, (text, flag) => {

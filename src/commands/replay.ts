@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { replay, type ReplayOptions } from '../client/replay.ts';
 import { PgscoreError } from '../errors.ts';
 import { followRun } from './follow-run.ts';
-import { countOption, databaseCommand, invocation, jsonOption, namesOption } from './options.ts';
+import { countOption, databaseCommand, invocation, jsonOption, namesOption, ownOptions } from './options.ts';
 import { listOf } from './output.ts';
 import { readRun } from './runs.ts';
 import { inPersonsDatabase } from './connection.ts';
@@ -50,7 +50,13 @@ async function run(model: string, { from, to, wait, ...options }: Options, comma
   const { flags, output } = invocation(command);
   if (options.source !== undefined && options.eventTime === undefined) throw needsEventTime();
   await inPersonsDatabase(flags, async (client) => {
-    const { run: number } = await replay(client, { ...options, model, fromTime: from, toTime: to, wait: false });
+    const { run: number } = await replay(client, {
+      ...ownOptions(options),
+      model,
+      fromTime: from,
+      toTime: to,
+      wait: false,
+    });
     if (!wait) {
       output.result({ run: number, state: 'queued' }, () => `Run ${number} is queued: pgscore runs ${number}`);
       return;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { scoreTable, type SourceOptions } from '../client/runs.ts';
 import { followRun } from './follow-run.ts';
-import { databaseCommand, invocation, addSourceOptions } from './options.ts';
+import { databaseCommand, invocation, addSourceOptions, ownOptions } from './options.ts';
 import { listOf } from './output.ts';
 import { readRun, type RunRow } from './runs.ts';
 import { inPersonsDatabase } from './connection.ts';
@@ -42,7 +42,7 @@ async function score(
 ): Promise<void> {
   const { flags, output } = invocation(command);
   await inPersonsDatabase(flags, async (client) => {
-    const { run } = await scoreTable(client, { ...options, model, source, wait: false });
+    const { run } = await scoreTable(client, { ...ownOptions(options), model, source, wait: false });
     if (options.wait) {
       await followRun(client, run, output);
       const done = await readRun(client, run);

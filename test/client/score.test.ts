@@ -18,6 +18,15 @@ test('typed arrays, as encoders give them, are sent as arrays', async () => {
   ]);
 });
 
+test.each([{ x: 1 }, 'x', undefined])('rows that are no array are refused: %j', async (rows) => {
+  const unused = { query: () => Promise.reject(new Error('a statement was sent')) };
+  await expect(score(unused, 'm', rows as never)).rejects.toMatchObject({
+    code: 'usage',
+    message: 'the rows of score() are not an array',
+    remedy: 'Pass an array, of one row too: score(client, model, [row]).',
+  });
+});
+
 test.each([
   ['feature "x" is NaN', { x: Number.NaN }],
   ['feature "x" is 9007199254740993', { x: 9_007_199_254_740_993n }],
