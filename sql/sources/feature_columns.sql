@@ -142,6 +142,8 @@ declare
   missing text[];
   features text[];
   alike jsonb;
+  columns constant text := 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a
+                                                where a.attrelid = source and a.attnum > 0 and not a.attisdropped);
 begin
   for m in
     select x.*, pgscore._base_type(x.type) as base from pgscore._matched_features(source, signature, column_map) x order by x.n
@@ -149,6 +151,10 @@ begin
     if m.candidates > 1 then
       raise exception 'feature "%" matches more than one column of %', m.wanted, source using
         errcode = 'ambiguous_column', hint = format('Name it: column_map => ''{"%s": "<column>"}''.', m.feature);
+    elsif m.column_name is null and column_map ? m.feature then
+      raise exception 'column_map: % has no column "%" for feature "%"', source, m.wanted, m.feature using
+        errcode = 'undefined_column', detail = columns,
+        hint = 'Name another column, or leave the feature out: a column of its own name is then taken.';
     elsif m.column_name is null then
       missing := missing || m.wanted;
       features := features || m.feature;
@@ -170,8 +176,7 @@ begin
       case cardinality(missing) when 1 then 'a feature' else cardinality(missing) || ' features' end,
       (select string_agg(format('"%s"', x), ', ') from unnest(missing) x) using
       errcode = 'undefined_column',
-      detail = 'Its columns: ' || (select string_agg(a.attname, ', ' order by a.attnum) from pg_attribute a
-                                    where a.attrelid = source and a.attnum > 0 and not a.attisdropped),
+      detail = columns,
       hint = format('Where a column has another name: column_map => ''%s''; else score a view that has it.',
                     coalesce(alike::text, format('{"%s": "<column>"}', features[1])));
   end if;
