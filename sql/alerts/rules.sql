@@ -100,6 +100,9 @@ begin
       then format('%s is not about %s, but one of %s', r.metric, r.column_name, coalesce(nullif(array_to_string(features[:20], ', '), ''),
              'those that the model has: of arrays none is watched') || case when cardinality(features) > 20 then ', …' else '' end)
     when not abs(r.threshold) < 1e300 or not abs(r.clear_at) < 1e300 then 'a threshold is a number of less than 1e300'
+    when k.least = 0 and k.most = 1 and (r.threshold not between 0 and 1 or r.clear_at not between 0 and 1)
+      then format('%s lies between 0 and 1, not at %s', r.metric,
+                  case when r.threshold not between 0 and 1 then r.threshold else r.clear_at end)
     when k.kind in ('drift', 'feed', 'watch') and r.direction <> 'above'
       then format('%s is bad when it is high: direction is above', r.metric)
     when k.kind = 'watch' and (r.for_windows > 1 or r.keep_firing_for > interval '0')
@@ -118,6 +121,8 @@ begin
   end;
   if wrong like '% is not about %' or wrong like '% is about all features' then
     remedy := 'Leave out column_name' || case when wrong like '% but one of %' then ', or name one of these' else '' end || '.';
+  elsif wrong like '% lies between 0 and 1, %' then
+    remedy := 'Write a percentage as a share: 80 % is 0.8.';
   elsif wrong like 'outside is %' then
     remedy := 'Say direction => ''below'' or direction => ''above'', in an alert of its own for each.';
   end if;

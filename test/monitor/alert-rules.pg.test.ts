@@ -76,6 +76,9 @@ describe('rules', () => {
     [`'x', 'accuracy', keep_firing_for => '-1 day'`, 'are not negative'],
     [`'x', 'hours_since_labels', threshold => 48, clear_at => 24`, 'it has no clear_at'],
     [`'x', 'accuracy', severity => null`, 'severity is info, warning or critical'],
+    [`'x', 'accuracy', threshold => 80`, 'accuracy lies between 0 and 1, not at 80'],
+    [`'x', 'failed_share', threshold => -0.1`, 'failed_share lies between 0 and 1, not at -0.1'],
+    [`'x', 'accuracy', threshold => 0.8, clear_at => 85`, 'accuracy lies between 0 and 1, not at 85'],
   ])('that make no sense are refused: %s', async (args, message) => {
     const text = `select pgscore.set_alert('asked', ${args})`;
     expect((await refusal(alice, text)).message).toContain(message);
@@ -87,6 +90,23 @@ describe('rules', () => {
     [`'drift_share', threshold => 0.2, column_name => 'age'`, 'Leave out column_name.'],
   ])('about what they are not say to leave that out: %s', async (args, hint) => {
     expect(await refusal(alice, `select pgscore.set_alert('asked', 'x', ${args})`)).toMatchObject({ hint });
+  });
+
+  test('about a share past 1 say to write it as one, and others take any threshold', async () => {
+    const set = (name: string, metric: string, threshold: number) =>
+      `select pgscore.set_alert('${name}', 'x', '${metric}', threshold => ${threshold})`;
+    expect(await refusal(alice, set('asked', 'accuracy', 80))).toMatchObject({
+      hint: 'Write a percentage as a share: 80 % is 0.8.',
+    });
+    await alice.query('begin');
+    for (const [name, metric, threshold] of [
+      ['asked', 'accuracy', 1],
+      ['asked', 'mcc', -0.1],
+      ['asked', 'missing_rate_delta', -0.05],
+      ['number', 'mae', 80],
+    ] as const)
+      await expect(alice.query(set(name, metric, threshold))).resolves.toBeDefined();
+    await alice.query('rollback');
   });
 
   test('with a threshold for a metric that is neither better high nor low need a direction', async () => {
