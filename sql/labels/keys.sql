@@ -32,7 +32,10 @@ begin
     return key;
   end if;
   if cardinality(key) is distinct from cardinality(families) or array_position(key, null) is not null then
-    raise exception 'the key of model "%" has % columns (%), and none is NULL', base, cardinality(families), array_to_string(families, ', ')
+    raise exception 'the key of model "%" has % (%), and %', base,
+      case cardinality(families) when 1 then '1 column' else cardinality(families) || ' columns' end, array_to_string(families, ', '),
+      case when cardinality(key) = cardinality(families) then 'none is NULL'
+        when cardinality(key) = 1 then '1 value was given' else coalesce(cardinality(key), 0) || ' values were given' end
       using errcode = 'invalid_parameter_value',
         hint = 'Pass one value a column, in the order of the predictions'' key: array[''a'', ''b''].';
   end if;

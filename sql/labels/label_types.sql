@@ -58,6 +58,15 @@ return case
   else format('Its classes: %s.', array_to_string(class_labels, ', ')) end;
 comment on function pgscore_data._truths_of(text, text[]) is 'What the truth about a model of a task can be, as a sentence.';
 
+create or replace function pgscore_data._taken_labels(task text) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+return case
+  when task in ('regression', 'multi_target') then 'numbers'
+  when task = 'multilabel' then 'true or false'
+  else 'one of its classes' end;
+comment on function pgscore_data._taken_labels(text) is 'What a model of a task takes as a label, for an error that refuses another.';
+
 create or replace function pgscore_data._warn_of_labels(
   base text, this_task text, class_labels text[], score_unit text, source text, seen text[]
 ) returns void
@@ -69,8 +78,8 @@ declare
     select min(l) from unnest(seen) l where not pgscore_data._is_truth(this_task, class_labels, score_unit, l));
 begin
   if wrong is not null then
-    raise warning 'label "%" of % is none of model "%"', left(wrong, 60), source, base using
-      errcode = 'invalid_parameter_value',
+    raise warning '"%" of % is no label of model "%": it takes %', left(wrong, 60), source, base, pgscore_data._taken_labels(this_task)
+      using errcode = 'invalid_parameter_value',
       hint = pgscore_data._truths_of(this_task, class_labels) || ' Other labels judge nothing: set labels from a view that says them.';
   end if;
 end

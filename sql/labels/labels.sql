@@ -224,6 +224,13 @@ declare
   s pgscore_data.label_source;
 begin
   select * into s from pgscore_data.label_source x where x.model_id = family.model_id for update;
+  if not found and not pg_has_role(new.requested_by, 'pgscore_deployer', 'usage') then
+    perform pgscore_data._require_grant(new.requested_by, family.model_id, new.model);
+    raise exception 'the labels of model "%" have no source that could be unset', new.model
+      using errcode = 'insufficient_privilege',
+        hint = format('To withdraw a single label: select pgscore.record_label(%L, key, null); a deployer may withdraw all of them.',
+                      new.model);
+  end if;
   if not pgscore_data._acts_for(new.requested_by, s.set_by) then
     raise exception 'permission denied for the labels of model "%"', new.model
       using errcode = 'insufficient_privilege', hint = 'Who set them, or a deployer, may unset them.';

@@ -86,7 +86,7 @@ begin
      and not pgscore_data._is_truth(task, null, null, t.value)
    order by t.key limit 1;
   if found then
-    raise exception 'label % is none of model "%"', wrong, base using
+    raise exception '% is no label of model "%": it takes %', wrong, base, pgscore_data._taken_labels(task) using
       errcode = 'invalid_parameter_value',
       hint = pgscore_data._truths_of(task, null);
   end if;
@@ -140,7 +140,7 @@ begin
   if model.task in ('multi_target', 'multilabel') then
     new.label := pgscore_data._labels_from_json(new.model, model.task, model.class_labels, new.label);
   elsif not pgscore_data._is_truth(model.task, model.class_labels, model.score_unit, new.label) and new.label is not null then
-    raise exception 'label "%" is none of model "%"', new.label, new.model using
+    raise exception '"%" is no label of model "%": it takes %', new.label, new.model, pgscore_data._taken_labels(model.task) using
       errcode = 'invalid_parameter_value',
       hint = pgscore_data._truths_of(model.task, model.class_labels);
   end if;

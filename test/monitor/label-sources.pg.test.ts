@@ -140,7 +140,7 @@ test('labels that are none of the classes are warned of, counted, and named by t
   alice.on('notice', ({ severity, message, hint }) => notices.push([severity, message, hint].join(' | ')));
   await alice.query(`select pgscore.set_labels('spelled', 'spelled_truth', label => 'yn')`);
   expect(notices).toEqual([
-    'WARNING | label "J" of alice.spelled_truth is none of model "spelled" | ' +
+    'WARNING | "J" of alice.spelled_truth is no label of model "spelled": it takes one of its classes | ' +
       'Its classes: no, yes. Other labels judge nothing: set labels from a view that says them.',
   ]);
   await compare('spelled_truth', ['Y', 'J', 'Y', 'Y']);

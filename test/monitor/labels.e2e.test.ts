@@ -166,7 +166,7 @@ describe('single labels', () => {
   test('that are none are refused with what to write', async () => {
     expect(await refusal(alice, `select pgscore.record_label('told', '3', 'late')`)).toMatchObject({
       code: '22023',
-      message: 'label "late" is none of model "told"',
+      message: '"late" is no label of model "told": it takes numbers',
       hint: 'A label is a finite number.',
     });
     expect(await refusal(alice, `select pgscore.record_label('told', 'x', '1')`)).toMatchObject({
@@ -175,9 +175,14 @@ describe('single labels', () => {
       detail: 'invalid input syntax for type bigint: "x"',
       hint: 'Pass the values as they stand in the key of the predictions.',
     });
-    expect(await refusal(alice, `select pgscore.record_label('told', array['1', '2'], '1')`)).toMatchObject({
-      message: 'the key of model "told" has 1 columns (bigint), and none is NULL',
-    });
+    for (const [key, wrong] of [
+      [`array['1', '2']`, '2 values were given'],
+      [`'{}'::text[]`, '0 values were given'],
+      ['null::text', 'none is NULL'],
+    ])
+      expect(await refusal(alice, `select pgscore.record_label('told', ${key}, '1')`)).toMatchObject({
+        message: `the key of model "told" has 1 column (bigint), and ${wrong}`,
+      });
     expect(await refusal(alice, `select pgscore.record_label('nothing', '1', '1')`)).toMatchObject({ code: '42704' });
   });
 });

@@ -125,3 +125,18 @@ test('a label without a time is recorded without a look at those of other entiti
   await superuser.query('rollback');
   expect(rows[0]?.read).toBeLessThan(100);
 });
+
+test('labels without a source are withdrawn one by one, or by a deployer', async () => {
+  await addMonitoredModel(superuser, 'unsourced', 'binary');
+  expect(await refusal(alice, `select pgscore.unset_labels('unsourced')`)).toMatchObject({
+    code: '42501',
+    message: 'the labels of model "unsourced" have no source that could be unset',
+    hint: "To withdraw a single label: select pgscore.record_label('unsourced', key, null); a deployer may withdraw all of them.",
+  });
+  await expect(ada.query(`select pgscore.unset_labels('unsourced')`)).resolves.toBeDefined();
+  await ada.query(`select pgscore.revoke_model('unsourced', 'pgscore_user')`);
+  expect(await refusal(alice, `select pgscore.unset_labels('unsourced')`)).toMatchObject({
+    code: '42501',
+    message: 'permission denied for model "unsourced"',
+  });
+});
