@@ -52,13 +52,14 @@ async function checkDatabase(flags: Flags): Promise<Finding[]> {
     ['roles', checkRoles],
     ['installation', checkInstallation],
     ['online', checkOnline],
+    ['login', (connected) => checkLogins(connected, flags)],
   ];
   try {
     const findings: Finding[] = [ok('database', `"${client.database ?? ''}" at ${client.host}:${client.port}`)];
     for (const [name, check] of checks) {
       findings.push(...[await check(client).catch((error: unknown) => failed(name, error))].flat());
     }
-    return [...findings, ...(await checkLogins(flags))];
+    return findings;
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -20,7 +20,7 @@ Examples:
   pgscore experiment set churn churn@4=25
   pgscore experiment stop churn --promote churn@4`;
 
-const NONE = 'No experiments yet: pgscore experiment start MODEL KIND ARM';
+const NONE = 'No experiments yet: pgscore experiment start MODEL canary VERSION=PERCENT --split-by COLUMN';
 
 type StopOptions = { promote?: string; force?: boolean; reason?: string };
 type StartOptions = { splitBy?: string[]; sampling?: number; until?: string };

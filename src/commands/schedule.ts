@@ -51,7 +51,7 @@ function addAdd(schedule: Command): void {
       const args = [...scheduleArguments(name, cron, options), ...sourceArguments(model, source, options)];
       return printCall(command, 'pgscore.schedule', args, () => [
         { name },
-        `Schedule "${name}" is set: pgscore schedule list shows when it fires next.`,
+        `Schedule "${name}" is set: pgscore schedule list shows when it fires next, once a service has planned it.`,
       ]);
     });
 }

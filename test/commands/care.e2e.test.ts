@@ -27,8 +27,8 @@ function problems(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ check, status }) => status !== 'ok' && check !== 'locale');
 }
 
-test('the doctor sends a database without pgscore to be installed', async () => {
-  const { exit, findings } = await doctor();
+test('the doctor sends a database without pgscore to be installed, before its roles get passwords', async () => {
+  const { exit, findings } = await doctor({ PGSCORE_SERVICE_PASSWORD: 'service', PGSCORE_READER_PASSWORD: 'reader' });
   expect(exit).toBe(1);
   expect(problems(findings).map(({ check, remedy }) => [check, remedy])).toEqual([
     ['roles', 'pgscore migrate'],

@@ -81,6 +81,9 @@ describe('with a service', () => {
   });
 
   test('an experiment is started, grows, is listed and stopped', async () => {
+    expect((await runCli(['experiment', 'list'], ada)).stdout).toBe(
+      'No experiments yet: pgscore experiment start MODEL canary VERSION=PERCENT --split-by COLUMN\n',
+    );
     const start = ['experiment', 'start', 'iris', 'canary', 'iris@2=10', '--split-by', 'id'];
     expect(await json(start, ada)).toEqual({ model: 'iris', experiment: 1 });
     expect(await json(['experiment', 'set', 'iris', 'iris@2=25'], ada)).toEqual({
@@ -216,6 +219,10 @@ describe('with a service', () => {
 
   test('a schedule is added, paused, resumed, run and dropped', async () => {
     const added = ['schedule', 'add', 'nightly', '0 2 * * *', 'iris', 'flowers', '--key', 'id', '--target', 'species'];
+    expect((await runCli(added, alice)).stdout).toBe(
+      'Schedule "nightly" is set: pgscore schedule list shows when it fires next, once a service has planned it.\n',
+    );
+    await json(['schedule', 'drop', 'nightly']);
     expect(await json(added)).toEqual({ name: 'nightly' });
     await json(['schedule', 'pause', 'nightly']);
     expect(await json(['schedule', 'list'])).toMatchObject([{ name: 'nightly', state: 'paused' }]);

@@ -144,8 +144,9 @@ function checkGroups({ name, groups }: RoleState): Finding[] {
   ];
 }
 
-/** Whether the two logins of the service work, where a password or URL was given for them. */
-export async function checkLogins(flags: Flags): Promise<Finding[]> {
+/** Whether the two logins of the service work, where a password or URL was given for them and their role exists. */
+export async function checkLogins(client: pg.Client, flags: Flags): Promise<Finding[]> {
+  const roles = await readRoles(client);
   const url = setting('databaseUrl', flags);
   const servicePassword = setting('servicePassword', flags);
   const readerPassword = setting('readerPassword', flags);
@@ -158,7 +159,7 @@ export async function checkLogins(flags: Flags): Promise<Finding[]> {
   else if (url !== undefined && readerPassword !== undefined) {
     logins.push(['pgscore_reader', urlFor(url, 'pgscore_reader', readerPassword)]);
   }
-  return Promise.all(logins.map(([role, login]) => tryLogin(role, login)));
+  return Promise.all(logins.filter(([role]) => roles.has(role)).map(([role, login]) => tryLogin(role, login)));
 }
 
 async function tryLogin(role: string, url: string): Promise<Finding> {
