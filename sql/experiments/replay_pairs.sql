@@ -72,7 +72,7 @@ return format($q$
   case when t.task in ('regression', 'quantiles') then 'null::smallint' else '(array_position($2, p.label) - 1)::smallint' end,
   'target_' || t.target_id,
   case m.pairing
-    when 'latest_before_label' then $c$l.known_at >= x.event_time and l.known_at < coalesce(least(x.next_time, $9), 'infinity')$c$
+    when 'latest_before_label' then $c$l.known_at >= x.event_time and (l.known_at < least(x.next_time, $9)) is not false$c$
     when 'within' then format('l.known_at >= x.event_time and l.known_at < x.event_time + %L::interval', m.horizon)
     when 'first' then 'x.nth = 1' when 'latest' then 'x.nth = x.of' else 'true' end,
   case when m.pairing = 'first' then 'p.made_at, p.tie,' end,

@@ -31,7 +31,10 @@ begin
   if families is null then
     return key;
   end if;
-  if cardinality(key) is distinct from cardinality(families) or array_position(key, null) is not null then
+  if array_ndims(key) > 1 or array_lower(key, 1) <> 1 then
+    raise exception 'the key of model "%" is a list that counts from 1', base using
+      errcode = 'invalid_parameter_value', hint = 'Pass one value a column: array[''a'', ''b''].';
+  elsif cardinality(key) is distinct from cardinality(families) or array_position(key, null) is not null then
     raise exception 'the key of model "%" has % (%), and %', base,
       case cardinality(families) when 1 then '1 column' else cardinality(families) || ' columns' end, array_to_string(families, ', '),
       case when cardinality(key) = cardinality(families) then 'none is NULL'

@@ -33,7 +33,7 @@ begin
        where case when j.task in ('multi_target', 'multilabel') then pgscore_data._actual_values(j.version_id, u.label) is not null
                else pgscore_data._is_truth(j.task, j.class_labels, j.score_unit, u.label) end)
   ), late as (
-    select avg((l.received_at > l.known_at + s.label_delay)::int) as share
+    select avg((l.received_at - s.label_delay > l.known_at)::int) as share
       -- A label has a row for each prediction that it judges. Hashes are grouped in half the time of keys.
       from (select e.known_at, min(e.received_at) as received_at from pgscore_data.evaluation e
              -- Labels older than set_labels() arrived with it: they are left out.

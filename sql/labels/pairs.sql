@@ -141,7 +141,7 @@ begin
       join pgscore_data.refresh_truth g using (entity)
      cross join unnest(versions) v (version_id)
      cross join lateral pgscore_data._places_within(v.version_id, k.key,
-       case m.pairing when 'within' then g.known_at - m.horizon else '-infinity' end,
+       case m.pairing when 'within' then greatest(g.known_at, '0001-01-01 00:00+00') - m.horizon else '-infinity' end,
        case m.pairing when 'within' then g.known_at else 'infinity' end) x
      where m.pairing not in ('latest_before_label', 'latest', 'first') and k.model_id = this_model
   ), place as materialized (

@@ -24,23 +24,30 @@ end;
 comment on function pgscore_data._source_has_label(pgscore_data.label_source, text[]) is
   'Whether a source of labels has a label of an entity.';
 
-create or replace function pgscore_data._label_time(this_model int, this_key text[]) returns timestamptz
+create or replace function pgscore_data._label_time(this_model int, this_key text[], only_recorded boolean, at_time timestamptz,
+                                                    out found boolean, out known_at timestamptz)
 language sql stable
 set search_path = pg_catalog, pg_temp
 -- A plan made while the queue is empty would read it whole, and is kept while one statement records thousands.
 set enable_seqscan = off
 begin atomic
-  select max(x.known_at)
-    from (select e.known_at from pgscore_data.evaluation e
-           where e.model_id = this_model and hash_array(e.key) = hash_array(this_key) and e.key = this_key
-          union all
-          select c.known_at from pgscore_data.label_change c
-           -- + 0, lest the planner take the index of models, by which it would read all labels of the model that wait.
-           where c.model_id + 0 = this_model and c.source_id is null and hash_array(c.key) = hash_array(this_key) and c.key = this_key
-             and not c.retracted) x;
+  select true, x.known_at
+    from (select distinct on (w.known_at) w.known_at, w.retracted
+            from (select e.known_at, 0 as change_id, false as retracted from pgscore_data.evaluation e
+                   where e.model_id = this_model and hash_array(e.key) = hash_array(this_key) and e.key = this_key
+                     and (not only_recorded or e.source_id is null) and (at_time is null or e.known_at = at_time)
+                  union all
+                  select c.known_at, c.change_id, c.retracted from pgscore_data.label_change c
+                   -- + 0, lest the planner take the index of models, by which it would read all labels of the model that wait.
+                   where c.model_id + 0 = this_model and c.source_id is null and hash_array(c.key) = hash_array(this_key)
+                     and c.key = this_key and (at_time is null or c.known_at = at_time)) w
+           order by w.known_at, w.change_id desc) x
+   where not x.retracted order by x.known_at desc nulls first limit 1;
 end;
-comment on function pgscore_data._label_time(int, text[]) is
-  'The time of the newest label of an entity, known or recorded since the last refresh, which a label without a time corrects.';
+comment on function pgscore_data._label_time(int, text[], boolean, timestamptz) is
+  'The time of the newest label of an entity, known or recorded since the last refresh, which a label without a time corrects. found: '
+  'whether there is one. A label that waits without a time is known now: it has NULL, and is the newest. only_recorded: not those of a '
+  'source. at_time: no others but those of this time.';
 
 create or replace function pgscore_data._labels_from_json(base text, task text, value_names text[], label text) returns text
 language plpgsql immutable
@@ -108,6 +115,7 @@ declare
   columns name[];
   canonical text[];
   source pgscore_data.label_source;
+  newest record;
 begin
   perform pgscore_data._require_can_have_labels(new.model, model.task, model.score_unit);
   perform pgscore_data._require_grant(new.requested_by, model.model_id, new.model);
@@ -140,17 +148,24 @@ begin
   if model.task in ('multi_target', 'multilabel') then
     new.label := pgscore_data._labels_from_json(new.model, model.task, model.class_labels, new.label);
   elsif not pgscore_data._is_truth(model.task, model.class_labels, model.score_unit, new.label) and new.label is not null then
-    raise exception '"%" is no label of model "%": it takes %', new.label, new.model, pgscore_data._taken_labels(model.task) using
+    raise exception '"%" is no label of model "%": it takes %', left(new.label, 60), new.model, pgscore_data._taken_labels(model.task) using
       errcode = 'invalid_parameter_value',
       hint = pgscore_data._truths_of(model.task, model.class_labels);
   end if;
   if pgscore_data._source_has_label(source, canonical) then
-    raise exception 'the label of (%) comes from "%"."%"', array_to_string(canonical, ', '),
-      source.source_schema, source.source_name
-        using errcode = 'object_not_in_prerequisite_state', hint = 'Correct it there.';
+    -- A label that was recorded before the source had one can still be withdrawn.
+    select l.* into newest from pgscore_data._label_time(model.model_id, canonical, true, new.known_at) l;
+    if new.label is not null or newest.found is not true then
+      raise exception 'the label of (%) comes from "%"."%"', array_to_string(canonical, ', '),
+        source.source_schema, source.source_name
+          using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Correct it there.' || case when newest.found then ' NULL as the label withdraws the one that was recorded.' else '' end;
+    end if;
+    new.known_at := coalesce(new.known_at, newest.known_at);
   end if;
   if new.label is null then
-    delete from pgscore_data.recorded_label r where r.model_id = model.model_id and r.key = canonical;
+    delete from pgscore_data.recorded_label r
+     where r.model_id = model.model_id and r.key = canonical and (new.known_at = r.known_at) is not false;
   else
     insert into pgscore_data.recorded_label as r (model_id, key, label, known_at, recorded_by)
     values (model.model_id, canonical, new.label, new.known_at, new.requested_by)
@@ -158,9 +173,9 @@ begin
        set (label, known_at, recorded_by, recorded_at) = row(excluded.label, excluded.known_at, excluded.recorded_by, excluded.recorded_at);
   end if;
   -- Queued last: of two sessions that record the same label at once, the second waits for the first above.
+  select l.* into newest from pgscore_data._label_time(model.model_id, canonical, false, null) l;
   insert into pgscore_data.label_change (model_id, key, known_at, label, retracted)
-  values (model.model_id, canonical, coalesce(new.known_at, pgscore_data._label_time(model.model_id, canonical)), new.label,
-          new.label is null);
+  values (model.model_id, canonical, coalesce(new.known_at, newest.known_at), new.label, new.label is null);
   return new;
 end
 $$;

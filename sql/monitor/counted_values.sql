@@ -84,6 +84,20 @@ return case
 comment on function pgscore_data._is_truth(text, text[], text, text) is
   'Whether the text of a label is the truth of one value of a model: one of its classes, or a finite number.';
 
+create or replace function pgscore_data._named_label(label text) returns jsonb
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case when label like '{"%' then label::jsonb end;
+exception
+  when data_exception or statement_too_complex then
+    return null;
+end
+$$;
+comment on function pgscore_data._named_label(text) is
+  'A label of several values by their names; NULL for any other text, which a source may have had before the model had such a version.';
+
 create or replace function pgscore_data._actual_values(this_version int, label text) returns double precision[]
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -91,8 +105,8 @@ begin atomic
   select case when count(x.truth) > 0 then array_agg(x.truth order by x.position) end
     from (select n.position, case n.task when 'binary' then pgscore_data._class_of(t.text, '{0,1}', '{0,1}')
                             else pgscore_data._number_of(t.text) end as truth
-            from pgscore_data.version_value n
-           cross join lateral (select case when label like '{"%' then label::jsonb ->> n.name end as text) t
+            from (select pgscore_data._named_label(label) as named offset 0) l
+           cross join pgscore_data.version_value n cross join lateral (select l.named ->> n.name as text) t
            where n.version_id = this_version) x;
 end;
 comment on function pgscore_data._actual_values(int, text) is

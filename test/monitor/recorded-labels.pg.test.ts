@@ -140,3 +140,63 @@ test('labels without a source are withdrawn one by one, or by a deployer', async
     message: 'permission denied for model "unsourced"',
   });
 });
+
+test('a label that was recorded before the source had another can be withdrawn, and the one of the source can not', async () => {
+  await alice.query('truncate timed');
+  await fromTimed();
+  await ada.query(`select pgscore.record_label('ruled', '1', 'no', '2026-03-07')`);
+  await superuser.query('select pgscore.refresh()');
+  await compared(`insert into alice.timed values (1, '2026-03-05', 'yes')`);
+  expect(await known()).toEqual(['yes', 'no']);
+  const withdraw = (knownAt: string): string => `select pgscore.record_label('ruled', '1', null::text, ${knownAt})`;
+  expect((await refusal(ada, withdraw(`'2026-03-05 00:00+00'`))).hint).toBe('Correct it there.');
+  expect((await refusal(ada, `select pgscore.record_label('ruled', '1', 'yes')`)).hint).toContain('withdraws the one');
+  await ada.query(withdraw('null'));
+  await superuser.query('select pgscore.refresh()');
+  expect(await known()).toEqual(['yes']);
+  expect((await refusal(ada, withdraw('null'))).hint).toBe('Correct it there.');
+});
+
+test.each([
+  ['a label that waits without a time', [`'yes'`, `'no', '2026-03-05'`, `'no'`], ['no', 'no']],
+  ['the same, withdrawn', [`'yes'`, `'no', '2026-03-05'`, 'null::text'], ['no']],
+  [
+    'what waits to be withdrawn',
+    [`'yes', '2026-03-05'`, `'yes', '2026-03-09'`, `null::text, '2026-03-09'`, `'no'`],
+    ['no'],
+  ],
+])('in one transaction the newest label is the same as with a refresh after each: %s', async (_, calls, result) => {
+  const statements = calls.map((call) => `select pgscore.record_label('ruled', '1', ${call})`);
+  for (const isTogether of [true, false]) {
+    await alice.query('delete from plain where id = 1');
+    await fromPlain();
+    const together = statements.join('; ');
+    if (isTogether) await ada.query(together);
+    for (const statement of isTogether ? [] : statements) {
+      await ada.query(statement);
+      await superuser.query('select pgscore.refresh()');
+    }
+    await superuser.query('select pgscore.refresh()');
+    expect([isTogether, await known()]).toEqual([isTogether, result]);
+    await alice.query(`select pgscore.unset_labels('ruled')`);
+    await superuser.query('select pgscore.refresh()');
+  }
+});
+
+test.each(['[5:5]={1}', '{{1}}'])('a key is a list that counts from 1: %s is refused', async (key) => {
+  const recorded = await refusal(ada, `select pgscore.record_label('ruled', '${key}'::text[], 'no')`);
+  expect(recorded).toMatchObject({ code: '22023', message: 'the key of model "ruled" is a list that counts from 1' });
+});
+
+test.each(['infinity', '294276-12-31 00:00+00', '4714-11-24 00:00+00 BC'])(
+  'a label known at %s holds up no refresh and no count of labels',
+  async (time) => {
+    await fromTimed();
+    await ada.query(`select pgscore.monitor('ruled', pairing => 'within', horizon => '30 days')`);
+    await ada.query(`select pgscore.record_label('ruled', '2', 'no', $1)`, [time]);
+    await superuser.query('select pgscore.refresh(); select pgscore_data._count_all_labels(false)');
+    const rest = `select from pgscore_data.label_change`;
+    expect((await superuser.query(rest)).rowCount).toBe(0);
+    await ada.query(`select pgscore.monitor('ruled', pairing => 'latest_before_label')`);
+  },
+);

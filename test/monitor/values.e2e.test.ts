@@ -291,3 +291,10 @@ test('pinball loss and coverage of a quantile are rows of model_metric, and a ru
     message: expect.stringContaining('coverage is not about q0_2, but one of q0_1, q0_5, q0_9'),
   });
 });
+
+test('a text that only begins like JSON judges nothing, and fails no refresh', async () => {
+  const queue = `insert into pgscore_data.label_change (model_id, key, known_at, label)
+                 select model_id, '{126}', '2013-01-01', '{"x' from pgscore_data.model where name = 'trees_targets'`;
+  await superuser.query(queue);
+  await superuser.query('select pgscore.refresh()');
+});
