@@ -5,10 +5,13 @@
 create or replace function pgscore_data._spelled(key_column text, family text) returns text
 language sql immutable
 set search_path = pg_catalog, pg_temp
-return format(case family when 'numeric' then 'pg_catalog.concat(pg_catalog.trim_scale(%s))' else 'pg_catalog.concat(%s)' end, key_column);
+return format(case family
+    when 'numeric' then 'pg_catalog.concat(pg_catalog.trim_scale(%s))'
+    when 'bpchar' then 'pg_catalog.rtrim(pg_catalog.concat(%s))'
+    else 'pg_catalog.concat(%s)' end, key_column);
 comment on function pgscore_data._spelled(text, text) is
-  'The expression that spells a key column of a family of types, numeric without trailing zeros: labels keyed by 1.00 are those of 1. '
-  'concat() calls no function of a type''s owner; a cast would.';
+  'The expression that spells a key column of a family of types: numeric without trailing zeros, char(n) without trailing blanks. '
+  'So labels keyed by 1.00 are those of 1. concat() calls no function of a type''s owner; a cast would.';
 
 create or replace function pgscore_data._key_expression(keys jsonb) returns text
 language sql stable

@@ -63,12 +63,13 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
   -- As trim_scale() has it, but of a text: a column of any type has one.
-  select string_agg(case pgscore._key_family(pgscore._base_type(a.atttypid))
+  select string_agg(case f.family
                       when 'numeric' then replace('case when strpos(concat(@), ''.'') > 0 then rtrim(rtrim(concat(@), ''0''), ''.'') '
                                                   'else concat(@) end', '@', 'r.k' || n)
-                      else pgscore_data._spelled('r.k' || n, null) end, ', ' order by n)
+                      else pgscore_data._spelled('r.k' || n, f.family) end, ', ' order by n)
     from unnest(s.key_columns::text[]) with ordinality as x (k, n)
     left join pg_attribute a on a.attrelid = relation and a.attname = k and not a.attisdropped
+   cross join lateral (select pgscore._key_family(pgscore._base_type(a.atttypid)) as family) f
 $$;
 comment on function pgscore_data._captured_key(pgscore_data.label_source, regclass) is
   'The expressions of the key of a label. A column that gets another type is spelled by its text, so that no writer fails.';

@@ -93,7 +93,7 @@ set search_path = pg_catalog, pg_temp
 return jsonb_array_length(key_columns) = cardinality(families) and not exists (
   select from jsonb_array_elements(key_columns) with ordinality as x (k, n)
    cross join lateral (select pgscore._key_family(to_regtype(k ->> 'sql_type')) as predicted, families[n] as labeled) f
-   where f.predicted <> f.labeled and not array[f.predicted, f.labeled] && '{text,character}'
+   where f.predicted <> f.labeled and not array[f.predicted, f.labeled] && '{text,bpchar}'
      and not array[f.predicted, f.labeled] <@ '{bigint,numeric}');
 comment on function pgscore_data._can_meet(jsonb, text[]) is
   'Whether labels keyed by columns of these types can judge predictions with these key columns.';

@@ -71,6 +71,20 @@ test('the first run scores all rows, and the next one those that are new, change
   expect(rows).toEqual([{ rows: ROWS - 18 }]);
 });
 
+test('a row that is left alone is not counted again in the drift of features', async () => {
+  const counted = async (): Promise<number> => {
+    await superuser.query('select pgscore.refresh()');
+    const text = `select coalesce(sum(n), 0)::int as n from pgscore_bi.feature_drift_monthly where model_name = 'iris' and feature_name = 'petal_length'`;
+    return (await superuser.query<{ n: number }>(text)).rows[0]?.n ?? 0;
+  };
+  const before = await counted();
+  await scoreChanged('flowers');
+  await alice.query(`update flowers set petal_length = 2.5 where a = 7`);
+  await scoreChanged('flowers');
+  await scoreChanged('flowers');
+  expect(await counted()).toBe(before + ROWS + 1);
+});
+
 test('a row that is left alone keeps the run that made it', async () => {
   await scoreChanged('flowers');
   await alice.query(`update flowers set petal_length = 2.5 where a = 7`);
