@@ -225,6 +225,7 @@ describe('the key of calls', () => {
         '10000000-0000-4000-8000-000000000003',
       ],
     ],
+    ['bpchar', ['AB  ', 'c d', 'E ']],
     ['boolean', ['true', 'false']],
   ];
 

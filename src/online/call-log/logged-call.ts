@@ -71,7 +71,15 @@ function spelled(value: unknown, family: string | null): string | undefined {
 
 function spelledText(value: string, family: string | null): string | undefined {
   if (family === null || family === 'text') return value.includes('\0') ? undefined : value;
+  if (family === 'bpchar') return value.includes('\0') ? undefined : withoutBlanksAtEnd(value);
   if (family === 'uuid') return UUID.test(value) ? value.toLowerCase() : undefined;
   if (family === 'date') return DATE.test(value) ? value : undefined;
   return family === 'bigint' && INTEGER.test(value) ? String(BigInt(value)) : undefined;
+}
+
+/** A pattern would take quadratic time over many blanks. */
+function withoutBlanksAtEnd(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === ' ') end -= 1;
+  return text.slice(0, end);
 }

@@ -20,6 +20,11 @@ test.each([
   ['text', '', ''],
   ['text', 42, '42'],
   ['text', 'a\0b', undefined],
+  ['bpchar', 'a b  ', 'a b'],
+  ['bpchar', '  ', ''],
+  ['bpchar', '\ta\t ', '\ta\t'],
+  ['bpchar', 'a\0b', undefined],
+  ['bpchar', 42, undefined],
   ['uuid', '00000000-0000-4000-8000-00000000000A', '00000000-0000-4000-8000-00000000000a'],
   ['uuid', '{00000000-0000-4000-8000-00000000000a}', undefined],
   ['uuid', 42, undefined],
@@ -50,4 +55,8 @@ test('a row that lacks one of the columns, or is too long for an index, has no k
   expect(keyOf(valuesOf({ shop: 'a', Day: '2024-01-01' }), columns)).toBeNull();
   expect(keyOf(valuesOf({ shop: 'a'.repeat(801), day: '2024-01-01' }), columns)).toBeNull();
   expect(keyOf(valuesOf({ shop: 'a' }), [])).toBeNull();
+});
+
+test('a key of char(n) with a million blanks is read in linear time', () => {
+  expect(spelled(`${' '.repeat(1_000_000)}x`, 'bpchar')).toBeUndefined();
 });
